@@ -1,0 +1,84 @@
+"""The one decorator through which every kernel is compiled.
+
+Kernels are compiled lazily, release the GIL, keep NaN checks (``fastmath=True``
+would delete them) and are cached on disk. Numba keys its cache by the file of the
+outermost function only, so an edit to a helper in another file of this room would
+leave a stale kernel behind; `_RoomCache` adds a hash of the whole room to the key.
+"""
+
+import hashlib
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba.core.caching import FunctionCache
+
+# "contract" allows fused multiply-add and "reassoc" vectorised sums; "nnan" and
+# "ninf" are left out on purpose.
+FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+
+
+def _room_hash() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+ROOM_HASH = _room_hash()
+
+
+class _RoomCache(FunctionCache):
+    """Numba's disk cache with the sources of the whole room in its key."""
+
+    def _index_key(self, sig, codegen):
+        return (*super()._index_key(sig, codegen), ROOM_HASH)
+
+    def save_overload(self, sig, data):
+        """Save a compiled kernel; a full or read-only disk only costs the reuse."""
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            # The kernel in memory is complete: the next process compiles again.
+            self.disable()
+
+
+def _without_jit(function):
+    """Plain Python with the wrap-around of unsigned integers that kernels rely on."""
+
+    def wrapped(*args):
+        with np.errstate(over="ignore"):
+            return function(*args)
+
+    wrapped.__name__ = function.__name__
+    wrapped.__doc__ = function.__doc__
+    return wrapped
+
+
+def kernel(function):
+    """Compile `function` on its first call; see the module's docstring.
+
+    Parameters
+    ----------
+    function : callable
+        A plain function of arrays, scalars and named tuples of these.
+
+    Returns
+    -------
+    callable
+        Numba's dispatcher, or a plain Python function when ``NUMBA_DISABLE_JIT``
+        is set.
+    """
+    if numba.config.DISABLE_JIT:
+        return _without_jit(function)
+    dispatcher = numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(
+        function
+    )
+    try:
+        cache = _RoomCache(dispatcher.py_func)
+    except RuntimeError:
+        # No folder to write to (read-only installation, no HOME): compile in memory.
+        return dispatcher
+    dispatcher._cache = cache
+    return dispatcher

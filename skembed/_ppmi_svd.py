@@ -1,0 +1,199 @@
+"""Factorisation of the positive PMI matrix."""
+
+from numbers import Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval
+
+from skembed import _cooccurrence, _ppmi, _sampling
+from skembed._base import BaseEmbedder, Fitted
+from skembed._factorisation import TruncatedFactoriser
+
+
+class PPMISVDEmbedder(BaseEmbedder):
+    r"""Word vectors by factorising the positive PMI matrix in closed form.
+
+    The matrix is ``max(0, PMI(w, c) - ln(shift))`` with smoothed contexts (Levy &
+    Goldberg 2014, eq. 11; Levy, Goldberg & Dagan 2015). `share_context` decides how:
+
+    - False: truncated singular value decomposition, ``U = P S^p``, ``V = Q S^(1-p)``;
+    - True: the best positive semi-definite approximation of its symmetric part, from
+      the largest positive eigenvalues;
+    - "signed": the eigenvalues of largest size; a dimension has its eigenvalue's sign.
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Number of dimensions of a word vector.
+    share_context : {False, True, "signed"}, default=False
+        How context vectors relate to word vectors:
+
+        - False: two tables, as published;
+        - True: one table, a word's context vector is its word vector;
+        - "signed": one table; some dimensions (10 %) count negatively in the score.
+    shift : float, default=1
+        The number k >= 1 of noise words whose logarithm is subtracted from the PMI.
+    context_exponent : float, default=0.75
+        Contexts count in proportion to count ** context_exponent; 1 does not smooth.
+    singular_exponent : float, default=0.5
+        The exponent p: how much of the singular values goes to the word vectors.
+    window : int, default=5
+        Largest distance between a word and its context, in tokens of the vocabulary.
+    window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
+        How a context at distance d counts: ``(window + 1 - d) / window``, 1 or
+        ``1 / d``.
+    analyzer : {"word", "char", "char_wb"} or callable, default="word"
+        How a raw document is cut into tokens, as in
+        :class:`~sklearn.feature_extraction.text.TfidfVectorizer`. A callable takes a
+        document and returns a list of str. Does not apply to tokenised documents;
+        the same holds for `lowercase`, `strip_accents` and `token_pattern`.
+    lowercase : bool, default=True
+        Convert raw documents to lower case.
+    strip_accents : {"ascii", "unicode"} or callable, default=None
+        Remove accents from raw documents.
+    stop_words : {"english"} or list of str, default=None
+        Words to leave out, before windows are laid.
+    token_pattern : str or None, default=r"(?u)\b\w\w+\b"
+        Regular expression of a token, for ``analyzer="word"``.
+    min_count : int, default=5
+        Words that occur less often are left out. Ignored with `vocabulary`.
+    max_features : int, default=None
+        Keep only this many of the most frequent words.
+    vocabulary : mapping of str to int, or iterable of str, default=None
+        The words to learn vectors of, instead of those that `min_count` and
+        `max_features` select.
+    combine : {"word", "context", "sum", "concat"}, default="word"
+        Which vector stands for a word in `transform`.
+    pooling : {"mean"}, default="mean"
+        How the vectors of a document's words become one row.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same bits on every run.
+    verbose : int, default=0
+        If not 0, print the steps.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of str to int
+        Row of each word; by count, descending, then by word.
+    word_counts_ : ndarray of shape (n_words,), int64
+        Occurrences of each word.
+    word_vectors_ : ndarray of shape (n_words, n_components), float32
+        Word vectors.
+    context_vectors_ : ndarray of shape (n_words, n_components), float32
+        Context vectors, as they enter the score; the same object as
+        `word_vectors_` where the two are shared.
+    context_signs_ : ndarray of shape (n_components,), float32
+        With ``share_context="signed"``: the sign of each dimension's eigenvalue.
+    n_embedding_parameters_ : int
+        Learned numbers: tables and biases.
+
+    See Also
+    --------
+    SGNSEmbedder : Skip-gram with negative sampling, which the PMI is the optimum of.
+    GloVeEmbedder : Least squares on logarithms of co-occurrence counts.
+
+    Notes
+    -----
+    Where the vocabulary has fewer words than `n_components`, or the matrix a lower
+    rank, the remaining dimensions are 0.
+
+    References
+    ----------
+    O. Levy, Y. Goldberg (2014). Neural word embedding as implicit matrix
+    factorization. NeurIPS.
+
+    O. Levy, Y. Goldberg, I. Dagan (2015). Improving distributional similarity with
+    lessons learned from word embeddings. TACL 3.
+
+    Examples
+    --------
+    >>> from skembed import PPMISVDEmbedder
+    >>> documents = [["one", "two", "three", "four"]] * 20
+    >>> embedder = PPMISVDEmbedder(n_components=4, random_state=0)
+    >>> embedder.fit_transform(documents).shape
+    (20, 4)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseEmbedder._parameter_constraints,
+        "shift": [Interval(Real, 1, None, closed="left")],
+        "context_exponent": [Interval(Real, 0, None, closed="left")],
+        "singular_exponent": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        share_context=False,
+        shift=1.0,
+        context_exponent=0.75,
+        singular_exponent=0.5,
+        window=5,
+        window_weighting="dynamic",
+        analyzer="word",
+        lowercase=True,
+        strip_accents=None,
+        stop_words=None,
+        token_pattern=r"(?u)\b\w\w+\b",
+        min_count=5,
+        max_features=None,
+        vocabulary=None,
+        combine="word",
+        pooling="mean",
+        random_state=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_components,
+            share_context=share_context,
+            window=window,
+            window_weighting=window_weighting,
+            analyzer=analyzer,
+            lowercase=lowercase,
+            strip_accents=strip_accents,
+            stop_words=stop_words,
+            token_pattern=token_pattern,
+            min_count=min_count,
+            max_features=max_features,
+            vocabulary=vocabulary,
+            combine=combine,
+            pooling=pooling,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.shift = shift
+        self.context_exponent = context_exponent
+        self.singular_exponent = singular_exponent
+
+    def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
+        weights = _sampling.window_weights(self.window, self.window_weighting)
+        self._print(f"counting {corpus.token_ids.size} tokens")
+        counts = _cooccurrence.count_cooccurrences(corpus, len(vocabulary), weights)
+        matrix = _ppmi.ppmi(counts, self.shift, self.context_exponent)
+        del counts
+        self._print(f"factorising {matrix.nnz} non-zeros")
+        factoriser = TruncatedFactoriser(matrix, int(seeds.generate_state(1)[0]))
+        word, context, scale = strategy.factorise(
+            factoriser, self.n_components, self.singular_exponent
+        )
+        word_vectors = word.astype(np.float32)
+        context_vectors = (
+            word_vectors if context is word else context.astype(np.float32)
+        )
+        attributes = {}
+        if strategy.signed:
+            negative = (word * context).sum(axis=0) < 0
+            attributes["context_signs_"] = np.where(negative, -1, 1).astype(np.float32)
+        return Fitted(
+            word_vectors,
+            context_vectors,
+            np.zeros(len(vocabulary), dtype=np.float32),
+            scale.astype(np.float32),
+            attributes=attributes,
+        )
+
+    def _print(self, message: str) -> None:
+        if self.verbose:
+            print(f"[{type(self).__name__}] {message}")

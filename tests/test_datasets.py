@@ -1,0 +1,340 @@
+"""The embedded data set: what it holds, and that it is the same in every process."""
+
+import hashlib
+import importlib
+import inspect
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.utils import Bunch
+
+from skembed import datasets
+from skembed.datasets import load_docstrings
+
+LIBRARIES = ("numpy", "scipy", "sklearn")
+
+# Prints one line that depends on every document, its order, its name and its class.
+DIGEST = """
+import hashlib
+from skembed.datasets import load_docstrings
+
+bunch = load_docstrings()
+parts = [*bunch.data, *bunch.names, *bunch.target_names, bunch.DESCR]
+parts.append(repr(bunch.target.tolist()))
+print(hashlib.sha256(chr(0).join(parts).encode()).hexdigest())
+"""
+
+
+def digest(bunch):
+    parts = [*bunch.data, *bunch.names, *bunch.target_names, bunch.DESCR]
+    parts.append(repr(bunch.target.tolist()))
+    return hashlib.sha256(chr(0).join(parts).encode()).hexdigest()
+
+
+def run_python(code, *options, hash_seed="0"):
+    """Run code in a fresh process that finds the same package."""
+    path = str(Path(datasets.__file__).parents[1])
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": path}
+    return subprocess.run(
+        [sys.executable, *options, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def resolve(name):
+    """Import an object by its qualified name, without the loader's own machinery."""
+    parts = name.split(".")
+    for n_module_parts in range(len(parts), 0, -1):
+        try:
+            value = importlib.import_module(".".join(parts[:n_module_parts]))
+        except ModuleNotFoundError:
+            continue
+        for part in parts[n_module_parts:]:
+            value = getattr(value, part)
+        return value
+    raise AssertionError(f"{name} is not in any module")
+
+
+@pytest.fixture(scope="module")
+def docstrings():
+    return load_docstrings()
+
+
+def test_structure(docstrings):
+    assert isinstance(docstrings, Bunch)
+    n_documents = len(docstrings.data)
+    assert isinstance(docstrings.data, list)
+    assert all(type(text) is str for text in docstrings.data)
+    assert isinstance(docstrings.target, np.ndarray)
+    assert docstrings.target.dtype == np.int64
+    assert docstrings.target.shape == (n_documents,)
+    assert all(type(name) is str for name in docstrings.target_names)
+    assert docstrings.target_names == sorted(set(docstrings.target_names))
+    assert len(docstrings.names) == len(set(docstrings.names)) == n_documents
+    assert tuple(docstrings.versions) == LIBRARIES
+
+
+def test_sizes(docstrings):
+    n_tokens = sum(len(re.findall(r"\b\w\w+\b", text)) for text in docstrings.data)
+    assert 2_000 < len(docstrings.data) < 6_000
+    assert 500_000 < n_tokens < 2_000_000
+    assert 8 <= len(docstrings.target_names) < 60
+    for library in LIBRARIES:
+        labels = [k for k in docstrings.target_names if k.split(".")[0] == library]
+        assert len(labels) >= 2
+
+
+def test_every_class_can_be_cross_validated(docstrings):
+    sizes = np.bincount(docstrings.target)
+    assert len(sizes) == len(docstrings.target_names)
+    assert sizes.min() >= 30
+    assert all(0 < size < 30 for size in docstrings.left_out.values())
+    assert not set(docstrings.left_out) & set(docstrings.target_names)
+
+
+def test_no_text_is_empty_short_or_repeated(docstrings):
+    texts = [" ".join(text.split()) for text in docstrings.data]
+    assert len(set(texts)) == len(texts)
+    assert min(len(re.findall(r"\b\w\w+\b", text)) for text in texts) >= 50
+
+
+def test_label_is_the_subpackage_of_the_name(docstrings):
+    for name, code in zip(docstrings.names, docstrings.target, strict=True):
+        label = docstrings.target_names[code]
+        assert name.startswith(f"{label}.")
+        assert label.count(".") == (0 if label == "numpy" else 1)
+
+
+def test_names_are_public(docstrings):
+    parts = {part for name in docstrings.names for part in name.split(".")}
+    assert not {part for part in parts if part.startswith("_")}
+    assert not parts & {"tests", "conftest", "f2py", "externals", "experimental"}
+    members = Counter(name.rpartition(".")[2] for name in docstrings.names)
+    for boilerplate in (
+        "get_params",
+        "set_params",
+        "set_output",
+        "get_metadata_routing",
+        "set_fit_request",
+        "set_score_request",
+    ):
+        assert members[boilerplate] == 0
+
+
+def test_texts_are_the_docstrings_of_the_names(docstrings):
+    varying = 0
+    for name, text in zip(docstrings.names, docstrings.data, strict=True):
+        expected = inspect.cleandoc(resolve(name).__doc__)
+        if text != expected:
+            # Only what differs between processes may be edited.
+            assert "# may vary" in expected or re.search(r"``\{'.+'\}``", expected)
+            varying += 1
+    assert varying < len(docstrings.data) / 20
+
+
+def test_qualified_name_is_not_put_in_front(docstrings):
+    pairs = zip(docstrings.names, docstrings.data, strict=True)
+    assert not any(text.startswith(name) for name, text in pairs)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "numpy.mean",
+        "numpy.ndarray.sort",
+        "numpy.linalg.svd",
+        "numpy.random.Generator.choice",
+        "scipy.signal.hilbert",
+        "scipy.special.gammaln",
+        "scipy.stats.norm",
+        "scipy.stats.gaussian_kde",
+        "scipy.sparse.csgraph.dijkstra",
+        "sklearn.linear_model.LogisticRegression",
+        "sklearn.linear_model.LogisticRegression.fit",
+        "sklearn.metrics.pairwise.cosine_distances",
+        "sklearn.utils.validation.check_is_fitted",
+    ],
+)
+def test_well_known_objects_are_present(docstrings, name):
+    assert name in docstrings.names
+
+
+def test_inherited_members_appear_once(docstrings):
+    owners = {name: resolve(name.rpartition(".")[0]) for name in docstrings.names}
+    owners = {name: cls for name, cls in owners.items() if inspect.isclass(cls)}
+    assert len(owners) > 100
+    documented = [resolve(name) for name in docstrings.names]
+    documented = {id(value) for value in documented if inspect.isclass(value)}
+    members = []
+    for name, cls in owners.items():
+        member = name.rpartition(".")[2]
+        definer = next(base for base in cls.__mro__ if member in vars(base))
+        members.append(id(vars(definer)[member]))
+        # A documented class speaks for itself; only private bases need an heir.
+        assert definer is cls or id(definer) not in documented
+    assert len(set(members)) == len(members)
+
+
+def test_experimental_estimators_stay_out(docstrings):
+    assert not [name for name in docstrings.names if "Halving" in name]
+    assert "sklearn.impute.IterativeImputer" not in docstrings.names
+
+
+def test_description(docstrings):
+    for library in LIBRARIES:
+        version = importlib.import_module(library).__version__
+        assert docstrings.versions[library] == version
+        assert f"{library} {version}" in docstrings.DESCR
+    for name in [*docstrings.target_names, *docstrings.left_out]:
+        assert name in docstrings.DESCR
+    assert f"Documents: {len(docstrings.data)}\n" in docstrings.DESCR
+
+
+def test_same_in_every_process(docstrings):
+    """Hash seed, earlier imports and thrown switches change nothing."""
+    light = "import sys; assert not {'numba', 'matplotlib'} & set(sys.modules)"
+    plain = run_python(DIGEST + light, "-W", "error", hash_seed="1")
+    # Nothing but the printed line: no warning, no message of a library.
+    assert (plain.returncode, plain.stderr) == (0, "")
+    assert re.fullmatch(r"[0-9a-f]{64}\n", plain.stdout)
+    earlier = (
+        "import scipy.stats, numpy.polynomial, sklearn.utils.estimator_checks\n"
+        "from sklearn.experimental import enable_halving_search_cv\n"
+        "from sklearn.experimental import enable_iterative_imputer\n"
+    )
+    other = run_python(earlier + DIGEST, hash_seed="2")
+    assert other.returncode == 0, other.stderr
+    assert plain.stdout == other.stdout
+    assert plain.stdout.strip() == digest(docstrings)
+
+
+def test_import_is_light():
+    code = (
+        "import sys, skembed.datasets\n"
+        "early = {'scipy.signal', 'sklearn.ensemble', 'numba', 'matplotlib'}\n"
+        "print(sorted(early & set(sys.modules)))\n"
+    )
+    result = run_python(code)
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    ("subset", "libraries"),
+    [
+        ("numpy", {"numpy"}),
+        (["sklearn", "scipy"], {"scipy", "sklearn"}),
+        (np.array(["scipy"]), {"scipy"}),
+    ],
+)
+def test_subset_is_a_part_of_the_whole(docstrings, subset, libraries):
+    part = load_docstrings(subset=subset)
+    chosen = [
+        i
+        for i, name in enumerate(docstrings.names)
+        if name.partition(".")[0] in libraries
+    ]
+    assert part.data == [docstrings.data[i] for i in chosen]
+    assert part.names == [docstrings.names[i] for i in chosen]
+    labels = np.array(docstrings.target_names)[docstrings.target[chosen]]
+    assert np.array(part.target_names)[part.target].tolist() == labels.tolist()
+    assert np.unique(part.target).tolist() == list(range(len(part.target_names)))
+    assert set(part.versions) == libraries
+
+
+def test_return_X_y(docstrings):
+    data, target = load_docstrings(return_X_y=True)
+    assert data == docstrings.data
+    np.testing.assert_array_equal(target, docstrings.target, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("subset", "problem"),
+    [
+        ("pandas", "'pandas' is not one of them"),
+        (["numpy", "stats"], "'stats' is not one of them"),
+        (["scipy", 3], "3 is not one of them"),
+        ([], "it is empty"),
+    ],
+)
+def test_unknown_subset(subset, problem):
+    pattern = (
+        re.escape(f"subset={subset!r} must name libraries among")
+        + r" \['numpy', 'scipy', 'sklearn'\], but "
+        + re.escape(problem)
+    )
+    with pytest.raises(ValueError, match=pattern):
+        load_docstrings(subset=subset)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"subset": 3}, {"subset": True}, {"return_X_y": "yes"}]
+)
+def test_wrong_types(parameters):
+    (name,) = parameters
+    with pytest.raises(ValueError, match=f"The '{name}' parameter of load_docstrings"):
+        load_docstrings(**parameters)
+
+
+def test_parameters_are_keyword_only():
+    with pytest.raises(TypeError):
+        load_docstrings("numpy")
+
+
+def test_modules_that_cannot_be_imported_are_named(docstrings, monkeypatch):
+    real_import = importlib.import_module
+
+    def without_fft(name, *args):
+        if name == "scipy.fft":
+            raise ImportError("an optional dependency is missing")
+        return real_import(name, *args)
+
+    monkeypatch.setattr(datasets.importlib, "import_module", without_fft)
+    poorer = load_docstrings()
+    assert poorer.skipped_modules == [*docstrings.skipped_modules, "scipy.fft"]
+    assert "could not be imported: scipy.fft" in poorer.DESCR
+    assert "scipy.fft" not in poorer.target_names
+    assert set(poorer.names) < set(docstrings.names)
+
+
+def test_other_import_failures_are_not_hidden(monkeypatch):
+    def broken(name, *args):
+        raise RuntimeError(f"{name} is broken")
+
+    monkeypatch.setattr(datasets.importlib, "import_module", broken)
+    with pytest.raises(RuntimeError, match="numpy is broken"):
+        load_docstrings()
+
+
+def test_stripped_docstrings_are_reported(monkeypatch):
+    monkeypatch.setattr(datasets, "__doc__", None)
+    with pytest.raises(RuntimeError, match="-OO"):
+        load_docstrings()
+
+
+def test_output_that_varies_is_dropped():
+    def sample():
+        """Draw numbers.
+
+        >>> draw(
+        ...     4)
+        array([0.1, 0.2,
+               0.3, 0.4])  # may vary
+        >>> 1 + 1
+        2
+
+        Not ``{'b', 'a'}``.
+        """
+
+    expected = (
+        "Draw numbers.\n\n>>> draw(\n...     4)\n>>> 1 + 1\n2\n\nNot ``{'a', 'b'}``."
+    )
+    assert datasets._docstring(sample) == expected

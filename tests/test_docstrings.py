@@ -1,0 +1,121 @@
+"""Every public docstring passes numpydoc's own validation."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from numpydoc.validate import validate
+
+import skembed
+
+# Codes of numpydoc which are not held against a docstring, and why.
+IGNORED = {
+    "GL01": "the summary stands on the line of the opening quotes, as in NumPy",
+    "ES01": "an extended summary is written where one line does not say enough",
+    "SA01": "a See Also section is written where there is something to see",
+    "EX01": "examples belong to classes and functions, not to every method",
+    "RT02": "returned values carry a name, as in scikit-learn",
+}
+# Three embedders, the three methods they inherit, one loader: fewer would mean that
+# the walk below has lost its way.
+MIN_OBJECTS = 7
+
+
+def public_modules():
+    """Names of the package and of its modules without a leading underscore."""
+    found = [info.name for info in pkgutil.iter_modules(skembed.__path__)]
+    return ["skembed", *(f"skembed.{name}" for name in found if name[0] != "_")]
+
+
+def is_ours(obj):
+    return (getattr(obj, "__module__", None) or "").startswith("skembed")
+
+
+def members_of(cls, name):
+    """Public methods and properties of a class that were written in this package."""
+    for attribute in dir(cls):
+        if attribute.startswith("_"):
+            continue
+        member = inspect.getattr_static(cls, attribute)
+        if isinstance(member, property):
+            written = member.fget
+        else:
+            # Resolved: a method may sit behind a descriptor, as with `available_if`.
+            written = member = getattr(cls, attribute)
+        if callable(written) and is_ours(inspect.unwrap(written)):
+            yield f"{name}.{attribute}", inspect.unwrap(written)
+
+
+def public_objects():
+    """Dotted name of each public object; what is inherited appears only once."""
+    seen = {}
+    for module_name in public_modules():
+        module = importlib.import_module(module_name)
+        for name in module.__all__:
+            obj = getattr(module, name)
+            if not (inspect.isclass(obj) or inspect.isfunction(obj)):
+                continue
+            full_name = f"{module_name}.{name}"
+            seen.setdefault(id(obj), full_name)
+            if inspect.isclass(obj):
+                for member_name, member in members_of(obj, full_name):
+                    seen.setdefault(id(member), member_name)
+    return sorted(seen.values())
+
+
+def docstring_problems(name):
+    """What numpydoc finds in the docstring of the named object, as lines of text."""
+    report = validate(name)
+    where = f"{report['file']}:{report['file_line']}: {name}"
+    return [
+        f"{where}: {code} {text}"
+        for code, text in report["errors"]
+        if code not in IGNORED
+    ]
+
+
+OBJECTS = public_objects()
+
+
+def test_public_interface_is_walked():
+    assert len(OBJECTS) >= MIN_OBJECTS
+    assert "skembed.datasets" in public_modules()
+    assert {"skembed.SGNSEmbedder", "skembed.datasets.load_docstrings"} <= set(OBJECTS)
+    assert any(name.endswith("Embedder.transform") for name in OBJECTS)
+    assert not any(name.endswith("Embedder.get_params") for name in OBJECTS)
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_module_says_what_it_is_for(name):
+    # numpydoc cannot validate modules: it looks for a definition.
+    assert (importlib.import_module(name).__doc__ or "").strip()
+
+
+@pytest.mark.parametrize("name", OBJECTS)
+def test_docstring(name):
+    problems = docstring_problems(name)
+    assert not problems, "\n".join(problems)
+
+
+def faulty(first, second=1):
+    """return something
+
+    Parameters
+    ----------
+    first : int
+        the first number
+    third : int
+        Not there at all.
+    """
+
+
+def silent():
+    pass
+
+
+def test_faults_are_found():
+    problems = "\n".join(docstring_problems(f"{__name__}.faulty"))
+    for code in ["SS02", "SS03", "PR01", "PR02", "PR08", "PR09"]:
+        assert f"faulty: {code} " in problems
+    assert "silent: GL08 " in docstring_problems(f"{__name__}.silent")[0]
