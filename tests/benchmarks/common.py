@@ -1,0 +1,66 @@
+"""What the benchmarks share: reading documents and similarity sets, printing tables."""
+
+import gzip
+import json
+import platform
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import spearmanr
+
+
+def read_documents(path, limit=None):
+    """Return the field ``text`` of a JSON-lines file (may end in .gz)."""
+    opener = gzip.open if str(path).endswith(".gz") else open
+    with opener(path, "rt", encoding="utf-8") as lines:
+        return [json.loads(line)["text"] for line in islice(lines, limit)]
+
+
+def read_similarities(folder):
+    """Return {name: [(word, word, score), ...]} of the .tsv files of a folder."""
+    sets = {}
+    for path in sorted(Path(folder).glob("*.tsv")):
+        rows = [line.split("\t") for line in path.read_text("utf-8").splitlines()[1:]]
+        sets[path.stem] = [(a.lower(), b.lower(), float(score)) for a, b, score in rows]
+    return sets
+
+
+def similarity(pairs, rows, vectors):
+    """Spearman correlation of cosines with human scores, and the pairs covered."""
+    norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = vectors / norms
+    known = [(rows[a], rows[b], s) for a, b, s in pairs if a in rows and b in rows]
+    first, second, scores = (np.array(column) for column in zip(*known, strict=True))
+    cosines = (unit[first.astype(int)] * unit[second.astype(int)]).sum(axis=1)
+    return spearmanr(cosines, scores).statistic, len(known)
+
+
+def describe_machine():
+    """Return one line about the processor and the versions in use."""
+    import numba
+    import scipy
+    import sklearn
+
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [x for x in cpuinfo.read_text().splitlines() if "model name" in x]
+        model = f"{names[0].split(':')[1].strip()} x {len(names)}" if names else model
+    return (
+        f"{model}; Python {platform.python_version()}, numpy {np.__version__}, "
+        f"scipy {scipy.__version__}, scikit-learn {sklearn.__version__}, "
+        f"numba {numba.__version__}"
+    )
+
+
+def print_table(header, rows):
+    """Print a Markdown table."""
+    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
+    print("\n".join(lines))

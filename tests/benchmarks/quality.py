@@ -1,0 +1,72 @@
+"""Word similarity of the three embedders at their defaults, over seeds.
+
+    python -m tests.benchmarks.quality --data reviews.jsonl.gz --wordsim FOLDER
+
+Prints the Spearman correlation with human scores of every estimator and
+`share_context`; GloVe runs with ``x_max=10``, its default being meant for corpora of
+billions of tokens. ``combine`` stays at its default.
+"""
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from tests.benchmarks.common import (
+    describe_machine,
+    print_table,
+    read_documents,
+    read_similarities,
+    similarity,
+)
+
+
+def candidates():
+    """Yield a name and an estimator without its seed."""
+    for share_context in (False, True, "signed"):
+        yield "SGNS", SGNSEmbedder(share_context=share_context)
+        yield "PPMI-SVD", PPMISVDEmbedder(share_context=share_context)
+        yield "GloVe, x_max=10", GloVeEmbedder(share_context=share_context, x_max=10)
+
+
+def document_table(embedder):
+    """Return the vectors that `transform` pools."""
+    return embedder._combined_vectors()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="JSON lines with a field text")
+    parser.add_argument("--wordsim", required=True, help="folder of .tsv files")
+    parser.add_argument("--documents", type=int, default=20_000)
+    parser.add_argument("--seeds", type=int, default=1)
+    arguments = parser.parse_args()
+    documents = read_documents(arguments.data, arguments.documents)
+    sets = read_similarities(arguments.wordsim)
+    print(describe_machine())
+    rows = []
+    for name, embedder in candidates():
+        results, seconds = [], []
+        for seed in range(arguments.seeds):
+            start = time.perf_counter()
+            with warnings.catch_warnings():
+                # combine="sum" of one table: the warning is about this very choice.
+                warnings.simplefilter("ignore", UserWarning)
+                embedder.set_params(random_state=seed).fit(documents)
+            seconds.append(time.perf_counter() - start)
+            table = document_table(embedder)
+            results.append(
+                [similarity(p, embedder.vocabulary_, table)[0] for p in sets.values()]
+            )
+        spread = [f"{min(c):.3f}-{max(c):.3f}" for c in zip(*results, strict=True)]
+        rows.append(
+            [name, embedder.share_context, *spread, f"{np.median(seconds):.1f}"]
+        )
+        print(*rows[-1], flush=True)
+    print_table(["estimator", "share_context", *sets, "fit seconds"], rows)
+
+
+if __name__ == "__main__":
+    main()
