@@ -80,7 +80,13 @@ def count_cooccurrences(
         np.concatenate(arrays) for arrays in zip(*parts, strict=True)
     )
     indptr = np.concatenate([[0], np.cumsum(sizes)])
-    return sparse.csr_array((values, columns, indptr), shape=(n_words, n_words))
+    counts = sparse.csr_array((values, columns, indptr), shape=(n_words, n_words))
+    if divisor == 1.0 and weights.size > 1:
+        # Sums of fractions depend on their order, which the mirrored entry does not
+        # share; the mean of both is the same on either side.
+        counts = sparse.csr_array((counts + counts.T) / 2.0)
+        counts.sort_indices()
+    return counts
 
 
 def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:

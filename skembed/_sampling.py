@@ -100,7 +100,8 @@ def noise_distribution(counts: np.ndarray, exponent: float) -> np.ndarray:
     -------
     ndarray of shape (n_words,), float64
     """
-    weights = np.where(counts > 0, np.maximum(counts, 1.0) ** exponent, 0.0)
+    # Relative to the largest count, so that no exponent makes a weight infinite.
+    weights = np.where(counts > 0, (counts / counts.max()) ** exponent, 0.0)
     return weights / weights.sum()
 
 

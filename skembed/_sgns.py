@@ -8,11 +8,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skembed import _sampling, _tying
 from skembed._base import BaseEmbedder, Fitted
+from skembed._memory import aligned_zeros
 from skembed._progress import Progress
 from skembed._sampling import Draws
 from skembed._vocabulary import Corpus
 
-# Words of a lane between two exchanges of updates, and noise words they share.
+# Words of a lane between two exchanges of updates, and noise words they share;
+# multiples of 16.
 _SPAN = 16
 _SHARED_NOISE = 16
 _MAX_LANES = 32
@@ -339,21 +341,22 @@ def _buffers(n_lanes: int, window: int, width: int) -> tuple[Any, Any]:
     """Return the lanes' buffers and the work space of one thread, all zeros."""
     from skembed._kernels import sgns
 
-    n_slots = 2 * _SPAN + 2 * window + _SHARED_NOISE
+    contexts = -(-(_SPAN + 2 * window) // 16) * 16
+    n_slots = _SPAN + contexts + _SHARED_NOISE
     lanes = sgns.Lanes(
         states=np.zeros(n_lanes, dtype=np.uint64),
-        used=np.zeros(n_lanes, dtype=np.int64),
-        rows=np.zeros((n_lanes, n_slots), dtype=np.int64),
-        updates=np.zeros((n_lanes, n_slots, width), dtype=np.float32),
+        used=np.zeros((n_lanes, 2), dtype=np.int64),
+        words=np.zeros((n_lanes, n_slots), dtype=np.int32),
+        updates=aligned_zeros((n_lanes, n_slots, width)),
         loss=np.zeros(n_lanes),
         pairs=np.zeros(n_lanes, dtype=np.int64),
     )
     scratch = sgns.Scratch(
-        vectors=np.zeros((n_slots, width), dtype=np.float32),
-        biases=np.zeros(n_slots, dtype=np.float32),
-        words=np.zeros(n_slots, dtype=np.int32),
+        vectors=aligned_zeros((n_slots, width)),
+        biases=aligned_zeros((n_slots,)),
+        bias_steps=np.zeros(n_slots, dtype=np.float32),
         window=np.zeros((_SPAN, 2), dtype=np.int64),
-        scores=np.zeros(n_slots, dtype=np.float32),
-        weights=np.zeros(n_slots, dtype=np.float32),
+        scores=aligned_zeros((_SPAN, n_slots)),
+        weights=aligned_zeros((_SPAN, n_slots)),
     )
     return lanes, scratch

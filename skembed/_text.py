@@ -1,6 +1,7 @@
 """The funnel: whatever users call documents becomes an iterator of tokens."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def iter_tokens(X: Any, vectorizer: CountVectorizer) -> Iterator[Collection[str]
     X : iterable of str, or of lists, tuples or 1-D arrays of str
         Raw or tokenised documents. It is iterated once.
     vectorizer : CountVectorizer
-        Tokenises raw documents; of tokenised ones it only drops the stop words.
+        Tokenises raw documents; of tokenised ones only its stop words are dropped.
 
     Yields
     ------
@@ -29,9 +30,8 @@ def iter_tokens(X: Any, vectorizer: CountVectorizer) -> Iterator[Collection[str]
     ValueError
         If `X` or one of its documents is of another kind.
     """
-    analyze = vectorizer.build_analyzer()
+    analyze = None
     stop_words = vectorizer.get_stop_words()
-    tokens_are_str = not callable(vectorizer.analyzer)
     first_kind = None
     for position, document in enumerate(_as_iterable(X)):
         kind = _kind(position, document)
@@ -44,16 +44,35 @@ def iter_tokens(X: Any, vectorizer: CountVectorizer) -> Iterator[Collection[str]
                 "(lists of str), not both."
             )
         if kind is str:
+            if analyze is None:
+                analyze = _build_analyzer(vectorizer)
             tokens = analyze(document)
-            if not tokens_are_str:
-                _check_tokens(position, tokens)
-            yield tokens
+            if callable(vectorizer.analyzer):
+                tokens = _check_analyzed(position, tokens)
         else:
             tokens = document.tolist() if isinstance(document, np.ndarray) else document
             _check_tokens(position, tokens)
             if stop_words:
                 tokens = [token for token in tokens if token not in stop_words]
-            yield tokens
+        yield tokens
+
+
+def _build_analyzer(vectorizer: CountVectorizer) -> Callable[[str], Any]:
+    """Build what cuts raw documents; nothing here concerns tokenised ones."""
+    if vectorizer.analyzer == "word":
+        pattern = vectorizer.token_pattern
+        if pattern is None:
+            raise ValueError(
+                "token_pattern=None cannot cut raw documents into words. Pass a "
+                "regular expression, another analyzer, or tokenised documents."
+            )
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"token_pattern={pattern!r} is not a regular expression: {error}."
+            ) from error
+    return vectorizer.build_analyzer()
 
 
 def _as_iterable(X: Any) -> Iterable[Any]:
@@ -68,17 +87,35 @@ def _as_iterable(X: Any) -> Iterable[Any]:
     if sparse.issparse(X):
         raise ValueError(f"X is a sparse matrix of shape {X.shape}. {_ADVICE}")
     if hasattr(X, "columns") and len(getattr(X, "shape", ())) == 2:
-        if X.shape[1] != 1:
-            raise ValueError(
-                f"X is a frame of {X.shape[1]} columns ({list(X.columns)[:5]}). Pass "
-                "one column of text, e.g. X[name], or use a ColumnTransformer."
-            )
-        return X[X.columns[0]]
+        X = _only_column(X)
     if isinstance(X, np.ndarray):
         return _as_column(X)
     if not isinstance(X, Iterable) and not hasattr(X, "__getitem__"):
         raise ValueError(f"X is {_describe(X)}, not an iterable. {_ADVICE}")
+    return _as_python(X)
+
+
+def _only_column(X: Any) -> Any:
+    names = list(X.column_names if _library(X) == "pyarrow" else X.columns)
+    if len(names) != 1:
+        raise ValueError(
+            f"X is a frame of {len(names)} columns ({names[:5]}). Pass one column of "
+            "text, e.g. X[name], or use a ColumnTransformer."
+        )
+    return X[names[0]]
+
+
+def _as_python(X: Any) -> Any:
+    """Convert the columns whose elements are neither str nor list nor array."""
+    if _library(X) == "pyarrow" and hasattr(X, "to_pylist"):
+        return X.to_pylist()
+    if _library(X) == "polars" and hasattr(X, "dtype") and X.dtype.is_nested():
+        return X.to_list()
     return X
+
+
+def _library(X: Any) -> str:
+    return type(X).__module__.partition(".")[0]
 
 
 def _as_column(X: np.ndarray) -> np.ndarray:
@@ -115,6 +152,19 @@ def _is_missing(document: Any) -> bool:
     return type(document).__name__ in ("NAType", "NaTType")
 
 
+def _check_analyzed(position: int, tokens: Any) -> Collection[str]:
+    """Check what a callable analyzer returned; a generator becomes a list."""
+    if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable):
+        raise ValueError(
+            f"analyzer returned {_describe(tokens)} for document {position}; it must "
+            "return a list of str."
+        )
+    if not isinstance(tokens, (list, tuple)):
+        tokens = list(tokens)
+    _check_tokens(position, tokens)
+    return tokens
+
+
 def _check_tokens(position: int, tokens: Collection[Any]) -> None:
     # The set of types is built in C; only a failing document is walked in Python.
     if all(issubclass(kind, str) for kind in set(map(type, tokens))):
@@ -129,7 +179,7 @@ def _check_tokens(position: int, tokens: Collection[Any]) -> None:
 
 
 def _describe(value: Any) -> str:
-    text = repr(value)
+    text = " ".join(repr(value).split())
     if len(text) > 40:
         text = text[:37] + "..."
     return f"{type(value).__name__} ({text})"

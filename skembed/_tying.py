@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
+from skembed._memory import aligned_zeros
+
 
 class Factoriser(Protocol):
     """The decompositions a strategy can ask for; largest first."""
@@ -60,7 +62,7 @@ class Layout:
     def allocate(self) -> np.ndarray:
         """Return the stacked table, float32, all zeros."""
         width = -(-(self.n_components + 1) // 16) * 16
-        return np.zeros((self.n_words * self.n_tables, width), dtype=np.float32)
+        return aligned_zeros((self.n_words * self.n_tables, width))
 
     def scale(self, fill: float) -> np.ndarray:
         """Return the signs, followed by `fill` up to a row's width."""

@@ -4,6 +4,7 @@ from array import array
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -101,22 +102,22 @@ def check_vocabulary(vocabulary: Any) -> dict[str, int]:
     """
     if isinstance(vocabulary, (str, bytes)):
         raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
-    if isinstance(vocabulary, Mapping):
-        items = sorted(vocabulary.items(), key=lambda item: item[1])
-        if [row for _, row in items] != list(range(len(items))):
-            raise ValueError(
-                "vocabulary must map its words to the rows "
-                f"0, 1, ..., {len(items) - 1} without gaps or repeats, but its rows "
-                f"are {[row for _, row in items][:10]}."
-            )
-        words = [word for word, _ in items]
-    elif isinstance(vocabulary, (set, frozenset)):
-        words = sorted(vocabulary)
-    else:
-        words = list(vocabulary)
+    words = list(vocabulary)
     for word in words:
         if not isinstance(word, str):
             raise ValueError(f"vocabulary must hold str only, got {word!r}.")
+    if isinstance(vocabulary, Mapping):
+        rows = list(vocabulary.values())
+        whole = all(isinstance(row, Integral) for row in rows)
+        if not whole or sorted(rows) != list(range(len(rows))):
+            raise ValueError(
+                "vocabulary must map its words to the rows "
+                f"0, 1, ..., {len(rows) - 1} without gaps or repeats, but its rows "
+                f"are {rows[:10]}."
+            )
+        words.sort(key=vocabulary.__getitem__)
+    elif isinstance(vocabulary, (set, frozenset)):
+        words.sort()
     index = {word: row for row, word in enumerate(words)}
     if len(index) < len(words):
         repeated = next(word for row, word in enumerate(words) if index[word] != row)

@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "skembed"
 FLOORS = {
     "_kernels": 0,
     "_compat": 1,
+    "_memory": 1,
     "_parallel": 1,
     "_text": 2,
     "_vocabulary": 2,

@@ -23,6 +23,7 @@ from skembed._kernels.numeric import (
     log1p_unit,
     next_random,
 )
+from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
 
 
 class Model(NamedTuple):
@@ -48,30 +49,34 @@ class Sampler(NamedTuple):
     window_thresholds: np.ndarray  # IN uint64 (window,), 2**32 P(half-width > d)
     noise_thresholds: np.ndarray  # IN uint32 (n_words,)
     noise_alias: np.ndarray  # IN int32 (n_words,)
-    n_noise: int  # shared noise words of a span
+    n_noise: int  # shared noise words of a span, a multiple of 16
     negative: float  # noise words per pair
 
 
 class Lanes(NamedTuple):
-    """Row l of every buffer is written by whoever computes lane l, and no other."""
+    """Row l of every buffer is written by whoever computes lane l, and no other.
+
+    Slots are the rows of a span's vectors: its words, then the contexts around it,
+    then its noise words. The first slot of each part is a multiple of 16.
+    """
 
     states: np.ndarray  # INOUT uint64 (n_lanes,), random streams
-    used: np.ndarray  # OUT int64 (n_lanes,), slots in use
-    rows: np.ndarray  # OUT int64 (n_lanes, n_slots), table row of each slot
+    used: np.ndarray  # OUT int64 (n_lanes, 2), words and contexts of the span
+    words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
 
 
 class Scratch(NamedTuple):
-    """Work space of one thread. Slots: words, then contexts, then noise words."""
+    """Work space of one thread; its sizes fix those of spans and windows."""
 
     vectors: np.ndarray  # float32 (n_slots, width), gathered rows
     biases: np.ndarray  # float32 (n_slots,), learned and fixed part of the score
-    words: np.ndarray  # int32 (n_slots,), word of each slot
+    bias_steps: np.ndarray  # float32 (n_slots,)
     window: np.ndarray  # int64 (span, 2), outermost contexts of each word
-    scores: np.ndarray  # float32 (n_slots,), scores, then steps
-    weights: np.ndarray  # float32 (n_slots,), of each pair in the objective
+    scores: np.ndarray  # float32 (span, n_slots), scores, then steps
+    weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
 
 
 @kernel
@@ -142,153 +147,197 @@ def lay_windows(tokens, thresholds, states, lane, span, window):
 
 
 @kernel
-def gather(model, rows, updates, scratch, slot):
-    """Copy a slot's table row into the work space and clear its update."""
-    row = rows[slot]
-    for k in range((model.params.shape[1] >> 4) << 4):
-        scratch.vectors[slot, k] = model.params[row, k]
-        updates[slot, k] = np.float32(0.0)
-    scratch.biases[slot] = model.params[row, model.n_components]
-    scratch.vectors[slot, model.n_components] = np.float32(0.0)
+def gather(model, words, updates, scratch, slots, row):
+    """Copy the rows of some slots' words into the work space; clear their updates.
+
+    Parameters
+    ----------
+    slots : (int, int)
+        First and last + 1.
+    row : int
+        Row of word 0 in the table.
+    """
+    # Plain indices, here and below: a view of a row costs two atomic operations.
+    width = (scratch.vectors.shape[1] >> 4) << 4
+    column = model.n_components
+    for slot in range(slots[0], slots[1]):
+        source = row + words[slot]
+        for k in range(width):
+            scratch.vectors[slot, k] = model.params[source, k]
+        for k in range(width):
+            updates[slot, k] = np.float32(0.0)
+        scratch.biases[slot] = model.params[source, column]
+        scratch.bias_steps[slot] = np.float32(0.0)
+        scratch.vectors[slot, column] = np.float32(0.0)
 
 
 @kernel
-def gather_scaled(model, rows, updates, scratch, slot):
-    """`gather` for a context or noise vector: scaled, with its part of the score."""
-    gather(model, rows, updates, scratch, slot)
-    for k in range((model.params.shape[1] >> 4) << 4):
-        scratch.vectors[slot, k] *= model.scale[k]
-    bias = scratch.biases[slot] * np.float32(model.context_bias)
-    scratch.biases[slot] = bias + model.offset[scratch.words[slot]]
+def scale_slots(model, words, scratch, slots):
+    """Turn gathered rows into context vectors, biases into their part of the score."""
+    width = (scratch.vectors.shape[1] >> 4) << 4
+    for slot in range(slots[0], slots[1]):
+        for k in range(width):
+            scratch.vectors[slot, k] *= model.scale[k]
+        bias = scratch.biases[slot] * np.float32(model.context_bias)
+        scratch.biases[slot] = bias + model.offset[words[slot]]
 
 
 @kernel
 def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
     """Gather the vectors of a span's words, their contexts and fresh noise words."""
-    n_words = span[1] - span[0]
-    n_contexts = outer[1] - outer[0] + 1
-    rows, updates = lanes.rows[lane], lanes.updates[lane]
+    words, updates = lanes.words[lane], lanes.updates[lane]
+    contexts, noise = scratch.window.shape[0], words.size - sampler.n_noise
+    n_words, n_contexts = span[1] - span[0], outer[1] - outer[0] + 1
     for slot in range(n_words):
         word = tokens[span[0] + slot]
-        rows[slot] = word if word >= 0 else ~word
-        gather(model, rows, updates, scratch, slot)
-        scratch.biases[slot] *= np.float32(model.word_bias)
+        words[slot] = word if word >= 0 else ~word
     for j in range(n_contexts):
-        slot = n_words + j
         word = tokens[outer[0] + j]
-        scratch.words[slot] = word if word >= 0 else ~word
-        rows[slot] = model.context_row + scratch.words[slot]
-        gather_scaled(model, rows, updates, scratch, slot)
-    for j in range(sampler.n_noise):
-        slot = n_words + n_contexts + j
-        scratch.words[slot] = draw_word(
+        words[contexts + j] = word if word >= 0 else ~word
+    for slot in range(noise, words.size):
+        words[slot] = draw_word(
             lanes.states, lane, sampler.noise_thresholds, sampler.noise_alias
         )
-        rows[slot] = model.noise_row + scratch.words[slot]
-        gather_scaled(model, rows, updates, scratch, slot)
-    lanes.used[lane] = n_words + n_contexts + sampler.n_noise
+    lanes.used[lane, 0] = n_words
+    lanes.used[lane, 1] = n_contexts
+    gather(model, words, updates, scratch, (0, n_words), 0)
+    for slot in range(n_words):
+        scratch.biases[slot] *= np.float32(model.word_bias)
+    slots = (contexts, contexts + n_contexts)
+    gather(model, words, updates, scratch, slots, model.context_row)
+    scale_slots(model, words, scratch, slots)
+    slots = (noise, words.size)
+    gather(model, words, updates, scratch, slots, model.noise_row)
+    scale_slots(model, words, scratch, slots)
 
 
 @kernel
-def weigh_noise(sampler, scratch, contexts, center, noise):
-    """Weight each noise word by the pairs of this word that may draw it.
+def weigh_pairs(sampler, scratch, n_words, columns, center):
+    """Set the weights of all pairs of a span; return how many are positive.
 
-    A draw that equals the pair's context is skipped, as in word2vec.
+    A context in the window weighs 1. A noise word weighs ``negative / n_noise`` for
+    every context of the word.
+
+    Parameters
+    ----------
+    columns : (int, int)
+        First context slot and first noise slot.
+    center : int
+        Context slot of word 0.
     """
-    first, last = contexts
     share = np.float32(sampler.negative / sampler.n_noise)
-    for slot in range(noise, noise + sampler.n_noise):
-        word = scratch.words[slot]
-        allowed = last - first
-        for j in range(first, last + 1):
-            if j != center and scratch.words[j] == word:
-                allowed -= 1
-        scratch.weights[slot] = share * np.float32(allowed)
+    pairs = 0
+    for word in range(n_words):
+        first, last = scratch.window[word, 0], scratch.window[word, 1]
+        for j in range(((columns[1] - columns[0]) >> 4) << 4):
+            slot = columns[0] + j
+            inside = first <= slot and slot <= last
+            scratch.weights[word, np.uintp(slot)] = np.float32(1.0 if inside else 0.0)
+        scratch.weights[word, center + word] = np.float32(0.0)
+        weight = share * np.float32(last - first)
+        for slot in range(columns[1], columns[1] + sampler.n_noise):
+            scratch.weights[word, slot] = weight
+        pairs += last - first
+    return pairs
 
 
 @kernel
-def score_slots(vectors, word, first, last, scores):
-    """Dot products of one word with the slots first .. last - 1."""
-    width = (vectors.shape[1] >> 4) << 4
-    x = vectors[word]
-    slot = first
-    while slot + 4 <= last:
-        a = vectors[slot]
-        b = vectors[slot + 1]
-        c = vectors[slot + 2]
-        d = vectors[slot + 3]
-        sum_a = np.float32(0.0)
-        sum_b = np.float32(0.0)
-        sum_c = np.float32(0.0)
-        sum_d = np.float32(0.0)
-        for k in range(width):
-            sum_a += x[k] * a[k]
-            sum_b += x[k] * b[k]
-            sum_c += x[k] * c[k]
-            sum_d += x[k] * d[k]
-        scores[slot] = sum_a
-        scores[slot + 1] = sum_b
-        scores[slot + 2] = sum_c
-        scores[slot + 3] = sum_d
-        slot += 4
-    while slot < last:
-        a = vectors[slot]
-        sum_a = np.float32(0.0)
-        for k in range(width):
-            sum_a += x[k] * a[k]
-        scores[slot] = sum_a
-        slot += 1
+def skip_equal_draws(sampler, words, scratch, contexts, n_words):
+    """Take the pairs whose context a noise word equals out of that word's weight.
+
+    Such a draw is skipped, as in word2vec.
+
+    Parameters
+    ----------
+    contexts : (int, int)
+        First and last + 1 context slot.
+    """
+    share = np.float32(sampler.negative / sampler.n_noise)
+    for slot in range(words.size - sampler.n_noise, words.size):
+        drawn = words[slot]
+        equal = 0
+        for j in range(contexts[0], contexts[1]):
+            equal += words[j] == drawn
+        if equal == 0:
+            continue
+        for j in range(contexts[0], contexts[1]):
+            if words[j] == drawn:
+                for word in range(n_words):
+                    scratch.weights[word, slot] -= share * scratch.weights[word, j]
 
 
 @kernel
-def score_to_step(scratch, word, first, last, label, rate):
+def score_to_step(scratch, word, columns, sign, rate):
     """Replace scores by steps and return the loss of these pairs.
 
     A pair's objective is ``weight * log(1 + exp(z))`` with z = -score for a context
-    (label 1) and z = score for a noise word (label 0); Mikolov et al. (2013), eq. 4.
+    (`sign` -1) and z = score for a noise word (`sign` 1): Mikolov et al. (2013),
+    eq. 4.
+
+    Parameters
+    ----------
+    columns : (int, int)
+        First and last + 1 slot, both multiples of 16.
     """
-    sign = np.float32(1.0 - 2.0 * label)
     bias = scratch.biases[word]
     loss = np.float32(0.0)
-    for slot in range(first, last):
-        z = sign * (scratch.scores[slot] + bias + scratch.biases[slot])
-        size = min(abs(z), np.float32(87.0))
-        e = exp_minus(size)
+    total = np.float32(0.0)
+    # Unsigned, since an index that might be negative keeps the loop scalar.
+    first = np.uintp(columns[0])
+    for j in range(((columns[1] - columns[0]) >> 4) << 4):
+        i = first + np.uintp(j)
+        weight = scratch.weights[word, i]
+        z = sign * (scratch.scores[word, i] + bias + scratch.biases[i])
+        e = exp_minus(min(abs(z), np.float32(87.0)))
         upper = np.float32(1.0) / (np.float32(1.0) + e)
         sigmoid = upper if z >= np.float32(0.0) else e * upper
-        positive_part = max(z, np.float32(0.0))
-        weight = scratch.weights[slot]
-        loss += weight * (positive_part + log1p_unit(e))
-        scratch.scores[slot] = -sign * rate * weight * sigmoid
+        loss += weight * (max(z, np.float32(0.0)) + log1p_unit(e))
+        step = -sign * rate * weight * sigmoid
+        scratch.scores[word, i] = step
+        scratch.bias_steps[i] += step
+        total += step
+    scratch.bias_steps[word] += total
     return loss
 
 
 @kernel
-def add_steps(vectors, updates, word, first, last, steps):
-    """Add one word's steps to its own update and to those of the slots."""
-    width = (vectors.shape[1] >> 4) << 4
-    x = vectors[word]
-    dx = updates[word]
-    for slot in range(first, last):
-        step = steps[slot]
-        y = vectors[slot]
-        dy = updates[slot]
-        for k in range(width):
-            dx[k] += step * y[k]
-        for k in range(width):
-            dy[k] += step * x[k]
+def train_block(updates, scratch, block, noise, rate):
+    """Score four words with their contexts and noise words; add up the steps.
 
+    Parameters
+    ----------
+    block : (int, int)
+        First and last + 1 word.
+    noise : int
+        First noise slot.
 
-@kernel
-def add_bias_steps(model, updates, word, first, last, steps):
-    """The same for the biases, which live in column `n_components`."""
-    total = np.float32(0.0)
-    for slot in range(first, last):
-        total += steps[slot]
-        updates[slot, model.n_components] += (
-            np.float32(model.context_bias) * steps[slot]
-        )
-    updates[word, model.n_components] += np.float32(model.word_bias) * total
+    Returns
+    -------
+    float
+        Summed objective.
+    """
+    low, high = scratch.window[block[0], 0], scratch.window[block[0], 1]
+    for word in range(block[0] + 1, block[1]):
+        low = min(low, scratch.window[word, 0])
+        high = max(high, scratch.window[word, 1])
+    low = low // TILE * TILE
+    high = (high // TILE + 1) * TILE
+    contexts = (low // 16 * 16, (high + 15) // 16 * 16)
+    draws = (noise, scratch.vectors.shape[0])
+    for slot in range(low, high, TILE):
+        dot_tile(scratch.vectors, block[0], slot, scratch.scores)
+    for slot in range(draws[0], draws[1], TILE):
+        dot_tile(scratch.vectors, block[0], slot, scratch.scores)
+    loss = 0.0
+    for word in range(block[0], block[1]):
+        loss += score_to_step(scratch, word, contexts, np.float32(-1.0), rate)
+        loss += score_to_step(scratch, word, draws, np.float32(1.0), rate)
+    scores, vectors = scratch.scores, scratch.vectors
+    add_rows(updates, block[0], scores, vectors, low, high - low)
+    add_rows(updates, block[0], scores, vectors, noise, draws[1] - noise)
+    for slot in range(low, high, TILE):
+        add_columns(updates, slot, scores, vectors, block[0], block[1] - block[0])
+    return loss
 
 
 @kernel
@@ -298,43 +347,64 @@ def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
         tokens, sampler.window_thresholds, lanes.states, lane, span, scratch.window
     )
     fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer)
-    updates = lanes.updates[lane]
+    words, updates = lanes.words[lane], lanes.updates[lane]
     n_words = span[1] - span[0]
-    shift = n_words - outer[0]
-    noise = n_words + outer[1] - outer[0] + 1
-    end = noise + sampler.n_noise
-    rate = np.float32(rate)
+    contexts, noise = scratch.window.shape[0], words.size - sampler.n_noise
+    center = contexts + span[0] - outer[0]
     for word in range(n_words):
-        first = scratch.window[word, 0] + shift
-        last = scratch.window[word, 1] + shift
-        if first == last:
-            continue
-        center = span[0] + word + shift
-        scratch.weights[first : last + 1] = np.float32(1.0)
-        scratch.weights[center] = np.float32(0.0)
-        weigh_noise(sampler, scratch, (first, last), center, noise)
-        score_slots(scratch.vectors, word, first, last + 1, scratch.scores)
-        score_slots(scratch.vectors, word, noise, end, scratch.scores)
-        lanes.loss[lane] += score_to_step(scratch, word, first, last + 1, 1.0, rate)
-        lanes.loss[lane] += score_to_step(scratch, word, noise, end, 0.0, rate)
-        lanes.pairs[lane] += last - first
-        for part in ((first, last + 1), (noise, end)):
-            add_steps(scratch.vectors, updates, word, part[0], part[1], scratch.scores)
-            add_bias_steps(model, updates, word, part[0], part[1], scratch.scores)
-    for slot in range(n_words, end):
-        for k in range((model.params.shape[1] >> 4) << 4):
-            updates[slot, k] *= model.scale[k]
+        scratch.window[word, 0] += center - span[0]
+        scratch.window[word, 1] += center - span[0]
+    columns = (contexts, noise)
+    lanes.pairs[lane] += weigh_pairs(sampler, scratch, n_words, columns, center)
+    columns = (contexts, contexts + lanes.used[lane, 1])
+    skip_equal_draws(sampler, words, scratch, columns, n_words)
+    for first in range(0, n_words, TILE):
+        block = (first, min(first + TILE, n_words))
+        lanes.loss[lane] += train_block(
+            updates, scratch, block, noise, np.float32(rate)
+        )
+    for slot in range(noise, words.size, TILE):
+        add_columns(updates, slot, scratch.scores, scratch.vectors, 0, n_words)
+    column = model.n_components
+    for slot in range(n_words):
+        step = scratch.bias_steps[slot]
+        updates[slot, column] = np.float32(model.word_bias) * step
+    for slot in range(contexts, words.size):
+        step = scratch.bias_steps[slot]
+        updates[slot, column] = np.float32(model.context_bias) * step
 
 
 @kernel
-def apply_updates(params, lanes):
-    """Add all updates of a round, in lane order."""
-    width = (params.shape[1] >> 4) << 4
-    for lane in range(lanes.used.size):
-        for slot in range(lanes.used[lane]):
-            row = lanes.rows[lane, slot]
-            for k in range(width):
-                params[row, k] += lanes.updates[lane, slot, k]
+def apply_slots(model, words, updates, slots, row, scale):
+    """Add the updates of some slots to the rows of their words."""
+    width = (model.params.shape[1] >> 4) << 4
+    for slot in range(slots[0], slots[1]):
+        target = row + words[slot]
+        for k in range(width):
+            model.params[target, k] += updates[slot, k] * scale[k]
+
+
+@kernel
+def apply_updates(model, sampler, lanes, span):
+    """Add all updates of a round, in lane order.
+
+    Parameters
+    ----------
+    span : int
+        Largest number of words of a span: where the contexts' slots begin.
+    """
+    ones = np.ones_like(model.scale)
+    n_slots = lanes.words.shape[1]
+    for lane in range(lanes.used.shape[0]):
+        n_words, n_contexts = lanes.used[lane]
+        if n_words == 0:
+            continue
+        words, updates = lanes.words[lane], lanes.updates[lane]
+        apply_slots(model, words, updates, (0, n_words), 0, ones)
+        slots = (span, span + n_contexts)
+        apply_slots(model, words, updates, slots, model.context_row, model.scale)
+        slots = (n_slots - sampler.n_noise, n_slots)
+        apply_slots(model, words, updates, slots, model.noise_row, model.scale)
 
 
 @kernel
@@ -353,17 +423,16 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates):
     rates : (float, float)
         Learning rate of the epoch's first round, and its change per round.
     """
-    n_lanes = lanes.used.size
+    n_lanes = lanes.used.shape[0]
     span = scratch.window.shape[0]
     for index in range(rounds[0], rounds[1]):
         rate = rates[0] + rates[1] * index
         for lane in range(n_lanes):
             first = lane * tokens.size // n_lanes + index * span
             last = min(first + span, (lane + 1) * tokens.size // n_lanes)
+            lanes.used[lane, 0] = 0
             if first < last:
                 train_span(
                     tokens, model, sampler, lanes, scratch, lane, (first, last), rate
                 )
-            else:
-                lanes.used[lane] = 0
-        apply_updates(model.params, lanes)
+        apply_updates(model, sampler, lanes, span)

@@ -1,0 +1,98 @@
+"""Tiny documents and cheap estimators that several test files share."""
+
+import numpy as np
+
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._vocabulary import Corpus
+
+WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "haven"]
+
+
+def draw_documents(seed, n_documents=20, n_tokens=6):
+    """Return raw documents of words that are drawn at random."""
+    rng = np.random.default_rng(seed)
+    return [" ".join(rng.choice(WORDS, size=n_tokens)) for _ in range(n_documents)]
+
+
+DOCUMENTS = draw_documents(0)
+OTHER_DOCUMENTS = [text.upper() + " Inlet jetty" for text in draw_documents(1, 15)]
+TOKENISED = [text.split() for text in DOCUMENTS]
+
+_COMMON = {"n_components": 3, "min_count": 1, "window": 2, "random_state": 0}
+# What makes a fit on twenty documents possible, and quick without the compiler.
+CHEAP = {
+    SGNSEmbedder: {**_COMMON, "subsample": 0, "max_iter": 1},
+    GloVeEmbedder: {**_COMMON, "combine": "word", "x_max": 5, "max_iter": 1},
+    PPMISVDEmbedder: _COMMON,
+}
+ESTIMATORS = tuple(CHEAP)
+
+
+def cheap(estimator, **params):
+    """Return an unfitted estimator of a class for tiny documents."""
+    return estimator(**{**CHEAP[estimator], **params})
+
+
+def learned(estimator):
+    """Return all that `fit` has set, public or private."""
+    given = {*estimator.get_params(deep=False), "_sklearn_output_config"}
+    return {name: value for name, value in vars(estimator).items() if name not in given}
+
+
+def same(left, right):
+    """Whether two learned values are equal bit for bit, order of words included."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, np.ndarray):
+        return (
+            left.dtype == right.dtype
+            and left.shape == right.shape
+            and left.tobytes() == right.tobytes()
+        )
+    if isinstance(left, dict):
+        return list(left.items()) == list(right.items())
+    return left == right
+
+
+def assert_same_fit(left, right):
+    """Two estimators have learned the same, bit for bit, and nothing else."""
+    first, second = learned(left), learned(right)
+    assert first
+    assert first.keys() == second.keys()
+    different = [name for name in first if not same(first[name], second[name])]
+    assert not different
+
+
+def corpus_of(documents):
+    """Return lists of word ids as a `Corpus`."""
+    lengths = [len(words) for words in documents]
+    return Corpus(
+        np.array([word for words in documents for word in words], dtype=np.int32),
+        np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]),
+    )
+
+
+def words_of(corpus, rows):
+    """Return a corpus as lists of words, given the row of each word."""
+    words = sorted(rows, key=rows.get)
+    bounds = zip(corpus.doc_offsets[:-1], corpus.doc_offsets[1:], strict=True)
+    return [
+        [words[row] for row in corpus.token_ids[first:last]] for first, last in bounds
+    ]
+
+
+class Once:
+    """An iterator that counts how it is used, as a generator of documents is."""
+
+    def __init__(self, documents):
+        self._documents = iter(documents)
+        self.n_iter = 0
+        self.n_next = 0
+
+    def __iter__(self):
+        self.n_iter += 1
+        return self
+
+    def __next__(self):
+        self.n_next += 1
+        return next(self._documents)

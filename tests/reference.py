@@ -1,0 +1,387 @@
+"""Slow twins of the kernels, written from the papers and the kernels' docstrings.
+
+Plain Python and float64 NumPy, one obvious step after the other: nothing here is
+shared, blocked or compiled, and nothing is imported from the package. Arguments have
+the kernels' forms (documents one behind the other, tables stacked), so that a test
+can hand both sides the same arrays.
+"""
+
+import itertools
+from dataclasses import dataclass, field
+
+import numpy as np
+
+# --- random streams -------------------------------------------------------------------
+
+
+class Stream:
+    """splitmix64 (Steele, Lea & Flood 2014), in Python's own integers."""
+
+    MASK = 2**64 - 1
+
+    def __init__(self, state):
+        self.state = int(state)
+
+    def next(self):
+        """Return the next 64 random bits."""
+        self.state = (self.state + 0x9E3779B97F4A7C15) & self.MASK
+        z = self.state
+        z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & self.MASK
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & self.MASK
+        return z ^ (z >> 31)
+
+
+def draw_word(stream, thresholds, alias):
+    """Walker's alias method: the high bits choose a column, the low ones its half."""
+    high, low = divmod(stream.next(), 2**32)
+    column = high * len(thresholds) // 2**32
+    return column if low < int(thresholds[column]) else int(alias[column])
+
+
+def alias_probabilities(thresholds, alias):
+    """Return the distribution from which `draw_word` draws."""
+    probabilities = np.zeros(len(thresholds))
+    for column, (threshold, other) in enumerate(zip(thresholds, alias, strict=True)):
+        own = float(threshold) / 2**32
+        probabilities[column] += own / len(thresholds)
+        probabilities[other] += (1.0 - own) / len(thresholds)
+    return probabilities
+
+
+# --- documents ------------------------------------------------------------------------
+
+
+def split(token_ids, doc_offsets):
+    """Return the documents as lists of words."""
+    return [
+        [int(word) for word in token_ids[first:last]]
+        for first, last in itertools.pairwise(doc_offsets)
+    ]
+
+
+def mark(documents):
+    """Join documents; the first word of each becomes ``~word``."""
+    joined = []
+    for document in documents:
+        joined += [~word if i == 0 else word for i, word in enumerate(document)]
+    return np.array(joined, dtype=np.int32)
+
+
+def unmark(tokens):
+    """Return the word at each position, and the number of its document."""
+    words = [int(token) if token >= 0 else ~int(token) for token in tokens]
+    return words, np.cumsum(np.asarray(tokens) < 0).tolist()
+
+
+def positions_by_word(token_ids, n_words):
+    """Return a list of the positions of every word."""
+    return [
+        [i for i, word in enumerate(token_ids) if word == row] for row in range(n_words)
+    ]
+
+
+def subsample(documents, keep_thresholds, seed):
+    """Return the documents without dropped words, and the state of the stream."""
+    stream = Stream(seed)
+    kept = [
+        [word for word in document if stream.next() >> 32 < int(keep_thresholds[word])]
+        for document in documents
+    ]
+    return kept, stream.state
+
+
+# --- counting and products ------------------------------------------------------------
+
+
+def cooccurrences(documents, n_words, weights):
+    """Return weighted counts of all ordered pairs within a window, as a dense array."""
+    counts = np.zeros((n_words, n_words))
+    for document in documents:
+        for i, word in enumerate(document):
+            for j, context in enumerate(document):
+                if 1 <= abs(i - j) <= len(weights):
+                    counts[word, context] += weights[abs(i - j) - 1]
+    return counts
+
+
+def multiply(indptr, indices, data, dense):
+    """Return the product of a CSR matrix and a dense one, in float64."""
+    out = np.zeros((len(indptr) - 1, dense.shape[1]))
+    for row in range(len(indptr) - 1):
+        for entry in range(indptr[row], indptr[row + 1]):
+            out[row] += float(data[entry]) * dense[indices[entry]]
+    return out
+
+
+# --- skip-gram with negative sampling -------------------------------------------------
+
+
+@dataclass
+class Terms:
+    """Terms of the summed objective: ``weight * log(1 + exp(-score))`` for a word
+    with a context (label 1), ``weight * log(1 + exp(score))`` with a noise word (0).
+    """
+
+    words: list = field(default_factory=list)
+    contexts: list = field(default_factory=list)
+    labels: list = field(default_factory=list)
+    weights: list = field(default_factory=list)
+    n_pairs: int = 0
+
+    def add(self, word, context, label, weight):
+        self.words.append(word)
+        self.contexts.append(context)
+        self.labels.append(label)
+        self.weights.append(weight)
+        self.n_pairs += label
+
+    def arrays(self):
+        return (
+            np.array(self.words, dtype=int),
+            np.array(self.contexts, dtype=int),
+            np.array(self.labels, dtype=int),
+            np.array(self.weights, dtype=float),
+        )
+
+
+@dataclass
+class SkipGram:
+    """Parameters of one model: tables stacked, each row's bias in the last column."""
+
+    table: np.ndarray  # float64 (n_rows, n_components + 1)
+    signs: np.ndarray  # (n_components,)
+    offset: np.ndarray  # (n_words,)
+    context_row: int
+    noise_row: int
+    word_bias: float
+    context_bias: float
+
+    def rows(self, words, contexts, labels):
+        """Return the rows of words, and of contexts (label 1) or noise words (0)."""
+        return words, contexts + np.where(labels == 1, self.context_row, self.noise_row)
+
+    def scores(self, words, contexts, labels):
+        """Return s(w, c) = x_w . (signs * y_c) + biases + offset_c."""
+        rows, others = self.rows(words, contexts, labels)
+        dots = (self.table[rows, :-1] * self.signs * self.table[others, :-1]).sum(1)
+        learned = (
+            self.word_bias * self.table[rows, -1]
+            + self.context_bias * self.table[others, -1]
+        )
+        return dots + learned + np.asarray(self.offset, dtype=float)[contexts]
+
+    def objective(self, terms):
+        """Return the sum of all terms: Mikolov et al. (2013), eq. 4, negated."""
+        words, contexts, labels, weights = terms.arrays()
+        scores = self.scores(words, contexts, labels)
+        return (
+            weights * np.logaddexp(0.0, np.where(labels == 1, -scores, scores))
+        ).sum()
+
+    def gradient(self, terms):
+        """Return the gradient of `objective` with respect to the table."""
+        words, contexts, labels, weights = terms.arrays()
+        rows, others = self.rows(words, contexts, labels)
+        scores = self.scores(words, contexts, labels)
+        slopes = weights * (0.5 * (1.0 + np.tanh(scores / 2.0)) - labels)
+        x, y = self.table[rows, :-1], self.table[others, :-1]
+        gradient = np.zeros_like(self.table)
+        # A row that is word and context at once gets the sum of both roles.
+        np.add.at(gradient[:, :-1], rows, slopes[:, None] * self.signs * y)
+        np.add.at(gradient[:, :-1], others, slopes[:, None] * self.signs * x)
+        np.add.at(gradient[:, -1], rows, slopes * self.word_bias)
+        np.add.at(gradient[:, -1], others, slopes * self.context_bias)
+        return gradient
+
+
+def half_width(stream, thresholds):
+    """Draw how far a window reaches; it exceeds d with ``thresholds[d] / 2**32``."""
+    draw = stream.next() >> 32
+    return sum(draw < int(threshold) for threshold in thresholds)
+
+
+def window(tokens, position, half):
+    """Return the words at most `half` away, within the document."""
+    words, document = unmark(tokens)
+    near = range(max(0, position - half), min(len(words), position + half + 1))
+    return [
+        words[i] for i in near if i != position and document[i] == document[position]
+    ]
+
+
+def add_pairs(terms, word, contexts, noise_words, negative):
+    """Add one word's terms: each context against every noise word but itself.
+
+    Together the noise words count as `negative` of them.
+    """
+    for context in contexts:
+        terms.add(word, context, 1, 1.0)
+        for noise in noise_words:
+            if noise != context:
+                terms.add(word, noise, 0, negative / len(noise_words))
+
+
+def draw_span(tokens, sampler, stream, first, last):
+    """Return the terms of the words at positions first .. last - 1.
+
+    One draw per word for its window, then one per noise word of the span.
+    """
+    words, _ = unmark(tokens)
+    halves = [half_width(stream, sampler.window_thresholds) for _ in range(first, last)]
+    noise_words = [
+        draw_word(stream, sampler.noise_thresholds, sampler.noise_alias)
+        for _ in range(sampler.n_noise)
+    ]
+    terms = Terms()
+    for position, half in zip(range(first, last), halves, strict=True):
+        contexts = window(tokens, position, half)
+        add_pairs(terms, words[position], contexts, noise_words, sampler.negative)
+    return terms
+
+
+def sgns_rounds(tokens, model, sampler, states, span, rounds, rates, order=None):
+    """Train the spans of some rounds; `model.table` is updated in place.
+
+    Lane l has the tokens ``l * n // n_lanes .. (l + 1) * n // n_lanes - 1``. All
+    lanes of a round read the parameters that the round before left.
+
+    Parameters
+    ----------
+    order : sequence of int, optional
+        The order in which lanes are computed. Updates are added in lane order.
+
+    Returns
+    -------
+    loss, pairs : ndarray of shape (n_lanes,)
+    states : list of int
+    """
+    n_lanes = len(states)
+    streams = [Stream(state) for state in states]
+    loss, pairs = np.zeros(n_lanes), np.zeros(n_lanes, dtype=int)
+    for index in range(*rounds):
+        updates = {}
+        for lane in range(n_lanes) if order is None else order:
+            first = lane * len(tokens) // n_lanes + index * span
+            last = min(first + span, (lane + 1) * len(tokens) // n_lanes)
+            if first >= last:
+                continue
+            terms = draw_span(tokens, sampler, streams[lane], first, last)
+            updates[lane] = -(rates[0] + index * rates[1]) * model.gradient(terms)
+            loss[lane] += model.objective(terms)
+            pairs[lane] += terms.n_pairs
+        for lane in sorted(updates):
+            model.table += updates[lane]
+    return loss, pairs, [stream.state for stream in streams]
+
+
+# --- GloVe ----------------------------------------------------------------------------
+
+
+@dataclass
+class GloVe:
+    """Parameters of one model: tables stacked, each row's bias in the last column."""
+
+    table: np.ndarray  # float64 (n_rows, n_components + 1)
+    signs: np.ndarray  # (n_components,)
+    context_row: int
+    x_max: float
+    alpha: float
+
+    def error(self, word, context, count):
+        """Return s(w, c) - ln x."""
+        x, y = self.table[word], self.table[self.context_row + context]
+        return (x[:-1] * self.signs * y[:-1]).sum() + x[-1] + y[-1] - np.log(count)
+
+    def weight(self, count):
+        """Return f(x): Pennington, Socher & Manning (2014), eq. 9."""
+        return 1.0 if count >= self.x_max else (count / self.x_max) ** self.alpha
+
+    def objective(self, cells):
+        """Return the sum over (word, context, count): eq. 8."""
+        return sum(self.weight(x) * self.error(w, c, x) ** 2 for w, c, x in cells)
+
+    def halves(self, word, context, count):
+        """Return half the gradient of one cell's objective: of both rows' vectors."""
+        x, y = self.table[word], self.table[self.context_row + context]
+        slope = self.weight(count) * self.error(word, context, count)
+        return (
+            slope * np.append(self.signs * y[:-1], 1.0),
+            slope * np.append(self.signs * x[:-1], 1.0),
+        )
+
+    def gradient(self, cells):
+        """Return the gradient of `objective` with respect to the table."""
+        gradient = np.zeros_like(self.table)
+        for word, context, count in cells:
+            of_word, of_context = self.halves(word, context, count)
+            gradient[word] += 2.0 * of_word
+            gradient[self.context_row + context] += 2.0 * of_context
+        return gradient
+
+
+def cells_of(indptr, indices, data):
+    """Return the entries of a CSR matrix as (row, column, value)."""
+    return [
+        (row, int(indices[entry]), float(data[entry]))
+        for row in range(len(indptr) - 1)
+        for entry in range(indptr[row], indptr[row + 1])
+    ]
+
+
+def visiting_order(cells, edges, shift):
+    """Sort cells as they are visited: by wrapped diagonal, block, row and column."""
+    n_blocks = len(edges) - 1
+
+    def key(cell):
+        row, column = (np.searchsorted(edges, i, side="right") - 1 for i in cell[:2])
+        return (column - row - shift) % n_blocks, row, cell[0], cell[1]
+
+    return sorted(cells, key=key)
+
+
+def glove_epoch(cells, model, squares, learning_rate):
+    """AdaGrad (Duchi, Hazan & Singer 2011) along half the gradient, cell by cell.
+
+    `model.table` and `squares`, the sums of squared gradients, are updated in place.
+    Both steps of a cell are computed before either is taken.
+    """
+    loss = 0.0
+    for word, context, count in cells:
+        loss += model.objective([(word, context, count)])
+        rows = (word, model.context_row + context)
+        gradients = model.halves(word, context, count)
+        steps = [
+            learning_rate * gradient / np.sqrt(squares[row])
+            for row, gradient in zip(rows, gradients, strict=True)
+        ]
+        for row, gradient, step in zip(rows, gradients, steps, strict=True):
+            model.table[row] -= step
+            squares[row] += gradient**2
+    return loss
+
+
+# --- positive PMI ---------------------------------------------------------------------
+
+
+def ppmi(counts, shift=1.0, context_exponent=1.0):
+    """Return the dense matrix of Levy, Goldberg & Dagan (2015), eq. 3 and 3.1."""
+    joint = counts / counts.sum()
+    words = joint.sum(axis=1)
+    contexts = joint.sum(axis=0) ** context_exponent
+    contexts /= contexts.sum()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pmi = np.log(joint / np.outer(words, contexts))
+    return np.where(joint > 0, np.maximum(pmi - np.log(shift), 0.0), 0.0)
+
+
+def best_rank(matrix, rank):
+    """Return the closest matrix of a rank (Eckart & Young 1936)."""
+    left, values, right = np.linalg.svd(matrix)
+    return (left[:, :rank] * values[:rank]) @ right[:rank]
+
+
+def best_psd(matrix, rank):
+    """Return the closest positive semi-definite matrix of at most a rank."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    kept = np.argsort(-values)[:rank]
+    return (vectors[:, kept] * np.maximum(values[kept], 0.0)) @ vectors[:, kept].T

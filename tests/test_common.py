@@ -1,0 +1,1041 @@
+"""The behaviour that scikit-learn users expect, checked on text for every estimator.
+
+scikit-learn's own `check_estimator` skips estimators of text: it runs a single check
+and reports success. So its checks that do not need numbers are called one by one
+here, and the others are written for documents. There are three tables of checks;
+their sizes are asserted, so that none can get lost.
+"""
+
+import ast
+import contextlib
+import copy
+import hashlib
+import inspect
+import io
+import os
+import pickle
+import re
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpydoc.docscrape import NumpyDocString
+from sklearn import config_context
+from sklearn.base import clone
+from sklearn.compose import ColumnTransformer
+from sklearn.exceptions import NotFittedError, SkipTestWarning
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import FeatureUnion, make_pipeline
+from sklearn.utils import estimator_checks, estimator_html_repr, get_tags
+
+import skembed
+from skembed import SGNSEmbedder, _base, _pooling, _sampling, _tying
+from skembed._base import BaseEmbedder
+from tests.helpers import (
+    CHEAP,
+    DOCUMENTS,
+    ESTIMATORS,
+    OTHER_DOCUMENTS,
+    TOKENISED,
+    WORDS,
+    Once,
+    assert_same_fit,
+    cheap,
+    learned,
+    same,
+)
+
+LABELS = [0, 1] * (len(DOCUMENTS) // 2)
+N_SKLEARN_CHECKS = 15
+N_CLASS_CHECKS = 10
+N_FIT_CHECKS = 49
+
+
+class Variant:
+    """An estimator with a tying strategy; a call makes a fresh, unfitted one."""
+
+    def __init__(self, estimator, share_context):
+        self.estimator = estimator
+        self.params = {"share_context": share_context}
+
+    def __call__(self, **params):
+        return cheap(self.estimator, **{**self.params, **params})
+
+    @property
+    def draws(self):
+        """Whether the fit of a small vocabulary uses random numbers."""
+        return "max_iter" in self.estimator._parameter_constraints
+
+    @property
+    def strategy(self):
+        return _tying.get_strategy(self.params["share_context"])
+
+
+# Those with two tables once more without the compiler; the kernels' own tests see to
+# the other strategies there.
+VARIANTS = [
+    pytest.param(
+        Variant(estimator, strategy.name),
+        id=f"{estimator.__name__}-{strategy.name}",
+        marks=[pytest.mark.small] if strategy.name is False else [],
+    )
+    for estimator in ESTIMATORS
+    for strategy in _tying.strategies()
+]
+
+CLASS_CHECKS, FIT_CHECKS = [], []
+
+
+def class_check(function):
+    """Put a function of an estimator's class into the table."""
+    CLASS_CHECKS.append(function)
+    return function
+
+
+def fit_check(function):
+    """Put a function of a `Variant` into the table."""
+    FIT_CHECKS.append(function)
+    return function
+
+
+# --- scikit-learn's checks that do not need numbers -----------------------------------
+
+SKLEARN_CHECKS = [
+    "check_estimator_cloneable",
+    "check_estimator_repr",
+    "check_estimator_tags_renamed",
+    "check_valid_tag_types",
+    "check_mixin_order",
+    "check_no_attributes_set_in_init",
+    "check_do_not_raise_errors_in_init_or_set_params",
+    "check_parameters_default_constructible",
+    "check_get_params_invariance",
+    "check_set_params",
+    # Parameters are validated before documents are looked at.
+    "check_param_validation",
+    # Nothing looks at documents before there is a model.
+    "check_estimators_unfitted",
+    "check_transformers_unfitted",
+    "check_get_feature_names_out_error",
+    # Passes as long as the estimator does not claim to take numbers.
+    "check_transformer_get_feature_names_out",
+]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("name", SKLEARN_CHECKS)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_sklearn_check(estimator, name):
+    check = getattr(estimator_checks, name)
+    check(estimator.__name__, estimator())
+    check(estimator.__name__, cheap(estimator))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_check_estimator(estimator):
+    """Whatever it runs passes; it says itself that it cannot run much."""
+    with pytest.warns(SkipTestWarning, match="Can't test estimator"):
+        results = estimator_checks.check_estimator(estimator(), on_skip=None)
+    assert [result["status"] for result in results] == ["passed"] * len(results)
+    assert results
+
+
+# --- checks of a class ----------------------------------------------------------------
+
+
+def parameters(estimator):
+    signature = dict(inspect.signature(estimator.__init__).parameters)
+    del signature["self"]
+    return signature
+
+
+def documented(estimator, section):
+    """Name -> type of each entry of a section of a class's docstring."""
+    entries = NumpyDocString(inspect.getdoc(estimator))[section]
+    return {
+        name.strip(): entry.type for entry in entries for name in entry.name.split(",")
+    }
+
+
+@class_check
+def check_all_but_the_first_parameter_are_keyword_only(estimator):
+    first, *others = parameters(estimator).values()
+    assert first.name == "n_components"
+    assert first.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert {other.kind for other in others} == {inspect.Parameter.KEYWORD_ONLY}
+    assert estimator(7).n_components == 7
+    with pytest.raises(TypeError, match="positional"):
+        estimator(7, True)
+
+
+@class_check
+def check_every_parameter_has_constraints(estimator):
+    assert estimator._parameter_constraints.keys() == parameters(estimator).keys()
+    assert BaseEmbedder._parameter_constraints.keys() <= parameters(estimator).keys()
+
+
+@class_check
+def check_every_parameter_is_documented_in_order(estimator):
+    assert list(documented(estimator, "Parameters")) == list(parameters(estimator))
+
+
+@class_check
+def check_documented_defaults_are_the_defaults(estimator):
+    kinds = documented(estimator, "Parameters")
+    for name, parameter in parameters(estimator).items():
+        _, _, default = kinds[name].partition("default=")
+        assert ast.literal_eval(default) == parameter.default, name
+
+
+@class_check
+def check_documented_choices_are_the_choices(estimator):
+    choices = {
+        "share_context": {strategy.name for strategy in _tying.strategies()},
+        "bias": set(_tying.biases()),
+        "combine": set(_base.COMBINATIONS),
+        "pooling": set(_pooling.POOLINGS),
+        "window_weighting": set(_sampling.WINDOW_WEIGHTINGS),
+    }
+    kinds = documented(estimator, "Parameters")
+    for name in choices.keys() & kinds.keys():
+        listed = re.match(r"\{.*?\}", kinds[name]).group()
+        assert ast.literal_eval(listed) == choices[name], name
+
+
+@class_check
+def check_tokenising_defaults_are_those_of_tfidf(estimator):
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    ours, theirs = estimator().get_params(), TfidfVectorizer().get_params()
+    shared = ours.keys() & theirs.keys()
+    assert shared >= {"analyzer", "lowercase", "strip_accents", "stop_words"}
+    assert shared >= {"token_pattern", "max_features", "vocabulary"}
+    assert {name: ours[name] for name in shared} == {n: theirs[n] for n in shared}
+
+
+@class_check
+def check_signatures_of_methods(estimator):
+    for name in ("fit", "fit_transform"):
+        signature = inspect.signature(getattr(estimator, name)).parameters
+        assert list(signature) == ["self", "X", "y"]
+        assert signature["y"].default is None
+    assert list(inspect.signature(estimator.transform).parameters) == ["self", "X"]
+
+
+@class_check
+def check_tags_are_truthful(estimator):
+    tags = get_tags(estimator())
+    assert tags.requires_fit
+    assert tags.input_tags.string
+    assert not tags.input_tags.two_d_array
+    assert not tags.input_tags.sparse
+    assert not tags.input_tags.allow_nan
+    assert not tags.target_tags.required
+    assert tags.transformer_tags is not None
+
+
+@class_check
+def check_estimator_is_public(estimator):
+    assert estimator.__name__ in skembed.__all__
+    assert issubclass(estimator, BaseEmbedder)
+    assert estimator in CHEAP
+
+
+NAN = float("nan")
+INVALID = {
+    "n_components": [0, -1, 2.5, "3", None, NAN],
+    "share_context": ["tied", "True", 0, 1, None, NAN],
+    "window": [0, 2.5, None],
+    "window_weighting": ["linear", None, 1],
+    "analyzer": ["words", None, 3],
+    "lowercase": ["yes", 1, None],
+    "strip_accents": ["latin", True],
+    "stop_words": ["german", {"the"}, ("the",)],
+    "token_pattern": ["[", None, 3, re.compile("a")],
+    "min_count": [0, 1.5, None],
+    "max_features": [0, 0.5, "all"],
+    "vocabulary": [3, "amber", b"amber", [], ["a", "a"], {"a": 1}, [1], {"a": None}],
+    "combine": ["mean", None, ["word"]],
+    "pooling": ["max", None],
+    "random_state": ["seed", -1, 0.5],
+    "verbose": [-1, "yes", None],
+    "bias": ["nonsense", True, 1],
+    "negative": [0, 2.5, None],
+    "noise_exponent": [-0.1, NAN, None],
+    "subsample": [-1e-3, NAN, None],
+    "learning_rate": [0, -1.0, NAN, "auto"],
+    "max_iter": [0, 1.5, None],
+    "x_max": [0, -1.0, NAN],
+    "alpha": [-0.1, NAN],
+    "shift": [0.5, NAN, None],
+    "context_exponent": [-1.0, NAN],
+    "singular_exponent": [-0.1, 1.1, NAN],
+}
+
+
+@class_check
+def check_invalid_values_are_refused_by_fit(estimator):
+    """By name, before anything is learned, and leaving an earlier fit as it was."""
+    fitted = cheap(estimator).fit(DOCUMENTS)
+    before = copy.deepcopy(learned(fitted))
+    assert parameters(estimator).keys() <= INVALID.keys()
+    for name, parameter in parameters(estimator).items():
+        for value in INVALID[name]:
+            embedder = cheap(estimator, **{name: value})
+            for method in (embedder.fit, embedder.fit_transform):
+                with pytest.raises(ValueError, match=name):
+                    method(DOCUMENTS)
+                assert not learned(embedder)
+            valid = getattr(fitted, name, parameter.default)
+            fitted.set_params(**{name: value})
+            with pytest.raises(ValueError, match=name):
+                fitted.fit(OTHER_DOCUMENTS)
+            fitted.set_params(**{name: valid})
+    assert all(same(value, before[name]) for name, value in learned(fitted).items())
+
+
+# --- checks of a fit ------------------------------------------------------------------
+
+
+@fit_check
+def check_fit_returns_self(make):
+    embedder = make()
+    assert embedder.fit(DOCUMENTS) is embedder
+    assert embedder.fit(DOCUMENTS, LABELS) is embedder
+
+
+@fit_check
+def check_two_estimators_learn_the_same(make):
+    assert_same_fit(make().fit(DOCUMENTS), make().fit(DOCUMENTS))
+
+
+@fit_check
+def check_fit_is_idempotent(make):
+    embedder = make().fit(DOCUMENTS)
+    before = copy.deepcopy(embedder)
+    assert_same_fit(embedder.fit(DOCUMENTS), before)
+
+
+@fit_check
+def check_y_is_ignored(make):
+    assert_same_fit(make().fit(DOCUMENTS, LABELS), make().fit(DOCUMENTS))
+
+
+@fit_check
+def check_refit_on_other_documents_forgets_the_first(make):
+    embedder = make().fit(DOCUMENTS)
+    assert_same_fit(embedder.fit(OTHER_DOCUMENTS), make().fit(OTHER_DOCUMENTS))
+    assert "inlet" in embedder.vocabulary_
+
+
+@fit_check
+def check_refit_with_other_parameters_forgets_the_first(make):
+    """No attribute of another strategy or bias is left behind."""
+    for strategy in _tying.strategies():
+        others = {"share_context": strategy.name}
+        if make.estimator is SGNSEmbedder:
+            others["bias"] = "word"
+        embedder = make(**others).fit(OTHER_DOCUMENTS)
+        embedder.set_params(**make().get_params()).fit(DOCUMENTS)
+        assert_same_fit(embedder, make().fit(DOCUMENTS))
+
+
+@fit_check
+def check_fit_after_an_error_is_a_fresh_fit(make):
+    embedder = make()
+    with pytest.raises(ValueError, match="Document 1"):
+        embedder.fit([DOCUMENTS[0], None])
+    assert not learned(embedder)
+    assert_same_fit(embedder.fit(DOCUMENTS), make().fit(DOCUMENTS))
+
+
+@fit_check
+def check_failing_fit_keeps_the_earlier_one(make):
+    embedder = make().fit(DOCUMENTS)
+    before = copy.deepcopy(embedder)
+    for X in ([*OTHER_DOCUMENTS, None], [], ["lonely"], "amber birch"):
+        with pytest.raises(ValueError, match=r"Document|document|str"):
+            embedder.fit(X)
+        assert_same_fit(embedder, before)
+
+
+@fit_check
+def check_fit_changes_no_parameter(make):
+    embedder = make(stop_words=["amber"], vocabulary=set(WORDS[1:]))
+    before = embedder.get_params(deep=False)
+    vocabulary, stop_words = set(embedder.vocabulary), list(embedder.stop_words)
+    embedder.fit(DOCUMENTS)
+    after = embedder.get_params(deep=False)
+    assert all(after[name] is value for name, value in before.items())
+    assert embedder.vocabulary == vocabulary
+    assert embedder.stop_words == stop_words
+
+
+@fit_check
+def check_fit_adds_only_names_that_say_so(make):
+    embedder = make()
+    assert vars(embedder).keys() == embedder.get_params().keys()
+    for name in learned(embedder.fit(DOCUMENTS)):
+        assert name.startswith("_") or name.endswith("_")
+
+
+@fit_check
+def check_pickle(make):
+    embedder = make().fit(DOCUMENTS)
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(embedder, protocol=protocol))
+        assert_same_fit(again, embedder)
+        assert same(again.transform(DOCUMENTS), embedder.transform(DOCUMENTS))
+        shared = embedder.context_vectors_ is embedder.word_vectors_
+        assert (again.context_vectors_ is again.word_vectors_) == shared
+        assert again.get_params() == embedder.get_params()
+    unfitted = pickle.loads(pickle.dumps(make()))
+    assert_same_fit(unfitted.fit(DOCUMENTS), embedder)
+
+
+@fit_check
+def check_joblib_dump(make):
+    """Also with arrays that are memory maps which cannot be written to."""
+    embedder = make().fit(DOCUMENTS)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "embedder.joblib"
+        joblib.dump(embedder, path)
+        for mmap_mode in (None, "r"):
+            again = joblib.load(path, mmap_mode=mmap_mode)
+            assert again.word_vectors_.flags.writeable == (mmap_mode is None)
+            assert same(again.transform(DOCUMENTS), embedder.transform(DOCUMENTS))
+            assert same(
+                again.score_pairs(WORDS, WORDS), embedder.score_pairs(WORDS, WORDS)
+            )
+            assert_same_fit(again.fit(DOCUMENTS), embedder)
+
+
+@fit_check
+def check_clone_keeps_parameters_and_forgets_the_fit(make):
+    embedder = make(verbose=False, stop_words=["amber"]).fit(DOCUMENTS)
+    again = clone(embedder)
+    assert again.get_params() == embedder.get_params()
+    assert not learned(again)
+    assert_same_fit(again.fit(DOCUMENTS), embedder)
+
+
+@fit_check
+def check_not_fitted(make):
+    embedder = make()
+    name = f"This {make.estimator.__name__} instance is not fitted yet"
+    for method, arguments in [
+        (embedder.transform, (DOCUMENTS,)),
+        (embedder.transform, (None,)),
+        (embedder.get_feature_names_out, ()),
+        (embedder.score_pairs, ("amber", "birch")),
+    ]:
+        with pytest.raises(NotFittedError, match=name):
+            method(*arguments)
+
+
+@fit_check
+def check_learned_attributes_are_as_documented(make):
+    """Every public one is documented, with its shape and dtype."""
+    embedder = make().fit(DOCUMENTS)
+    kinds = documented(make.estimator, "Attributes")
+    public = {name for name in learned(embedder) if not name.startswith("_")}
+    assert public <= kinds.keys()
+    assert public >= {"vocabulary_", "word_counts_", "n_embedding_parameters_"}
+    assert public >= {"word_vectors_", "context_vectors_"}
+    sizes = {"n_words": len(WORDS), "n_components": embedder.n_components}
+    sizes["n_iter_"] = getattr(embedder, "n_iter_", None)
+    for name in public:
+        value = getattr(embedder, name)
+        array = re.match(r"ndarray of shape \((.*?),?\), (\w+)", kinds[name])
+        if array is None:
+            assert type(value).__name__ == kinds[name].split()[0], name
+            continue
+        assert isinstance(value, np.ndarray), name
+        assert value.shape == tuple(sizes[n] for n in array[1].split(", ")), name
+        assert value.dtype == np.dtype(array[2]), name
+        assert np.isfinite(value).all(), name
+        assert value.flags.c_contiguous, name
+
+
+@fit_check
+def check_rows_of_the_vocabulary(make):
+    embedder = make().fit(DOCUMENTS)
+    counts = Counter(word for tokens in TOKENISED for word in tokens)
+    expected = sorted(counts, key=lambda word: (-counts[word], word))
+    assert list(embedder.vocabulary_.items()) == list(
+        zip(expected, range(len(expected)), strict=True)
+    )
+    assert embedder.word_counts_.tolist() == [counts[word] for word in expected]
+
+
+@fit_check
+def check_number_of_embedding_parameters(make):
+    embedder = make().fit(DOCUMENTS)
+    tables = 2 if make.strategy.n_tables == 2 else 1
+    expected = tables * embedder.word_vectors_.size
+    names = [n for n in ("word_biases_", "context_biases_") if hasattr(embedder, n)]
+    expected += sum({id(b): b.size for b in map(vars(embedder).get, names)}.values())
+    assert embedder.n_embedding_parameters_ == expected
+
+
+@fit_check
+def check_shared_vectors_are_one_object(make):
+    embedder = make().fit(DOCUMENTS)
+    shared = embedder.context_vectors_ is embedder.word_vectors_
+    assert shared == (make.params["share_context"] is True)
+    if make.strategy.signed:
+        np.testing.assert_allclose(
+            np.abs(embedder.context_vectors_),
+            np.abs(embedder.word_vectors_),
+            rtol=1e-6,
+        )
+    assert hasattr(embedder, "context_signs_") == make.strategy.signed
+
+
+@fit_check
+def check_transform_gives_float32(make):
+    embedder = make()
+    for features in (embedder.fit_transform(DOCUMENTS), embedder.transform(DOCUMENTS)):
+        assert isinstance(features, np.ndarray)
+        assert features.dtype == np.float32
+        assert features.shape == (len(DOCUMENTS), 3)
+        assert np.isfinite(features).all()
+        assert features.any(axis=1).all()
+        assert features.flags.c_contiguous
+        assert features.flags.writeable
+
+
+@fit_check
+def check_fit_transform_equals_fit_and_transform(make):
+    for X in (DOCUMENTS, TOKENISED, [*DOCUMENTS, "", "zebra"]):
+        first, second = make(min_count=2), make(min_count=2)
+        assert same(first.fit_transform(X), second.fit(X).transform(X))
+        assert_same_fit(first, second)
+        assert same(first.fit_transform(X, LABELS), second.transform(X))
+
+
+@fit_check
+def check_transform_learns_nothing(make):
+    embedder = make().fit(DOCUMENTS)
+    before = copy.deepcopy(embedder)
+    first = embedder.transform(DOCUMENTS)
+    embedder.transform(OTHER_DOCUMENTS)
+    assert same(embedder.transform(DOCUMENTS), first)
+    assert_same_fit(embedder, before)
+
+
+@fit_check
+def check_transform_does_not_depend_on_the_order(make):
+    embedder = make().fit(DOCUMENTS)
+    order = np.random.default_rng(0).permutation(len(DOCUMENTS))
+    shuffled = embedder.transform([DOCUMENTS[i] for i in order])
+    assert same(shuffled, embedder.transform(DOCUMENTS)[order])
+
+
+@fit_check
+def check_transform_does_not_depend_on_the_batch(make):
+    embedder = make().fit(DOCUMENTS)
+    whole = embedder.transform(DOCUMENTS)
+    for size in (1, 7):
+        batches = [
+            embedder.transform(DOCUMENTS[first : first + size])
+            for first in range(0, len(DOCUMENTS), size)
+        ]
+        assert same(np.vstack(batches), whole)
+
+
+@fit_check
+def check_raw_and_tokenised_documents_are_equal(make):
+    first, second = make(), make()
+    assert same(first.fit_transform(DOCUMENTS), second.fit_transform(TOKENISED))
+    assert_same_fit(first, second)
+    assert same(first.transform(TOKENISED), first.transform(DOCUMENTS))
+
+
+@fit_check
+def check_empty_and_unknown_documents_become_zeros(make):
+    known = make().fit(DOCUMENTS)
+    for combine in _base.COMBINATIONS:
+        # Read where the features are made: no other fit is needed.
+        embedder = copy.deepcopy(known).set_params(combine=combine)
+        for X in (["", "zebra yak", "amber", "?!"], [[], ["zebra"], ["amber"], []]):
+            features = embedder.transform(X)
+            np.testing.assert_array_equal(features[[0, 1, 3]], 0.0)
+            assert features[2].any() or combine == "sum"
+        nothing = embedder.transform(["zebra", ""])
+        np.testing.assert_array_equal(nothing, np.zeros_like(features[:2]))
+        none = embedder.transform([])
+        assert none.shape == (0, features.shape[1])
+        assert none.dtype == np.float32
+    # Unknown words do not dilute a document either.
+    assert same(known.transform(["amber"]), known.transform(["zebra amber yak"]))
+
+
+@fit_check
+def check_empty_documents_may_take_part_in_fit(make):
+    X = ["", *DOCUMENTS[:5], "", *DOCUMENTS[5:], "?"]
+    embedder = make()
+    features = embedder.fit_transform(X)
+    empty = [not text.strip("?") for text in X]
+    np.testing.assert_array_equal(features[empty], 0.0)
+    assert same(embedder.word_vectors_, make().fit(DOCUMENTS).word_vectors_)
+
+
+ODD_CORPORA = {
+    "two words": [["a", "b"]] * 3,
+    "one word": [["a", "a", "a"]],
+    "one pair": [["a", "b"]],
+    "one document": [[word for tokens in TOKENISED for word in tokens]],
+    "mostly empty": [[], ["a", "b"], [], ["c"], []],
+    "hapaxes": [[f"w{i}", f"w{i + 1}", f"w{i + 2}"] for i in range(0, 30, 3)],
+    "one frequent word": [["a"] * 30 + ["b", "c", "a", "a"]],
+    "two islands": [["a", "b"]] * 4 + [["c", "d"]] * 4,
+}
+
+
+@fit_check
+def check_nothing_is_ever_nan(make):
+    for name, X in ODD_CORPORA.items():
+        for n_components in (1, 20):
+            embedder = make(n_components=n_components)
+            features = embedder.fit_transform(X)
+            assert features.shape == (len(X), n_components), name
+            words = list(embedder.vocabulary_)
+            scores = embedder.score_pairs(np.array(words)[:, None], words)
+            for values in (features, scores, *learned(embedder).values()):
+                if isinstance(values, np.ndarray):
+                    assert np.isfinite(values).all(), name
+
+
+@fit_check
+def check_feature_names(make):
+    prefix = make.estimator.__name__.lower()
+    plain = [f"{prefix}{i}" for i in range(3)]
+    parted = [f"{prefix}_{part}{i}" for part in ("word", "context") for i in range(3)]
+    embedder = make().fit(DOCUMENTS)
+    for combine in _base.COMBINATIONS:
+        embedder.set_params(combine=combine)
+        names = embedder.get_feature_names_out()
+        assert isinstance(names, np.ndarray)
+        assert names.dtype == object
+        assert names.tolist() == (parted if combine == "concat" else plain)
+        assert names.size == embedder.transform(DOCUMENTS).shape[1]
+        for ignored in (["text"], np.array(["a", "b"], dtype=object)):
+            assert embedder.get_feature_names_out(ignored).tolist() == names.tolist()
+
+
+@fit_check
+def check_set_output_pandas(make):
+    expected = make().fit_transform(DOCUMENTS)
+    index = [f"row{i // 2}" for i in range(len(DOCUMENTS))]
+    embedder = make().set_output(transform="pandas")
+    for X, wanted in [
+        (DOCUMENTS, list(range(len(DOCUMENTS)))),
+        (pd.Series(DOCUMENTS, index=index), index),
+        (pd.DataFrame({"text": DOCUMENTS}, index=index), index),
+    ]:
+        for frame in (embedder.fit_transform(X), embedder.transform(X)):
+            assert isinstance(frame, pd.DataFrame)
+            assert frame.index.tolist() == wanted
+            assert list(frame.columns) == list(embedder.get_feature_names_out())
+            assert set(frame.dtypes) == {np.dtype(np.float32)}
+            np.testing.assert_array_equal(frame.to_numpy(), expected)
+    embedder.set_params(combine="concat")
+    assert embedder.transform(DOCUMENTS).shape == (len(DOCUMENTS), 6)
+    embedder.set_output(transform="default")
+    assert isinstance(embedder.transform(DOCUMENTS), np.ndarray)
+
+
+@fit_check
+def check_set_output_polars(make):
+    expected = make().fit_transform(DOCUMENTS)
+    embedder = make().set_output(transform="polars")
+    for X in (DOCUMENTS, pl.Series(DOCUMENTS), pl.DataFrame({"text": DOCUMENTS})):
+        for frame in (embedder.fit_transform(X), embedder.transform(X)):
+            assert isinstance(frame, pl.DataFrame)
+            assert frame.columns == list(embedder.get_feature_names_out())
+            assert set(frame.dtypes) == {pl.Float32}
+            np.testing.assert_array_equal(frame.to_numpy(), expected)
+
+
+@fit_check
+def check_global_set_output(make):
+    embedder = make()
+    with config_context(transform_output="pandas"):
+        assert isinstance(embedder.fit_transform(DOCUMENTS), pd.DataFrame)
+    assert isinstance(embedder.transform(DOCUMENTS), np.ndarray)
+
+
+@fit_check
+def check_pipeline(make):
+    pipeline = make_pipeline(make(), LogisticRegression())
+    assert pipeline.fit(DOCUMENTS, LABELS).predict(DOCUMENTS).shape == (20,)
+    assert same(pipeline[:-1].transform(DOCUMENTS), make().fit_transform(DOCUMENTS))
+    assert pipeline[:-1].get_feature_names_out().size == 3
+    assert pipeline[-1].n_features_in_ == 3
+    again = pickle.loads(pickle.dumps(pipeline))
+    assert same(again.predict_proba(DOCUMENTS), pipeline.predict_proba(DOCUMENTS))
+
+
+@fit_check
+def check_column_transformer(make):
+    frame = pd.DataFrame({"text": DOCUMENTS, "length": 6.0, "title": DOCUMENTS[::-1]})
+    columns = ColumnTransformer(
+        [
+            ("body", make(), "text"),
+            ("title", make(n_components=2), "title"),
+            ("rest", "passthrough", ["length"]),
+        ]
+    )
+    features = columns.fit_transform(frame)
+    assert features.shape == (len(DOCUMENTS), 3 + 2 + 1)
+    np.testing.assert_array_equal(features[:, :3], make().fit_transform(DOCUMENTS))
+    np.testing.assert_array_equal(columns.transform(frame), features)
+    prefix = make.estimator.__name__.lower()
+    names = columns.get_feature_names_out()
+    assert names[0] == f"body__{prefix}0"
+    assert names[3] == f"title__{prefix}0"
+    columns.set_output(transform="pandas")
+    assert list(columns.fit_transform(frame).columns) == list(names)
+    # A list of one column hands over a frame.
+    framed = ColumnTransformer([("body", make(), ["text"])]).fit_transform(frame)
+    np.testing.assert_array_equal(framed, features[:, :3])
+
+
+@fit_check
+def check_feature_union(make):
+    union = FeatureUnion([("small", make(n_components=1)), ("wide", make(window=4))])
+    features = union.fit_transform(DOCUMENTS)
+    assert features.shape == (len(DOCUMENTS), 4)
+    np.testing.assert_array_equal(union.transform(DOCUMENTS), features)
+    assert union.get_feature_names_out().size == 4
+
+
+@fit_check
+def check_grid_search(make):
+    pipeline = make_pipeline(make(), LogisticRegression())
+    name = make.estimator.__name__.lower()
+    grid = {f"{name}__n_components": [2, 4], f"{name}__window": [1, 3]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise")
+    search.fit(DOCUMENTS, LABELS)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    best = search.best_estimator_[0]
+    assert best.word_vectors_.shape[1] == search.best_params_[f"{name}__n_components"]
+    assert not learned(pipeline[0])
+
+
+@fit_check
+def check_documents_stay_as_they_are(make):
+    for X in (
+        list(DOCUMENTS),
+        [list(tokens) for tokens in TOKENISED],
+        np.array(DOCUMENTS, dtype=object),
+        pd.Series(DOCUMENTS),
+        pd.DataFrame({"text": DOCUMENTS}),
+    ):
+        before = copy.deepcopy(X)
+        make(stop_words=["amber"]).fit(X).transform(X)
+        assert type(X) is type(before)
+        assert np.array_equal(np.array(X), np.array(before))
+
+
+@fit_check
+def check_read_only_documents(make):
+    expected = make().fit_transform(DOCUMENTS)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / "documents.npy"
+        np.save(path, np.array(DOCUMENTS))
+        for X in (
+            np.array(DOCUMENTS, dtype=object),
+            np.array(DOCUMENTS),
+            np.load(path, mmap_mode="r"),
+        ):
+            X.flags.writeable = False
+            assert same(make().fit_transform(X), expected)
+
+
+@fit_check
+def check_generators_are_consumed_once(make):
+    n_next = len(DOCUMENTS) + 1
+    embedder = make()
+    for method in (embedder.fit, embedder.transform, embedder.fit_transform):
+        for documents in (DOCUMENTS, TOKENISED):
+            once = Once(documents)
+            method(once)
+            assert (once.n_iter, once.n_next) == (1, n_next)
+    assert_same_fit(make().fit(text for text in DOCUMENTS), make().fit(DOCUMENTS))
+
+
+@fit_check
+def check_documents_are_tokenised_once(make):
+    seen = []
+
+    def analyzer(text):
+        seen.append(text)
+        return text.split()
+
+    embedder = make(analyzer=analyzer)
+    embedder.fit_transform(DOCUMENTS)
+    assert seen == DOCUMENTS
+    embedder.transform(DOCUMENTS)
+    assert seen == DOCUMENTS * 2
+    embedder.fit(DOCUMENTS)
+    assert seen == DOCUMENTS * 3
+
+
+@fit_check
+def check_random_state(make):
+    seven = make(random_state=7).fit(DOCUMENTS)
+    assert_same_fit(make(random_state=7).fit(DOCUMENTS), seven)
+    instance = np.random.RandomState(7)
+    embedder = make(random_state=instance)
+    assert_same_fit(embedder.fit(DOCUMENTS), seven)
+    # The instance has moved on, as everywhere in scikit-learn.
+    moved = same(embedder.fit(DOCUMENTS).word_vectors_, seven.word_vectors_)
+    assert moved != make.draws
+    for random_state in (8, None):
+        other = make(random_state=random_state).fit(DOCUMENTS)
+        assert same(other.word_vectors_, seven.word_vectors_) != make.draws
+    unseeded = make(random_state=None)
+    first = unseeded.fit(DOCUMENTS).word_vectors_
+    assert same(unseeded.fit(DOCUMENTS).word_vectors_, first) != make.draws
+
+
+@fit_check
+def check_global_random_state_is_left_alone(make):
+    before = np.random.RandomState.__reduce__, np.random.mtrand._rand.get_state()[1]
+    make(random_state=0).fit_transform(DOCUMENTS)
+    assert same(np.random.mtrand._rand.get_state()[1], before[1])
+
+
+@fit_check
+def check_fits_in_threads_are_equal(make):
+    expected = make().fit(DOCUMENTS)
+    fits = joblib.Parallel(n_jobs=2, backend="threading")(
+        joblib.delayed(make().fit)(DOCUMENTS) for _ in range(4)
+    )
+    for fitted in fits:
+        assert_same_fit(fitted, expected)
+
+
+@fit_check
+def check_numpy_scalars_as_parameters(make):
+    name = make.params["share_context"]
+    embedder = make(
+        n_components=np.int64(3),
+        window=np.int32(2),
+        min_count=np.int16(1),
+        lowercase=np.True_,
+        share_context=np.str_(name) if isinstance(name, str) else np.bool_(name),
+        random_state=np.int64(0),
+    )
+    assert_same_fit(embedder.fit(DOCUMENTS), make().fit(DOCUMENTS))
+
+
+@fit_check
+def check_verbose_only_prints(make):
+    silent, spoken = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(silent):
+        expected = make().fit(DOCUMENTS)
+    with contextlib.redirect_stdout(spoken):
+        embedder = make(verbose=1).fit(DOCUMENTS)
+    assert silent.getvalue() == ""
+    lines = spoken.getvalue().splitlines()
+    assert lines
+    assert all(line.startswith(f"[{make.estimator.__name__}] ") for line in lines)
+    assert_same_fit(embedder, expected)
+
+
+@fit_check
+def check_score_pairs(make):
+    embedder = make().fit(DOCUMENTS)
+    table = embedder.score_pairs(np.array(WORDS)[:, None], WORDS)
+    assert table.shape == (len(WORDS), len(WORDS))
+    assert table.dtype == np.float32
+    assert np.isfinite(table).all()
+    np.testing.assert_array_equal(embedder.score_pairs(WORDS, WORDS), np.diag(table))
+    np.testing.assert_array_equal(embedder.score_pairs("cedar", WORDS), table[2])
+    single = embedder.score_pairs("cedar", "amber")
+    assert np.ndim(single) == 0
+    assert single == table[2, 0]
+    assert embedder.score_pairs([], []).shape == (0,)
+    for words in ("zebra", ["amber", "zebra"]):
+        with pytest.raises(ValueError, match="'zebra' is not in the vocabulary of 8"):
+            embedder.score_pairs(words, "amber")
+        with pytest.raises(ValueError, match="'zebra' is not in the vocabulary of 8"):
+            embedder.score_pairs("amber", words)
+
+
+@fit_check
+def check_repr(make):
+    embedder = make()
+    text = repr(embedder)
+    assert text.startswith(f"{make.estimator.__name__}(")
+    assert "n_components=3" in text
+    assert "strip_accents" not in text
+    assert repr(embedder.fit(DOCUMENTS)) == text
+    assert repr(make.estimator()) == f"{make.estimator.__name__}()"
+
+
+@fit_check
+def check_html_repr(make):
+    embedder = make()
+    for _ in range(2):
+        html = estimator_html_repr(embedder)
+        assert make.estimator.__name__ in html
+        assert "n_components" in html
+        embedder.fit(DOCUMENTS)
+    assert make.estimator.__name__ in estimator_html_repr(make_pipeline(embedder))
+
+
+@fit_check
+def check_model_does_not_keep_the_documents(make):
+    once = len(pickle.dumps(make().fit(DOCUMENTS)))
+    often = len(pickle.dumps(make().fit(DOCUMENTS * 20)))
+    assert abs(once - often) < 100
+
+
+@fit_check
+def check_surprising_combinations_warn_once(make):
+    """In the line that called, naming the parameters, and for one table only."""
+    for combine in _base.COMBINATIONS:
+        note = make.strategy.combine_notes.get(combine)
+        for method in ("fit", "fit_transform"):
+            embedder = make(combine=combine)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                getattr(embedder, method)(DOCUMENTS)
+            assert len(caught) == (note is not None)
+            for warning in caught:
+                assert warning.category is UserWarning
+                assert f"combine={combine!r}" in str(warning.message)
+                assert f"share_context={make.strategy.name!r}" in str(warning.message)
+                assert note in str(warning.message)
+                assert warning.filename == __file__
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                embedder.transform(DOCUMENTS)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("check", CLASS_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_class(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("check", FIT_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("make", VARIANTS)
+def test_fit(make, check):
+    check(make)
+
+
+def test_no_check_is_lost():
+    tables = [SKLEARN_CHECKS, CLASS_CHECKS, FIT_CHECKS]
+    sizes = [N_SKLEARN_CHECKS, N_CLASS_CHECKS, N_FIT_CHECKS]
+    assert [len(table) for table in tables] == sizes
+    assert [len(set(table)) for table in tables] == sizes
+    written = {name for name in globals() if name.startswith("check_")}
+    assert written == {check.__name__ for check in CLASS_CHECKS + FIT_CHECKS}
+    assert len(VARIANTS) == len(ESTIMATORS) * len(_tying.strategies()) >= 9
+    assert {name for name in skembed.__all__ if name.endswith("Embedder")} == {
+        estimator.__name__ for estimator in ESTIMATORS
+    }
+
+
+# --- what is special to one estimator, or takes another process -----------------------
+
+
+@pytest.mark.small
+def test_one_table_without_its_constant_warns():
+    """Together with what else is to be said, in one warning."""
+    embedder = cheap(SGNSEmbedder, share_context=True, bias=None, combine="sum")
+    with pytest.warns(UserWarning, match="bias=None cannot express") as caught:
+        embedder.fit(DOCUMENTS)
+    assert len(caught) == 1
+    assert "combine='sum'" in str(caught[0].message)
+    for params in (
+        {"share_context": True, "bias": None, "negative": 1},
+        {"share_context": True},
+        {"share_context": True, "bias": "shift"},
+        {"share_context": True, "bias": "word"},
+        {"share_context": False, "bias": None},
+        {"share_context": "signed", "bias": None},
+    ):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            cheap(SGNSEmbedder, **params).fit(DOCUMENTS)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("bias", _tying.biases())
+@pytest.mark.parametrize("strategy", _tying.strategies(), ids=lambda s: str(s.name))
+def test_biases_that_exist(strategy, bias):
+    """`word_biases_` and `context_biases_` are there where they are learned."""
+    embedder = cheap(
+        SGNSEmbedder, share_context=strategy.name, bias=bias, negative=1
+    ).fit(DOCUMENTS)
+    one_table = strategy.n_tables == 1
+    assert hasattr(embedder, "context_biases_") == (bias == "word")
+    assert hasattr(embedder, "word_biases_") == (bias == "word" and one_table)
+    if bias == "word" and one_table:
+        assert embedder.word_biases_ is embedder.context_biases_
+    n_biases = len(WORDS) if bias == "word" else 0
+    expected = strategy.n_tables * embedder.word_vectors_.size + n_biases
+    assert embedder.n_embedding_parameters_ == expected
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_share_context_names_the_allowed_values(estimator):
+    allowed = re.escape(str([strategy.name for strategy in _tying.strategies()]))
+    with pytest.raises(ValueError, match=f"must be one of {allowed}, got 'tied'"):
+        cheap(estimator, share_context="tied").fit(DOCUMENTS)
+
+
+def fingerprints():
+    """A hash of everything that each estimator learns under each strategy."""
+    found = {}
+    for parameter in VARIANTS:
+        make = parameter.values[0]
+        for vocabulary in (None, set(WORDS)):
+            digest = hashlib.sha256()
+            embedder = make(vocabulary=vocabulary, stop_words=["amber"])
+            digest.update(embedder.fit_transform(DOCUMENTS).tobytes())
+            for name, value in sorted(learned(embedder).items()):
+                data = value.tobytes() if isinstance(value, np.ndarray) else repr(value)
+                digest.update(f"{name} {data}".encode())
+            found[f"{parameter.id} {vocabulary is None}"] = digest.hexdigest()
+    return found
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_the_same_bits_in_another_process(seed):
+    """Whatever the order of sets there, and the number of threads of BLAS."""
+    environment = {
+        **os.environ,
+        "PYTHONHASHSEED": seed,
+        "OMP_NUM_THREADS": seed,
+        "OPENBLAS_NUM_THREADS": seed,
+        "MKL_NUM_THREADS": seed,
+    }
+    statement = "from tests.test_common import fingerprints; print(fingerprints())"
+    result = subprocess.run(
+        [sys.executable, "-c", statement],
+        cwd=Path(__file__).resolve().parents[1],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert ast.literal_eval(result.stdout) == fingerprints()

@@ -1,0 +1,444 @@
+"""Truncated decompositions against dense ones, and what PPMI-SVD makes of them."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+from threadpoolctl import threadpool_limits
+
+from skembed import PPMISVDEmbedder, _factorisation, _sampling, _tying
+from skembed._factorisation import TruncatedFactoriser
+from tests import reference
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Small dense matrices wait for BLAS threads longer than they are worked on."""
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield
+
+
+def with_spectrum(values, seed=0, symmetric=True):
+    """A dense matrix of given eigenvalues, or singular values; float32 entries."""
+    rng = np.random.default_rng(seed)
+    values = np.asarray(values, dtype=float)
+    left, right = (
+        np.linalg.qr(rng.normal(size=(values.size, values.size)))[0] for _ in range(2)
+    )
+    matrix = (left * values) @ (left if symmetric else right).T
+    return matrix.astype(np.float32).astype(np.float64)
+
+
+def random_sparse(n, density, seed=0):
+    """Non-negative entries in random cells: a spectrum that falls slowly."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.exponential(size=(n, n)) * (rng.random((n, n)) < density)
+    return matrix.astype(np.float32).astype(np.float64)
+
+
+def factoriser(matrix, seed=0):
+    return TruncatedFactoriser(sparse.csr_array(matrix.astype(np.float32)), seed)
+
+
+def product_of_svd(matrix, n_components):
+    left, values, right = factoriser(matrix).svd(n_components)
+    return (left * values) @ right.T
+
+
+def product_of_eigh(matrix, n_components, positive):
+    values, vectors = factoriser(matrix).eigh(n_components, positive)
+    return (vectors * values) @ vectors.T
+
+
+def best_symmetric(matrix, n_components, positive):
+    symmetric = (matrix + matrix.T) / 2
+    best = reference.best_psd if positive else reference.best_rank
+    return best(symmetric, n_components)
+
+
+def assert_close(matrix, wanted, rtol=1e-5):
+    """In Frobenius norm, relative."""
+    assert np.linalg.norm(matrix - wanted) <= rtol * np.linalg.norm(wanted)
+
+
+@pytest.fixture(params=["dense", "randomised"])
+def path(request, monkeypatch):
+    """Both ways through the factoriser, for matrices of any size."""
+    if request.param == "randomised":
+        monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+        # Fail loudly should the dense way be taken all the same.
+        monkeypatch.delattr(TruncatedFactoriser, "_dense")
+    return request.param
+
+
+SEPARATED = 10.0 * 0.8 ** np.arange(120)
+ALTERNATING = SEPARATED * (-1.0) ** np.arange(120)
+# The forty largest by size are negative, more than the first random basis holds.
+NEGATIVE = np.concatenate([-5 * 0.95 ** np.arange(40), 2 * 0.8 ** np.arange(80)])
+
+
+# --- products -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_components", [1, 10, 30])
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_svd_is_the_best_approximation(path, n_components, symmetric):
+    matrix = with_spectrum(SEPARATED, symmetric=symmetric)
+    wanted = reference.best_rank(matrix, n_components)
+    assert_close(product_of_svd(matrix, n_components), wanted)
+    left, values, right = factoriser(matrix).svd(n_components)
+    np.testing.assert_allclose(values, SEPARATED[:n_components], rtol=1e-5)
+    for vectors in (left, right):
+        assert vectors.shape == (120, n_components)
+        np.testing.assert_allclose(
+            vectors.T @ vectors, np.eye(n_components), atol=1e-10
+        )
+
+
+@pytest.mark.parametrize("n_components", [1, 10, 30])
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize(
+    "spectrum",
+    [SEPARATED, ALTERNATING, NEGATIVE],
+    ids=["positive", "alternating", "negative"],
+)
+def test_eigh_is_the_best_approximation(path, n_components, positive, spectrum):
+    matrix = with_spectrum(spectrum)
+    wanted = best_symmetric(matrix, n_components, positive)
+    assert_close(product_of_eigh(matrix, n_components, positive), wanted)
+    values, vectors = factoriser(matrix).eigh(n_components, positive)
+    key = -values if positive else -np.abs(values)
+    assert (np.diff(key) >= 0).all()
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(n_components), atol=1e-10)
+    if positive:
+        assert (values >= 0).all()
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_eigh_takes_the_symmetric_part(path, positive):
+    matrix = with_spectrum(SEPARATED) + 0.2 * random_sparse(120, 0.02)
+    wanted = best_symmetric(matrix.astype(np.float32).astype(float), 10, positive)
+    assert_close(product_of_eigh(matrix, 10, positive), wanted)
+
+
+@pytest.mark.small
+def test_small_matrices_on_both_paths(monkeypatch):
+    """Products of tiny matrices, quick without a compiler too."""
+    matrix = random_sparse(24, 0.1) + np.diag(0.5 ** np.arange(24))
+    matrix = matrix.astype(np.float32).astype(float)
+    for limit in (1000, 10):
+        monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", limit)
+        assert_close(product_of_svd(matrix, 2), reference.best_rank(matrix, 2))
+        for positive in (True, False):
+            wanted = best_symmetric(matrix, 2, positive)
+            assert_close(product_of_eigh(matrix, 2, positive), wanted)
+
+
+@pytest.mark.parametrize("density", [0.01, 0.1])
+def test_captured_energy_is_not_below_sklearn(monkeypatch, density):
+    """On a slowly falling spectrum, where every method loses some energy."""
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    matrix = random_sparse(400, density)
+    ours = np.linalg.norm(matrix - product_of_svd(matrix, 20))
+    left, values, right = randomized_svd(matrix, 20, random_state=0)
+    theirs = np.linalg.norm(matrix - (left * values) @ right)
+    best = np.linalg.norm(matrix - reference.best_rank(matrix, 20))
+    assert best <= ours * (1 + 1e-12)
+    assert ours <= theirs * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_captured_energy_of_eigh(monkeypatch, positive):
+    """Close to the best, also where half of the largest eigenvalues are negative."""
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    matrix = with_spectrum(0.98 ** np.arange(200) * (-1.0) ** np.arange(200))
+    ours = np.linalg.norm(matrix - product_of_eigh(matrix, 20, positive))
+    best = np.linalg.norm(matrix - best_symmetric(matrix, 20, positive))
+    assert best <= ours * (1 + 1e-12) <= best * 1.001
+
+
+# --- ranks and sizes ------------------------------------------------------------------
+
+
+def test_too_few_positive_eigenvalues(path):
+    """Zeros replace what is not positive."""
+    matrix = with_spectrum(np.concatenate([-5 * 0.95 ** np.arange(117), [3, 2, 1]]))
+    values, _ = factoriser(matrix).eigh(10, positive=True)
+    np.testing.assert_allclose(values[:3], [3, 2, 1], rtol=1e-5)
+    assert (np.abs(values[3:]) < 1e-5).all()
+    wanted = best_symmetric(matrix, 10, True)
+    assert_close(product_of_eigh(matrix, 10, True), wanted)
+
+
+@pytest.mark.parametrize("values", [[5, 4, 3, 2, 1], [5, -4, 3, -2, 1]], ids=str)
+def test_rank_deficient(path, values):
+    """A matrix of rank five keeps being found exactly with ten components."""
+    matrix = with_spectrum([*values, *[0] * 115])
+    assert_close(product_of_svd(matrix, 10), matrix)
+    assert_close(product_of_eigh(matrix, 10, False), matrix)
+    wanted = best_symmetric(matrix, 10, True)
+    assert_close(product_of_eigh(matrix, 10, True), wanted)
+
+
+def exact_rank_two(n):
+    """Whole numbers of rank 2 in two blocks of words."""
+    matrix = np.zeros((n, n))
+    matrix[: n // 2, : n // 2] = 2.0
+    matrix[n // 2 :, n // 2 :] = 1.0
+    return matrix
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    "strategy", _tying.strategies(), ids=lambda strategy: str(strategy.name)
+)
+def test_dimensions_beyond_the_rank_are_zero(path, strategy, exponent):
+    """Rounding errors are no eigenvalues: they must not become dimensions."""
+    word, context, scale = strategy.factorise(
+        factoriser(exact_rank_two(40)), 6, exponent
+    )
+    np.testing.assert_allclose(
+        (word * scale) @ context.T, exact_rank_two(40), atol=1e-5
+    )
+    assert (np.abs(word[:, :2]).max(axis=0) > 0.1).all()
+    np.testing.assert_allclose(word[:, 2:], 0.0, atol=1e-6)
+    np.testing.assert_allclose(context[:, 2:], 0.0, atol=1e-6)
+    assert np.isfinite(scale.astype(np.float32)).all()
+
+
+@pytest.mark.parametrize(
+    "strategy", _tying.strategies(), ids=lambda strategy: str(strategy.name)
+)
+def test_zero_matrix(path, strategy):
+    word, context, scale = strategy.factorise(factoriser(np.zeros((40, 40))), 3, 0.5)
+    assert word.shape == context.shape == (40, 3)
+    assert not word.any()
+    assert not context.any()
+    assert np.isfinite(scale).all()
+
+
+def test_zero_matrix_needs_no_wider_basis(monkeypatch):
+    """Looking for positive eigenvalues ends where there is nothing left to find."""
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    widths = []
+    start = TruncatedFactoriser._start
+
+    def spy(self, width):
+        widths.append(width)
+        return start(self, width)
+
+    monkeypatch.setattr(TruncatedFactoriser, "_start", spy)
+    for matrix in (np.zeros((400, 400)), -exact_rank_two(400)):
+        values, _ = factoriser(matrix).eigh(5, positive=True)
+        assert not values.any()
+    assert max(widths) < 200
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("n_components", [5, 6, 20])
+def test_more_components_than_words(n_components):
+    """Columns of zeros, after all that five words provide."""
+    matrix = random_sparse(5, 0.8)
+    left, values, right = factoriser(matrix).svd(n_components)
+    assert left.shape == right.shape == (5, n_components)
+    assert values.shape == (n_components,)
+    assert not values[5:].any()
+    assert not left[:, 5:].any()
+    assert not right[:, 5:].any()
+    np.testing.assert_allclose((left * values) @ right.T, matrix, atol=1e-6)
+    for positive in (True, False):
+        values, vectors = factoriser(matrix).eigh(n_components, positive)
+        assert vectors.shape == (5, n_components)
+        assert not values[5:].any()
+        assert not vectors[:, 5:].any()
+        np.testing.assert_allclose(
+            (vectors * values) @ vectors.T,
+            best_symmetric(matrix, 5, positive),
+            atol=1e-6,
+        )
+
+
+# --- the same bits --------------------------------------------------------------------
+
+
+def all_parts(matrix, seed=0):
+    ours = factoriser(matrix, seed)
+    return [*ours.svd(10), *ours.eigh(10, True), *ours.eigh(10, False)]
+
+
+def test_signs_are_determined(path):
+    """Each vector's entry of largest size is positive."""
+    left, _, _, _, positive, _, by_size = all_parts(with_spectrum(ALTERNATING))
+    for vectors in (left, positive, by_size):
+        largest = np.abs(vectors).argmax(axis=0)
+        assert (vectors[largest, np.arange(10)] > 0).all()
+
+
+def test_signs_do_not_depend_on_the_seed(monkeypatch):
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    matrix = with_spectrum(ALTERNATING)
+    for ours, other in zip(all_parts(matrix), all_parts(matrix, 7), strict=True):
+        np.testing.assert_allclose(ours, other, atol=1e-4)
+
+
+def test_same_bits_whatever_the_blas_threads(path):
+    """The caller's limit on BLAS threads says nothing; nor does a second call."""
+    matrix = random_sparse(600, 0.02)
+    found = []
+    for limit in (1, 2, 2, 1):
+        with threadpool_limits(limits=limit, user_api="blas"):
+            parts = all_parts(matrix)
+        found.append(b"".join(np.ascontiguousarray(p).tobytes() for p in parts))
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+# --- PPMISVDEmbedder ------------------------------------------------------------------
+
+EXPONENTS = pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+
+
+def fit_ppmi(documents, share_context, **parameters):
+    return PPMISVDEmbedder(
+        **{"n_components": 6, "window": 3, "random_state": 0, **parameters},
+        share_context=share_context,
+    ).fit(documents)
+
+
+def dense_ppmi(embedder, documents):
+    """The matrix that the embedder factorises, from the documents themselves."""
+    rows = embedder.vocabulary_
+    ids = [[rows[w] for w in text.split() if w in rows] for text in documents]
+    weights = _sampling.window_weights(embedder.window, embedder.window_weighting)
+    counts = reference.cooccurrences(ids, len(rows), weights)
+    return reference.ppmi(counts, embedder.shift, embedder.context_exponent)
+
+
+def all_scores(embedder):
+    words = list(embedder.vocabulary_)
+    return embedder.score_pairs(np.array(words)[:, None], words)
+
+
+BEST = {
+    False: reference.best_rank,
+    True: reference.best_psd,
+    "signed": lambda matrix, rank: reference.best_rank((matrix + matrix.T) / 2, rank),
+}
+
+
+@EXPONENTS
+@pytest.mark.parametrize("share_context", BEST, ids=str)
+@pytest.mark.parametrize("context_exponent", [1.0, 0.75])
+def test_scores_are_the_best_approximation(
+    tiny_corpus, share_context, exponent, context_exponent
+):
+    """Of the matrix with two tables; of its symmetric part with one."""
+    embedder = fit_ppmi(
+        tiny_corpus,
+        share_context,
+        context_exponent=context_exponent,
+        singular_exponent=exponent,
+    )
+    matrix = dense_ppmi(embedder, tiny_corpus)
+    assert (np.abs(matrix - matrix.T).max() < 1e-12) == (context_exponent == 1.0)
+    assert_close(all_scores(embedder), BEST[share_context](matrix, 6))
+
+
+@pytest.mark.parametrize("shift", [1.0, 2.0])
+def test_residuals_are_the_dropped_spectrum(tiny_corpus, shift):
+    """Eckart & Young: what is left out is exactly what the closed forms drop."""
+    fitted = {
+        share_context: fit_ppmi(
+            tiny_corpus, share_context, context_exponent=1.0, shift=shift
+        )
+        for share_context in BEST
+    }
+    matrix = dense_ppmi(fitted[False], tiny_corpus)
+    values = np.linalg.eigvalsh(matrix)
+    by_size = np.sort(np.abs(values))[::-1]
+    positive = np.sort(np.maximum(values, 0.0))[::-1]
+    dropped = {
+        False: (by_size[6:] ** 2).sum(),
+        True: (values**2).sum() - (positive[:6] ** 2).sum(),
+        "signed": (by_size[6:] ** 2).sum(),
+    }
+    for share_context, embedder in fitted.items():
+        residual = ((matrix - all_scores(embedder)) ** 2).sum()
+        assert residual == pytest.approx(dropped[share_context], rel=1e-5)
+    # There are negative eigenvalues to lose among the largest.
+    assert dropped[True] > dropped[False] * 1.001
+
+
+@EXPONENTS
+def test_two_tables_of_a_symmetric_matrix_are_one(tiny_corpus, exponent):
+    """P and Q differ by the signs of the eigenvalues: "signed" is the SVD."""
+    separate, signed = (
+        fit_ppmi(
+            tiny_corpus,
+            share_context,
+            context_exponent=1.0,
+            singular_exponent=exponent,
+        )
+        for share_context in (False, "signed")
+    )
+    signs = signed.context_signs_
+    assert {*signs} == {-1.0, 1.0}
+    np.testing.assert_allclose(
+        separate.word_vectors_, signed.word_vectors_, atol=1e-4, rtol=1e-4
+    )
+    np.testing.assert_allclose(
+        separate.context_vectors_, signed.context_vectors_, atol=1e-4, rtol=1e-4
+    )
+    values = np.linalg.eigvalsh(dense_ppmi(separate, tiny_corpus))
+    size = np.sort(np.abs(values))[::-1][:6]
+    for embedder in (separate, signed):
+        np.testing.assert_allclose(
+            embedder.context_vectors_,
+            embedder.word_vectors_ * signs * size ** (1 - 2 * exponent),
+            atol=1e-4,
+            rtol=1e-4,
+        )
+
+
+@EXPONENTS
+def test_singular_exponent_shares_out_the_values(tiny_corpus, exponent):
+    """Norms of the dimensions: S**p of the words, S**(1 - p) of the contexts."""
+    embedder = fit_ppmi(tiny_corpus, False, singular_exponent=exponent)
+    values = np.linalg.svd(dense_ppmi(embedder, tiny_corpus))[1][:6]
+    words, contexts = embedder.word_vectors_, embedder.context_vectors_
+    np.testing.assert_allclose(
+        np.linalg.norm(words, axis=0), values**exponent, rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        np.linalg.norm(contexts, axis=0), values ** (1 - exponent), rtol=1e-5
+    )
+
+
+@EXPONENTS
+@pytest.mark.small
+@pytest.mark.parametrize("share_context", BEST, ids=str)
+def test_more_components_than_a_vocabulary(share_context, exponent):
+    documents = ["one two three", "two one two", "three one four", "four four two"]
+    embedder = fit_ppmi(
+        documents,
+        share_context,
+        n_components=9,
+        min_count=1,
+        singular_exponent=exponent,
+    )
+    matrix = dense_ppmi(embedder, documents)
+    assert embedder.word_vectors_.shape == (4, 9)
+    assert not embedder.word_vectors_[:, 4:].any()
+    assert not embedder.context_vectors_[:, 4:].any()
+    np.testing.assert_allclose(
+        all_scores(embedder), BEST[share_context](matrix, 4), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("share_context", BEST, ids=str)
+def test_embedder_on_both_paths(tiny_corpus, share_context, monkeypatch):
+    """The randomised way gives the dense one's scores, and the same bits twice."""
+    dense = fit_ppmi(tiny_corpus, share_context)
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    randomised, again = (fit_ppmi(tiny_corpus, share_context) for _ in range(2))
+    assert_close(all_scores(randomised), all_scores(dense))
+    assert randomised.word_vectors_.tobytes() == again.word_vectors_.tobytes()

@@ -1,0 +1,409 @@
+"""What counts as documents, what is refused, and how raw text becomes tokens."""
+
+import re
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+
+from skembed import PPMISVDEmbedder
+from skembed._text import iter_tokens
+from tests.helpers import ESTIMATORS, Once, cheap, draw_documents
+
+pytestmark = pytest.mark.small
+
+RAW = ["Amber birch, amber!", "", "Cedar-delta x", "birch  AMBER cedar"]
+TOKENS = [
+    ["amber", "birch", "amber"],
+    [],
+    ["cedar", "delta"],
+    ["birch", "amber", "cedar"],
+]
+ODD_INDEX = [7, 7, -1, 0]
+
+
+def tokens_of(X, **params):
+    return [list(tokens) for tokens in iter_tokens(X, CountVectorizer(**params))]
+
+
+def object_array(values):
+    """A 1-D array of objects, also where the values are lists of one length."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def generated(values):
+    yield from values
+
+
+class Getter:
+    """A sequence by `__getitem__` alone."""
+
+    def __getitem__(self, position):
+        return RAW[position]
+
+
+RAW_CONTAINERS = {
+    "list": list,
+    "tuple": tuple,
+    "str array": np.array,
+    "object array": object_array,
+    "StringDType array": lambda X: np.array(X, dtype=np.dtypes.StringDType()),
+    "column array of str": lambda X: np.array(X)[:, None],
+    "column array of objects": lambda X: object_array(X)[:, None],
+    "generator": generated,
+    "iterator": iter,
+    "map": lambda X: map(str, X),
+    "dict values": lambda X: dict(enumerate(X)).values(),
+    "sequence by __getitem__": lambda X: Getter(),
+    "pandas Series": pd.Series,
+    "pandas object Series": lambda X: pd.Series(X, dtype=object),
+    "pandas string Series": lambda X: pd.Series(X, dtype="string"),
+    "pandas pyarrow Series": lambda X: pd.Series(X, dtype=pd.ArrowDtype(pa.string())),
+    "pandas Series, odd index": lambda X: pd.Series(X, index=ODD_INDEX),
+    "pandas category Series": lambda X: pd.Series(X, dtype="category"),
+    "pandas Index": pd.Index,
+    "pandas frame": lambda X: pd.DataFrame({"text": X}),
+    "pandas frame, odd index": lambda X: pd.DataFrame({0: X}, index=ODD_INDEX),
+    "pandas frame, MultiIndex columns": lambda X: pd.DataFrame({("a", "b"): X}),
+    "polars Series": pl.Series,
+    "polars frame": lambda X: pl.DataFrame({"text": X}),
+    "pyarrow array": pa.array,
+    "pyarrow large_string array": lambda X: pa.array(X, pa.large_string()),
+    "pyarrow chunks": lambda X: pa.chunked_array([X[:1], X[1:]]),
+    "pyarrow table": lambda X: pa.table({"text": X}),
+}
+TOKEN_CONTAINERS = {
+    "lists": list,
+    "tuples": lambda X: tuple(map(tuple, X)),
+    "str arrays": lambda X: [np.array(words, dtype=np.str_) for words in X],
+    "object arrays": lambda X: [np.array(words, dtype=object) for words in X],
+    "lists and tuples and arrays": lambda X: [X[0], tuple(X[1]), *map(np.array, X[2:])],
+    "array of lists": object_array,
+    "column array of lists": lambda X: object_array(X)[:, None],
+    "generator": generated,
+    "pandas Series": lambda X: pd.Series(X, index=ODD_INDEX),
+    "pandas pyarrow Series": lambda X: pd.Series(
+        X, dtype=pd.ArrowDtype(pa.list_(pa.string()))
+    ),
+    "pandas frame": lambda X: pd.DataFrame({"tokens": X}),
+    "polars Series": pl.Series,
+    "polars frame": lambda X: pl.DataFrame({"tokens": X}),
+    "pyarrow array": pa.array,
+    "pyarrow table": lambda X: pa.table({"tokens": X}),
+}
+
+
+@pytest.mark.parametrize("container", RAW_CONTAINERS.values(), ids=RAW_CONTAINERS)
+def test_raw_documents_in_any_container(container):
+    assert tokens_of(container(RAW)) == TOKENS
+
+
+@pytest.mark.parametrize("container", TOKEN_CONTAINERS.values(), ids=TOKEN_CONTAINERS)
+def test_tokenised_documents_in_any_container(container):
+    found = tokens_of(container(TOKENS))
+    assert found == TOKENS
+    assert {type(token) for tokens in found for token in tokens} == {str}
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_containers_give_the_same_features(estimator):
+    raw = draw_documents(3, n_documents=12)
+    tokenised = [text.split() for text in raw]
+    expected = cheap(estimator).fit_transform(raw)
+    for wrap, documents in [
+        (tuple, raw),
+        (object_array, raw),
+        (pd.Series, raw),
+        (pl.Series, raw),
+        (pa.array, raw),
+        (generated, raw),
+        (list, tokenised),
+        (object_array, tokenised),
+        (pl.Series, tokenised),
+    ]:
+        embedder = cheap(estimator)
+        np.testing.assert_array_equal(embedder.fit_transform(wrap(documents)), expected)
+        np.testing.assert_array_equal(embedder.transform(wrap(documents)), expected)
+
+
+# One entry: what is passed, and what its message must name and advise.
+REFUSED = {
+    "a str": ("amber birch", [r"^X is a single str \('amber birch'\)", r"\[X\]\?$"]),
+    "bytes": (b"amber", ["^X is a single bytes", "iterable of str"]),
+    "a dict": ({"a": "amber"}, ["^X is a dict", r"list\(X.values\(\)\)"]),
+    "an int": (3, [r"^X is int \(3\), not an iterable", "iterable of str"]),
+    "None": (None, ["^X is NoneType", "iterable of str"]),
+    "an object": (object(), ["^X is object", "iterable of str"]),
+    "sparse array": (sparse.eye_array(2, format="csr"), [r"sparse.*\(2, 2\)", "str"]),
+    "sparse matrix": (sparse.csr_matrix((2, 2)), [r"sparse.*\(2, 2\)", "str"]),
+    "two pandas columns": (
+        pd.DataFrame({"title": RAW, "body": RAW}),
+        [r"frame of 2 columns \(\['title', 'body'\]\)", r"X\[name\]", "ColumnTransf"],
+    ),
+    "two polars columns": (
+        pl.DataFrame({"title": RAW, "body": RAW}),
+        [r"frame of 2 columns \(\['title', 'body'\]\)", r"X\[name\]"],
+    ),
+    "two pyarrow columns": (
+        pa.table({"title": RAW, "body": RAW}),
+        [r"frame of 2 columns \(\['title', 'body'\]\)", r"X\[name\]"],
+    ),
+    "no column": (pd.DataFrame(index=[0, 1]), ["frame of 0 columns"]),
+    "array of numbers": (np.arange(3), [r"^Document 0 is int64 ", "of str"]),
+    "2-D array of str": (
+        np.array([["amber", "birch"]]),
+        [r"2-dimensional array of shape \(1, 2\) and dtype <U5", "1-D array of str"],
+    ),
+    "2-D array of objects": (
+        np.array([["amber", "birch"]], dtype=object),
+        [r"shape \(1, 2\) and dtype object", "1-D array of str"],
+    ),
+    "2-D array of numbers": (np.ones((4, 2)), [r"shape \(4, 2\) and dtype float64"]),
+    "column of numbers": (np.ones((4, 1)), [r"shape \(4, 1\) and dtype float64"]),
+    "0-D array": (np.array("amber"), [r"0-dimensional array of shape \(\)"]),
+    "3-D array": (np.full((1, 1, 1), "amber"), [r"3-dimensional array"]),
+    "missing: None": (["amber", None], [r"^Document 1 is missing \(None\)", "fillna"]),
+    "missing: nan": (["amber", float("nan")], [r"^Document 1 is missing \(nan\)"]),
+    "missing: float32 nan": ([np.float32("nan")], ["^Document 0 is missing", "drop"]),
+    "missing: pd.NA": (["amber", pd.NA], [r"^Document 1 is missing \(<NA>\)"]),
+    "missing: NaT": (["amber", pd.NaT], [r"^Document 1 is missing \(NaT\)"]),
+    "missing in a Series": (pd.Series([*RAW, None]), ["^Document 4 is missing"]),
+    "missing in a string Series": (
+        pd.Series([*RAW, None], dtype="string"),
+        ["^Document 4 is missing", "fillna"],
+    ),
+    "missing in a polars Series": (pl.Series([None, "a"]), ["^Document 0 is missing"]),
+    "missing in a pyarrow array": (pa.array(["a", None]), ["^Document 1 is missing"]),
+    "missing list in polars": (pl.Series([["a"], None]), ["^Document 1 is missing"]),
+    "missing in a generator": (generated(["a", None]), ["^Document 1 is missing"]),
+    "an int document": (["amber", 5], [r"^Document 1 is int \(5\)", "str"]),
+    "a float document": ([2.5], [r"^Document 0 is float \(2.5\)", "str"]),
+    "a bool document": (["amber", True], [r"^Document 1 is bool \(True\)"]),
+    "a bytes document": (["amber", b"birch"], ["^Document 1 is bytes", "Decode it"]),
+    "array of bytes": (np.array([b"birch"]), ["^Document 0 is bytes_", "Decode it"]),
+    "a set document": ([{"amber"}], ["^Document 0 is set", "lists of str"]),
+    "a dict document": ([{"amber": 1}], ["^Document 0 is dict", "lists of str"]),
+    "a Series document": ([pd.Series(["amber"])], ["^Document 0 is Series"]),
+    "a 2-D document": ([np.array([["amber"]])], ["^Document 0 is ndarray"]),
+    "tokenised, then raw": (
+        [["amber"], "birch"],
+        [r"^Document 1 is str \('birch'\), but document 0 is of another", "not both"],
+    ),
+    "raw, then tokenised": (
+        ["amber", ["birch"]],
+        [r"^Document 1 is list \(\['birch'\]\), but document 0", "not both"],
+    ),
+    "a token that is an int": (
+        [["amber"], ["birch", 3]],
+        [r"^Token 1 of document 1 is int \(3\)", "must be str"],
+    ),
+    "a token that is None": ([[None]], ["^Token 0 of document 0 is NoneType"]),
+    "a token that is bytes": ([(b"amber",)], ["^Token 0 of document 0 is bytes"]),
+    "a token that is a list": ([["a", ["b"]]], ["^Token 1 of document 0 is list"]),
+    "an array of ints": ([np.arange(2)], ["^Token 0 of document 0 is int"]),
+    "ints in an object array": (
+        [np.array(["amber", 1], dtype=object)],
+        ["^Token 1 of document 0 is int"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("X", "patterns"), REFUSED.values(), ids=REFUSED)
+def test_refused_documents(X, patterns):
+    with pytest.raises(ValueError, match=patterns[0]) as caught:
+        tokens_of(X)
+    message = str(caught.value)
+    for pattern in patterns:
+        assert re.search(pattern, message), message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_refused_by_estimators_too(estimator):
+    embedder = cheap(estimator)
+    for X in ["amber birch", ["amber birch", None], [["amber", 3]], {"a": "amber"}]:
+        with pytest.raises(ValueError, match=r"^(X is|Document 1|Token 1)"):
+            embedder.fit(X)
+    embedder.fit(draw_documents(0))
+    for X in ["amber birch", ["amber birch", None], [["amber", 3]], {"a": "amber"}]:
+        with pytest.raises(ValueError, match=r"^(X is|Document 1|Token 1)"):
+            embedder.transform(X)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([], "X holds no documents: pass at least one"),
+        (iter(()), "X holds no documents"),
+        (np.array([], dtype=str), "X holds no documents"),
+        (["", "  ", "!"], "3 documents hold no tokens at all"),
+        ([[], []], "2 documents hold no tokens at all"),
+        (["amber", "birch", ""], "No document holds two words of the vocabulary"),
+    ],
+    ids=["empty list", "empty iterator", "empty array", "empty", "no tokens", "short"],
+)
+def test_nothing_to_learn_from(estimator, X, message):
+    with pytest.raises(ValueError, match=message):
+        cheap(estimator).fit(X)
+
+
+def test_long_values_are_cut_in_messages():
+    with pytest.raises(ValueError, match="Document 0 is set") as caught:
+        tokens_of([{f"word{i}" for i in range(1000)}])
+    assert len(str(caught.value)) < 200
+
+
+def test_documents_are_read_once_and_lazily():
+    documents = Once(RAW)
+    tokens = iter_tokens(documents, CountVectorizer())
+    assert documents.n_next == 0
+    next(tokens)
+    assert documents.n_next == 1
+    assert len(list(tokens)) == len(RAW) - 1
+    assert documents.n_next == len(RAW) + 1
+
+
+def test_documents_before_a_refused_one_are_kept_out():
+    """An error in the last document leaves nothing fitted."""
+    embedder = cheap(PPMISVDEmbedder)
+    with pytest.raises(ValueError, match="Document 20 is missing"):
+        embedder.fit([*draw_documents(0), None])
+    assert not hasattr(embedder, "vocabulary_")
+
+
+# --- tokens ---------------------------------------------------------------------------
+
+any_text = st.text(st.characters(), max_size=60)
+words_and_signs = st.lists(
+    st.sampled_from(["The", "amber", "a", "BIRCH", "été", "cafe\u0301", "42", "-", " "])
+).map(" ".join)
+texts = st.one_of(any_text, words_and_signs)
+
+
+@given(st.lists(texts, max_size=6))
+def test_default_tokens_against_a_regular_expression(documents):
+    expected = [re.findall(r"\b\w\w+\b", text.lower()) for text in documents]
+    assert tokens_of(documents) == expected
+
+
+def without_accents(text):
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(sign for sign in decomposed if not unicodedata.combining(sign))
+
+
+@given(texts)
+def test_options_against_a_regular_expression(text):
+    assert tokens_of([text], lowercase=False) == [re.findall(r"\b\w\w+\b", text)]
+    assert tokens_of([text], strip_accents="unicode") == [
+        re.findall(r"\b\w\w+\b", without_accents(text.lower()))
+    ]
+    assert tokens_of([text], token_pattern=r"[a-z]") == [
+        re.findall("[a-z]", text.lower())
+    ]
+    left = [word for word in re.findall(r"\b\w\w+\b", text.lower()) if word != "the"]
+    assert tokens_of([text], stop_words=["the"]) == [left]
+    assert tokens_of([text], analyzer=str.split) == [text.split()]
+    squeezed = re.sub(r"\s\s+", " ", text.lower())
+    assert tokens_of([text], analyzer="char") == [list(squeezed)]
+
+
+OPTIONS = [
+    {},
+    {"lowercase": False},
+    {"strip_accents": "ascii"},
+    {"strip_accents": "unicode", "lowercase": False},
+    {"strip_accents": str.title},
+    {"stop_words": "english"},
+    {"stop_words": ["amber", "été"]},
+    {"token_pattern": r"(?u)\b\w+\b"},
+    {"token_pattern": r"#(\w+)"},
+    {"analyzer": "char"},
+    {"analyzer": "char_wb", "token_pattern": None},
+    {"analyzer": str.split, "token_pattern": None},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@given(st.lists(texts, max_size=4))
+def test_tokens_are_those_of_tfidf(options, documents):
+    analyze = TfidfVectorizer(**options).build_analyzer()
+    expected = [list(map(str, analyze(text))) for text in documents]
+    assert tokens_of(documents, **options) == expected
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_estimators_hand_on_every_option(estimator):
+    """Each option changes the words as it does in scikit-learn, in both methods."""
+    documents = ["The Café amber #birch #fox", "the café CAFE amber #birch #x y"] * 3
+    for options in OPTIONS:
+        embedder = cheap(estimator, **options)
+        analyze = TfidfVectorizer(**options).build_analyzer()
+        features = embedder.fit_transform(documents)
+        words = {word for text in documents for word in analyze(text)}
+        assert embedder.vocabulary_.keys() == words
+        np.testing.assert_array_equal(embedder.transform(documents), features)
+
+
+def test_tokenised_documents_only_lose_stop_words():
+    documents = [["The", "amber", "x", "CAFÉ"], ["amber", "the"]]
+    for options in [
+        {"lowercase": True},
+        {"strip_accents": "ascii"},
+        {"token_pattern": None},
+        {"token_pattern": "["},
+        {"analyzer": "char"},
+        {"analyzer": len},
+    ]:
+        assert tokens_of(documents, **options) == documents
+        found = tokens_of(documents, stop_words=["amber", "The"], **options)
+        assert found == [["x", "CAFÉ"], ["the"]]
+
+
+@pytest.mark.parametrize(
+    "wrap", [list, tuple, np.array, lambda words: (w for w in words), iter]
+)
+def test_callable_analyzer_may_return_any_iterable(wrap):
+    found = tokens_of(["b a", "c"], analyzer=lambda text: wrap(text.split()))
+    assert found == [["b", "a"], ["c"]]
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ("amber", r"analyzer returned str \('amber'\) for document 1.*list of str"),
+        (None, r"analyzer returned NoneType \(None\) for document 1.*list of str"),
+        (7, r"analyzer returned int \(7\) for document 1.*list of str"),
+        (["amber", 7], r"Token 1 of document 1 is int \(7\)"),
+        ([b"amber"], r"Token 0 of document 1 is bytes"),
+    ],
+)
+def test_callable_analyzer_returns_something_else(returned, message):
+    def analyzer(text):
+        return text.split() if text == "first" else returned
+
+    with pytest.raises(ValueError, match=message):
+        tokens_of(["first", "second"], analyzer=analyzer)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        (None, "token_pattern=None cannot cut raw documents.*regular expression"),
+        ("[", r"token_pattern='\[' is not a regular expression: unterminated"),
+        ("(a)(b)", "More than 1 capturing group in token pattern"),
+    ],
+)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_token_pattern_that_cannot_be_used(estimator, pattern, message):
+    with pytest.raises(ValueError, match=message):
+        cheap(estimator, token_pattern=pattern).fit(draw_documents(0))

@@ -1,0 +1,300 @@
+"""Which words are kept, in which rows, and how documents become their numbers."""
+
+import itertools
+from collections import Counter, UserDict
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+
+from skembed import PPMISVDEmbedder
+from skembed._vocabulary import (
+    Corpus,
+    Vocabulary,
+    build,
+    check_vocabulary,
+    encode,
+    encode_with,
+)
+from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, Once, cheap, words_of
+
+pytestmark = pytest.mark.small
+
+# Few words, so that counts are often equal, and words of any signs at all.
+words = st.one_of(
+    st.sampled_from(["a", "b", "B", "é", "e\u0301", ""]),
+    st.text(st.characters(), max_size=2),
+)
+documents = st.lists(st.lists(words, max_size=8), max_size=8)
+
+
+def twin_of_build(documents, min_count, max_features):
+    """The rows, counts and kept words, with a Counter and a sort."""
+    counts = Counter(itertools.chain.from_iterable(documents))
+    kept = [word for word, count in counts.items() if count >= min_count]
+    kept = sorted(kept, key=lambda word: (-counts[word], word))[:max_features]
+    rows = {word: row for row, word in enumerate(kept)}
+    left = [[word for word in tokens if word in rows] for tokens in documents]
+    return rows, [counts[word] for word in kept], left
+
+
+def assert_corpus(corpus, rows, expected):
+    """A corpus has its dtypes and holds the expected words."""
+    assert isinstance(corpus, Corpus)
+    assert corpus.token_ids.dtype == np.int32
+    assert corpus.doc_offsets.dtype == np.int64
+    assert corpus.doc_offsets[0] == 0
+    assert corpus.doc_offsets[-1] == corpus.token_ids.size
+    assert corpus.n_documents == len(expected)
+    assert words_of(corpus, rows) == expected
+
+
+def assert_vocabulary(vocabulary, rows, counts):
+    assert isinstance(vocabulary, Vocabulary)
+    assert list(vocabulary.rows.items()) == list(rows.items())
+    assert {type(row) for row in vocabulary.rows.values()} == {int}
+    assert vocabulary.counts.dtype == np.int64
+    assert vocabulary.counts.tolist() == counts
+    assert vocabulary.words == list(rows)
+    assert len(vocabulary) == len(rows)
+
+
+@given(documents, st.integers(1, 4), st.one_of(st.none(), st.integers(1, 5)))
+def test_build_against_a_counter(documents, min_count, max_features):
+    rows, counts, left = twin_of_build(documents, min_count, max_features)
+    if not rows:
+        with pytest.raises(ValueError, match=r"^(Empty vocabulary|X holds no)"):
+            build(documents, min_count, max_features)
+        return
+    corpus, vocabulary = build(iter(documents), min_count, max_features)
+    assert_vocabulary(vocabulary, rows, counts)
+    assert_corpus(corpus, rows, left)
+
+
+@given(documents, st.lists(words, unique=True, min_size=1, max_size=6))
+def test_given_vocabulary_against_a_counter(documents, chosen):
+    rows = {word: row for row, word in enumerate(chosen)}
+    left = [[word for word in tokens if word in rows] for tokens in documents]
+    counts = Counter(itertools.chain.from_iterable(left))
+    assert_corpus(encode(iter(documents), rows), rows, left)
+    if not counts:
+        with pytest.raises(ValueError, match=r"None of the \d+ words of vocab"):
+            encode_with(documents, rows)
+        return
+    corpus, vocabulary = encode_with(iter(documents), check_vocabulary(chosen))
+    assert_vocabulary(vocabulary, rows, [counts[word] for word in chosen])
+    assert_corpus(corpus, rows, left)
+
+
+@given(documents, documents)
+def test_encoding_of_other_documents(known, others):
+    rows, _, _ = twin_of_build(known, 1, None)
+    left = [[word for word in tokens if word in rows] for tokens in others]
+    before = dict(rows)
+    assert_corpus(encode(others, rows), rows, left)
+    # Looking up unknown words must not add them.
+    assert rows == before
+
+
+def test_ties_are_sorted_by_word():
+    """By code point: capitals first, accented letters last, whatever the locale."""
+    tokens = ["é", "b", "a", "B", "_", "é", "b", "a", "B", "_", "z"]
+    _, vocabulary = build([tokens], 1, None)
+    assert vocabulary.words == ["B", "_", "a", "b", "é", "z"]
+    _, vocabulary = build([tokens[::-1]], 1, 3)
+    assert vocabulary.words == ["B", "_", "a"]
+
+
+@pytest.mark.parametrize(
+    ("documents", "message"),
+    [
+        ([], r"^X holds no documents: pass at least one\.$"),
+        ([[], []], "the 2 documents hold no tokens at all.*token_pattern"),
+        (
+            [["amber"], ["birch", "amber"]],
+            "no word occurs min_count=3 times; the most frequent, 'amber', occurs 2 "
+            "times. Lower min_count",
+        ),
+    ],
+)
+def test_why_no_word_is_left(documents, message):
+    with pytest.raises(ValueError, match=message):
+        build(documents, 3, None)
+
+
+def test_none_of_the_given_words_occurs():
+    message = "None of the 2 words of vocabulary occurs in the 1 documents.*lowercase"
+    with pytest.raises(ValueError, match=message):
+        encode_with([["amber"]], {"Amber": 0, "Birch": 1})
+
+
+# --- the parameter `vocabulary` -------------------------------------------------------
+
+ORDER = ["delta", "amber", "cedar"]
+GIVEN = {
+    "list": ORDER,
+    "tuple": tuple(ORDER),
+    "array": np.array(ORDER),
+    "Index": pd.Index(ORDER),
+    "dict": {"amber": 1, "cedar": 2, "delta": 0},
+    "dict of NumPy integers": dict(zip(ORDER, np.arange(3), strict=True)),
+    "other mapping": UserDict({"amber": 1, "cedar": 2, "delta": 0}),
+    "dict keys": dict.fromkeys(ORDER).keys(),
+}
+
+
+@pytest.mark.parametrize("vocabulary", GIVEN.values(), ids=GIVEN)
+def test_given_vocabulary_keeps_its_order(vocabulary):
+    index = check_vocabulary(vocabulary)
+    assert list(index.items()) == [("delta", 0), ("amber", 1), ("cedar", 2)]
+    assert {type(row) for row in index.values()} == {int}
+
+
+def test_iterators_are_consumed_once():
+    words = Once(ORDER)
+    assert list(check_vocabulary(words)) == ORDER
+    assert words.n_next == len(ORDER) + 1
+    assert list(check_vocabulary(word for word in ORDER)) == ORDER
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_sets_are_sorted(kind):
+    assert list(check_vocabulary(kind(ORDER))) == sorted(ORDER)
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "message"),
+    [
+        ("amber", "vocabulary must be a collection of str, got 'amber'"),
+        (b"amber", "vocabulary must be a collection of str, got b'amber'"),
+        ([], "vocabulary is empty; pass at least one word or None"),
+        ({}, "vocabulary is empty; pass at least one word or None"),
+        (iter(()), "vocabulary is empty"),
+        (["amber", "birch", "amber"], "holds the word 'amber' more than once"),
+        (["amber", 3], "vocabulary must hold str only, got 3"),
+        ({"amber", None}, "vocabulary must hold str only, got None"),
+        ([["amber"]], r"vocabulary must hold str only, got \['amber'\]"),
+        ({3: 0}, "vocabulary must hold str only, got 3"),
+        ({"amber": 0, "birch": 2}, r"rows 0, 1, \.\.\., 1 without gaps.*\[0, 2\]"),
+        ({"amber": 0, "birch": 0}, r"without gaps or repeats.*\[0, 0\]"),
+        ({"amber": 1, "birch": 2}, r"without gaps or repeats.*\[1, 2\]"),
+        ({"amber": 0, "birch": None}, r"without gaps or repeats.*\[0, None\]"),
+        ({"amber": "0"}, r"without gaps or repeats.*\['0'\]"),
+        ({"amber": 0.0, "birch": 0.5}, r"without gaps or repeats.*\[0.0, 0.5\]"),
+    ],
+    ids=str,
+)
+def test_refused_vocabulary(vocabulary, message):
+    with pytest.raises(ValueError, match=message):
+        check_vocabulary(vocabulary)
+
+
+# --- through the estimators -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"min_count": 15},
+        {"max_features": 3},
+        {"min_count": 14, "max_features": 5},
+        {"stop_words": ["amber", "grove"], "max_features": 4},
+    ],
+    ids=str,
+)
+def test_learned_words(estimator, params):
+    embedder = cheap(estimator, **params).fit(DOCUMENTS)
+    left = [
+        [w for w in tokens if w not in params.get("stop_words", ())]
+        for tokens in TOKENISED
+    ]
+    rows, counts, _ = twin_of_build(
+        left, params.get("min_count", 1), params.get("max_features")
+    )
+    assert list(embedder.vocabulary_.items()) == list(rows.items())
+    assert embedder.word_counts_.dtype == np.int64
+    assert embedder.word_counts_.tolist() == counts
+    assert embedder.word_vectors_.shape == (len(rows), 3)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_given_words(estimator):
+    """A given vocabulary ignores `min_count` and may hold words that never occur."""
+    vocabulary = ["grove", "never", "amber", "cedar"]
+    expected = [sum(tokens.count(word) for tokens in TOKENISED) for word in vocabulary]
+    fitted = []
+    for given_words in (
+        vocabulary,
+        tuple(vocabulary),
+        dict(zip(vocabulary, range(4), strict=True)),
+    ):
+        embedder = cheap(estimator, vocabulary=given_words, min_count=1000)
+        fitted.append(clone(embedder).fit(DOCUMENTS))
+        assert list(fitted[-1].vocabulary_.items()) == list(
+            zip(vocabulary, range(4), strict=True)
+        )
+        assert fitted[-1].word_counts_.tolist() == expected
+        assert np.isfinite(fitted[-1].word_vectors_).all()
+        assert np.isfinite(fitted[-1].score_pairs("never", vocabulary)).all()
+    for other in fitted[1:]:
+        np.testing.assert_array_equal(other.word_vectors_, fitted[0].word_vectors_)
+    in_set = cheap(estimator, vocabulary=set(vocabulary)).fit(DOCUMENTS)
+    assert list(in_set.vocabulary_) == sorted(vocabulary)
+
+
+def test_learned_words_can_be_given():
+    first = cheap(PPMISVDEmbedder).fit(DOCUMENTS)
+    again = cheap(PPMISVDEmbedder, vocabulary=first.vocabulary_).fit(DOCUMENTS)
+    assert again.vocabulary_ == first.vocabulary_
+    assert again.vocabulary_ is not first.vocabulary_
+    np.testing.assert_array_equal(again.word_vectors_, first.word_vectors_)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_max_features_does_not_go_with_a_given_vocabulary(estimator):
+    embedder = cheap(estimator, vocabulary=["amber", "birch"], max_features=1)
+    with pytest.raises(ValueError, match="max_features=1 cannot select from a given"):
+        embedder.fit(DOCUMENTS)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_dropped_words_are_removed_before_windows(estimator):
+    """Words that are dropped, for whatever reason, leave no gap behind."""
+    noisy = [
+        list(
+            itertools.chain.from_iterable(
+                (word, f"rare{i}x{j}") for j, word in enumerate(tokens)
+            )
+        )
+        for i, tokens in enumerate(TOKENISED)
+    ]
+    clean = cheap(estimator, min_count=2).fit(TOKENISED)
+    kept = list(clean.vocabulary_)
+    rare = sorted({word for tokens in noisy for word in tokens} - set(kept))
+    for params in (
+        {"min_count": 2},
+        {"max_features": len(kept)},
+        {"vocabulary": kept},
+        {"stop_words": rare},
+    ):
+        embedder = cheap(estimator, **params).fit(noisy)
+        assert embedder.vocabulary_ == clean.vocabulary_
+        np.testing.assert_array_equal(embedder.word_vectors_, clean.word_vectors_)
+        np.testing.assert_array_equal(
+            embedder.transform(noisy), clean.transform(TOKENISED)
+        )
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_words_of_any_signs(estimator):
+    """Spaces, signs, lone surrogates and the empty string are words like others."""
+    odd = ["", " ", "a b", "\n", "\ud800", "\x00", "🙂", "e\u0301", "é"]
+    documents = [odd, odd[::-1]] * 3
+    embedder = cheap(estimator).fit(documents)
+    assert list(embedder.vocabulary_) == sorted(odd)
+    assert np.isfinite(embedder.transform(documents)).all()
