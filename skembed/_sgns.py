@@ -15,9 +15,9 @@ from skembed._vocabulary import Corpus
 
 # Words of a lane between two exchanges of updates, and noise words they share;
 # multiples of 16.
-_SPAN = 16
+_SPAN = 32
 _SHARED_NOISE = 16
-_MAX_LANES = 32
+_MAX_LANES = 16
 # Updates of one row that a round may add up before they become too stale: measured
 # in pairs of the most frequent word.
 _MAX_PAIRS_OF_A_ROW = 64

@@ -57,10 +57,12 @@ def same(left, right):
 def assert_same_fit(left, right):
     """Two estimators have learned the same, bit for bit, and nothing else."""
     first, second = learned(left), learned(right)
-    assert first
-    assert first.keys() == second.keys()
+    assert first, "nothing is fitted"
+    # pytest does not explain the assertions of this file by itself.
+    extra = sorted(first.keys() ^ second.keys())
+    assert not extra, f"only one of the two has {extra}"
     different = [name for name in first if not same(first[name], second[name])]
-    assert not different
+    assert not different, f"{different} are not equal"
 
 
 def corpus_of(documents):

@@ -1,0 +1,560 @@
+"""Tying strategies and biases: the registry, scores, and what models learn."""
+
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _tying
+from tests import reference
+
+ESTIMATORS = [SGNSEmbedder, GloVeEmbedder, PPMISVDEmbedder]
+STRATEGIES = _tying.strategies()
+NAMES = [strategy.name for strategy in STRATEGIES]
+# Without "auto", which stands for one of the others.
+BIASES = _tying.biases()[1:]
+
+every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
+every_name = pytest.mark.parametrize("name", NAMES, ids=str)
+every_bias = pytest.mark.parametrize("bias", BIASES, ids=str)
+
+
+def make(estimator, **parameters):
+    """A quick embedder of six dimensions; `combine` as no strategy warns about it."""
+    quick = {"n_components": 6, "window": 3, "random_state": 0, "combine": "word"}
+    if estimator is not PPMISVDEmbedder:
+        quick["max_iter"] = 3
+    return estimator(**{**quick, **parameters})
+
+
+def fit(embedder, documents):
+    """Fit; only the model that cannot hold the constant may warn, and must."""
+    strategy = _tying.get_strategy(embedder.share_context)
+    if strategy.needs_constant and getattr(embedder, "bias", "") is None:
+        with pytest.warns(UserWarning, match=r"bias='auto'") as caught:
+            embedder.fit(documents)
+        assert len(caught) == 1
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            embedder.fit(documents)
+    return embedder
+
+
+# --- the registry ---------------------------------------------------------------------
+
+
+@pytest.mark.small
+def test_registered_values():
+    assert NAMES == [False, True, "signed"]
+    assert _tying.biases() == ("auto", None, "shift", "exact", "word")
+    assert [s.n_tables for s in STRATEGIES] == [2, 1, 1]
+    assert [s.default_bias for s in STRATEGIES] == [None, "exact", None]
+
+
+@pytest.mark.small
+@every_name
+def test_strategies_are_found_by_name(name):
+    assert _tying.get_strategy(name).name is name
+    if isinstance(name, bool):
+        assert _tying.get_strategy(np.bool_(name)).name is name
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("wrong", [0, 1, 1.0, np.int64(1), None, "tied", "", "True"])
+def test_other_values_are_refused(wrong):
+    """Numbers too, although 1 == True and 0 == False."""
+    with pytest.raises(ValueError, match="share_context must be one of") as caught:
+        _tying.get_strategy(wrong)
+    for allowed in NAMES:
+        assert repr(allowed) in str(caught.value)
+    assert repr(wrong) in str(caught.value)
+
+
+@pytest.mark.small
+@every_estimator
+@pytest.mark.parametrize("wrong", [0, 1, None, "tied"])
+def test_estimators_refuse_other_values(estimator, wrong, tiny_corpus):
+    with pytest.raises(ValueError, match="share_context") as caught:
+        make(estimator, share_context=wrong).fit(tiny_corpus)
+    assert repr(wrong) in str(caught.value)
+
+
+@pytest.mark.small
+def test_an_unknown_strategy_is_answered_with_the_known_ones(tiny_corpus):
+    with pytest.raises(ValueError, match=r"\[False, True, 'signed'\], got 'tied'"):
+        make(SGNSEmbedder, share_context="tied").fit(tiny_corpus)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("wrong", ["none", 0, True])
+def test_other_biases_are_refused(wrong, tiny_corpus):
+    with pytest.raises(ValueError, match="bias") as caught:
+        make(SGNSEmbedder, bias=wrong).fit(tiny_corpus)
+    for allowed in ("auto", "shift", "exact", "word", "None"):
+        assert allowed in str(caught.value)
+    with pytest.raises(ValueError, match="bias must be one of") as caught:
+        _tying.get_bias("none", STRATEGIES[0])
+    for allowed in _tying.biases():
+        assert repr(allowed) in str(caught.value)
+
+
+@every_estimator
+def test_numpy_booleans_are_booleans(estimator, tiny_corpus):
+    """A search over an array of strategies passes them."""
+    for value in (False, True):
+        plain = make(estimator, share_context=value).fit(tiny_corpus)
+        numpy = make(estimator, share_context=np.bool_(value)).fit(tiny_corpus)
+        assert plain.word_vectors_.tobytes() == numpy.word_vectors_.tobytes()
+        tied = numpy.word_vectors_ is numpy.context_vectors_
+        assert tied == value
+
+
+class Mirrored(_tying.Tying):
+    """A toy: context vectors are the word vectors, every second dimension negated."""
+
+    name = "mirrored"
+    signed = True
+
+    def signs(self, n_components):
+        """Return +1, -1, +1, ..."""
+        return np.where(np.arange(n_components) % 2, -1, 1).astype(np.float32)
+
+    def factorise(self, factoriser, n_components, exponent):
+        """Return any table of the right form, with the signs in its contexts."""
+        values, vectors = factoriser.eigh(n_components, positive=True)
+        table = vectors * np.sqrt(values)
+        return table, table * self.signs(n_components), np.ones(n_components)
+
+
+@pytest.fixture
+def mirrored():
+    _tying.register(Mirrored())
+    yield Mirrored.name
+    del _tying._STRATEGIES[Mirrored.name]
+
+
+@every_estimator
+def test_a_new_strategy_needs_one_class_and_one_line(estimator, tiny_corpus, mirrored):
+    assert mirrored in [strategy.name for strategy in _tying.strategies()]
+    embedder = fit(make(estimator, share_context=mirrored), tiny_corpus)
+    signs = [1, -1, 1, -1, 1, -1]
+    np.testing.assert_array_equal(
+        embedder.context_vectors_, embedder.word_vectors_ * signs
+    )
+    np.testing.assert_array_equal(embedder.context_signs_, signs)
+    assert np.abs(embedder.word_vectors_).min(axis=1).max() > 0
+    assert np.isfinite(embedder.transform(tiny_corpus)).all()
+    with pytest.raises(ValueError, match="'mirrored'"):
+        make(estimator, share_context="tied").fit(tiny_corpus)
+
+
+@every_estimator
+def test_a_removed_strategy_is_unknown(estimator, tiny_corpus):
+    with pytest.raises(ValueError, match="share_context must be one of"):
+        make(estimator, share_context="mirrored").fit(tiny_corpus)
+
+
+class Open(_tying.Tying):
+    """A toy without a closed form."""
+
+    name = "open"
+
+
+def test_a_strategy_without_closed_form_says_so(tiny_corpus, monkeypatch):
+    monkeypatch.setitem(_tying._STRATEGIES, "open", Open())
+    with pytest.raises(NotImplementedError, match="Open has no closed form"):
+        make(PPMISVDEmbedder, share_context="open").fit(tiny_corpus)
+    fit(make(SGNSEmbedder, share_context="open"), tiny_corpus)
+
+
+# --- layouts and numbers --------------------------------------------------------------
+
+
+@pytest.mark.small
+@every_name
+@pytest.mark.parametrize("n_components", [1, 15, 16, 100])
+def test_layout(name, n_components):
+    strategy = _tying.get_strategy(name)
+    layout = strategy.layout(7, n_components)
+    params = layout.allocate()
+    assert params.shape[0] == 7 * strategy.n_tables
+    assert params.shape[1] > n_components
+    assert params.shape[1] % 16 == 0
+    assert params.dtype == np.float32
+    assert not params.any()
+    scale = layout.scale(5.0)
+    np.testing.assert_array_equal(scale[:n_components], layout.signs)
+    assert (scale[n_components:] == 5.0).all()
+    params[:] = np.random.default_rng(0).normal(size=params.shape)
+    word, context = layout.vectors(params)
+    np.testing.assert_array_equal(word, params[:7, :n_components])
+    rows = params[layout.context_row : layout.context_row + 7]
+    np.testing.assert_array_equal(context, rows[:, :n_components] * layout.signs)
+    word_biases, context_biases = layout.biases(params)
+    np.testing.assert_array_equal(word_biases, params[:7, n_components])
+    np.testing.assert_array_equal(context_biases, rows[:, n_components])
+    assert (word_biases is context_biases) == (strategy.n_tables == 1)
+    # What is published is a copy: training buffers may be reused.
+    params[:] = 0.0
+    assert word.any()
+    assert context.any()
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("n_components", "negative"), [(1, 1), (2, 1), (10, 1), (16, 2), (100, 10)]
+)
+def test_a_tenth_of_the_dimensions_is_negative(n_components, negative):
+    signs = _tying.get_strategy("signed").signs(n_components)
+    assert signs.dtype == np.float32
+    assert (signs == -1).sum() == negative
+    assert (signs == 1).sum() == n_components - negative
+
+
+@every_name
+@every_bias
+def test_number_of_parameters_of_sgns(name, bias, tiny_corpus):
+    """Tables and learned biases; fixed signs and offsets cost nothing."""
+    embedder = fit(make(SGNSEmbedder, share_context=name, bias=bias), tiny_corpus)
+    n_words = len(embedder.vocabulary_)
+    tables = 2 if name is False else 1
+    biases = n_words if bias == "word" else 0
+    assert embedder.n_embedding_parameters_ == tables * n_words * 6 + biases
+
+
+@every_name
+def test_number_of_parameters_of_the_others(name, tiny_corpus):
+    tables = 2 if name is False else 1
+    glove = fit(make(GloVeEmbedder, share_context=name), tiny_corpus)
+    n_words = len(glove.vocabulary_)
+    assert glove.n_embedding_parameters_ == tables * n_words * 7
+    ppmi = fit(make(PPMISVDEmbedder, share_context=name), tiny_corpus)
+    assert ppmi.n_embedding_parameters_ == tables * n_words * 6
+
+
+# --- biases ---------------------------------------------------------------------------
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
+def test_auto_bias(strategy):
+    wanted = "exact" if strategy.name is True else None
+    assert _tying.get_bias("auto", strategy).name == wanted
+    for bias in BIASES:
+        assert _tying.get_bias(bias, strategy).name == bias
+
+
+@pytest.mark.small
+def test_offsets():
+    p, p_noise = np.array([0.5, 0.3, 0.2, 0.0]), np.array([0.4, 0.4, 0.2, 0.0])
+    offsets = {
+        bias: _tying.get_bias(bias, STRATEGIES[0]).offset(p, p_noise, 3)
+        for bias in BIASES
+    }
+    assert all(offset.dtype == np.float32 for offset in offsets.values())
+    np.testing.assert_array_equal(offsets[None], np.zeros(4))
+    np.testing.assert_array_equal(offsets["word"], np.zeros(4))
+    np.testing.assert_allclose(offsets["shift"], np.full(4, -np.log(3)), rtol=1e-6)
+    exact = np.log(p[:3]) - np.log(3 * p_noise[:3])
+    np.testing.assert_allclose(offsets["exact"], [*exact, 0.0], rtol=1e-6)
+
+
+def expected_offset(embedder, documents):
+    """o_c = ln p(c) - ln(k p_noise(c)), with p after subsampling, from the text."""
+    words = [word for text in documents for word in text.split()]
+    counts = Counter(word for word in words if word in embedder.vocabulary_)
+    count = np.array([counts[word] for word in embedder.vocabulary_], dtype=float)
+    frequency = count / count.sum()
+    t = embedder.subsample
+    keep = np.minimum(1.0, np.sqrt(t / frequency) + t / frequency) if t else 1.0
+    p = count * keep / (count * keep).sum()
+    p_noise = count**embedder.noise_exponent
+    p_noise /= p_noise.sum()
+    return np.log(p) - np.log(embedder.negative * p_noise)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"subsample": 0, "noise_exponent": 1.0},
+        {"subsample": 0, "noise_exponent": 0.75, "negative": 2},
+        {"subsample": 1e-2, "noise_exponent": 0.0, "negative": 1},
+        {"subsample": 3e-2},
+    ],
+    ids=str,
+)
+def test_exact_bias(parameters, tiny_corpus):
+    """Score minus dot product is the offset, which is -ln k without any smoothing."""
+    embedder = fit(
+        make(SGNSEmbedder, share_context=True, bias="exact", **parameters), tiny_corpus
+    )
+    words = list(embedder.vocabulary_)
+    dots = embedder.word_vectors_ @ embedder.context_vectors_.T
+    offset = embedder.score_pairs(np.array(words)[:, None], words) - dots
+    wanted = expected_offset(embedder, tiny_corpus)
+    np.testing.assert_allclose(offset, np.tile(wanted, (len(words), 1)), atol=1e-5)
+    if parameters.get("noise_exponent") == 1.0:
+        np.testing.assert_allclose(wanted, -np.log(5), rtol=1e-12)
+    else:
+        assert np.ptp(wanted) > 0.1
+
+
+# --- scores and attributes ------------------------------------------------------------
+
+
+def documented_scores(embedder, documents):
+    """s(w, c) = x_w . y_c + beta(w, c), from public attributes and the text."""
+    scores = embedder.word_vectors_.astype(float) @ embedder.context_vectors_.T
+    bias = getattr(embedder, "bias", None)
+    if bias == "auto":
+        bias = "exact" if embedder.share_context is True else None
+    if bias == "shift":
+        scores -= np.log(embedder.negative)
+    if bias == "exact":
+        scores += expected_offset(embedder, documents)
+    if bias == "word":
+        scores += embedder.context_biases_
+        if embedder.share_context is not False:
+            scores += embedder.context_biases_[:, None]
+    if isinstance(embedder, GloVeEmbedder):
+        scores += embedder.word_biases_[:, None] + embedder.context_biases_
+    return scores
+
+
+def assert_documented(embedder, documents):
+    words = np.array(list(embedder.vocabulary_))
+    scores = embedder.score_pairs(words[:, None], words)
+    assert scores.dtype == np.float32
+    wanted = documented_scores(embedder, documents)
+    np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
+    # One pair, and pairs side by side.
+    one = embedder.score_pairs(words[3], words[1])
+    assert one.shape == ()
+    np.testing.assert_allclose(one, wanted[3, 1], rtol=1e-5, atol=1e-5)
+    some = embedder.score_pairs(words[:4], words[4:8])
+    np.testing.assert_allclose(some, wanted[range(4), range(4, 8)], atol=1e-5)
+
+
+def assert_attributes(embedder, biases):
+    """Which attributes exist, and which of them are one object."""
+    name = embedder.share_context
+    n_words = len(embedder.vocabulary_)
+    word, context = embedder.word_vectors_, embedder.context_vectors_
+    for vectors in (word, context):
+        assert vectors.shape == (n_words, 6)
+        assert vectors.dtype == np.float32
+        assert vectors.flags.c_contiguous
+    assert (word is context) == (name is True)
+    assert hasattr(embedder, "context_signs_") == (name == "signed")
+    if name == "signed":
+        assert embedder.context_signs_.shape == (6,)
+        assert set(embedder.context_signs_) <= {-1.0, 1.0}
+    found = {b for b in ("word_biases_", "context_biases_") if hasattr(embedder, b)}
+    assert found == set(biases)
+    for bias in found:
+        assert getattr(embedder, bias).shape == (n_words,)
+        assert getattr(embedder, bias).dtype == np.float32
+        assert getattr(embedder, bias).any()
+    if len(found) == 2:
+        shared = embedder.word_biases_ is embedder.context_biases_
+        assert shared == (name is not False)
+    trained = not isinstance(embedder, PPMISVDEmbedder)
+    assert hasattr(embedder, "loss_curve_") == trained
+    assert hasattr(embedder, "n_iter_") == trained
+
+
+def biases_of_sgns(name, bias):
+    if bias != "word":
+        return []
+    return ["context_biases_"] if name is False else ["word_biases_", "context_biases_"]
+
+
+@every_name
+@pytest.mark.parametrize("bias", _tying.biases(), ids=str)
+def test_sgns_scores_and_attributes(name, bias, tiny_corpus):
+    embedder = fit(make(SGNSEmbedder, share_context=name, bias=bias), tiny_corpus)
+    assert_documented(embedder, tiny_corpus)
+    assert_attributes(embedder, biases_of_sgns(name, bias))
+    if name == "signed":
+        np.testing.assert_array_equal(
+            embedder.context_vectors_, embedder.word_vectors_ * embedder.context_signs_
+        )
+
+
+@every_name
+def test_glove_scores_and_attributes(name, tiny_corpus):
+    embedder = fit(make(GloVeEmbedder, share_context=name), tiny_corpus)
+    assert_documented(embedder, tiny_corpus)
+    assert_attributes(embedder, ["word_biases_", "context_biases_"])
+    if name == "signed":
+        np.testing.assert_array_equal(
+            embedder.context_vectors_, embedder.word_vectors_ * embedder.context_signs_
+        )
+
+
+@every_name
+def test_ppmi_svd_scores_and_attributes(name, tiny_corpus):
+    embedder = fit(make(PPMISVDEmbedder, share_context=name), tiny_corpus)
+    assert_documented(embedder, tiny_corpus)
+    assert_attributes(embedder, [])
+    if name == "signed":
+        np.testing.assert_allclose(
+            embedder.context_vectors_,
+            embedder.word_vectors_ * embedder.context_signs_,
+            rtol=1e-6,
+        )
+
+
+def assert_like_new(embedder, documents, **parameters):
+    """Refit with other parameters and compare with an estimator that starts so."""
+    embedder.set_params(**parameters)
+    fit(embedder, documents)
+    new = fit(type(embedder)(**embedder.get_params()), documents)
+    assert vars(embedder).keys() == vars(new).keys()
+    assert embedder.word_vectors_.tobytes() == new.word_vectors_.tobytes()
+    words = list(embedder.vocabulary_)
+    ours, theirs = (e.score_pairs(words, words[::-1]) for e in (embedder, new))
+    assert ours.tobytes() == theirs.tobytes()
+
+
+def test_a_refit_with_another_bias_leaves_nothing_behind(tiny_corpus):
+    for name in NAMES:
+        embedder = fit(make(SGNSEmbedder, share_context=name, bias="word"), tiny_corpus)
+        for bias in ("shift", "exact", "word", "auto"):
+            assert_like_new(embedder, tiny_corpus, bias=bias)
+
+
+@every_estimator
+def test_a_refit_with_another_strategy_leaves_nothing_behind(estimator, tiny_corpus):
+    embedder = fit(make(estimator, share_context="signed"), tiny_corpus)
+    for name in (True, "signed", False, "signed"):
+        assert_like_new(embedder, tiny_corpus, share_context=name)
+
+
+@pytest.mark.parametrize("name", [True, "signed"])
+@pytest.mark.parametrize("combine", ["sum", "concat"])
+def test_combining_one_table_says_what_it_amounts_to(name, combine, tiny_corpus):
+    embedder = make(SGNSEmbedder, share_context=name, combine=combine)
+    with pytest.warns(UserWarning, match=f"combine='{combine}'") as caught:
+        embedder.fit(tiny_corpus)
+    assert len(caught) == 1
+    note = _tying.get_strategy(name).combine_notes[combine]
+    assert note in str(caught[0].message)
+
+
+def test_one_table_without_constant_warns(tiny_corpus):
+    """With k = 1 there is no constant to miss, and no warning."""
+    embedder = make(SGNSEmbedder, share_context=True, bias=None)
+    with pytest.warns(UserWarning, match="cannot express the negative mean"):
+        embedder.fit(tiny_corpus)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        embedder.set_params(negative=1).fit(tiny_corpus)
+
+
+def test_at_most_one_warning(tiny_corpus):
+    embedder = make(SGNSEmbedder, share_context=True, bias=None, combine="sum")
+    with pytest.warns(UserWarning, match="cannot express.* combine='sum'") as caught:
+        embedder.fit(tiny_corpus)
+    assert len(caught) == 1
+
+
+# --- what models learn ----------------------------------------------------------------
+
+N_WORDS = 12
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    """Documents of two words each, drawn from a symmetric joint distribution.
+
+    Its PMI is positive semi-definite but for the margins, so that every strategy can
+    come near it. Returns the documents, and the counts of all ordered pairs.
+    """
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(N_WORDS, 3))
+    margins = rng.dirichlet(np.full(N_WORDS, 5.0))
+    joint = np.outer(margins, margins) * np.exp(0.4 * vectors @ vectors.T)
+    joint /= joint.sum()
+    drawn = rng.choice(joint.size, size=15_000, p=joint.ravel())
+    left, right = np.unravel_index(drawn, joint.shape)
+    names = [f"w{i}" for i in range(N_WORDS)]
+    documents = [[names[i], names[j]] for i, j in zip(left, right, strict=True)]
+    counts = np.zeros((N_WORDS, N_WORDS))
+    np.add.at(counts, (left, right), 1.0)
+    return documents, counts + counts.T
+
+
+def correlation(embedder, wanted, counts):
+    """Weighted by the counts, as every model's objective weights its errors."""
+    names = [f"w{i}" for i in range(N_WORDS)]
+    scores = embedder.score_pairs(np.array(names)[:, None], names)
+    covariance = np.cov(scores.ravel(), wanted.ravel(), aweights=counts.ravel())
+    return covariance[0, 1] / np.sqrt(covariance[0, 0] * covariance[1, 1])
+
+
+def learn(estimator, documents, **parameters):
+    return estimator(
+        window=1, min_count=1, random_state=0, combine="word", **parameters
+    ).fit(documents)
+
+
+@pytest.mark.parametrize(
+    ("name", "bias"), [(False, None), (True, "exact"), ("signed", "exact")]
+)
+def test_sgns_learns_the_pmi(name, bias, pairs):
+    """Levy & Goldberg (2014): with unsmoothed noise the optimum is PMI - ln k.
+
+    That a draw equal to the pair's context is skipped makes it
+    ``ln P(w, c) - ln(k p(c) (p(w) - P(w, c)))``, nearly the same for many words.
+    """
+    documents, counts = pairs
+    embedder = learn(
+        SGNSEmbedder,
+        documents,
+        n_components=N_WORDS,
+        share_context=name,
+        bias=bias,
+        subsample=0,
+        noise_exponent=1.0,
+        learning_rate=0.02,
+        max_iter=30,
+    )
+    joint = counts / counts.sum()
+    margins = joint.sum(axis=1)
+    k = embedder.negative
+    pmi = np.log(joint / np.outer(margins, margins))
+    assert correlation(embedder, pmi - np.log(k), counts) > 0.9
+    skipped = np.log(joint / (k * margins * (margins[:, None] - joint)))
+    assert correlation(embedder, skipped, counts) > 0.97
+    words = [f"w{i}" for i in range(N_WORDS)]
+    scores = embedder.score_pairs(np.array(words)[:, None], words)
+    assert abs(((scores - skipped) * joint).sum()) < 0.1
+
+
+@every_name
+def test_glove_learns_the_logarithms_of_counts(name, pairs):
+    documents, counts = pairs
+    embedder = learn(
+        GloVeEmbedder,
+        documents,
+        n_components=N_WORDS,
+        share_context=name,
+        max_iter=300,
+    )
+    assert correlation(embedder, np.log(counts), counts) > 0.95
+
+
+@every_name
+def test_ppmi_svd_learns_the_ppmi(name, pairs):
+    documents, counts = pairs
+    embedder = learn(
+        PPMISVDEmbedder,
+        documents,
+        n_components=4,
+        share_context=name,
+        context_exponent=1.0,
+    )
+    assert correlation(embedder, reference.ppmi(counts), counts) > 0.95
