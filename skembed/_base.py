@@ -158,7 +158,7 @@ class BaseEmbedder(
             If a parameter or a document is not valid, or if no word or no pair of
             words is left to learn from.
         """
-        self._fit(X)
+        self._fit(X, stacklevel=4)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -184,7 +184,8 @@ class BaseEmbedder(
         ValueError
             As in `fit`.
         """
-        return self._pool(self._fit(X))
+        # One level more: scikit-learn wraps this method for `set_output`.
+        return self._pool(self._fit(X, stacklevel=5))
 
     def transform(self, X):
         """Return the features of documents: their words' vectors, pooled.
@@ -296,10 +297,10 @@ class BaseEmbedder(
             tokens, _vocabulary.check_vocabulary(self.vocabulary)
         )
 
-    def _fit(self, X: Any) -> Corpus:
+    def _fit(self, X: Any, stacklevel: int) -> Corpus:
         strategy = _tying.get_strategy(self.share_context)
         corpus, vocabulary = self._read(X)
-        if np.diff(corpus.doc_offsets).max() < 2:
+        if corpus.longest < 2:
             raise ValueError(
                 "No document holds two words of the vocabulary, so there are no pairs "
                 "of words to learn from. Pass longer documents or lower min_count."
@@ -315,8 +316,13 @@ class BaseEmbedder(
                 f"{strategy.combine_notes[self.combine]}."
             )
         if notes:
-            warnings.warn(" ".join(notes), UserWarning, stacklevel=4)
+            warnings.warn(" ".join(notes), UserWarning, stacklevel=stacklevel)
         return corpus
+
+    def _window_weights(self, corpus: Corpus) -> np.ndarray:
+        return _sampling.window_weights(
+            self.window, self.window_weighting, corpus.longest
+        )
 
     def _publish(
         self, fitted: Fitted, vocabulary: Vocabulary, strategy: _tying.Tying
@@ -327,9 +333,9 @@ class BaseEmbedder(
             "context_biases_": fitted.context_biases,
         }
         learned = {name: bias for name, bias in biases.items() if bias is not None}
-        # A refit with another `bias` must not inherit the biases of the last one.
-        for name in biases.keys() - learned.keys():
-            self.__dict__.pop(name, None)
+        # A refit with other parameters must not inherit what only the last fit has.
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
         n_biases = sum({id(bias): bias.size for bias in learned.values()}.values())
         self.__dict__.update(
             vocabulary_=vocabulary.rows,
@@ -337,7 +343,7 @@ class BaseEmbedder(
             word_vectors_=fitted.word_vectors,
             context_vectors_=fitted.context_vectors,
             n_embedding_parameters_=strategy.n_parameters(
-                len(vocabulary), self.n_components, n_biases
+                len(vocabulary), int(self.n_components), n_biases
             ),
             _score_offset=fitted.offset,
             _score_scale=fitted.scale,
@@ -355,7 +361,11 @@ class BaseEmbedder(
             return self.context_vectors_
         if self.combine == "sum":
             return self.word_vectors_ + self.context_vectors_
-        return np.hstack([self.word_vectors_, self.context_vectors_])
+        if self.combine == "concat":
+            return np.hstack([self.word_vectors_, self.context_vectors_])
+        raise ValueError(
+            f"combine must be one of {COMBINATIONS}, got {self.combine!r}."
+        )
 
     def _rows(self, words: Any) -> np.ndarray:
         words = np.asarray(words, dtype=object)

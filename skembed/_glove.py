@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skembed import _cooccurrence, _sampling
+from skembed import _cooccurrence
 from skembed._base import BaseEmbedder, Fitted
 from skembed._progress import Progress
 from skembed._tying import Layout
@@ -55,7 +55,8 @@ class GloVeEmbedder(BaseEmbedder):
     strip_accents : {"ascii", "unicode"} or callable, default=None
         Remove accents from raw documents.
     stop_words : {"english"} or list of str, default=None
-        Words to leave out, before windows are laid.
+        Words to leave out, before windows are laid. As in scikit-learn, of raw
+        documents only those of ``analyzer="word"``.
     token_pattern : str or None, default=r"(?u)\b\w\w+\b"
         Regular expression of a token, for ``analyzer="word"``.
     min_count : int, default=5
@@ -187,7 +188,7 @@ class GloVeEmbedder(BaseEmbedder):
         counts = _cooccurrence.count_cooccurrences(
             corpus._replace(token_ids=row_of[corpus.token_ids]),
             len(vocabulary),
-            _sampling.window_weights(self.window, self.window_weighting),
+            self._window_weights(corpus),
         )
         params = layout.allocate()
         n_learned = self.n_components + 1

@@ -1,7 +1,7 @@
 """From co-occurrence counts to positive pointwise mutual information."""
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse, special
 
 
 def ppmi(
@@ -28,12 +28,12 @@ def ppmi(
     """
     word_totals = np.asarray(counts.sum(axis=1)).ravel()
     context_totals = np.asarray(counts.sum(axis=0)).ravel()
-    smoothed = np.where(
-        context_totals > 0, np.maximum(context_totals, 1e-300) ** context_exponent, 0.0
-    )
-    with np.errstate(divide="ignore"):
-        log_word = np.log(word_totals)
-        log_context = np.log(smoothed) - np.log(smoothed.sum())
+    seen = context_totals > 0
+    log_word = np.log(np.where(word_totals > 0, word_totals, 1.0))
+    # In logarithms no exponent is too large for the sum of powers.
+    log_context = context_exponent * np.log(np.where(seen, context_totals, 1.0))
+    if seen.any():
+        log_context -= special.logsumexp(log_context[seen])
     pmi = np.log(counts.data)
     pmi -= np.repeat(log_word + np.log(shift), np.diff(counts.indptr))
     pmi -= log_context[counts.indices]

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skembed import _cooccurrence, _ppmi, _sampling
+from skembed import _cooccurrence, _ppmi
 from skembed._base import BaseEmbedder, Fitted
 from skembed._factorisation import TruncatedFactoriser
 
@@ -53,7 +53,8 @@ class PPMISVDEmbedder(BaseEmbedder):
     strip_accents : {"ascii", "unicode"} or callable, default=None
         Remove accents from raw documents.
     stop_words : {"english"} or list of str, default=None
-        Words to leave out, before windows are laid.
+        Words to leave out, before windows are laid. As in scikit-learn, of raw
+        documents only those of ``analyzer="word"``.
     token_pattern : str or None, default=r"(?u)\b\w\w+\b"
         Regular expression of a token, for ``analyzer="word"``.
     min_count : int, default=5
@@ -168,7 +169,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         self.singular_exponent = singular_exponent
 
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
-        weights = _sampling.window_weights(self.window, self.window_weighting)
+        weights = self._window_weights(corpus)
         self._print(f"counting {corpus.token_ids.size} tokens")
         counts = _cooccurrence.count_cooccurrences(corpus, len(vocabulary), weights)
         matrix = _ppmi.ppmi(counts, self.shift, self.context_exponent)
@@ -178,10 +179,10 @@ class PPMISVDEmbedder(BaseEmbedder):
         word, context, scale = strategy.factorise(
             factoriser, self.n_components, self.singular_exponent
         )
-        word_vectors = word.astype(np.float32)
-        context_vectors = (
-            word_vectors if context is word else context.astype(np.float32)
-        )
+        word_vectors = np.ascontiguousarray(word, dtype=np.float32)
+        context_vectors = word_vectors
+        if context is not word:
+            context_vectors = np.ascontiguousarray(context, dtype=np.float32)
         attributes = {}
         if strategy.signed:
             negative = (word * context).sum(axis=0) < 0

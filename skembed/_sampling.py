@@ -7,7 +7,9 @@ import numpy as np
 WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
 
 
-def window_weights(window: int, weighting: str) -> np.ndarray:
+def window_weights(
+    window: int, weighting: str, longest: int | None = None
+) -> np.ndarray:
     """Return the expected weight of a context by its distance.
 
     Parameters
@@ -17,21 +19,26 @@ def window_weights(window: int, weighting: str) -> np.ndarray:
     weighting : {"dynamic", "flat", "harmonic"}
         ``(window + 1 - d) / window`` (word2vec draws the window's size uniformly),
         1, or ``1 / d`` (GloVe).
+    longest : int, default=None
+        Tokens of the longest document, beyond which there are no contexts.
 
     Returns
     -------
-    ndarray of shape (window,), float64
-        For distances 1, 2, ..., `window`.
+    ndarray of shape (window,) or (longest,), float64
+        For distances 1, 2, ...
     """
-    distance = np.arange(1, window + 1, dtype=np.float64)
+    last = window if longest is None else min(window, longest)
+    distance = np.arange(1, last + 1, dtype=np.float64)
     if weighting == "flat":
-        return np.ones(window)
+        return np.ones(distance.size)
     if weighting == "harmonic":
         return 1.0 / distance
     return (window + 1.0 - distance) / window
 
 
-def window_thresholds(window: int, weighting: str) -> np.ndarray:
+def window_thresholds(
+    window: int, weighting: str, longest: int | None = None
+) -> np.ndarray:
     """Return how to draw a half-width so that contexts have their expected weight.
 
     A half-width of at least d is drawn with the weight of distance d, so that
@@ -39,15 +46,16 @@ def window_thresholds(window: int, weighting: str) -> np.ndarray:
 
     Parameters
     ----------
-    window : int
-    weighting : {"dynamic", "flat", "harmonic"}
+    window, weighting, longest
+        As in `window_weights`.
 
     Returns
     -------
-    ndarray of shape (window,), uint64
+    ndarray of shape (window,) or (longest,), uint64
         2**32 times the probability that the half-width exceeds its index.
     """
-    return np.ceil(window_weights(window, weighting) * 2.0**32).astype(np.uint64)
+    weights = window_weights(window, weighting, longest)
+    return np.ceil(weights * 2.0**32).astype(np.uint64)
 
 
 class Draws(NamedTuple):

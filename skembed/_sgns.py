@@ -82,7 +82,8 @@ class SGNSEmbedder(BaseEmbedder):
     strip_accents : {"ascii", "unicode"} or callable, default=None
         Remove accents from raw documents.
     stop_words : {"english"} or list of str, default=None
-        Words to leave out, before windows are laid.
+        Words to leave out, before windows are laid. As in scikit-learn, of raw
+        documents only those of ``analyzer="word"``.
     token_pattern : str or None, default=r"(?u)\b\w\w+\b"
         Regular expression of a token, for ``analyzer="word"``.
     min_count : int, default=5
@@ -219,7 +220,7 @@ class SGNSEmbedder(BaseEmbedder):
         self.max_iter = max_iter
 
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
-        from skembed._kernels import sgns
+        from skembed._kernels import spans
 
         bias = _tying.get_bias(self.bias, strategy)
         layout = strategy.layout(len(vocabulary), self.n_components)
@@ -232,7 +233,7 @@ class SGNSEmbedder(BaseEmbedder):
         params[: len(vocabulary), : self.n_components] = start - np.float32(0.5)
         params /= self.n_components
 
-        model = sgns.Model(
+        model = spans.Model(
             params,
             layout.scale(1.0),
             offset,
@@ -269,19 +270,19 @@ class SGNSEmbedder(BaseEmbedder):
 
     def _train(self, corpus: Corpus, model: Any, draws: Draws, seeds: Any) -> Progress:
         """Run all epochs; `model` is updated in place."""
-        from skembed._kernels import sgns
+        from skembed._kernels import sgns, spans
 
-        # Windows wider than the longest document change nothing.
-        longest = int(np.diff(corpus.doc_offsets).max())
-        thresholds = _sampling.window_thresholds(self.window, self.window_weighting)
-        thresholds = thresholds[:longest]
-        sampler = sgns.Sampler(
+        weights = self._window_weights(corpus)
+        thresholds = _sampling.window_thresholds(
+            self.window, self.window_weighting, corpus.longest
+        )
+        sampler = spans.Sampler(
             thresholds,
             *_sampling.alias_table(draws.noise),
             _SHARED_NOISE,
             float(self.negative),
         )
-        n_lanes = self._n_lanes(draws.kept, longest)
+        n_lanes = _n_lanes(draws.kept, weights)
         lanes, scratch = _buffers(n_lanes, thresholds.size, model.params.shape[1])
         states = seeds.generate_state(n_lanes + 1, np.uint64)
         lanes.states[:] = states[:n_lanes]
@@ -289,7 +290,7 @@ class SGNSEmbedder(BaseEmbedder):
         kept = np.empty_like(corpus.token_ids)
         progress = Progress(self, "tokens", corpus.token_ids.size)
         for epoch in range(self.max_iter):
-            n_kept = sgns.subsample(
+            n_kept = spans.subsample(
                 corpus.token_ids,
                 corpus.doc_offsets,
                 keep_thresholds,
@@ -322,28 +323,26 @@ class SGNSEmbedder(BaseEmbedder):
         change = -drop / (self.max_iter * max(n_rounds, 1))
         return self.learning_rate - drop * epoch / self.max_iter, change
 
-    def _n_lanes(self, kept: np.ndarray, longest: int) -> int:
-        """Return how many spans may be computed before updates are added.
 
-        It depends on the documents and parameters only, never on the machine.
-        """
-        weights = _sampling.window_weights(self.window, self.window_weighting)
-        pairs = 2.0 * weights[:longest].sum() * _SPAN * kept.max() / kept.sum()
-        most = min(
-            _MAX_LANES,
-            kept.sum() / _MIN_TOKENS_OF_A_LANE,
-            _MAX_PAIRS_OF_A_ROW / pairs,
-        )
-        return max(1, int(most))
+def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
+    """Return how many spans may be computed before updates are added.
+
+    It depends on the documents and parameters only, never on the machine.
+    """
+    pairs = 2.0 * weights.sum() * _SPAN * kept.max() / kept.sum()
+    most = min(
+        _MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
+    )
+    return max(1, int(most))
 
 
 def _buffers(n_lanes: int, window: int, width: int) -> tuple[Any, Any]:
     """Return the lanes' buffers and the work space of one thread, all zeros."""
-    from skembed._kernels import sgns
+    from skembed._kernels import spans
 
     contexts = -(-(_SPAN + 2 * window) // 16) * 16
     n_slots = _SPAN + contexts + _SHARED_NOISE
-    lanes = sgns.Lanes(
+    lanes = spans.Lanes(
         states=np.zeros(n_lanes, dtype=np.uint64),
         used=np.zeros((n_lanes, 2), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
@@ -351,7 +350,7 @@ def _buffers(n_lanes: int, window: int, width: int) -> tuple[Any, Any]:
         loss=np.zeros(n_lanes),
         pairs=np.zeros(n_lanes, dtype=np.int64),
     )
-    scratch = sgns.Scratch(
+    scratch = spans.Scratch(
         vectors=aligned_zeros((n_slots, width)),
         biases=aligned_zeros((n_slots,)),
         bias_steps=np.zeros(n_slots, dtype=np.float32),

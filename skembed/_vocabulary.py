@@ -20,6 +20,11 @@ class Corpus(NamedTuple):
     def n_documents(self) -> int:
         return self.doc_offsets.size - 1
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest document; no window can be wider."""
+        return int(np.diff(self.doc_offsets).max())
+
 
 @dataclass(frozen=True)
 class Vocabulary:

@@ -29,7 +29,7 @@ import polars as pl
 import pytest
 from numpydoc.docscrape import NumpyDocString
 from sklearn import config_context
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError, SkipTestWarning
 from sklearn.linear_model import LogisticRegression
@@ -633,15 +633,31 @@ def check_feature_names(make):
             assert embedder.get_feature_names_out(ignored).tolist() == names.tolist()
 
 
+class Lengths(TransformerMixin, BaseEstimator):
+    """As little as scikit-learn needs to put out frames."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return np.array([[len(text)] for text in np.ravel(X)])
+
+    def get_feature_names_out(self, input_features=None):
+        return np.array(["length"], dtype=object)
+
+
 @fit_check
 def check_set_output_pandas(make):
     expected = make().fit_transform(DOCUMENTS)
     index = [f"row{i // 2}" for i in range(len(DOCUMENTS))]
     embedder = make().set_output(transform="pandas")
+    # Not all versions of scikit-learn keep the index of a Series.
+    by_sklearn = Lengths().set_output(transform="pandas").transform
+    series = pd.Series(DOCUMENTS, index=index)
     for X, wanted in [
         (DOCUMENTS, list(range(len(DOCUMENTS)))),
-        (pd.Series(DOCUMENTS, index=index), index),
-        (pd.DataFrame({"text": DOCUMENTS}, index=index), index),
+        (series, by_sklearn(series).index.tolist()),
+        (series.to_frame(), index),
     ]:
         for frame in (embedder.fit_transform(X), embedder.transform(X)):
             assert isinstance(frame, pd.DataFrame)

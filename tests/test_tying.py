@@ -384,6 +384,30 @@ def test_sgns_scores_and_attributes(name, bias, tiny_corpus):
 
 
 @every_name
+@every_bias
+def test_biases_are_learned_where_they_are_published(
+    name, bias, tiny_corpus, monkeypatch
+):
+    """The context's with two tables, both words' with one; else none at all."""
+    models = []
+    train = SGNSEmbedder._train
+
+    def spy(self, corpus, model, *arguments):
+        models.append(model)
+        return train(self, corpus, model, *arguments)
+
+    monkeypatch.setattr(SGNSEmbedder, "_train", spy)
+    embedder = fit(make(SGNSEmbedder, share_context=name, bias=bias), tiny_corpus)
+    learned = models[0].params[:, 6]
+    n_words = len(embedder.vocabulary_)
+    assert learned[-n_words:].any() == (bias == "word")
+    if name is False:
+        assert not learned[:n_words].any()
+    if bias == "word":
+        np.testing.assert_array_equal(embedder.context_biases_, learned[-n_words:])
+
+
+@every_name
 def test_glove_scores_and_attributes(name, tiny_corpus):
     embedder = fit(make(GloVeEmbedder, share_context=name), tiny_corpus)
     assert_documented(embedder, tiny_corpus)

@@ -1,6 +1,6 @@
 """Seconds of ``import skembed`` beside its heaviest part, in fresh processes.
 
-    python -m tests.benchmarks.import_time
+python -m tests.benchmarks.import_time
 """
 
 import argparse

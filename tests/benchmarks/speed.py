@@ -29,7 +29,7 @@ class TimedSGNS(SGNSEmbedder):
     def _fit_vectors(self, *arguments):
         start = time.perf_counter()
         fitted = super()._fit_vectors(*arguments)
-        self.training_seconds_ = time.perf_counter() - start
+        self.training_seconds = time.perf_counter() - start
         return fitted
 
 
@@ -37,7 +37,7 @@ def train_ours(tokens, size, epochs, seed):
     """Return seconds, rows by word and vectors."""
     model = TimedSGNS(size, share_context=False, max_iter=epochs, random_state=seed)
     model.fit(tokens)
-    return model.training_seconds_, model.vocabulary_, model.word_vectors_
+    return model.training_seconds, model.vocabulary_, model.word_vectors_
 
 
 def train_gensim(tokens, size, epochs, seed):

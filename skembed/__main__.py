@@ -1,0 +1,395 @@
+"""``python -m skembed``: which tying strategy is best for a classification task?"""
+
+import argparse
+import csv
+import gzip
+import json
+import os
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from time import perf_counter
+from typing import Any, TextIO
+
+import joblib
+
+from skembed import __version__, _compare, _report
+
+_DEFAULTS = _compare.Settings()
+_CSV_LIMIT = 2**31 - 1  # characters of a field; the module's own limit is 131,072
+
+DESCRIPTION = """\
+Which way of tying word and context vectors is best for a task? Trains word
+vectors with every strategy (share_context, and bias where there is one), uses
+them to classify documents, and prints a table of cross-validated accuracies
+beside two references that train no word vectors.
+
+Without --data the documents are the docstrings of NumPy, SciPy and scikit-learn
+as installed, and the classes their subpackages; nothing is downloaded, and a run
+takes one to two minutes. With --data they come from a file of your own.
+"""
+
+EPILOG = f"""\
+columns of the table:
+{_report.COLUMNS_HELP}
+what is run:
+{_compare.METHOD_HELP}
+files:
+  .csv (comma separated, with a header), .jsonl or .ndjson (a JSON object per line),
+  each also with .gz; UTF-8. Texts may be empty, but not missing; labels are read
+  as text and must not be empty. A class needs as many documents as there are
+  folds (with two folds: four).
+
+exit codes: 0 done, 2 wrong usage or input, 130 interrupted (what is done by then
+is printed).
+"""
+
+
+class InputError(Exception):
+    """A file or a value that cannot be used; its text is for the user."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        code = _run(_parse(argv))
+        sys.stdout.flush()
+        return code
+    except InputError as error:
+        _tell(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        _tell("interrupted")
+        return 130
+    except BrokenPipeError:
+        # Whoever reads has seen enough. Python would complain again at exit.
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        return 0
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.plot and not _report.can_draw():
+        # Said before the long run, which is worth its while without a picture.
+        _tell(f"hint: {args.plot} needs matplotlib: pip install matplotlib")
+        args.plot = None
+    if args.plot and (problem := _report.picture_problem(args.plot)):
+        raise InputError(f"--plot {args.plot}: {problem}")
+    texts, labels, title = _load(args)
+    settings = _compare.Settings(
+        **{name: getattr(args, name) for name in vars(_DEFAULTS)}
+    )
+    about = {
+        "version": __version__,
+        "data": title,
+        "n_documents": len(texts),
+        "n_classes": len(set(labels)),
+        **vars(settings),
+    }
+    del about["n_jobs"]
+    rows: list[dict[str, Any]] = []
+    try:
+        _tell("preparing the kernels (the first time, they are compiled)")
+        _compare.warm_up(settings)
+        _follow(texts, labels, settings, rows)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    except KeyboardInterrupt:
+        if rows:
+            _tell(f"interrupted: only {len(rows)} lines are done")
+            print(_report.FORMATS[args.output](rows, about), flush=True)
+            return 130
+        raise
+    print(_report.FORMATS[args.output](rows, about), flush=True)
+    if args.plot:
+        _plot(rows, about, args.plot)
+    return 0
+
+
+def _follow(
+    texts: list[str],
+    labels: list[str],
+    settings: _compare.Settings,
+    rows: list[dict[str, Any]],
+) -> None:
+    """Run the comparison into `rows`, with a line about each on standard error."""
+    lines = _compare.candidates(settings)
+    total, start = len(lines), perf_counter()
+    width = max(len(_report.name(line.labels)) for line in lines)
+    _tell(f"comparing {total} ways on {len(texts)} documents, {settings.cv} folds each")
+    for batch in _compare.compare(texts, labels, lines, settings):
+        rows += batch
+        left = (perf_counter() - start) / len(rows) * (total - len(rows))
+        for number, row in enumerate(batch, start=len(rows) - len(batch) + 1):
+            _tell(
+                f"[{number:{len(str(total))}}/{total}] {_report.name(row):{width}}  "
+                f"fit {row['fit_seconds']:.1f} s  accuracy {_report.accuracy(row)}"
+                + (f"  (about {left:.0f} s left)" if left else "")
+            )
+
+
+def _tell(message: str) -> None:
+    print(f"skembed: {message}", file=sys.stderr, flush=True)
+
+
+def _plot(rows: list[dict[str, Any]], about: dict[str, Any], path: Path) -> None:
+    try:
+        _report.draw(rows, about, path)
+    except OSError as error:
+        raise InputError(f"--plot {path}: {error.strerror or error}") from error
+    _tell(f"drawn to {path}")
+
+
+def _load(args: argparse.Namespace) -> tuple[list[str], list[str], str]:
+    """Return texts, labels and what they are called."""
+    if args.data:
+        texts, labels = read_file(args.data, args.text, args.label, args.max_documents)
+        title = args.data.name
+    else:
+        texts, labels, title = _docstrings(args.max_documents)
+    try:
+        _compare.check_labels(labels, args.cv)
+    except ValueError as error:
+        option = f"{args.data}, --label {args.label}: " if args.data else ""
+        raise InputError(f"{option}{error}") from error
+    n_empty = sum(not text.strip() for text in texts)
+    if n_empty:
+        _tell(f"note: {n_empty} of {len(texts)} texts are empty")
+    return texts, labels, title
+
+
+def _docstrings(max_documents: int | None) -> tuple[list[str], list[str], str]:
+    # Not needed with a file: the loader imports most of three libraries.
+    from skembed.datasets import load_docstrings
+
+    _tell("collecting the docstrings of the installed libraries")
+    try:
+        bunch = load_docstrings()
+    except RuntimeError as error:
+        raise InputError(str(error)) from error
+    versions = ", ".join(f"{name} {number}" for name, number in bunch.versions.items())
+    labels = [bunch.target_names[code] for code in bunch.target]
+    return (
+        bunch.data[:max_documents],
+        labels[:max_documents],
+        f"docstrings of {versions}",
+    )
+
+
+def read_file(
+    path: Path, text: str, label: str, max_documents: int | None = None
+) -> tuple[list[str], list[str]]:
+    """Return the texts and the labels in two columns of a file.
+
+    The file is CSV or JSON lines, as its name says, and may be compressed. With
+    `max_documents` only so many are read, from the beginning. Raises `InputError`.
+    """
+    packed = path.suffix.lower() == ".gz"
+    kind = (path.with_suffix("") if packed else path).suffix.lower()
+    if kind not in _READERS:
+        raise InputError(
+            f"{path}: the name must end in {', '.join(_READERS)}, or one of these and "
+            ".gz"
+        )
+    texts: list[str] = []
+    labels: list[str] = []
+    opener: Callable[..., TextIO] = gzip.open if packed else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            for line, record in islice(_READERS[kind](file, path), max_documents):
+                texts.append(_text_of(record, text, f"{path}, line {line}"))
+                labels.append(_label_of(record, label, f"{path}, line {line}"))
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: not UTF-8 ({error.reason}); save it as UTF-8"
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: not a complete gzip file ({error})") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    if not texts:
+        raise InputError(f"{path}: holds no documents")
+    return texts, labels
+
+
+def _csv_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    csv.field_size_limit(_CSV_LIMIT)
+    # Strict: a forgotten quote would otherwise make one text of the rest of the file.
+    reader = csv.reader(file, strict=True)
+    line = 1
+    try:
+        header = next(reader, [])
+        for name in header:
+            if header.count(name) > 1:
+                raise InputError(f"{path}: two columns are called {name!r}")
+        line = reader.line_num + 1
+        for fields in reader:
+            if fields and len(fields) != len(header):
+                raise InputError(
+                    f"{path}, line {line}: {len(fields)} fields, but the header has "
+                    f"{len(header)}; texts with commas or line breaks need quotes"
+                )
+            if fields:
+                yield line, dict(zip(header, fields, strict=True))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}, line {line}: not CSV ({error})") from error
+
+
+def _json_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, content in enumerate(file, start=1):
+        if not content.strip():
+            continue
+        try:
+            record = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}, line {line}: not JSON ({error})") from error
+        if not isinstance(record, dict):
+            raise InputError(
+                f"{path}, line {line}: a JSON object is needed on every line, not "
+                f"{content.strip()[:40]}"
+            )
+        yield line, record
+
+
+_READERS = {".csv": _csv_records, ".jsonl": _json_records, ".ndjson": _json_records}
+
+
+def _value_of(record: dict[str, Any], column: str, place: str) -> Any:
+    if column not in record:
+        raise InputError(
+            f"{place}: no column {column!r}; there are {', '.join(map(repr, record))}"
+        )
+    return record[column]
+
+
+def _text_of(record: dict[str, Any], column: str, place: str) -> str:
+    value = _value_of(record, column, place)
+    if not isinstance(value, str):
+        raise InputError(
+            f"{place}: the text in column {column!r} is {json.dumps(value)[:40]}, not "
+            "a string; leave such documents out or give them an empty text"
+        )
+    return value
+
+
+def _label_of(record: dict[str, Any], column: str, place: str) -> str:
+    value = _value_of(record, column, place)
+    # NaN, which Python's JSON reader accepts, differs from itself.
+    if value is None or value == "" or value != value:
+        raise InputError(f"{place}: the label in column {column!r} is missing")
+    if isinstance(value, (dict, list)):
+        raise InputError(
+            f"{place}: the label in column {column!r} is {json.dumps(value)[:40]}, not "
+            "a single value"
+        )
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _parse(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m skembed",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data = parser.add_argument_group("documents")
+    data.add_argument("--data", type=Path, metavar="FILE", help="CSV or JSON lines")
+    data.add_argument("--text", metavar="COLUMN", help="column of the texts")
+    data.add_argument("--label", metavar="COLUMN", help="column of the classes")
+    data.add_argument(
+        "--max-documents", type=_count(2), metavar="N", help="use only the first N"
+    )
+    _add_model_options(parser.add_argument_group("comparison"))
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--output",
+        choices=list(_report.FORMATS),
+        default="table",
+        help="form of the results on standard output (default: %(default)s); progress "
+        "goes to standard error",
+    )
+    output.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE.png",
+        help="also draw the table; needs matplotlib (the extra 'plot')",
+    )
+    parser.add_argument("--version", action="version", version=f"skembed {__version__}")
+    args = parser.parse_args(argv)
+    if args.data and not (args.text and args.label):
+        parser.error("--data needs --text COLUMN and --label COLUMN")
+    if not args.data and (args.text or args.label):
+        parser.error("--text and --label belong to --data FILE")
+    if args.data and args.text == args.label:
+        parser.error("--text and --label must be two columns")
+    args.estimators = tuple(dict.fromkeys(args.estimators))
+    return args
+
+
+def _add_model_options(group: Any) -> None:
+    shown = " (default: %(default)s)"
+    group.add_argument(
+        "--estimators",
+        nargs="+",
+        choices=list(_compare.GRIDS),
+        default=list(_DEFAULTS.estimators),
+        metavar="NAME",
+        help=f"some of {', '.join(_compare.GRIDS)} (default: all)",
+    )
+    options: list[tuple[str, Callable[[str], Any], str]] = [
+        ("n-components", _count(1), "dimensions of a word vector" + shown),
+        ("epochs", _count(1), "of SGNS (default: 5) and GloVe (default: 15)"),
+        ("x-max", _positive, "x_max of GloVe; large corpora take more" + shown),
+        ("min-count", _count(1), "leave rarer words out" + shown),
+        ("cv", _count(2), "folds of the cross-validation" + shown),
+        ("seed", _count(0, 2**32 - 1), "of folds and vectors" + shown),
+    ]
+    for name, kind, text in options:
+        default = getattr(_DEFAULTS, name.replace("-", "_"))
+        group.add_argument(
+            f"--{name}", type=kind, default=default, metavar="N", help=text
+        )
+    group.add_argument(
+        "--n-jobs",
+        type=_jobs,
+        default=min(2, joblib.cpu_count()),
+        metavar="N",
+        help=f"processes, -1 for all processors{shown}",
+    )
+
+
+def _count(least: int, most: int | None = None) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        number = int(text) if text.strip().isdecimal() else -1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least}"
+                + (f" to {most}" if most is not None else " on")
+            )
+        return number
+
+    return parse
+
+
+def _jobs(text: str) -> int:
+    return -1 if text == "-1" else _count(1)(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""Spans of tokens: what skip-gram and CBOW training have in common.
+
+The kept tokens of an epoch are cut into a fixed number of lanes. In one round every
+lane takes its next span of words, reads the current parameters and writes its
+updates to its own buffers; then all updates are added in lane order. So the result
+does not depend on who computes which lane.
+
+All tables are stacked in one float32 array `params`: a row holds a vector, its bias
+in column `n_components`, and zeros up to a multiple of 16 columns.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skembed._kernels._jit import kernel
+from skembed._kernels.numeric import SHIFT_32, draw_word, next_random
+
+
+class Model(NamedTuple):
+    """Parameters and the tying strategy, as data.
+
+    Word w's word vector is row w; its context vector is row ``context_row + w``
+    times `scale`; its noise vector is row ``noise_row + w`` times `scale`.
+    """
+
+    params: np.ndarray  # INOUT float32 (n_rows, width)
+    scale: np.ndarray  # IN float32 (width,), of each context dimension
+    offset: np.ndarray  # IN float32 (n_words,), added to a score with that context
+    n_components: int
+    context_row: int
+    noise_row: int
+    word_bias: float  # 1 where the word row's bias enters the score, else 0
+    context_bias: float  # likewise for the context row's bias
+
+
+class Sampler(NamedTuple):
+    """What is drawn at random: half-widths of windows, and noise words."""
+
+    window_thresholds: np.ndarray  # IN uint64 (window,), 2**32 P(half-width > d)
+    noise_thresholds: np.ndarray  # IN uint32 (n_words,)
+    noise_alias: np.ndarray  # IN int32 (n_words,)
+    n_noise: int  # shared noise words of a span, a multiple of 16
+    negative: float  # noise words per pair
+
+
+class Lanes(NamedTuple):
+    """Row l of every buffer is written by whoever computes lane l, and no other.
+
+    Slots are the rows of a span's vectors: its words, then the contexts around it,
+    then its noise words. The first slot of each part is a multiple of 16.
+    """
+
+    states: np.ndarray  # INOUT uint64 (n_lanes,), random streams
+    used: np.ndarray  # OUT int64 (n_lanes, 2), words and contexts of the span
+    words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
+    updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
+    loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
+    pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
+
+
+class Scratch(NamedTuple):
+    """Work space of one thread; its sizes fix those of spans and windows."""
+
+    vectors: np.ndarray  # float32 (n_slots, width), gathered rows
+    biases: np.ndarray  # float32 (n_slots,), learned and fixed part of the score
+    bias_steps: np.ndarray  # float32 (n_slots,)
+    window: np.ndarray  # int64 (span, 2), outermost contexts of each word
+    scores: np.ndarray  # float32 (span, n_slots), scores, then steps
+    weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
+
+
+@kernel
+def subsample(token_ids, doc_offsets, keep_thresholds, seed, kept):
+    """Drop frequent tokens; mark the first kept token of a document by ``~id``.
+
+    Parameters
+    ----------
+    token_ids : int32 (n_tokens,), IN
+    doc_offsets : int64 (n_documents + 1,), IN
+    keep_thresholds : uint64 (n_words,), IN
+        2**32 times the probability to keep a word.
+    seed : uint64 (1,), INOUT
+    kept : int32 (n_tokens,), OUT
+
+    Returns
+    -------
+    int
+        Number of kept tokens.
+    """
+    n_kept = 0
+    for document in range(doc_offsets.size - 1):
+        first = True
+        for position in range(doc_offsets[document], doc_offsets[document + 1]):
+            word = token_ids[position]
+            if (next_random(seed, 0) >> SHIFT_32) < keep_thresholds[word]:
+                kept[n_kept] = ~word if first else word
+                first = False
+                n_kept += 1
+    return n_kept
+
+
+@kernel
+def lay_windows(tokens, thresholds, states, lane, span, window):
+    """Draw each word's window within its document; return the outermost contexts.
+
+    Parameters
+    ----------
+    tokens : int32 (n_kept,), IN
+        ``~id`` where a document starts.
+    thresholds : uint64 (window,), IN
+    states : uint64 (n_lanes,), INOUT
+    lane : int
+    span : (int, int)
+        First and last + 1 position of the words.
+    window : int64 (span, 2), OUT
+    """
+    first, last = span
+    low, high = first, last - 1
+    for center in range(first, last):
+        draw = next_random(states, lane) >> SHIFT_32
+        half = 1
+        while half < thresholds.size and draw < thresholds[half]:
+            half += 1
+        left = center
+        while center - left < half and tokens[left] >= 0:
+            left -= 1
+        right = center
+        while right - center < half and right + 1 < tokens.size:
+            if tokens[right + 1] < 0:
+                break
+            right += 1
+        window[center - first, 0] = left
+        window[center - first, 1] = right
+        low = min(low, left)
+        high = max(high, right)
+    return low, high
+
+
+@kernel
+def gather(model, words, updates, scratch, slots, row):
+    """Copy the rows of some slots' words into the work space; clear their updates.
+
+    Parameters
+    ----------
+    slots : (int, int)
+        First and last + 1.
+    row : int
+        Row of word 0 in the table.
+    """
+    # Plain indices, here and below: a view of a row costs two atomic operations.
+    width = (scratch.vectors.shape[1] >> 4) << 4
+    column = model.n_components
+    for slot in range(slots[0], slots[1]):
+        source = row + words[slot]
+        for k in range(width):
+            scratch.vectors[slot, k] = model.params[source, k]
+        for k in range(width):
+            updates[slot, k] = np.float32(0.0)
+        scratch.biases[slot] = model.params[source, column]
+        scratch.bias_steps[slot] = np.float32(0.0)
+        scratch.vectors[slot, column] = np.float32(0.0)
+
+
+@kernel
+def scale_slots(model, words, scratch, slots):
+    """Turn gathered rows into context vectors, biases into their part of the score."""
+    width = (scratch.vectors.shape[1] >> 4) << 4
+    for slot in range(slots[0], slots[1]):
+        for k in range(width):
+            scratch.vectors[slot, k] *= model.scale[k]
+        bias = scratch.biases[slot] * np.float32(model.context_bias)
+        scratch.biases[slot] = bias + model.offset[words[slot]]
+
+
+@kernel
+def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
+    """Gather the vectors of a span's words, their contexts and fresh noise words."""
+    words, updates = lanes.words[lane], lanes.updates[lane]
+    contexts, noise = scratch.window.shape[0], words.size - sampler.n_noise
+    n_words, n_contexts = span[1] - span[0], outer[1] - outer[0] + 1
+    for slot in range(n_words):
+        word = tokens[span[0] + slot]
+        words[slot] = word if word >= 0 else ~word
+    for j in range(n_contexts):
+        word = tokens[outer[0] + j]
+        words[contexts + j] = word if word >= 0 else ~word
+    for slot in range(noise, words.size):
+        words[slot] = draw_word(
+            lanes.states, lane, sampler.noise_thresholds, sampler.noise_alias
+        )
+    lanes.used[lane, 0] = n_words
+    lanes.used[lane, 1] = n_contexts
+    gather(model, words, updates, scratch, (0, n_words), 0)
+    for slot in range(n_words):
+        scratch.biases[slot] *= np.float32(model.word_bias)
+    slots = (contexts, contexts + n_contexts)
+    gather(model, words, updates, scratch, slots, model.context_row)
+    scale_slots(model, words, scratch, slots)
+    slots = (noise, words.size)
+    gather(model, words, updates, scratch, slots, model.noise_row)
+    scale_slots(model, words, scratch, slots)
+
+
+@kernel
+def apply_slots(model, words, updates, slots, row, scale):
+    """Add the updates of some slots to the rows of their words."""
+    width = (model.params.shape[1] >> 4) << 4
+    for slot in range(slots[0], slots[1]):
+        target = row + words[slot]
+        for k in range(width):
+            model.params[target, k] += updates[slot, k] * scale[k]
+
+
+@kernel
+def apply_updates(model, sampler, lanes, span):
+    """Add all updates of a round, in lane order.
+
+    Parameters
+    ----------
+    span : int
+        Largest number of words of a span: where the contexts' slots begin.
+    """
+    ones = np.ones_like(model.scale)
+    n_slots = lanes.words.shape[1]
+    for lane in range(lanes.used.shape[0]):
+        n_words, n_contexts = lanes.used[lane]
+        if n_words == 0:
+            continue
+        words, updates = lanes.words[lane], lanes.updates[lane]
+        apply_slots(model, words, updates, (0, n_words), 0, ones)
+        slots = (span, span + n_contexts)
+        apply_slots(model, words, updates, slots, model.context_row, model.scale)
+        slots = (n_slots - sampler.n_noise, n_slots)
+        apply_slots(model, words, updates, slots, model.noise_row, model.scale)

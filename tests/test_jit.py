@@ -1,0 +1,351 @@
+"""Compilation: the disk cache, one signature per kernel, and life without either."""
+
+import importlib
+import json
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+import textwrap
+import warnings
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from numba.core import types
+from numba.core.caching import FunctionCache
+
+import skembed
+from skembed import (
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    _factorisation,
+    _kernels,
+    _tying,
+)
+from skembed._kernels import _jit
+
+pytestmark = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT), reason="there is no compiler to test"
+)
+PACKAGE = Path(skembed.__file__).parent
+
+
+def run(code, folder, *arguments, **environment):
+    """Run code in a fresh process, in a folder that may hold its own `skembed`.
+
+    Returns what its last line of output says in JSON. A variable of value None is
+    left out of the environment.
+    """
+    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    variables.pop("PYTHONPATH", None)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments],
+        cwd=folder,
+        env={name: value for name, value in variables.items() if value is not None},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A folder with a copy of the package, without anything compiled."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PACKAGE, tmp_path / "skembed", ignore=ignore)
+    return tmp_path
+
+
+# --- the cache ------------------------------------------------------------------------
+
+SUBSAMPLE = """
+import json
+import numpy as np
+from skembed._kernels import sgns
+
+tokens = np.zeros(64, dtype=np.int32)
+kept = np.empty_like(tokens)
+n_kept = sgns.subsample(
+    tokens,
+    np.array([0, 64]),
+    np.array([2**31], dtype=np.uint64),
+    np.array([1], dtype=np.uint64),
+    kept,
+)
+hits = sum(sgns.subsample.stats.cache_hits.values())
+print(json.dumps([sgns.__file__, int(n_kept), hits]))
+"""
+
+# Kernels that take the helper by name find the last one of its file.
+ANOTHER_HELPER = """
+
+@kernel
+def next_random(states, stream):
+    return np.uint64(0)
+"""
+
+
+def test_an_edited_helper_recompiles_kernels_of_other_files(copied, tmp_path):
+    """`subsample` lives in another file than the helper that it calls."""
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    file, kept, hits = run(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache))
+    assert Path(file).is_relative_to(copied)
+    assert 0 < kept < 64
+    assert hits == 0
+    # An unchanged room is not compiled again.
+    assert run(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, kept, 1]
+
+    helpers = copied / "skembed" / "_kernels" / "numeric.py"
+    helpers.write_text(helpers.read_text(encoding="utf8") + ANOTHER_HELPER, "utf8")
+    assert run(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, 64, 0]
+
+
+def test_every_source_of_the_room_counts(copied, monkeypatch):
+    """A change in any of its files, and a new file, give another hash."""
+    room = copied / "skembed" / "_kernels"
+    sources = sorted(room.glob("*.py"))
+    assert {"_jit.py", "numeric.py", "sgns.py"} <= {path.name for path in sources}
+    found = {_jit.ROOM_HASH}
+    monkeypatch.setattr(_jit, "__file__", str(room / "_jit.py"))
+    assert _jit._room_hash() == _jit.ROOM_HASH
+    for path in sources:
+        with path.open("a", encoding="utf8") as file:
+            file.write("# edited\n")
+        found.add(_jit._room_hash())
+    (room / "new.py").touch()
+    found.add(_jit._room_hash())
+    assert len(found) == len(sources) + 2
+
+
+FIT = """
+import json
+from skembed import PPMISVDEmbedder
+from skembed._kernels import counting
+
+documents = ["one two three", "two one two", "three one two"] * 5
+embedder = PPMISVDEmbedder(2, random_state=0).fit(documents)
+print(json.dumps([counting.count_rows.stats.cache_path, len(embedder.vocabulary_)]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another place for users' files")
+def test_no_folder_for_the_cache(copied):
+    """Where nothing can be written, kernels are compiled in memory.
+
+    A file stands where numba would make its folder beside the sources, and the home
+    is no folder, so that this holds for the superuser too.
+    """
+    (copied / "skembed" / "_kernels" / "__pycache__").touch()
+    nowhere = {
+        "HOME": os.devnull,
+        "XDG_CACHE_HOME": None,
+        "NUMBA_CACHE_DIR": None,
+        "IPYTHONDIR": os.devnull,
+    }
+    assert run(FIT, copied, **nowhere) == [None, 3]
+
+
+def test_a_full_disk_costs_the_reuse_only(monkeypatch):
+    """The cache is turned off after the first file that cannot be written."""
+
+    def fail(self, sig, data):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(FunctionCache, "save_overload", fail)
+
+    @_jit.kernel
+    def never_saved(x):
+        return 2 * x
+
+    assert never_saved(4) == 8
+    monkeypatch.undo()
+    # Other types mean another compilation, which does not try again.
+    assert never_saved(0.5) == 1.0
+    assert len(never_saved.signatures) == 2
+    assert not list(Path(never_saved.stats.cache_path).glob("*never_saved*"))
+
+
+# --- signatures -----------------------------------------------------------------------
+
+SIGNATURES = """
+import json
+import sys
+from tests import test_jit
+
+test_jit.fit_all_kinds(sys.argv[1])
+found = test_jit.signatures()
+print(json.dumps({name: sorted(map(str, kinds)) for name, kinds in found.items()}))
+"""
+
+
+def signatures():
+    """The types for which each kernel is compiled; a constant counts as its type."""
+    found = {}
+    for module in pkgutil.iter_modules(_kernels.__path__):
+        room = importlib.import_module(f"skembed._kernels.{module.name}")
+        for name, kernel in vars(room).items():
+            here = getattr(kernel, "__module__", None) == room.__name__
+            if here and hasattr(kernel, "signatures"):
+                found[f"{module.name}.{name}"] = {
+                    tuple(map(types.unliteral, signature))
+                    for signature in kernel.signatures
+                }
+    return found
+
+
+def kinds_of_documents(folder):
+    """The same texts in containers of all kinds."""
+    rng = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(40)]
+    texts = [" ".join(rng.choice(words, size=20)) for _ in range(30)]
+    read_only = np.array(texts)
+    read_only.flags.writeable = False
+    path = os.path.join(folder, "texts.npy")
+    np.save(path, read_only)
+    return [
+        texts,
+        (text for text in texts),
+        [tuple(text.split()) for text in texts],
+        read_only,
+        np.load(path, mmap_mode="r"),
+        np.array(texts, dtype=object)[:, None],
+        ["", *texts, "unknown"],
+    ]
+
+
+KINDS_OF_NUMBERS = {
+    "every": [
+        {"n_components": np.int32(4), "window": np.int64(3)},
+        {"n_components": np.int64(17), "window": np.int16(40)},
+        {"vocabulary": ["never", *(f"word{i}" for i in range(30))]},
+    ],
+    SGNSEmbedder: [
+        {"learning_rate": np.float32(0.01)},
+        {"max_iter": np.int32(1)},
+        {"subsample": np.float32(0.1), "negative": np.int32(2)},
+        {"subsample": 1, "noise_exponent": 1, "negative": 1},
+    ],
+    GloVeEmbedder: [
+        {"learning_rate": np.float32(0.01)},
+        {"max_iter": np.int32(1)},
+        {"x_max": 10, "alpha": 1, "learning_rate": 1},
+        {"x_max": np.float32(3), "alpha": np.float32(0)},
+    ],
+    PPMISVDEmbedder: [
+        {"shift": 2, "context_exponent": 1},
+        {"shift": np.float32(2), "singular_exponent": 1},
+    ],
+}
+
+
+def fit_all_kinds(folder):
+    """Fit every estimator and strategy on documents and numbers of all kinds."""
+    # Small matrices take the way with the sparse product.
+    _factorisation._DENSE_LIMIT = 10
+    warnings.simplefilter("ignore", UserWarning)
+    for estimator in (SGNSEmbedder, GloVeEmbedder, PPMISVDEmbedder):
+        documents = kinds_of_documents(folder)
+        small = {"n_components": 5, "min_count": 1, "random_state": 0}
+        for strategy in _tying.strategies():
+            embedder = estimator(**small, share_context=strategy.name)
+            embedder.fit(documents[0]).transform(documents[0])
+        for numbers in KINDS_OF_NUMBERS["every"] + KINDS_OF_NUMBERS[estimator]:
+            estimator(**{**small, **numbers}).fit(documents[0])
+        for X in documents:
+            estimator(**small).fit(X)
+    for bias in _tying.biases():
+        SGNSEmbedder(**small, bias=bias).fit(documents[0])
+
+
+def test_every_kernel_has_one_signature(tmp_path):
+    """Whatever is fitted, nothing is compiled twice for the same work."""
+    found = run(SIGNATURES, Path(__file__).parents[1], str(tmp_path))
+    # Those that only other kernels call have none where these came from the cache.
+    entries = {name for name, kinds in found.items() if kinds}
+    assert {"counting.count_rows", "glove.train_epoch", "sgns.train_rounds"} <= entries
+    twice = {name: kinds for name, kinds in found.items() if len(kinds) > 1}
+    assert not twice, json.dumps(twice, indent=1)
+
+
+# --- with and without the compiler ----------------------------------------------------
+
+
+def test_kernels_see_what_is_not_a_number():
+    """Fast arithmetic must not delete checks for NaN and infinity."""
+
+    @_jit.kernel
+    def count(values):
+        n_nan = 0
+        n_finite = 0
+        for i in range(values.size):
+            if np.isnan(values[i]):
+                n_nan += 1
+            if np.isfinite(values[i]):
+                n_finite += 1
+        return n_nan, n_finite, np.isnan(values.sum())
+
+    for kind in (np.float32, np.float64):
+        values = np.array([1.0, np.nan, np.inf, -np.inf, np.nan, 0.0], dtype=kind)
+        assert count(values) == (2, 2, True)
+        assert count(values[[0, 5]]) == (0, 2, False)
+
+
+def test_kernels_release_the_gil_and_keep_zero_divisions():
+    @_jit.kernel
+    def divide(a, b):
+        return a / b
+
+    assert divide.targetoptions["nogil"]
+    assert divide(1.0, 0.0) == np.inf
+
+
+TINY_FITS = """
+import json
+import numba
+from tests import test_jit
+
+print(json.dumps([bool(numba.config.DISABLE_JIT), test_jit.tiny_vectors()]))
+"""
+
+
+def tiny_vectors():
+    """Word and context vectors of one tiny fit per estimator and strategy."""
+    documents = ["one two three four five", "two one two", "five three one four"] * 3
+    found = {}
+    for estimator in (SGNSEmbedder, GloVeEmbedder, PPMISVDEmbedder):
+        for strategy in _tying.strategies():
+            embedder = estimator(
+                3,
+                share_context=strategy.name,
+                combine="word",
+                min_count=1,
+                window=2,
+                random_state=0,
+            )
+            if estimator is not PPMISVDEmbedder:
+                embedder.set_params(max_iter=2, learning_rate=0.05)
+            if estimator is SGNSEmbedder:
+                embedder.set_params(subsample=0.1)
+            embedder.fit(documents)
+            found[f"{estimator.__name__} {strategy.name}"] = [
+                embedder.word_vectors_.tolist(),
+                embedder.context_vectors_.tolist(),
+            ]
+    return found
+
+
+def test_the_same_vectors_without_the_compiler():
+    without, found = run(TINY_FITS, Path(__file__).parents[1], NUMBA_DISABLE_JIT="1")
+    assert without
+    compiled = tiny_vectors()
+    assert found.keys() == compiled.keys()
+    for name, vectors in compiled.items():
+        assert np.abs(vectors).max() > 0.05
+        np.testing.assert_allclose(found[name], vectors, atol=1e-5, err_msg=name)
