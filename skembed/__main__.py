@@ -61,16 +61,24 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
-        _tell(f"error: {error}")
+        _tell(f"skembed: error: {error}")
         return 2
     except KeyboardInterrupt:
-        _tell("interrupted")
+        _tell("skembed: interrupted")
         return 130
     except BrokenPipeError:
-        # Whoever reads has seen enough. Python would complain again at exit.
-        for stream in (sys.stdout, sys.stderr):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        _drop_output()  # whoever was reading has seen enough
         return 0
+    except OSError as error:
+        _tell(f"skembed: error: {error}")
+        _drop_output()
+        return 2
+
+
+def _drop_output() -> None:
+    """Let what is left in the buffers not fail once more when Python ends."""
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -97,14 +105,13 @@ def _run(args: argparse.Namespace) -> int:
         _tell("preparing the kernels (the first time, they are compiled)")
         _compare.warm_up(settings)
         _follow(texts, labels, settings, rows)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    except KeyboardInterrupt:
+    except (ValueError, KeyboardInterrupt) as error:
         if rows:
-            _tell(f"interrupted: only {len(rows)} lines are done")
+            _tell(f"only {len(rows)} lines are done")
             print(_report.FORMATS[args.output](rows, about), flush=True)
-            return 130
-        raise
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise InputError(str(error)) from error
     print(_report.FORMATS[args.output](rows, about), flush=True)
     if args.plot:
         _plot(rows, about, args.plot)
@@ -134,7 +141,7 @@ def _follow(
 
 
 def _tell(message: str) -> None:
-    print(f"skembed: {message}", file=sys.stderr, flush=True)
+    print(message, file=sys.stderr, flush=True)
 
 
 def _plot(rows: list[dict[str, Any]], about: dict[str, Any], path: Path) -> None:
@@ -196,14 +203,13 @@ def read_file(
             f"{path}: the name must end in {', '.join(_READERS)}, or one of these and "
             ".gz"
         )
-    texts: list[str] = []
-    labels: list[str] = []
+    documents: list[list[str]] = []
     opener: Callable[..., TextIO] = gzip.open if packed else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
             for line, record in islice(_READERS[kind](file, path), max_documents):
-                texts.append(_text_of(record, text, f"{path}, line {line}"))
-                labels.append(_label_of(record, label, f"{path}, line {line}"))
+                document = _document(record, [text, label], f"{path}, line {line}")
+                documents.append(document)
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}: not UTF-8 ({error.reason}); save it as UTF-8"
@@ -212,9 +218,9 @@ def read_file(
         raise InputError(f"{path}: not a complete gzip file ({error})") from error
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    if not texts:
+    if not documents:
         raise InputError(f"{path}: holds no documents")
-    return texts, labels
+    return [text for text, _ in documents], [label for _, label in documents]
 
 
 def _csv_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -260,35 +266,25 @@ def _json_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any
 _READERS = {".csv": _csv_records, ".jsonl": _json_records, ".ndjson": _json_records}
 
 
-def _value_of(record: dict[str, Any], column: str, place: str) -> Any:
-    if column not in record:
+def _document(record: dict[str, Any], columns: list[str], place: str) -> list[str]:
+    """Return a record's text and label."""
+    for column in columns:
+        if column not in record:
+            found = ", ".join(map(repr, record))
+            raise InputError(f"{place}: no column {column!r}; there are {found}")
+    text, label = (record[column] for column in columns)
+    if not isinstance(text, str):
         raise InputError(
-            f"{place}: no column {column!r}; there are {', '.join(map(repr, record))}"
+            f"{place}: the text in column {columns[0]!r} is {json.dumps(text)[:40]}, "
+            "not a string; leave such documents out or give them an empty text"
         )
-    return record[column]
-
-
-def _text_of(record: dict[str, Any], column: str, place: str) -> str:
-    value = _value_of(record, column, place)
-    if not isinstance(value, str):
-        raise InputError(
-            f"{place}: the text in column {column!r} is {json.dumps(value)[:40]}, not "
-            "a string; leave such documents out or give them an empty text"
-        )
-    return value
-
-
-def _label_of(record: dict[str, Any], column: str, place: str) -> str:
-    value = _value_of(record, column, place)
     # NaN, which Python's JSON reader accepts, differs from itself.
-    if value is None or value == "" or value != value:
-        raise InputError(f"{place}: the label in column {column!r} is missing")
-    if isinstance(value, (dict, list)):
+    if label is None or label == "" or label != label or isinstance(label, dict | list):
         raise InputError(
-            f"{place}: the label in column {column!r} is {json.dumps(value)[:40]}, not "
-            "a single value"
+            f"{place}: the label in column {columns[1]!r} is {json.dumps(label)[:40]}; "
+            "every document needs a label, a single value"
         )
-    return value if isinstance(value, str) else json.dumps(value)
+    return [text, label if isinstance(label, str) else json.dumps(label)]
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -212,9 +212,10 @@ class BaseEmbedder(
     def score_pairs(self, words, contexts):
         """Return the model's score s(w, c) of words with contexts.
 
-        For SGNS the estimate of ``PMI(w, c) - ln(negative)`` (without `bias`; with it
-        the offsets are included, so that the meaning is the same), for GloVe that of
-        the logarithm of the co-occurrence count, for PPMI-SVD that of the matrix.
+        Biases and offsets are included. For SGNS it estimates
+        ``PMI(w, c) - ln(negative) + ln p(c) - ln p_noise(c)``, whatever the `bias`;
+        for GloVe the logarithm of the co-occurrence count; for PPMI-SVD an entry of
+        the matrix.
 
         Parameters
         ----------

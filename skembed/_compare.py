@@ -149,7 +149,7 @@ def check_labels(labels: Sequence[str], cv: int) -> None:
 
 
 def candidates(settings: Settings) -> list[Candidate]:
-    """Return the lines of a comparison: embedders first, then two references.
+    """Return the lines of a comparison: two references, then the embedders.
 
     Parameters
     ----------
@@ -159,18 +159,19 @@ def candidates(settings: Settings) -> list[Candidate]:
     -------
     list of Candidate
     """
-    lines = []
-    for key in settings.estimators:
-        title, grid = GRIDS[key]
-        for point in ParameterGrid(grid(settings)):
-            lines.append(Candidate(title, point))
+    # References first: they are quick, and what cannot be run at all shows early.
     svd = TruncatedSVD(settings.n_components, random_state=settings.seed)
     references = {
         "tf-idf": TfidfVectorizer(),
         "TruncatedSVD of tf-idf": make_pipeline(TfidfVectorizer(), svd),
     }
-    for title, features in references.items():
-        lines.append(Candidate(title, {"features": features}, is_reference=True))
+    lines = [
+        Candidate(title, {"features": features}, is_reference=True)
+        for title, features in references.items()
+    ]
+    for key in settings.estimators:
+        title, grid = GRIDS[key]
+        lines += [Candidate(title, point) for point in ParameterGrid(grid(settings))]
     return lines
 
 
@@ -304,7 +305,11 @@ def compare(
             error_score="raise",
             n_jobs=n_jobs,
         )
-        search.fit(documents, labels)
+        try:
+            search.fit(documents, labels)
+        except ValueError as error:
+            names = " or ".join(dict.fromkeys(c.estimator for c in batch))
+            raise ValueError(f"{names} cannot be fitted: {error}") from error
         yield [
             candidate.labels | _measured(search.cv_results_, number, settings.cv)
             for number, candidate in enumerate(batch)

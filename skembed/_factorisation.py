@@ -14,6 +14,8 @@ from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 _DENSE_LIMIT = 1000
 _POWER_ITERATIONS = 7
 _OVERSAMPLING = 20
+# Values below this share of the largest come from rounding the matrix to float32.
+_NOISE = 1e-6
 
 
 class TruncatedFactoriser:
@@ -40,6 +42,7 @@ class TruncatedFactoriser:
                 left, values, right = linalg.svd(self._dense(self.matrix))
             else:
                 left, values, right = self._randomised_svd(n_components)
+        values = _without_noise(values)
         left, right = left[:, :n_components], right[:n_components].T
         signs = _signs(left)
         padding = n_components - left.shape[1]
@@ -63,6 +66,7 @@ class TruncatedFactoriser:
                 values, vectors = self._randomised_eigh(
                     symmetric, n_components, positive
                 )
+        values = _without_noise(values)
         order = np.argsort(-values if positive else -np.abs(values), kind="stable")
         order = order[:n_components]
         values, vectors = values[order], vectors[:, order]
@@ -101,18 +105,23 @@ class TruncatedFactoriser:
         self, symmetric: sparse.csr_array, n_components: int, positive: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         product = _product(symmetric)
+        n = symmetric.shape[0]
         width = n_components + _OVERSAMPLING
+        # The last of the wanted values is accurate only if the basis holds others
+        # of its sign behind it.
+        wanted = n_components + _OVERSAMPLING // 2 if positive else 0
         while True:
             basis = _orthonormal(product(self._start(width)))
             for _ in range(2 * _POWER_ITERATIONS):
                 basis = _orthonormal(product(basis))
             values, vectors = linalg.eigh(basis.T @ product(basis))
             # The basis holds the largest eigenvalues by size: where many are
-            # negative, it takes a wider one to hold enough positive ones.
-            enough = not positive or (values > 0).sum() >= n_components
-            if enough or width == symmetric.shape[0]:
+            # negative, it takes a wider one to hold enough positive ones. Zeros
+            # among them say that there are no others.
+            enough = (values > 0).sum() >= wanted or not _without_noise(values).all()
+            if enough or width == n:
                 return values, basis @ vectors
-            width = min(2 * width, symmetric.shape[0])
+            width = min(2 * width, n)
 
 
 def _product(matrix: sparse.csr_array) -> Callable[[np.ndarray], np.ndarray]:
@@ -132,6 +141,12 @@ def _product(matrix: sparse.csr_array) -> Callable[[np.ndarray], np.ndarray]:
 
 def _orthonormal(block: np.ndarray) -> np.ndarray:
     return linalg.qr(block, mode="economic", check_finite=False)[0]
+
+
+def _without_noise(values: np.ndarray) -> np.ndarray:
+    """Return the values with zeros for those that are rounding errors only."""
+    size = np.abs(values)
+    return np.where(size <= _NOISE * size.max(), 0.0, values)
 
 
 def _signs(vectors: np.ndarray) -> np.ndarray:

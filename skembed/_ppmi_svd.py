@@ -31,7 +31,7 @@ class PPMISVDEmbedder(BaseEmbedder):
 
         - False: two tables, as published;
         - True: one table, a word's context vector is its word vector;
-        - "signed": one table; some dimensions (10 %) count negatively in the score.
+        - "signed": one table; a dimension counts with its eigenvalue's sign.
     shift : float, default=1
         The number k >= 1 of noise words whose logarithm is subtracted from the PMI.
     context_exponent : float, default=0.75

@@ -18,6 +18,7 @@ Row = dict[str, Any]
 
 WIDTH = 88
 _ABSENT = "–"
+_PICTURES = (".png", ".pdf", ".svg")
 _HEADER = ("estimator", "share_context", "bias", "parameters", "fit s", "accuracy")
 COLUMNS_HELP = """\
   estimator      SGNS (word2vec's skip-gram with negative sampling), GloVe, or
@@ -125,9 +126,10 @@ def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
     table = [_wrap(_heading(about)), "", _aligned(_HEADER, widths)]
     for group in cells:
         table += [rule, *(_aligned(line, widths) for line in group)]
-    return "\n".join(
-        [*table, rule, *map(_wrap, verdict(rows)), _wrap(_caveat(rows, about))]
-    )
+    words = verdict(rows)
+    if words:
+        words.append(_caveat(rows, about))
+    return "\n".join([*table, rule, *map(_wrap, words)])
 
 
 def _heading(about: dict[str, Any]) -> str:
@@ -299,11 +301,8 @@ def picture_problem(path: Path) -> str | None:
     -------
     str or None
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    endings = sorted(f".{name}" for name in FigureCanvasAgg.get_supported_filetypes())
-    if path.suffix.lower() not in endings:
-        return f"the name must end in one of {', '.join(endings)}"
+    if path.suffix.lower() not in _PICTURES:
+        return f"the name must end in one of {', '.join(_PICTURES)}"
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
         return "no file can be written there"
     return None

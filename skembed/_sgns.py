@@ -135,11 +135,14 @@ class SGNSEmbedder(BaseEmbedder):
     The result does not depend on the process or the number of processors: tokens are
     cut into a fixed number of lanes whose updates are added in a fixed order. Words
     of a span share their noise words, weighted so that the expected gradient is that
-    of `negative` draws per pair.
+    of `negative` draws per pair. Updates of one row that were computed side by side
+    are added up to a bound on its curvature only, so that training stays finite at
+    learning rates that are too large.
 
-    The optimum of the objective is ``s(w, c) = PMI(w, c) - ln(negative)`` (Levy &
-    Goldberg 2014). One table without `bias` cannot express that constant, which is
-    why ``share_context=True`` has one by default.
+    With ``noise_exponent=1`` the optimum of the objective is close to
+    ``s(w, c) = PMI(w, c) - ln(negative)`` (Levy & Goldberg 2014); other exponents add
+    ``ln p(c) - ln p_noise(c)``. One table without `bias` cannot express that negative
+    mean, which is why ``share_context=True`` has one by default.
 
     References
     ----------
@@ -237,7 +240,7 @@ class SGNSEmbedder(BaseEmbedder):
             params,
             layout.scale(1.0),
             offset,
-            self.n_components,
+            layout.n_components,
             layout.context_row,
             layout.noise_row,
             float(bias.learned and layout.one_table),
@@ -319,9 +322,10 @@ class SGNSEmbedder(BaseEmbedder):
 
     def _rates(self, epoch: int, n_rounds: int) -> tuple[float, float]:
         """Return an epoch's first learning rate and its change per round."""
-        drop = self.learning_rate * (1.0 - _LAST_RATE)
-        change = -drop / (self.max_iter * max(n_rounds, 1))
-        return self.learning_rate - drop * epoch / self.max_iter, change
+        # One type for the kernel: float32 rates would compile it once more.
+        rate, epochs = float(self.learning_rate), int(self.max_iter)
+        drop = rate * (1.0 - _LAST_RATE)
+        return rate - drop * epoch / epochs, -drop / (epochs * max(n_rounds, 1))
 
 
 def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
@@ -347,6 +351,7 @@ def _buffers(n_lanes: int, window: int, width: int) -> tuple[Any, Any]:
         used=np.zeros((n_lanes, 2), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
         updates=aligned_zeros((n_lanes, n_slots, width)),
+        curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
         loss=np.zeros(n_lanes),
         pairs=np.zeros(n_lanes, dtype=np.int64),
     )
@@ -354,6 +359,7 @@ def _buffers(n_lanes: int, window: int, width: int) -> tuple[Any, Any]:
         vectors=aligned_zeros((n_slots, width)),
         biases=aligned_zeros((n_slots,)),
         bias_steps=np.zeros(n_slots, dtype=np.float32),
+        norms=np.zeros(n_slots, dtype=np.float32),
         window=np.zeros((_SPAN, 2), dtype=np.int64),
         scores=aligned_zeros((_SPAN, n_slots)),
         weights=aligned_zeros((_SPAN, n_slots)),

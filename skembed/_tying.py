@@ -124,7 +124,8 @@ class Tying:
         context_row = n_words if self.n_tables > 1 else 0
         return Layout(
             n_words=n_words,
-            n_components=n_components,
+            # Kernels are compiled anew for other types, such as NumPy's int32.
+            n_components=int(n_components),
             n_tables=self.n_tables,
             context_row=context_row,
             noise_row=context_row,

@@ -193,6 +193,23 @@ class SkipGram:
         np.add.at(gradient[:, -1], others, slopes * self.context_bias)
         return gradient
 
+    def curvature(self, terms):
+        """Return a bound on each row's second derivative of `objective`.
+
+        ``log(1 + exp(z))`` lies below a parabola of curvature
+        ``(sigmoid(|z|) - 1/2) / |z|`` that touches it at z and -z: Jaakkola & Jordan
+        (2000), eq. 9 to 11.
+        """
+        words, contexts, labels, weights = terms.arrays()
+        rows, others = self.rows(words, contexts, labels)
+        size = np.maximum(np.abs(self.scores(words, contexts, labels)), 1e-9)
+        bends = weights * np.tanh(size / 2.0) / (2.0 * size)
+        norms = (self.table[:, :-1] ** 2).sum(axis=1) + self.context_bias
+        curvature = np.zeros(len(self.table))
+        np.add.at(curvature, rows, bends * norms[others])
+        np.add.at(curvature, others, bends * norms[rows])
+        return curvature
+
 
 def half_width(stream, thresholds):
     """Draw how far a window reaches; it exceeds d with ``thresholds[d] / 2**32``."""
@@ -260,17 +277,22 @@ def sgns_rounds(tokens, model, sampler, states, span, rounds, rates, order=None)
     loss, pairs = np.zeros(n_lanes), np.zeros(n_lanes, dtype=int)
     for index in range(*rounds):
         updates = {}
+        rate = rates[0] + index * rates[1]
+        curvature = np.zeros(len(model.table))
         for lane in range(n_lanes) if order is None else order:
             first = lane * len(tokens) // n_lanes + index * span
             last = min(first + span, (lane + 1) * len(tokens) // n_lanes)
             if first >= last:
                 continue
             terms = draw_span(tokens, sampler, streams[lane], first, last)
-            updates[lane] = -(rates[0] + index * rates[1]) * model.gradient(terms)
+            updates[lane] = -rate * model.gradient(terms)
+            curvature += model.curvature(terms)
             loss[lane] += model.objective(terms)
             pairs[lane] += terms.n_pairs
+        # No row moves further than 2 / curvature times its gradient.
+        damping = 2.0 / np.maximum(2.0, rate * curvature)
         for lane in sorted(updates):
-            model.table += updates[lane]
+            model.table += damping[:, None] * updates[lane]
     return loss, pairs, [stream.state for stream in streams]
 
 

@@ -183,7 +183,7 @@ def violations(source, path):
             problem = arrow_problem(room, target, name)
             if target == "_kernels" != room and entry.at_import_time:
                 problem = "_kernels may only be imported inside a function"
-        elif top == "numba":
+        elif top in ("numba", "llvmlite"):
             problem = None if room == "_kernels" else "only _kernels may import numba"
         elif entry.at_import_time and top not in REQUIRED | sys.stdlib_module_names:
             problem = f"optional package {top} may only be imported inside a function"

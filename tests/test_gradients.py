@@ -114,16 +114,18 @@ def test_sgns_gradient_of_a_word_paired_with_itself(strategy, label):
 @every_strategy
 @every_bias
 def test_compiled_sgns_step_is_the_gradient(strategy, bias):
-    """One lane and one span at rate 1: what is subtracted is the gradient."""
+    """One lane and one span, at a rate that needs no damping."""
     terms, tokens, sampler = one_span(2)
     model = sgns_model(
         strategy, bias, N_WORDS, N_COMPONENTS, np.random.default_rng(3), size=0.8
     )
     wanted = sgns_twin(model).gradient(terms)
     before = model.params.astype(np.float64)
-    lanes = train(tokens, model, sampler, [2], (0, 1), (1.0, 0.0))
+    rate = 2.0**-6
+    lanes = train(tokens, model, sampler, [2], (0, 1), (rate, 0.0))
     assert lanes.pairs[0] == terms.n_pairs
-    assert_close((before - model.params)[:, : N_COMPONENTS + 1], wanted, 1e-5)
+    step = (before - model.params)[:, : N_COMPONENTS + 1]
+    assert_close(step / rate, wanted, 1e-5)
 
 
 # --- GloVe ----------------------------------------------------------------------------

@@ -67,19 +67,19 @@ def copied(tmp_path):
 SUBSAMPLE = """
 import json
 import numpy as np
-from skembed._kernels import sgns
+from skembed._kernels import spans
 
 tokens = np.zeros(64, dtype=np.int32)
 kept = np.empty_like(tokens)
-n_kept = sgns.subsample(
+n_kept = spans.subsample(
     tokens,
     np.array([0, 64]),
     np.array([2**31], dtype=np.uint64),
     np.array([1], dtype=np.uint64),
     kept,
 )
-hits = sum(sgns.subsample.stats.cache_hits.values())
-print(json.dumps([sgns.__file__, int(n_kept), hits]))
+hits = sum(spans.subsample.stats.cache_hits.values())
+print(json.dumps([spans.__file__, int(n_kept), hits]))
 """
 
 # Kernels that take the helper by name find the last one of its file.

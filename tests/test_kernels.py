@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from skembed import _sampling, _sgns, _tying
-from skembed._kernels import _jit, counting, glove, numeric, sgns
+from skembed._kernels import _jit, counting, glove, numeric, sgns, simd, spans
 from skembed._kernels import sparse as sparse_kernels
 from tests import reference
 
@@ -208,10 +208,63 @@ def test_subsample(lengths):
     kept = np.empty_like(token_ids)
     for seed in range(20):
         state = np.array([seed], dtype=np.uint64)
-        n_kept = sgns.subsample(token_ids, doc_offsets, keep, state, kept)
+        n_kept = spans.subsample(token_ids, doc_offsets, keep, state, kept)
         wanted, wanted_state = reference.subsample(documents, keep, seed)
         assert kept[:n_kept].tolist() == reference.mark(wanted).tolist()
         assert int(state[0]) == wanted_state
+
+
+# --- tiles ----------------------------------------------------------------------------
+
+
+def tiles(lanes):
+    """The three tiles, for registers of `lanes` numbers or without the compiler."""
+    if lanes is None:
+        return simd._dot_tile, simd._add_rows, simd._add_columns
+    dot = simd.make_dot_tile(lanes)
+    add_rows = simd.make_add_tile(lanes, transposed=False)
+    add_columns = simd.make_add_tile(lanes, transposed=True)
+
+    @numba.njit
+    def call_dot(vectors, row, column, scores):
+        dot(vectors, row, column, scores)
+
+    @numba.njit
+    def call_rows(updates, at, steps, vectors, first, n_terms):
+        add_rows(updates, at, steps, vectors, first, n_terms)
+
+    @numba.njit
+    def call_columns(updates, at, steps, vectors, first, n_terms):
+        add_columns(updates, at, steps, vectors, first, n_terms)
+
+    return call_dot, call_rows, call_columns
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("lanes", [None, 4, 8, 16] if COMPILED else [None])
+def test_tiles(lanes):
+    """Registers of any processor give the same products, and write nothing else."""
+    dot_tile, add_rows, add_columns = tiles(lanes)
+    rng = np.random.default_rng(26)
+    for width in (16, 32, 48, 112):
+        vectors, updates = rng.normal(size=(2, 20, width)).astype(np.float32)
+        steps = rng.normal(size=(20, 20)).astype(np.float32)
+        scores = steps.copy()
+        dot_tile(vectors, 4, 9, scores)
+        wanted = steps.astype(float)
+        wanted[4:8, 9:13] = vectors[4:8].astype(float) @ vectors[9:13].T
+        np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
+        for n_terms in (0, 1, 5):
+            terms = slice(3, 3 + n_terms)
+            for add, factors in (
+                (add_rows, steps[8:12, terms]),
+                (add_columns, steps[terms, 8:12].T),
+            ):
+                found = updates.copy()
+                add(found, 8, steps, vectors, 3, n_terms)
+                wanted = updates.astype(float)
+                wanted[8:12] += factors.astype(float) @ vectors[terms]
+                np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 # --- skip-gram ------------------------------------------------------------------------
@@ -226,7 +279,7 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5):
     )
     p, p_noise = rng.dirichlet(np.ones(n_words), size=2)
     bias = _tying.get_bias(bias, strategy)
-    return sgns.Model(
+    return spans.Model(
         params=params,
         scale=layout.scale(1.0),
         offset=bias.offset(p, p_noise, 3),
@@ -252,7 +305,7 @@ def sgns_twin(model):
 
 
 def make_sampler(noise, negative, window=3, weighting="dynamic"):
-    return sgns.Sampler(
+    return spans.Sampler(
         _sampling.window_thresholds(window, weighting),
         *_sampling.alias_table(noise),
         _sgns._SHARED_NOISE,
@@ -503,13 +556,14 @@ def test_compiled_rounds_have_that_expectation(strategy, weighting):
     seeds = np.random.SeedSequence(21).generate_state(n_lanes, np.uint64)
     tokens = reference.mark([words] * n_lanes)
     before = model.params.astype(np.float64)
-    lanes = train(tokens, model, sampler, seeds, (0, 1), (1.0 / n_lanes, 0.0))
+    rate = 0.02  # needs no damping
+    lanes = train(tokens, model, sampler, seeds, (0, 1), (rate / n_lanes, 0.0))
     weights = _sampling.window_weights(3, weighting)
     objective, gradient = independent_draws(twin, [words], noise, negative, weights)
     pairs = reference.cooccurrences([words], 4, weights).sum()
     assert lanes.pairs.mean() == pytest.approx(pairs, rel=0.01)
     assert lanes.loss.mean() == pytest.approx(objective, rel=0.01)
-    update = (before - model.params)[:, :5]
+    update = (before - model.params)[:, :5] / rate
     np.testing.assert_allclose(update, gradient, atol=0.02 * np.abs(gradient).max())
 
 

@@ -46,7 +46,10 @@ def draw_word(states, stream, thresholds, alias):
 
 @kernel
 def exp_minus(x):
-    """exp(-x) of a float32 0 <= x <= 87; relative error below 1e-6."""
+    """exp(-x) of a float32 0 <= x <= 87.
+
+    The relative error is below 1e-6 up to 10 and below 5e-6 everywhere.
+    """
     t = x * np.float32(-1.4426950408889634)
     n = np.floor(t + np.float32(0.5))
     f = (t - n) * np.float32(0.6931471805599453)
@@ -63,7 +66,7 @@ def exp_minus(x):
 
 @kernel
 def log1p_unit(e):
-    """log(1 + e) of a float32 0 <= e <= 1; absolute error below 1e-6."""
+    """log(1 + e) of a float32 0 <= e <= 1; absolute error below 4e-7."""
     z = e / (e + np.float32(2.0))
     q = z * z
     p = np.float32(2.0 / 11.0)

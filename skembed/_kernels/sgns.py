@@ -10,7 +10,6 @@ import numpy as np
 from skembed._kernels._jit import kernel
 from skembed._kernels.numeric import exp_minus, log1p_unit
 from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
-from skembed._kernels.spans import Lanes, Model, Sampler, Scratch, subsample  # noqa: F401
 from skembed._kernels.spans import apply_updates, fill_slots, lay_windows
 
 
@@ -70,7 +69,7 @@ def skip_equal_draws(sampler, words, scratch, contexts, n_words):
 
 
 @kernel
-def score_to_step(scratch, word, columns, sign, rate):
+def score_to_step(scratch, curvatures, word, columns, sign, rate):
     """Replace scores by steps and return the loss of these pairs.
 
     A pair's objective is ``weight * log(1 + exp(z))`` with z = -score for a context
@@ -83,15 +82,18 @@ def score_to_step(scratch, word, columns, sign, rate):
         First and last + 1 slot, both multiples of 16.
     """
     bias = scratch.biases[word]
+    norm = scratch.norms[word]
     loss = np.float32(0.0)
     total = np.float32(0.0)
+    curvature = np.float32(0.0)
     # Unsigned, since an index that might be negative keeps the loop scalar.
     first = np.uintp(columns[0])
     for j in range(((columns[1] - columns[0]) >> 4) << 4):
         i = first + np.uintp(j)
         weight = scratch.weights[word, i]
         z = sign * (scratch.scores[word, i] + bias + scratch.biases[i])
-        e = exp_minus(min(abs(z), np.float32(87.0)))
+        size = abs(z)
+        e = exp_minus(min(size, np.float32(87.0)))
         upper = np.float32(1.0) / (np.float32(1.0) + e)
         sigmoid = upper if z >= np.float32(0.0) else e * upper
         loss += weight * (max(z, np.float32(0.0)) + log1p_unit(e))
@@ -99,12 +101,18 @@ def score_to_step(scratch, word, columns, sign, rate):
         scratch.scores[word, i] = step
         scratch.bias_steps[i] += step
         total += step
+        # (sigmoid(|z|) - 1/2) / |z|, whose limit is 1/4; see `apply_updates`.
+        bend = (upper - np.float32(0.5)) / max(size, np.float32(1e-3))
+        slope = weight * (np.float32(0.25) if size < np.float32(1e-3) else bend)
+        curvatures[i] += slope * norm
+        curvature += slope * scratch.norms[i]
     scratch.bias_steps[word] += total
+    curvatures[word] += curvature
     return loss
 
 
 @kernel
-def train_block(updates, scratch, block, noise, rate):
+def train_block(updates, curvatures, scratch, block, noise, rate):
     """Score four words with their contexts and noise words; add up the steps.
 
     Parameters
@@ -133,8 +141,10 @@ def train_block(updates, scratch, block, noise, rate):
         dot_tile(scratch.vectors, block[0], slot, scratch.scores)
     loss = 0.0
     for word in range(block[0], block[1]):
-        loss += score_to_step(scratch, word, contexts, np.float32(-1.0), rate)
-        loss += score_to_step(scratch, word, draws, np.float32(1.0), rate)
+        loss += score_to_step(
+            scratch, curvatures, word, contexts, np.float32(-1.0), rate
+        )
+        loss += score_to_step(scratch, curvatures, word, draws, np.float32(1.0), rate)
     scores, vectors = scratch.scores, scratch.vectors
     add_rows(updates, block[0], scores, vectors, low, high - low)
     add_rows(updates, block[0], scores, vectors, noise, draws[1] - noise)
@@ -151,6 +161,7 @@ def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
     )
     fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer)
     words, updates = lanes.words[lane], lanes.updates[lane]
+    curvatures = lanes.curvatures[lane]
     n_words = span[1] - span[0]
     contexts, noise = scratch.window.shape[0], words.size - sampler.n_noise
     center = contexts + span[0] - outer[0]
@@ -164,7 +175,7 @@ def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
     for first in range(0, n_words, TILE):
         block = (first, min(first + TILE, n_words))
         lanes.loss[lane] += train_block(
-            updates, scratch, block, noise, np.float32(rate)
+            updates, curvatures, scratch, block, noise, np.float32(rate)
         )
     for slot in range(noise, words.size, TILE):
         add_columns(updates, slot, scratch.scores, scratch.vectors, 0, n_words)
@@ -172,7 +183,10 @@ def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
     for slot in range(n_words):
         step = scratch.bias_steps[slot]
         updates[slot, column] = np.float32(model.word_bias) * step
+    width = (updates.shape[1] >> 4) << 4
     for slot in range(contexts, words.size):
+        for k in range(width):
+            updates[slot, k] *= model.scale[k]
         step = scratch.bias_steps[slot]
         updates[slot, column] = np.float32(model.context_bias) * step
 
@@ -195,6 +209,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates):
     """
     n_lanes = lanes.used.shape[0]
     span = scratch.window.shape[0]
+    totals = np.zeros(model.params.shape[0], dtype=np.float32)
     for index in range(rounds[0], rounds[1]):
         rate = rates[0] + rates[1] * index
         for lane in range(n_lanes):
@@ -205,4 +220,4 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates):
                 train_span(
                     tokens, model, sampler, lanes, scratch, lane, (first, last), rate
                 )
-        apply_updates(model, sampler, lanes, span)
+        apply_updates(model, sampler, lanes, span, totals, rate)

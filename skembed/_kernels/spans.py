@@ -55,6 +55,7 @@ class Lanes(NamedTuple):
     used: np.ndarray  # OUT int64 (n_lanes, 2), words and contexts of the span
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
+    curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), see `apply_updates`
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
 
@@ -65,6 +66,7 @@ class Scratch(NamedTuple):
     vectors: np.ndarray  # float32 (n_slots, width), gathered rows
     biases: np.ndarray  # float32 (n_slots,), learned and fixed part of the score
     bias_steps: np.ndarray  # float32 (n_slots,)
+    norms: np.ndarray  # float32 (n_slots,), squared, of what a score derives by
     window: np.ndarray  # int64 (span, 2), outermost contexts of each word
     scores: np.ndarray  # float32 (span, n_slots), scores, then steps
     weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
@@ -138,7 +140,7 @@ def lay_windows(tokens, thresholds, states, lane, span, window):
 
 
 @kernel
-def gather(model, words, updates, scratch, slots, row):
+def gather(model, words, updates, curvatures, scratch, slots, row):
     """Copy the rows of some slots' words into the work space; clear their updates.
 
     Parameters
@@ -153,12 +155,18 @@ def gather(model, words, updates, scratch, slots, row):
     column = model.n_components
     for slot in range(slots[0], slots[1]):
         source = row + words[slot]
+        norm = np.float32(0.0)
         for k in range(width):
-            scratch.vectors[slot, k] = model.params[source, k]
+            value = model.params[source, k]
+            scratch.vectors[slot, k] = value
+            norm += value * value
         for k in range(width):
             updates[slot, k] = np.float32(0.0)
-        scratch.biases[slot] = model.params[source, column]
+        bias = model.params[source, column]
+        scratch.norms[slot] = norm - bias * bias + np.float32(model.context_bias)
+        scratch.biases[slot] = bias
         scratch.bias_steps[slot] = np.float32(0.0)
+        curvatures[slot] = np.float32(0.0)
         scratch.vectors[slot, column] = np.float32(0.0)
 
 
@@ -177,6 +185,7 @@ def scale_slots(model, words, scratch, slots):
 def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
     """Gather the vectors of a span's words, their contexts and fresh noise words."""
     words, updates = lanes.words[lane], lanes.updates[lane]
+    curvatures = lanes.curvatures[lane]
     contexts, noise = scratch.window.shape[0], words.size - sampler.n_noise
     n_words, n_contexts = span[1] - span[0], outer[1] - outer[0] + 1
     for slot in range(n_words):
@@ -191,45 +200,77 @@ def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
         )
     lanes.used[lane, 0] = n_words
     lanes.used[lane, 1] = n_contexts
-    gather(model, words, updates, scratch, (0, n_words), 0)
+    gather(model, words, updates, curvatures, scratch, (0, n_words), 0)
     for slot in range(n_words):
         scratch.biases[slot] *= np.float32(model.word_bias)
     slots = (contexts, contexts + n_contexts)
-    gather(model, words, updates, scratch, slots, model.context_row)
+    gather(model, words, updates, curvatures, scratch, slots, model.context_row)
     scale_slots(model, words, scratch, slots)
     slots = (noise, words.size)
-    gather(model, words, updates, scratch, slots, model.noise_row)
+    gather(model, words, updates, curvatures, scratch, slots, model.noise_row)
     scale_slots(model, words, scratch, slots)
 
 
 @kernel
-def apply_slots(model, words, updates, slots, row, scale):
-    """Add the updates of some slots to the rows of their words."""
-    width = (model.params.shape[1] >> 4) << 4
-    for slot in range(slots[0], slots[1]):
-        target = row + words[slot]
-        for k in range(width):
-            model.params[target, k] += updates[slot, k] * scale[k]
+def parts_of(model, sampler, lanes, span, lane, part):
+    """Return first and last + 1 slot of a lane's words, contexts or noise words.
+
+    Returns
+    -------
+    (int, int, int)
+        The third is the table row of word 0.
+    """
+    if lanes.used[lane, 0] == 0:
+        return 0, 0, 0
+    if part == 0:
+        return 0, lanes.used[lane, 0], 0
+    if part == 1:
+        return span, span + lanes.used[lane, 1], model.context_row
+    n_slots = lanes.words.shape[1]
+    return n_slots - sampler.n_noise, n_slots, model.noise_row
 
 
 @kernel
-def apply_updates(model, sampler, lanes, span):
+def apply_updates(model, sampler, lanes, span, totals, rate):
     """Add all updates of a round, in lane order.
+
+    Many updates of one row, computed from the same parameters, may add up to more
+    than any of them meant. So a row's sum is scaled down where the learning rate
+    exceeds 2 / curvature, up to which gradient descent on that row cannot raise its
+    objective. The curvature is bounded by the sum of w b(z) |x|**2 over the row's
+    pairs: w the pair's weight, x the other vector, and
+    ``b(z) = (sigmoid(|z|) - 1/2) / |z|`` the curvature of the parabola that touches
+    log(1 + exp(z)) from above (Jaakkola & Jordan 2000). Where the learning rate is
+    small this changes nothing.
 
     Parameters
     ----------
     span : int
         Largest number of words of a span: where the contexts' slots begin.
+    totals : float32 (n_rows,), scratch
+        Zeros before and after.
+    rate : float
     """
-    ones = np.ones_like(model.scale)
-    n_slots = lanes.words.shape[1]
-    for lane in range(lanes.used.shape[0]):
-        n_words, n_contexts = lanes.used[lane]
-        if n_words == 0:
-            continue
-        words, updates = lanes.words[lane], lanes.updates[lane]
-        apply_slots(model, words, updates, (0, n_words), 0, ones)
-        slots = (span, span + n_contexts)
-        apply_slots(model, words, updates, slots, model.context_row, model.scale)
-        slots = (n_slots - sampler.n_noise, n_slots)
-        apply_slots(model, words, updates, slots, model.noise_row, model.scale)
+    width = (model.params.shape[1] >> 4) << 4
+    n_lanes = lanes.used.shape[0]
+    for lane in range(n_lanes):
+        for part in range(3):
+            first, last, row = parts_of(model, sampler, lanes, span, lane, part)
+            for slot in range(first, last):
+                target = row + lanes.words[lane, slot]
+                totals[target] += lanes.curvatures[lane, slot]
+    for lane in range(n_lanes):
+        for part in range(3):
+            first, last, row = parts_of(model, sampler, lanes, span, lane, part)
+            for slot in range(first, last):
+                target = row + lanes.words[lane, slot]
+                damping = np.float32(2.0) / max(
+                    np.float32(2.0), np.float32(rate) * totals[target]
+                )
+                for k in range(width):
+                    model.params[target, k] += damping * lanes.updates[lane, slot, k]
+    for lane in range(n_lanes):
+        for part in range(3):
+            first, last, row = parts_of(model, sampler, lanes, span, lane, part)
+            for slot in range(first, last):
+                totals[row + lanes.words[lane, slot]] = np.float32(0.0)

@@ -1,0 +1,654 @@
+"""``python -m skembed``: reading files, refusing wrong ones, comparing, reporting."""
+
+import contextlib
+import csv
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegressionCV
+from sklearn.metrics import accuracy_score
+from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+from sklearn.utils import Bunch
+
+import skembed
+from skembed import PPMISVDEmbedder, SGNSEmbedder, _compare, _report, datasets
+from skembed.__main__ import main, read_file
+
+COLUMNS = ["--text", "text", "--label", "label"]
+TINY = ["--n-components", "4", "--epochs", "2", "--min-count", "1", "--n-jobs", "1"]
+QUICK = [*TINY, "--estimators", "ppmi-svd"]
+
+
+@pytest.fixture(scope="module")
+def tiny_csv(tiny_corpus, tiny_labels, tmp_path_factory):
+    path = tmp_path_factory.mktemp("data") / "tiny.csv"
+    with path.open("w", encoding="utf8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text", "label"])
+        rows = zip(tiny_corpus, tiny_labels, strict=True)
+        writer.writerows([i, *row] for i, row in enumerate(rows))
+    return path
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Write bytes or text to a file of the given name, packed where it says so."""
+
+    def write(name, content):
+        data = content if isinstance(content, bytes) else content.encode()
+        path = tmp_path / name
+        path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+        return path
+
+    return write
+
+
+def run_process(arguments, **options):
+    path = str(Path(skembed.__file__).parents[1])
+    return subprocess.Popen(
+        [sys.executable, "-m", "skembed", *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+# The command line itself
+
+
+def test_help_explains_columns_and_options(monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    text = capsys.readouterr().out
+    for column in _report._HEADER:
+        assert f"\n  {column} " in text
+    for option in ["--data", "--text", "--label", "--cv", "--n-jobs", "--output"]:
+        assert option in text
+    assert "x_max of GloVe" in text
+    assert "1, 10, 100, 1000" in text
+    assert max(map(len, text.splitlines())) <= 88
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"skembed {skembed.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "a.csv", "--text", "t"], "--data needs --text COLUMN and --label"),
+        (["--text", "t", "--label", "l"], "belong to --data"),
+        (["--data", "a.csv", "--text", "t", "--label", "t"], "must be two columns"),
+        (["--cv", "1"], "'1' is not a whole number from 2 on"),
+        (["--cv", "three"], "'three' is not a whole number"),
+        (["--seed", str(2**32)], "not a whole number from 0 to 4294967295"),
+        (["--n-jobs", "0"], "'0' is not"),
+        (["--x-max", "nan"], "'nan' is not a positive number"),
+        (["--x-max", "much"], "'much' is not a positive number"),
+        (["--estimators", "word2vec"], "invalid choice: 'word2vec'"),
+        (["--output", "xml"], "invalid choice: 'xml'"),
+        (["--nonsense"], "unrecognized arguments"),
+    ],
+)
+def test_wrong_usage(arguments, message, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+# Reading files
+
+RECORDS = [("one, two", "a"), ('three\n"four"', "b"), ("", "a"), ("fünf", "b")]
+
+
+def as_csv(records):
+    out = io.StringIO(newline="")
+    csv.writer(out).writerows([("text", "label"), *records])
+    return out.getvalue()
+
+
+def as_json_lines(records):
+    lines = [json.dumps({"n": 1, "text": t, "label": c}) for t, c in records]
+    return "\n\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "form"),
+    [
+        ("a.csv", as_csv),
+        ("a.CSV", as_csv),
+        ("b.c.csv.gz", as_csv),
+        ("a.jsonl", as_json_lines),
+        ("a.ndjson.gz", as_json_lines),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_formats(name, form, encoding, write):
+    path = write(name, form(RECORDS).encode(encoding))
+    texts, labels = read_file(path, "text", "label")
+    assert list(zip(texts, labels, strict=True)) == RECORDS
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_and_empty_lines(end, write):
+    lines = ["label,text", "x,one", "", 'y,"two', 'lines"']
+    path = write("a.csv", end.join(lines))
+    assert read_file(path, "text", "label") == (["one", f"two{end}lines"], ["x", "y"])
+
+
+def test_long_fields(write):
+    path = write("a.csv", f"text,label\n{'word ' * 100_000},x\n")
+    assert len(read_file(path, "text", "label")[0][0]) == 500_000
+
+
+def test_labels_of_all_kinds_become_text(write):
+    values = ["red", 1, 2.5, True, "1"]
+    lines = [json.dumps({"text": "t", "label": value}) for value in values]
+    path = write("a.jsonl", "\n".join(lines))
+    assert read_file(path, "text", "label")[1] == ["red", "1", "2.5", "true", "1"]
+
+
+def test_max_documents_reads_no_further(write):
+    path = write("a.jsonl", '{"text": "t", "label": 1}\n' * 3 + "not JSON")
+    assert len(read_file(path, "text", "label", max_documents=3)[0]) == 3
+
+
+ROW = '{"text": "t", "label": "a"}\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", "", "a.txt: the name must end in .csv, .jsonl, .ndjson, or one of"),
+        ("a.gz", "", "must end in"),
+        ("a.csv", "", "holds no documents"),
+        ("a.jsonl", "\n \n", "holds no documents"),
+        ("a.csv", "text,label\n", "holds no documents"),
+        ("a.csv", "t,label\nx,y\n", "line 2: no column 'text'; there are 't', 'label'"),
+        ("a.csv", "text,class\nx,y\n", "no column 'label'; there are 'text', 'class'"),
+        ("a.csv", "text;label\nx;y\n", "no column 'text'; there are 'text;label'"),
+        ("a.csv", "text,text,label\nx,y,z\n", "two columns are called 'text'"),
+        (
+            "a.csv",
+            'text,label\n"x\ny",a\n\nx,y,a\n',
+            "line 5: 3 fields, but the header",
+        ),
+        ("a.csv", "text,label\nx\n", "line 2: 1 fields, but the header has 2; texts"),
+        ("a.csv", 'text,label\nx,a\n"x,a\nx,a\n', "line 3: not CSV (unexpected end"),
+        ("a.csv", "text,label\nx,\n", "line 2: the label in column 'label' is \"\""),
+        ("a.csv", "text,label\nfünf,a\n".encode("latin-1"), "not UTF-8"),
+        ("a.jsonl", ROW + "{'text': 1}\n", "a.jsonl, line 2: not JSON (Expecting prop"),
+        (
+            "a.jsonl",
+            ROW + "\n[1, 2]\n",
+            "line 3: a JSON object is needed on every line",
+        ),
+        ("a.jsonl", "[" * 200_000, "line 1: not JSON"),
+        ("a.jsonl", ROW + '{"text": "t"}', "line 2: no column 'label'"),
+        ("a.jsonl", '{"text": null, "label": 1}', "'text' is null, not a string"),
+        (
+            "a.jsonl",
+            '{"text": 3, "label": 1}',
+            "line 1: the text in column 'text' is 3",
+        ),
+        ("a.jsonl", '{"text": "t", "label": null}', "'label' is null; every document"),
+        ("a.jsonl", '{"text": "t", "label": NaN}', "'label' is NaN; every document"),
+        ("a.jsonl", '{"text": "t", "label": [1]}', "'label' is [1]; every document"),
+        ("a.csv", as_csv([("t", "a")] * 9), "All 9 documents have the same label, 'a'"),
+        (
+            "a.csv",
+            as_csv([("t", c) for c in "aaaabbbcd"]),
+            "--label label: 2 of 4 classes have fewer than the 3 documents that 3 "
+            "folds need: 'c' (1), 'd' (1). Merge",
+        ),
+    ],
+)
+def test_unusable_files(name, content, message, write, capsys):
+    path = write(name, content)
+    assert main(["--data", str(path), *COLUMNS]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"skembed: error: {path}")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_unreadable_files(tmp_path, write, capsys):
+    folder = tmp_path / "folder.csv"
+    folder.mkdir()
+    cut = write("cut.csv", gzip.compress(as_csv(RECORDS * 99).encode())[:-20])
+    cut = cut.rename(tmp_path / "cut.csv.gz")
+    plain = write("plain.csv", "text,label").rename(tmp_path / "plain.csv.gz")
+    missing = tmp_path / "missing.csv"
+    for path, message in [
+        (folder, "Is a directory" if os.name == "posix" else "Permission denied"),
+        (missing, "No such file or directory"),
+        (cut, "not a complete gzip file"),
+        (plain, "not a complete gzip file"),
+    ]:
+        assert main(["--data", str(path), *COLUMNS]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith(f"skembed: error: {path}: {message}")
+        assert err.count("\n") == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="needs POSIX permissions")
+def test_file_without_permission(write, capsys):
+    if os.geteuid() == 0:
+        pytest.skip("the superuser may read everything")
+    path = write("a.csv", as_csv(RECORDS))
+    path.chmod(0)
+    assert main(["--data", str(path), *COLUMNS]) == 2
+    assert "Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cv", [2, 3, 5])
+def test_smallest_classes_that_pass_can_be_fitted(cv):
+    """Twenty classes of the least size: the head's own split needs each of them."""
+    least = max(cv, 4 if cv == 2 else 3)
+    labels = [f"c{i}" for i in range(20) for _ in range(least)]
+    _compare.check_labels(labels, cv)
+    with pytest.raises(
+        ValueError, match=r"20 of 20 classes .* 'c12' \(\d\) and 15 more"
+    ):
+        _compare.check_labels([c for c, n in Counter(labels).items()] * (least - 1), cv)
+    documents = [f"{label} and {label} with {label}" for label in labels]
+    settings = _compare.Settings(estimators=(), n_components=5, cv=cv)
+    lines = _compare.candidates(settings)
+    (tfidf,), (svd,) = _compare.compare(documents, labels, lines, settings)
+    assert tfidf["accuracy"] == 1.0
+    assert len(svd["fold_accuracies"]) == cv
+
+
+# The comparison
+
+
+@pytest.fixture(scope="module")
+def everything(tiny_csv):
+    """What the whole comparison of the tiny corpus puts out as JSON."""
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *TINY, "--output", "json"]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(arguments) == 0
+    return json.loads(out.getvalue())
+
+
+def strategy(row):
+    return row["estimator"], row.get("share_context", "-"), row.get("bias", "-")
+
+
+def test_all_lines_are_there(everything):
+    found = [strategy(row) for row in everything["results"]]
+    expected = [("SGNS", True, bias) for bias in ("exact", "shift", "word", None)]
+    for share_context in (False, "signed"):
+        expected += [("SGNS", share_context, bias) for bias in (None, "exact")]
+    for share_context in (False, True, "signed"):
+        expected += [(name, share_context, "-") for name in ("GloVe", "PPMI-SVD")]
+    references = [("tf-idf", "-", "-"), ("TruncatedSVD of tf-idf", "-", "-")]
+    assert Counter(found) == Counter(expected + references)
+    assert set(found[-2:]) == set(references)
+
+
+def test_numbers_of_parameters(everything, tiny_corpus):
+    n_words = len(
+        {word for text in tiny_corpus for word in text.split() if word != "a"}
+    )
+    for row in everything["results"]:
+        learned_biases = {"GloVe": 1, "SGNS": row.get("bias") == "word"}
+        tables = 2 if row.get("share_context") is False else 1
+        columns = 4 + learned_biases.get(row["estimator"], 0)
+        expected = None if row["estimator"] == "tf-idf" else n_words * tables * columns
+        assert row["n_embedding_parameters"] == expected
+
+
+def test_about_and_fold_statistics(everything):
+    assert everything["data"] == "tiny.csv"
+    assert everything["n_documents"] == 60
+    assert everything["n_classes"] == 2
+    assert everything["verdict"]
+    for row in everything["results"]:
+        folds = row["fold_accuracies"]
+        assert len(folds) == 3
+        assert row["accuracy"] == pytest.approx(np.mean(folds))
+        assert row["accuracy_sd"] == pytest.approx(np.std(folds))
+        assert 0 < row["fit_seconds"] < 60
+
+
+def accuracies_by_hand(features, documents, labels):
+    """The comparison's protocol, written out with scikit-learn's parts."""
+    accuracies = []
+    documents = np.array(documents, dtype=object)
+    folds = StratifiedKFold(3, shuffle=True, random_state=0)
+    for train, test in folds.split(documents, labels):
+        scale = Normalizer()
+        X = scale.transform(features.fit_transform(documents[train]))
+        head = LogisticRegressionCV(
+            Cs=[1, 10, 100, 1000],
+            cv=StratifiedShuffleSplit(1, test_size=len(train) // 5, random_state=0),
+            scoring="accuracy",
+            max_iter=1000,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            head.fit(X, labels[train])
+        predicted = head.predict(scale.transform(features.transform(documents[test])))
+        accuracies.append(accuracy_score(labels[test], predicted))
+    return accuracies
+
+
+def test_accuracies_are_those_of_the_protocol(everything, tiny_corpus, tiny_labels):
+    common = {"n_components": 4, "min_count": 1, "random_state": 0}
+    svd = TruncatedSVD(4, random_state=0)
+    by_hand = {
+        ("SGNS", True, "exact"): SGNSEmbedder(share_context=True, max_iter=2, **common),
+        ("SGNS", False, None): SGNSEmbedder(max_iter=2, **common),
+        ("PPMI-SVD", "signed", "-"): PPMISVDEmbedder(share_context="signed", **common),
+        ("TruncatedSVD of tf-idf", "-", "-"): make_pipeline(TfidfVectorizer(), svd),
+    }
+    rows = {strategy(row): row for row in everything["results"]}
+    for key, features in by_hand.items():
+        expected = accuracies_by_hand(features, tiny_corpus, tiny_labels)
+        assert rows[key]["fold_accuracies"] == pytest.approx(expected), key
+
+
+def without_seconds(rows):
+    return [{k: v for k, v in row.items() if k != "fit_seconds"} for row in rows]
+
+
+def test_processes_change_nothing_but_seconds(everything, tiny_csv, capfd):
+    arguments = [*COLUMNS, *TINY, "--n-jobs", "2", "--output", "json"]
+    assert main(["--data", str(tiny_csv), *arguments]) == 0
+    out, err = capfd.readouterr()
+    rows = json.loads(out)["results"]
+    assert without_seconds(rows) == without_seconds(everything["results"])
+    lines = err.splitlines()
+    # Two lines of introduction and one for each row: no warnings, from no process.
+    assert len(lines) == 2 + len(rows)
+    assert lines[2].startswith("[ 1/16] tf-idf")
+    assert all("s left)" in line for line in lines[2:-2])
+    assert "left" not in lines[-1]
+
+
+def test_seed_and_subset(tiny_csv, capsys):
+    results = []
+    for seed in ("0", "1", "1"):
+        arguments = ["--data", str(tiny_csv), *COLUMNS, *TINY, "--estimators", "glove"]
+        assert main([*arguments, "--seed", seed, "--output", "json"]) == 0
+        results.append(json.loads(capsys.readouterr().out)["results"])
+    first, second, third = map(without_seconds, results)
+    assert {row["estimator"] for row in first if not row["is_reference"]} == {"GloVe"}
+    assert second == third != first
+
+
+def test_default_data(tiny_corpus, tiny_labels, monkeypatch, capsys):
+    names, codes = np.unique(tiny_labels, return_inverse=True)
+    bunch = Bunch(
+        data=tiny_corpus, target=codes, target_names=list(names), versions={"lib": "1"}
+    )
+    monkeypatch.setattr(datasets, "load_docstrings", lambda: bunch)
+    assert main([*QUICK, "--max-documents", "50"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("docstrings of lib 1: 50 documents in 2 classes. Accuracy ")
+    assert err.startswith("collecting the docstrings")
+
+
+def test_no_docstrings(monkeypatch, capsys):
+    def stripped():
+        raise RuntimeError("load_docstrings needs docstrings")
+
+    monkeypatch.setattr(datasets, "load_docstrings", stripped)
+    assert main([]) == 2
+    assert "error: load_docstrings needs docstrings\n" in capsys.readouterr().err
+
+
+def test_a_line_that_cannot_be_fitted(tiny_csv, capsys):
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK]
+    assert main([*arguments, "--n-components", "1000"]) == 2
+    out, err = capsys.readouterr()
+    # What has been computed by then is not lost.
+    assert "tf-idf  " in out
+    assert "error: TruncatedSVD of tf-idf cannot be fitted: n_components(1000)" in err
+    assert main([*arguments, "--min-count", "1000"]) == 2
+    out, err = capsys.readouterr()
+    assert "TruncatedSVD of tf-idf  " in out
+    assert (
+        "PPMI-SVD cannot be fitted: Empty vocabulary: no word occurs min_count" in err
+    )
+
+
+def test_empty_texts_are_counted(write, tiny_corpus, tiny_labels, capsys):
+    records = [*zip(tiny_corpus, tiny_labels, strict=True), ("", "home"), (" ", "away")]
+    path = write("a.csv", as_csv(records))
+    assert main(["--data", str(path), *COLUMNS, *QUICK]) == 0
+    assert capsys.readouterr().err.startswith("note: 2 of 62 texts are empty\n")
+
+
+# The report
+
+
+def row(estimator, accuracy, sd=0.01, is_reference=False, **labels):
+    return {
+        "estimator": estimator,
+        **labels,
+        "is_reference": is_reference,
+        "n_embedding_parameters": None if estimator == "tf-idf" else 1234567,
+        "fit_seconds": 1.25,
+        "accuracy": accuracy,
+        "accuracy_sd": sd,
+        "fold_accuracies": [accuracy - sd, accuracy + sd],
+    }
+
+
+ROWS = [
+    row("tf-idf", 0.9, is_reference=True),
+    row("GloVe", 0.7, share_context=False),
+    row("GloVe", 0.6, share_context=True),
+    row("PPMI-SVD", 0.5, share_context="signed"),
+    row("SGNS", 0.785, share_context=False, bias=None),
+    row("SGNS", 0.8, sd=0.02, share_context=True, bias="exact"),
+    row("SGNS", 0.7, share_context=True, bias=None),
+]
+ABOUT = {
+    "data": "some.csv",
+    "n_documents": 10,
+    "n_classes": 2,
+    "cv": 2,
+    "n_components": 5,
+    "seed": 7,
+}
+
+
+def test_table_is_sorted_and_aligned():
+    lines = _report.as_table(ROWS, ABOUT).splitlines()
+    assert lines[0].startswith("some.csv: 10 documents in 2 classes.")
+    assert max(map(len, lines)) <= 88
+    header, *body = lines[2:15]
+    assert header.split()[:3] == ["estimator", "share_context", "bias"]
+    assert [line.split()[0].strip("-") for line in body] == [
+        *["", "SGNS", "SGNS", "SGNS"],
+        *["", "GloVe", "GloVe"],
+        *["", "PPMI-SVD", "", "tf-idf", ""],
+    ]
+    assert {len(line) for line in [header, *body]} == {len(header)}
+    assert " ".join(body[1].split()) == "SGNS True exact 1,234,567 1.2 0.800 ± 0.020"
+    assert body[10].split()[1:5] == ["–", "–", "–", "1.2"]
+
+
+def test_verdict_does_not_claim_too_much():
+    assert _report.verdict(ROWS) == [
+        "SGNS: share_context=True, bias=exact came out best; about as good: "
+        "share_context=False, bias=None.",
+        "GloVe: share_context=False came out best, by more than one standard "
+        "deviation.",
+        "PPMI-SVD: share_context=signed only.",
+        "Beside SGNS share_context=True bias=exact, tf-idf is better (+0.100).",
+    ]
+    near = [row("SGNS", 0.8 - i / 1000, share_context=i) for i in range(3)]
+    assert _report.verdict(near) == [
+        "SGNS: share_context=0 came out best, but every other strategy is about as "
+        "good."
+    ]
+    far = row("SGNS", 0.5, share_context="far")
+    assert _report.verdict([*near, far])[0].endswith(
+        "; about as good: all others except share_context=far."
+    )
+    references = [
+        row("tf-idf", 0.805, is_reference=True),
+        row("svd", 0.1, is_reference=True),
+    ]
+    assert _report.verdict([*near, *references])[-1] == (
+        "Beside SGNS share_context=0, tf-idf is about as good (+0.005) and svd is "
+        "worse (-0.700)."
+    )
+
+
+def test_references_alone_need_no_verdict():
+    assert _report.verdict(ROWS[:1]) == []
+    assert "About as good" not in _report.as_table(ROWS[:1], ABOUT)
+
+
+def test_csv_tells_none_from_absent():
+    rows = list(csv.DictReader(io.StringIO(_report.as_csv(ROWS, ABOUT))))
+    assert len(rows) == len(ROWS)
+    first, second, *_, last = rows
+    assert (first["share_context"], first["bias"]) == ("True", "exact")
+    assert (second["share_context"], second["bias"]) == ("False", "None")
+    assert (last["share_context"], last["bias"]) == ("", "")
+    assert last["n_embedding_parameters"] == ""
+    folds = [float(value) for value in first["fold_accuracies"].split()]
+    assert folds == pytest.approx([0.78, 0.82])
+
+
+def test_json_holds_everything():
+    answer = json.loads(_report.as_json(ROWS, ABOUT))
+    assert {k: answer[k] for k in ABOUT} == ABOUT
+    assert sorted(map(str, answer["results"])) == sorted(map(str, ROWS))
+
+
+# The picture
+
+
+def test_plot(tiny_csv, tmp_path, capsys):
+    path = tmp_path / "picture.png"
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--plot", str(path)]
+    assert main(arguments) == 0
+    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    out, err = capsys.readouterr()
+    assert out.startswith("tiny.csv")
+    assert err.endswith(f"drawn to {path}\n")
+
+
+def test_without_matplotlib_there_is_a_hint(tiny_csv, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    path = tmp_path / "picture.png"
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--plot", str(path)]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    first, *others = err.splitlines()
+    assert first == f"hint: {path} needs matplotlib: pip install matplotlib"
+    assert not any("matplotlib" in line for line in others)
+    assert out.startswith("tiny.csv")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("picture", "the name must end in one of .png, .pdf, .svg"),
+        ("missing/picture.png", "no file can be written there"),
+        ("folder.png", "no file can be written there"),
+    ],
+)
+def test_plot_that_cannot_be_written(name, message, tmp_path, capsys):
+    (tmp_path / "folder.png").mkdir()
+    path = tmp_path / name
+    assert main(["--plot", str(path)]) == 2
+    assert capsys.readouterr().err == f"skembed: error: --plot {path}: {message}\n"
+
+
+def test_plot_that_fails_at_the_end(tiny_csv, tmp_path, monkeypatch, capsys):
+    def full(rows, about, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_report, "draw", full)
+    path = tmp_path / "picture.png"
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--plot", str(path)]
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("tiny.csv")
+    assert f"error: --plot {path}: No space left on device" in err
+
+
+# Endings
+
+
+@pytest.mark.parametrize("n_done", [0, 2])
+def test_interrupted(n_done, tiny_csv, monkeypatch, capsys):
+    def interrupted(*args):
+        if n_done:
+            yield ROWS[:n_done]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_compare, "compare", interrupted)
+    assert main(["--data", str(tiny_csv), *COLUMNS, *QUICK]) == 130
+    out, err = capsys.readouterr()
+    assert ("GloVe" in out) == bool(n_done)
+    assert ("only 2 lines are done\n" in err) == bool(n_done)
+    assert err.endswith("skembed: interrupted\n")
+
+
+def test_reader_that_leaves(tiny_csv):
+    process = run_process(["--data", tiny_csv, *COLUMNS, *QUICK])
+    process.stdout.close()
+    with process.stderr:
+        err = process.stderr.read()
+    assert process.wait() == 0
+    assert len(err.splitlines()) == 2 + 5
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
+def test_disk_full(tiny_csv):
+    arguments = ["-m", "skembed", "--data", str(tiny_csv), *COLUMNS, *QUICK]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=Path(skembed.__file__).parents[1],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("skembed: error: ")
+    assert "Traceback" not in result.stderr
+
+
+def test_process(tiny_corpus, tiny_labels, write):
+    records = list(zip(tiny_corpus, tiny_labels.tolist(), strict=True))
+    path = write("a.jsonl.gz", as_json_lines(records))
+    process = run_process(["--data", path, *COLUMNS, *QUICK, "--output", "csv"])
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["estimator"] for row in rows].count("PPMI-SVD") == 3
+    assert all(line.startswith("[") for line in err.splitlines()[2:])
