@@ -1,9 +1,34 @@
 """Word embedders for scikit-learn with tied or separate word and context vectors."""
 
-from skembed._glove import GloVeEmbedder
-from skembed._ppmi_svd import PPMISVDEmbedder
-from skembed._sgns import SGNSEmbedder
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skembed._glove import GloVeEmbedder
+    from skembed._ppmi_svd import PPMISVDEmbedder
+    from skembed._sgns import SGNSEmbedder
 
 __version__ = "0.1.0.dev0"
 
 __all__ = ["GloVeEmbedder", "PPMISVDEmbedder", "SGNSEmbedder", "__version__"]
+
+# Loaded at first use, as scikit-learn takes a second to import.
+_HOMES = {
+    "GloVeEmbedder": "skembed._glove",
+    "PPMISVDEmbedder": "skembed._ppmi_svd",
+    "SGNSEmbedder": "skembed._sgns",
+    "datasets": "skembed.datasets",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = import_module(_HOMES[name])
+    value = home if home.__name__ == f"{__name__}.{name}" else getattr(home, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOMES])
