@@ -112,8 +112,18 @@ def score_to_step(scratch, curvatures, word, columns, sign, rate):
 
 
 @kernel
-def train_block(updates, curvatures, scratch, block, noise, rate):
-    """Score four words with their contexts and noise words; add up the steps.
+def reach(window, first, last):
+    """Return the tiles of context slots that the words first .. last - 1 use."""
+    low, high = window[first, 0], window[first, 1]
+    for word in range(first + 1, last):
+        low = min(low, window[word, 0])
+        high = max(high, window[word, 1])
+    return low // TILE * TILE, (high // TILE + 1) * TILE
+
+
+@kernel
+def score_block(scratch, curvatures, block, noise, rate):
+    """Score four words with their contexts and noise words; turn scores into steps.
 
     Parameters
     ----------
@@ -127,12 +137,7 @@ def train_block(updates, curvatures, scratch, block, noise, rate):
     float
         Summed objective.
     """
-    low, high = scratch.window[block[0], 0], scratch.window[block[0], 1]
-    for word in range(block[0] + 1, block[1]):
-        low = min(low, scratch.window[word, 0])
-        high = max(high, scratch.window[word, 1])
-    low = low // TILE * TILE
-    high = (high // TILE + 1) * TILE
+    low, high = reach(scratch.window, block[0], block[1])
     contexts = (low // 16 * 16, (high + 15) // 16 * 16)
     draws = (noise, scratch.vectors.shape[0])
     for slot in range(low, high, TILE):
@@ -145,12 +150,59 @@ def train_block(updates, curvatures, scratch, block, noise, rate):
             scratch, curvatures, word, contexts, np.float32(-1.0), rate
         )
         loss += score_to_step(scratch, curvatures, word, draws, np.float32(1.0), rate)
-    scores, vectors = scratch.scores, scratch.vectors
-    add_rows(updates, block[0], scores, vectors, low, high - low)
-    add_rows(updates, block[0], scores, vectors, noise, draws[1] - noise)
-    for slot in range(low, high, TILE):
-        add_columns(updates, slot, scores, vectors, block[0], block[1] - block[0])
     return loss
+
+
+@kernel
+def clear_rows(updates, first):
+    """Set the four rows of a tile to zero, just before they are added to."""
+    width = (updates.shape[1] >> 4) << 4
+    for row in range(first, first + TILE):
+        for k in range(width):
+            updates[row, k] = np.float32(0.0)
+
+
+@kernel
+def add_updates(updates, scratch, n_words, contexts, noise, nearest):
+    """Add up the steps of a span: of its words, its contexts and its noise words.
+
+    Parameters
+    ----------
+    contexts : (int, int)
+        First and last + 1 context slot.
+    noise : int
+        First noise slot.
+    nearest : (int, int)
+        Context slot of word 0, and the largest distance of a context.
+    """
+    steps, vectors = scratch.scores, scratch.vectors
+    n_slots = vectors.shape[0]
+    for word in range(0, n_words, TILE):
+        low, high = reach(scratch.window, word, min(word + TILE, n_words))
+        clear_rows(updates, word)
+        add_rows(updates, word, steps, vectors, low, high - low)
+        add_rows(updates, word, steps, vectors, noise, n_slots - noise)
+    for slot in range(contexts[0], contexts[1], TILE):
+        first = max(slot - nearest[0] - nearest[1], 0)
+        last = min(slot + TILE - nearest[0] + nearest[1], n_words)
+        clear_rows(updates, slot)
+        add_columns(updates, slot, steps, vectors, first, max(last - first, 0))
+    for slot in range(noise, n_slots, TILE):
+        clear_rows(updates, slot)
+        add_columns(updates, slot, steps, vectors, 0, n_words)
+
+
+@kernel
+def finish_updates(model, updates, bias_steps, n_words, contexts):
+    """Scale the updates of context vectors; add those of the learned biases."""
+    column = model.n_components
+    width = (updates.shape[1] >> 4) << 4
+    for slot in range(n_words):
+        updates[slot, column] = np.float32(model.word_bias) * bias_steps[slot]
+    for slot in range(contexts, updates.shape[0]):
+        for k in range(width):
+            updates[slot, k] *= model.scale[k]
+        updates[slot, column] = np.float32(model.context_bias) * bias_steps[slot]
 
 
 @kernel
@@ -163,32 +215,25 @@ def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
     words, updates = lanes.words[lane], lanes.updates[lane]
     curvatures = lanes.curvatures[lane]
     n_words = span[1] - span[0]
-    contexts, noise = scratch.window.shape[0], words.size - sampler.n_noise
-    center = contexts + span[0] - outer[0]
+    first, noise = scratch.window.shape[0], words.size - sampler.n_noise
+    contexts = (first, first + lanes.used[lane, 1])
+    center = first + span[0] - outer[0]
     for word in range(n_words):
         scratch.window[word, 0] += center - span[0]
         scratch.window[word, 1] += center - span[0]
-    columns = (contexts, noise)
-    lanes.pairs[lane] += weigh_pairs(sampler, scratch, n_words, columns, center)
-    columns = (contexts, contexts + lanes.used[lane, 1])
-    skip_equal_draws(sampler, words, scratch, columns, n_words)
-    for first in range(0, n_words, TILE):
-        block = (first, min(first + TILE, n_words))
-        lanes.loss[lane] += train_block(
-            updates, curvatures, scratch, block, noise, np.float32(rate)
+        # Steps of pairs outside all windows must not be those of the last span.
+        scratch.scores[word, first:noise] = np.float32(0.0)
+    pairs = weigh_pairs(sampler, scratch, n_words, (first, noise), center)
+    lanes.pairs[lane] += pairs
+    skip_equal_draws(sampler, words, scratch, contexts, n_words)
+    for word in range(0, n_words, TILE):
+        block = (word, min(word + TILE, n_words))
+        lanes.loss[lane] += score_block(
+            scratch, curvatures, block, noise, np.float32(rate)
         )
-    for slot in range(noise, words.size, TILE):
-        add_columns(updates, slot, scratch.scores, scratch.vectors, 0, n_words)
-    column = model.n_components
-    for slot in range(n_words):
-        step = scratch.bias_steps[slot]
-        updates[slot, column] = np.float32(model.word_bias) * step
-    width = (updates.shape[1] >> 4) << 4
-    for slot in range(contexts, words.size):
-        for k in range(width):
-            updates[slot, k] *= model.scale[k]
-        step = scratch.bias_steps[slot]
-        updates[slot, column] = np.float32(model.context_bias) * step
+    nearest = (center, sampler.window_thresholds.size)
+    add_updates(updates, scratch, n_words, contexts, noise, nearest)
+    finish_updates(model, updates, scratch.bias_steps, n_words, first)
 
 
 @kernel

@@ -140,8 +140,8 @@ def lay_windows(tokens, thresholds, states, lane, span, window):
 
 
 @kernel
-def gather(model, words, updates, curvatures, scratch, slots, row):
-    """Copy the rows of some slots' words into the work space; clear their updates.
+def gather(model, words, curvatures, scratch, slots, row):
+    """Copy the rows of some slots' words into the work space.
 
     Parameters
     ----------
@@ -160,8 +160,6 @@ def gather(model, words, updates, curvatures, scratch, slots, row):
             value = model.params[source, k]
             scratch.vectors[slot, k] = value
             norm += value * value
-        for k in range(width):
-            updates[slot, k] = np.float32(0.0)
         bias = model.params[source, column]
         scratch.norms[slot] = norm - bias * bias + np.float32(model.context_bias)
         scratch.biases[slot] = bias
@@ -184,8 +182,7 @@ def scale_slots(model, words, scratch, slots):
 @kernel
 def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
     """Gather the vectors of a span's words, their contexts and fresh noise words."""
-    words, updates = lanes.words[lane], lanes.updates[lane]
-    curvatures = lanes.curvatures[lane]
+    words, curvatures = lanes.words[lane], lanes.curvatures[lane]
     contexts, noise = scratch.window.shape[0], words.size - sampler.n_noise
     n_words, n_contexts = span[1] - span[0], outer[1] - outer[0] + 1
     for slot in range(n_words):
@@ -200,14 +197,14 @@ def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
         )
     lanes.used[lane, 0] = n_words
     lanes.used[lane, 1] = n_contexts
-    gather(model, words, updates, curvatures, scratch, (0, n_words), 0)
+    gather(model, words, curvatures, scratch, (0, n_words), 0)
     for slot in range(n_words):
         scratch.biases[slot] *= np.float32(model.word_bias)
     slots = (contexts, contexts + n_contexts)
-    gather(model, words, updates, curvatures, scratch, slots, model.context_row)
+    gather(model, words, curvatures, scratch, slots, model.context_row)
     scale_slots(model, words, scratch, slots)
     slots = (noise, words.size)
-    gather(model, words, updates, curvatures, scratch, slots, model.noise_row)
+    gather(model, words, curvatures, scratch, slots, model.noise_row)
     scale_slots(model, words, scratch, slots)
 
 
