@@ -304,7 +304,8 @@ class BaseEmbedder(
         if corpus.longest < 2:
             raise ValueError(
                 "No document holds two words of the vocabulary, so there are no pairs "
-                "of words to learn from. Pass longer documents or lower min_count."
+                "of words to learn from. Pass longer documents, or more words: by a "
+                f"lower min_count (now {self.min_count}) or a larger vocabulary."
             )
         random = check_random_state(self.random_state)
         seeds = np.random.SeedSequence(random.randint(2**31, size=4).tolist())

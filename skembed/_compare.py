@@ -6,6 +6,7 @@ cross-validates it on the same folds and with the same classifier as all others.
 """
 
 import math
+import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -36,6 +37,14 @@ from skembed._sgns import SGNSEmbedder
 # Inverse strengths of the penalty which suit features of unit length: tf-idf is best
 # served by the first ones, word vectors with a large common part by the last.
 HEAD_CS = (1.0, 10.0, 100.0, 1000.0)
+
+# What the options of the command line are called as parameters.
+_OPTIONS = {
+    "n_components": "--n-components",
+    "min_count": "--min-count",
+    "max_iter": "--epochs",
+    "x_max": "--x-max",
+}
 
 METHOD_HELP = f"""\
   One search of scikit-learn (GridSearchCV) per line or few lines, on the same
@@ -97,6 +106,21 @@ class _Stage(Pipeline):
         return self
 
 
+class _CappedSVD(TruncatedSVD):
+    """A TruncatedSVD that makes do with fewer features than components."""
+
+    n_components: int
+
+    def fit_transform(self, X, y=None):
+        """Fit to the input and return its components."""
+        wanted = self.n_components
+        self.n_components = max(1, min(wanted, X.shape[1] - 1))
+        try:
+            return super().fit_transform(X, y)
+        finally:
+            self.n_components = wanted
+
+
 class _Holdout:
     """Splits off a fifth of the documents, and at least one of each class."""
 
@@ -144,23 +168,21 @@ def check_labels(labels: Sequence[str], cv: int) -> None:
         raise ValueError(
             f"{len(small)} of {len(counts)} classes have fewer than the {least} "
             f"documents that {cv} folds need: {named}{more}. Merge or leave out small "
-            "classes, or choose another label column or fewer folds."
+            "classes, or choose another label column (--label) or fewer folds (--cv)."
         )
 
 
+def sample(n_documents: int, size: int, seed: int) -> list[int]:
+    """Return the numbers of `size` documents, or all, drawn at random, in order."""
+    size = min(size, n_documents)
+    drawn = np.random.default_rng(seed).choice(n_documents, size, replace=False)
+    return sorted(drawn.tolist())
+
+
 def candidates(settings: Settings) -> list[Candidate]:
-    """Return the lines of a comparison: two references, then the embedders.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    list of Candidate
-    """
+    """Return the lines of a comparison: two references, then the embedders."""
     # References first: they are quick, and what cannot be run at all shows early.
-    svd = TruncatedSVD(settings.n_components, random_state=settings.seed)
+    svd = _CappedSVD(settings.n_components, random_state=settings.seed)
     references = {
         "tf-idf": TfidfVectorizer(),
         "TruncatedSVD of tf-idf": make_pipeline(TfidfVectorizer(), svd),
@@ -234,10 +256,6 @@ def warm_up(settings: Settings) -> None:
     """Compile the kernels of the chosen estimators, or load them from numba's cache.
 
     Otherwise the first lines of a comparison would pay for it with their seconds.
-
-    Parameters
-    ----------
-    settings : Settings
     """
     # Compiled once and kept on disk, if that is possible, before all processes ask.
     _fit_tiny(settings)
@@ -248,11 +266,12 @@ def warm_up(settings: Settings) -> None:
 
 
 def _fit_tiny(settings: Settings) -> None:
-    # So many words that PPMI-SVD takes its way for large matrices.
+    # So many words that PPMI-SVD takes its way for large matrices. With the default
+    # options: if others cannot be fitted, the comparison says so.
     words = [f"w{i}" for i in range(1100)]
     documents = [words[i : i + 4] for i in range(0, len(words), 2)]
     for key in settings.estimators:
-        point = next(iter(ParameterGrid(GRIDS[key][1](settings))))
+        point = next(iter(ParameterGrid(GRIDS[key][1](Settings()))))
         embedder = point["features"].set_params(n_components=2, min_count=1)
         if "max_iter" in embedder.get_params():
             embedder.set_params(max_iter=1)
@@ -280,40 +299,64 @@ def compare(
     list of dict
         "estimator", "share_context", "bias" (where the line has them),
         "is_reference", "n_embedding_parameters" (None for tf-idf), "fit_seconds",
-        "accuracy", "accuracy_sd" and "fold_accuracies".
-
-    Raises
-    ------
-    ValueError
-        If one of the lines cannot be fitted.
+        "accuracy", "accuracy_sd", "fold_accuracies" and "error": None, or why the
+        line could not be fitted, in which case it has no numbers.
     """
     n_jobs = joblib.effective_n_jobs(settings.n_jobs)
     # So many lines at a time that their folds keep all processes busy to the end.
     n_together = n_jobs // math.gcd(n_jobs, settings.cv)
     for first in range(0, len(lines), n_together):
         batch = lines[first : first + n_together]
-        search = GridSearchCV(
-            _Stage([("features", "passthrough"), ("head", _head(settings.seed))]),
-            [{name: [value] for name, value in c.point.items()} for c in batch],
-            scoring={
-                "accuracy": "accuracy",
-                "n_parameters": _n_parameters,
-                "seconds": _seconds,
-            },
-            cv=StratifiedKFold(settings.cv, shuffle=True, random_state=settings.seed),
-            refit=False,
-            error_score="raise",
-            n_jobs=n_jobs,
-        )
-        try:
-            search.fit(documents, labels)
-        except ValueError as error:
-            names = " or ".join(dict.fromkeys(c.estimator for c in batch))
-            raise ValueError(f"{names} cannot be fitted: {error}") from error
-        yield [
-            candidate.labels | _measured(search.cv_results_, number, settings.cv)
-            for number, candidate in enumerate(batch)
-        ]
+        yield _run(documents, labels, batch, settings)
+
+
+def _run(
+    documents: Sequence[str],
+    labels: Sequence[str],
+    batch: Sequence[Candidate],
+    settings: Settings,
+) -> list[dict[str, Any]]:
+    search = GridSearchCV(
+        _Stage([("features", "passthrough"), ("head", _head(settings.seed))]),
+        [{name: [value] for name, value in c.point.items()} for c in batch],
+        scoring={
+            "accuracy": "accuracy",
+            "n_parameters": _n_parameters,
+            "seconds": _seconds,
+        },
+        cv=StratifiedKFold(settings.cv, shuffle=True, random_state=settings.seed),
+        refit=False,
+        error_score="raise",
+        n_jobs=settings.n_jobs,
+    )
+    try:
+        search.fit(documents, labels)
+    except (ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
+        if len(batch) == 1:
+            return [without_result(batch[0], _in_options(error))]
+        # The search does not say whose error it is: one by one they show.
+        alone = [_run(documents, labels, [c], settings) for c in batch]
+        return [row for rows in alone for row in rows]
+    return [
+        candidate.labels | _measured(search.cv_results_, number, settings.cv)
+        for number, candidate in enumerate(batch)
+    ]
+
+
+def without_result(candidate: Candidate, error: str) -> dict[str, Any]:
+    """Return the row of a line that has no numbers, as `compare` does, and why."""
+    names = ("n_embedding_parameters", "fit_seconds", "accuracy", "accuracy_sd")
+    no_numbers: dict[str, Any] = dict.fromkeys(names)
+    return candidate.labels | no_numbers | {"fold_accuracies": [], "error": error}
+
+
+def _in_options(error: Exception) -> str:
+    """Return an error's text in one line, with options in place of parameters."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    for name, option in _OPTIONS.items():
+        text = re.sub(rf"\b{name}=", f"{option} ", text)
+        text = re.sub(rf"\b{name}\b", option, text)
+    return text
 
 
 def _head(seed: int) -> _Stage:
@@ -350,4 +393,5 @@ def _measured(results: dict[str, Any], number: int, cv: int) -> dict[str, Any]:
         "accuracy": float(results["mean_test_accuracy"][number]),
         "accuracy_sd": float(results["std_test_accuracy"][number]),
         "fold_accuracies": [float(accuracy) for accuracy in folds],
+        "error": None,
     }

@@ -1,8 +1,8 @@
 """What a comparison came to: as a table, JSON, CSV or a picture.
 
 A row is a dict: "estimator", "share_context" and "bias" (where it has them),
-"is_reference", "n_embedding_parameters", "fit_seconds", "accuracy", "accuracy_sd" and
-"fold_accuracies".
+"is_reference", "n_embedding_parameters", "fit_seconds", "accuracy", "accuracy_sd",
+"fold_accuracies" and "error", which says why a line without an accuracy has none.
 """
 
 import csv
@@ -17,6 +17,7 @@ from typing import Any
 Row = dict[str, Any]
 
 WIDTH = 88
+NOT_RUN = "not run"
 _ABSENT = "–"
 _PICTURES = (".png", ".pdf", ".svg")
 _HEADER = ("estimator", "share_context", "bias", "parameters", "fit s", "accuracy")
@@ -33,9 +34,11 @@ COLUMNS_HELP = """\
   fit s          seconds to train the vectors and to turn the training documents
                  into features, mean over the folds, without the classifier;
                  measured while other folds run
-  accuracy       mean and standard deviation over the folds
+  accuracy       mean and standard deviation over the folds; "failed" (the reason is
+                 below the table) or "not run" (the run was interrupted)
 Estimators and their rows are sorted by accuracy. The references: TfidfVectorizer
-with its defaults, and its TruncatedSVD with as many components as the vectors.
+with its defaults, and its TruncatedSVD with as many components as the vectors, if
+there are so many words.
 """
 _COLUMNS = (
     "estimator",
@@ -47,13 +50,15 @@ _COLUMNS = (
     "accuracy",
     "accuracy_sd",
     "fold_accuracies",
+    "error",
 )
 
 
 def ranked(rows: Sequence[Row]) -> list[list[Row]]:
     """Return the rows in groups, one per estimator, then one of the references.
 
-    The estimator with the most accurate row comes first, and so does that row in it.
+    The estimator with the most accurate row comes first, and so does that row in it;
+    rows without an accuracy come last.
 
     Parameters
     ----------
@@ -64,7 +69,10 @@ def ranked(rows: Sequence[Row]) -> list[list[Row]]:
     list of lists of dict
     """
     groups: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: -row["accuracy"]):
+    for row in [
+        *sorted(_fitted(rows), key=lambda row: -row["accuracy"]),
+        *_missing(rows),
+    ]:
         groups.setdefault("" if row["is_reference"] else row["estimator"], []).append(
             row
         )
@@ -72,17 +80,16 @@ def ranked(rows: Sequence[Row]) -> list[list[Row]]:
     return [*groups.values(), *([references] if references else [])]
 
 
+def _fitted(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["accuracy"] is not None]
+
+
+def _missing(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["accuracy"] is None]
+
+
 def name(row: Row) -> str:
-    """Return a row's estimator and strategy in one line.
-
-    Parameters
-    ----------
-    row : dict
-
-    Returns
-    -------
-    str
-    """
+    """Return a row's estimator and strategy in one line."""
     return " ".join([row["estimator"], *_strategy(row)])
 
 
@@ -92,17 +99,18 @@ def _strategy(row: Row) -> list[str]:
 
 
 def accuracy(row: Row) -> str:
-    """Return a row's accuracy, mean and standard deviation over the folds.
-
-    Parameters
-    ----------
-    row : dict
-
-    Returns
-    -------
-    str
-    """
+    """Return a row's accuracy, mean ± standard deviation, or what it has instead."""
+    if row["accuracy"] is None:
+        return NOT_RUN if row["error"] == NOT_RUN else "failed"
     return f"{row['accuracy']:.3f} ± {row['accuracy_sd']:.3f}"
+
+
+def progress(row: Row, seconds_left: float) -> str:
+    """Return a row's seconds and accuracy, or why it has none."""
+    if row["accuracy"] is None:
+        return f"failed: {row['error']}"
+    left = f"  (about {seconds_left:.0f} s left)" if seconds_left else ""
+    return f"fit {row['fit_seconds']:.1f} s  accuracy {accuracy(row)}{left}"
 
 
 def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
@@ -127,9 +135,23 @@ def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
     for group in cells:
         table += [rule, *(_aligned(line, widths) for line in group)]
     words = verdict(rows)
-    if words:
+    if not all(row["is_reference"] for row in _fitted(rows)):
         words.append(_caveat(rows, about))
-    return "\n".join([*table, rule, *map(_wrap, words)])
+    return "\n".join([*table, rule, *map(_wrap, [*_reasons(rows), *words])])
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    """Say why rows failed, in one line for all that failed alike."""
+    names: dict[str, list[str]] = {}
+    for row in _missing(rows):
+        if row["error"] != NOT_RUN:
+            names.setdefault(row["error"], []).append(name(row))
+    return [
+        f"Failed: {'; '.join(failed[:3])}"
+        + (f" and {len(failed) - 3} more" if len(failed) > 3 else "")
+        + f": {reason}"
+        for reason, failed in names.items()
+    ]
 
 
 def _heading(about: dict[str, Any]) -> str:
@@ -158,7 +180,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(row.get("share_context", _ABSENT)),
         str(row.get("bias", _ABSENT)),
         _ABSENT if size is None else f"{size:,}",
-        f"{row['fit_seconds']:.1f}",
+        _ABSENT if row["accuracy"] is None else f"{row['fit_seconds']:.1f}",
         accuracy(row),
     )
 
@@ -186,34 +208,50 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     Returns
     -------
     list of str
-        A sentence or two about each estimator, then about the best of all.
+        A sentence or two about each estimator, then about the best of all, then
+        which rows are missing.
     """
     groups = [group for group in ranked(rows) if not group[0]["is_reference"]]
-    references = [row for row in rows if row["is_reference"]]
-    lines = [_group_verdict(group) for group in groups]
-    if groups and references:
+    references = [row for row in _fitted(rows) if row["is_reference"]]
+    lines = [_group_verdict(group) for group in groups if _fitted(group)]
+    if lines and references:
         best = groups[0][0]
         comparisons = [
             f"{reference['estimator']} is {_relation(reference, best)}"
             for reference in references
         ]
         lines.append(f"Beside {name(best)}, {' and '.join(comparisons)}.")
+    missing = _missing(rows)
+    if missing:
+        names = "; ".join(f"{name(row)} ({accuracy(row)})" for row in missing)
+        lines.append(
+            f"Incomplete: {len(missing)} of {len(rows)} lines are missing, and nothing "
+            f"is said about them: {names}."
+        )
     return lines
 
 
 def _group_verdict(group: list[Row]) -> str:
-    best, others = group[0], group[1:]
-    start = f"{best['estimator']}: {', '.join(_strategy(best))} came out best"
+    best, *others = _fitted(group)
+    missing = len(group) - 1 - len(others)
+    start = f"{best['estimator']}: {', '.join(_strategy(best))}"
     if not others:
-        return f"{best['estimator']}: {', '.join(_strategy(best))} only."
+        return f"{start} only" + (f"; {missing} missing." if missing else ".")
+    start += " came out best"
+    if missing:
+        start += (
+            f" of the {1 + len(others)} strategies that are done ({missing} missing)"
+        )
     near = [row for row in others if _is_near(row, best)]
     behind = [row for row in others if not _is_near(row, best)]
     if not near:
         return f"{start}, by more than one standard deviation."
     if not behind:
-        return f"{start}, but every other strategy is about as good."
+        which = "of these" if missing else "strategy"
+        return f"{start}, but every other {which} is about as good."
     if len(near) > len(behind):
-        return f"{start}; about as good: all others except {_listed(behind)}."
+        which = "of these" if missing else "others"
+        return f"{start}; about as good: all {which} except {_listed(behind)}."
     return f"{start}; about as good: {_listed(near)}."
 
 
@@ -240,30 +278,25 @@ def as_json(rows: Sequence[Row], about: dict[str, Any]) -> str:
     ----------
     rows : sequence of dict
     about : dict
-        As for `as_table`; every entry becomes one of the object.
+        As for `as_table`; every entry becomes one of the object. Its "complete"
+        is false where a row has no accuracy.
 
     Returns
     -------
     str
     """
     in_order = [row for group in ranked(rows) for row in group]
-    answer = {**about, "results": in_order, "verdict": verdict(rows)}
+    answer = {
+        **about,
+        "complete": not _missing(rows),
+        "results": in_order,
+        "verdict": verdict(rows),
+    }
     return json.dumps(answer, indent=2)
 
 
 def as_csv(rows: Sequence[Row], about: dict[str, Any]) -> str:
-    """Return the rows in order as CSV, accuracies of the folds in one field.
-
-    Parameters
-    ----------
-    rows : sequence of dict
-    about : dict
-        Not used.
-
-    Returns
-    -------
-    str
-    """
+    """Return the rows in order as CSV, accuracies of the folds in one field."""
     out = io.StringIO()
     writer = csv.DictWriter(out, _COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -291,16 +324,7 @@ def can_draw() -> bool:
 
 
 def picture_problem(path: Path) -> str | None:
-    """Return what would keep `draw` from writing a file, or None.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    str or None
-    """
+    """Return what would keep `draw` from writing a file, or None."""
     if path.suffix.lower() not in _PICTURES:
         return f"the name must end in one of {', '.join(_PICTURES)}"
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
@@ -328,9 +352,11 @@ def draw(rows: Sequence[Row], about: dict[str, Any], path: Path) -> None:
     position, positions, labels = 0.0, [], []
     for colour, group in enumerate(groups):
         for row in group:
-            _draw_row(axes, row, position, f"C{colour}")
+            done = row["accuracy"] is not None
+            if done:
+                _draw_row(axes, row, position, f"C{colour}")
             positions.append(position)
-            labels.append(name(row))
+            labels.append(name(row) + ("" if done else f" ({accuracy(row)})"))
             position += 1.0
         position += 0.6
     axes.set_yticks(positions, labels)

@@ -275,10 +275,12 @@ class ExactBias(Bias):
     name = "exact"
 
     def offset(self, p, p_noise, negative):
-        """Return the offset, 0 for words that never occur."""
+        """Return the offset; for words that never occur the least of the others."""
         seen = (p > 0) & (p_noise > 0)
-        ratio = np.where(seen, p, 1.0) / np.where(seen, negative * p_noise, 1.0)
-        return np.log(ratio).astype(np.float32)
+        offset = np.log(np.where(seen, p, 1.0))
+        offset -= np.log(np.where(seen, negative * p_noise, 1.0))
+        offset[~seen] = offset[seen].min()
+        return offset.astype(np.float32)
 
 
 class WordBias(Bias):

@@ -194,20 +194,22 @@ class SkipGram:
         return gradient
 
     def curvature(self, terms):
-        """Return a bound on each row's second derivative of `objective`.
+        """Return a bound on each row's curvature in `objective`.
 
         ``log(1 + exp(z))`` lies below a parabola of curvature
         ``(sigmoid(|z|) - 1/2) / |z|`` that touches it at z and -z: Jaakkola & Jordan
-        (2000), eq. 9 to 11.
+        (2000), eq. 9 to 11. The two rows of a pair are coupled by its slope.
         """
         words, contexts, labels, weights = terms.arrays()
         rows, others = self.rows(words, contexts, labels)
-        size = np.maximum(np.abs(self.scores(words, contexts, labels)), 1e-9)
+        scores = self.scores(words, contexts, labels)
+        size = np.maximum(np.abs(scores), 1e-9)
         bends = weights * np.tanh(size / 2.0) / (2.0 * size)
+        pulls = weights * np.abs(0.5 * (1.0 + np.tanh(scores / 2.0)) - labels)
         norms = (self.table[:, :-1] ** 2).sum(axis=1) + self.context_bias
         curvature = np.zeros(len(self.table))
-        np.add.at(curvature, rows, bends * norms[others])
-        np.add.at(curvature, others, bends * norms[rows])
+        np.add.at(curvature, rows, bends * norms[others] + pulls)
+        np.add.at(curvature, others, bends * norms[rows] + pulls)
         return curvature
 
 

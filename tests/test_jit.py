@@ -85,7 +85,7 @@ print(json.dumps([spans.__file__, int(n_kept), hits]))
 # Kernels that take the helper by name find the last one of its file.
 ANOTHER_HELPER = """
 
-@kernel
+@helper
 def next_random(states, stream):
     return np.uint64(0)
 """
@@ -349,3 +349,41 @@ def test_the_same_vectors_without_the_compiler():
     for name, vectors in compiled.items():
         assert np.abs(vectors).max() > 0.05
         np.testing.assert_allclose(found[name], vectors, atol=1e-5, err_msg=name)
+
+
+# --- the same bits --------------------------------------------------------------------
+
+FINGERPRINT = """
+import hashlib
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+
+words = [f"w{i * i % 61}" for i in range(3000)]
+documents = [words[i : i + 30] for i in range(0, 3000, 30)]
+for embedder in (
+    SGNSEmbedder(20, subsample=0, max_iter=1, random_state=0),
+    SGNSEmbedder(20, subsample=0, max_iter=1, random_state=0, share_context="signed"),
+    GloVeEmbedder(20, max_iter=2, random_state=0),
+    PPMISVDEmbedder(5, random_state=0),
+):
+    vectors = embedder.fit(documents).word_vectors_
+    print(hashlib.sha256(vectors.tobytes()).hexdigest())
+"""
+
+
+def test_compiled_and_cached_kernels_give_the_same_bits(tmp_path):
+    """The process that compiles and the one that loads the kernels agree."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    results = [
+        subprocess.run(
+            [sys.executable, "-c", FINGERPRINT],
+            env={**environment, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).resolve().parents[1],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert any(tmp_path.rglob("*.nbc"))
+    assert len(set(results[0].split())) == 4
+    assert results[0] == results[1]

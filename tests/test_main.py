@@ -169,9 +169,31 @@ def test_labels_of_all_kinds_become_text(write):
     assert read_file(path, "text", "label")[1] == ["red", "1", "2.5", "true", "1"]
 
 
-def test_max_documents_reads_no_further(write):
-    path = write("a.jsonl", '{"text": "t", "label": 1}\n' * 3 + "not JSON")
-    assert len(read_file(path, "text", "label", max_documents=3)[0]) == 3
+def test_max_documents_draws_at_random(write, tiny_corpus, tiny_labels, capsys):
+    """A file sorted by class is not cut off before the second class."""
+    records = sorted(zip(tiny_corpus, tiny_labels, strict=True), key=lambda r: r[1])
+    path = write("a.csv", as_csv(records))
+    arguments = ["--data", str(path), *COLUMNS, *QUICK, "--output", "json"]
+    answers = []
+    for seed in ("0", "0", "1"):
+        assert main([*arguments, "--max-documents", "30", "--seed", seed]) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+    first, again, _ = answers
+    assert (first["n_documents"], first["n_classes"]) == (30, 2)
+    assert without_seconds(first["results"]) == without_seconds(again["results"])
+    assert main([*arguments, "--max-documents", "30", "--cv", "20"]) == 2
+    err = capsys.readouterr().err
+    assert "fewer folds (--cv)" in err
+    assert err.endswith(" Perhaps --max-documents 30 leaves too few.\n")
+
+
+def test_sample_is_a_seeded_subset():
+    drawn = [_compare.sample(1000, 100, seed) for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert drawn[0] == sorted(set(drawn[0]))
+    assert len(drawn[0]) == 100
+    assert 0 <= drawn[0][0] < 100 < 900 < drawn[0][-1] < 1000
+    assert _compare.sample(5, 9, 0) == [0, 1, 2, 3, 4]
 
 
 ROW = '{"text": "t", "label": "a"}\n'
@@ -187,7 +209,13 @@ ROW = '{"text": "t", "label": "a"}\n'
         ("a.csv", "text,label\n", "holds no documents"),
         ("a.csv", "t,label\nx,y\n", "line 2: no column 'text'; there are 't', 'label'"),
         ("a.csv", "text,class\nx,y\n", "no column 'label'; there are 'text', 'class'"),
-        ("a.csv", "text;label\nx;y\n", "no column 'text'; there are 'text;label'"),
+        (
+            "a.csv",
+            "text;label\nx, y;z\n",
+            "single column, 'text;label'; columns must be separated by commas",
+        ),
+        ("a.csv", "text\tlabel\nx\ty\n", "columns must be separated by commas"),
+        ("a.csv", as_csv([("", "a"), (" ", "b")] * 4), "text: all texts are empty"),
         ("a.csv", "text,text,label\nx,y,z\n", "two columns are called 'text'"),
         (
             "a.csv",
@@ -421,19 +449,76 @@ def test_no_docstrings(monkeypatch, capsys):
     assert "error: load_docstrings needs docstrings\n" in capsys.readouterr().err
 
 
-def test_a_line_that_cannot_be_fitted(tiny_csv, capsys):
+def test_more_components_than_words(tiny_csv, tiny_corpus, capsys):
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--output", "json"]
+    assert main([*arguments, "--n-components", "1000"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["complete"] is True
+    row = next(r for r in answer["results"] if r["estimator"].startswith("Truncated"))
+    n_words = len(TfidfVectorizer().fit(tiny_corpus).vocabulary_)
+    # As many components as there are words but one, or fewer documents.
+    assert 0 < row["n_embedding_parameters"] <= (n_words - 1) * n_words
+    svd = _compare._CappedSVD(9, random_state=0)
+    X = np.random.default_rng(0).normal(size=(8, 5))
+    by_hand = TruncatedSVD(4, random_state=0).fit_transform(X)
+    np.testing.assert_array_equal(svd.fit_transform(X), by_hand)
+    assert svd.n_components == 9
+
+
+@pytest.mark.parametrize("n_jobs", ["1", "2"])
+def test_lines_that_cannot_be_fitted(n_jobs, tiny_csv, capsys):
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--min-count", "1000"]
+    arguments += ["--n-jobs", n_jobs]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    reason = "Empty vocabulary: no word occurs --min-count 1000 times"
+    failed = [line for line in out.splitlines() if line.endswith("  failed")]
+    assert [line.split()[:2] for line in failed] == [
+        ["PPMI-SVD", share_context] for share_context in ("False", "True", "signed")
+    ]
+    words = " ".join(out.split())
+    assert words.count(reason) == 1
+    assert "Incomplete: 3 of 5 lines are missing" in words
+    assert "best" not in words
+    assert "About as good" not in words
+    assert err.count(f"failed: {reason}") == 3
+
+
+def test_one_line_that_fails_among_others(tiny_csv, tmp_path, monkeypatch, capsys):
+    fit = PPMISVDEmbedder.fit_transform
+
+    def fail_if_signed(self, *args, **kwargs):
+        if self.share_context == "signed":
+            raise ValueError("max_iter=3 is\nnot for n_components")
+        return fit(self, *args, **kwargs)
+
+    monkeypatch.setattr(PPMISVDEmbedder, "fit_transform", fail_if_signed)
+    path = tmp_path / "picture.png"
     arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK]
-    assert main([*arguments, "--n-components", "1000"]) == 2
+    assert main([*arguments, "--output", "json", "--plot", str(path)]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert path.exists()
+    assert answer["complete"] is False
+    *fitted, _, _ = answer["results"]
+    assert [row["share_context"] for row in fitted][-1] == "signed"
+    assert [row["accuracy"] is None for row in fitted] == [False, False, True]
+    assert fitted[-1]["error"] == "--epochs 3 is not for --n-components"
+    assert "of the 2 strategies that are done (1 missing)" in answer["verdict"][0]
+    assert answer["verdict"][-1].endswith(": PPMI-SVD share_context=signed (failed).")
+    assert main([*arguments, "--output", "csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    row = next(row for row in rows if row["share_context"] == "signed")
+    assert row["error"] == "--epochs 3 is not for --n-components"
+    assert row["accuracy"] == row["fold_accuracies"] == ""
+    assert [row["error"] for row in rows].count("") == 4
+
+
+def test_no_line_can_be_fitted(tiny_labels, write, capsys):
+    path = write("a.csv", as_csv([("a b c", label) for label in tiny_labels]))
+    assert main(["--data", str(path), *COLUMNS, *QUICK, "--min-count", "999"]) == 2
     out, err = capsys.readouterr()
-    # What has been computed by then is not lost.
-    assert "tf-idf  " in out
-    assert "error: TruncatedSVD of tf-idf cannot be fitted: n_components(1000)" in err
-    assert main([*arguments, "--min-count", "1000"]) == 2
-    out, err = capsys.readouterr()
-    assert "TruncatedSVD of tf-idf  " in out
-    assert (
-        "PPMI-SVD cannot be fitted: Empty vocabulary: no word occurs min_count" in err
-    )
+    assert out == ""
+    assert "skembed: error: no line could be fitted: Empty vocabulary: " in err
 
 
 def test_empty_texts_are_counted(write, tiny_corpus, tiny_labels, capsys):
@@ -456,6 +541,7 @@ def row(estimator, accuracy, sd=0.01, is_reference=False, **labels):
         "accuracy": accuracy,
         "accuracy_sd": sd,
         "fold_accuracies": [accuracy - sd, accuracy + sd],
+        "error": None,
     }
 
 
@@ -602,19 +688,48 @@ def test_plot_that_fails_at_the_end(tiny_csv, tmp_path, monkeypatch, capsys):
 # Endings
 
 
-@pytest.mark.parametrize("n_done", [0, 2])
-def test_interrupted(n_done, tiny_csv, monkeypatch, capsys):
-    def interrupted(*args):
+def interrupt(monkeypatch, n_done):
+    """Let the comparison be interrupted after its first lines."""
+    compare = _compare.compare
+
+    def interrupted(documents, labels, lines, settings):
         if n_done:
-            yield ROWS[:n_done]
+            yield from compare(documents, labels, lines[:n_done], settings)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(_compare, "compare", interrupted)
+
+
+@pytest.mark.parametrize("n_done", [0, 1, 2, 4])
+def test_interrupted(n_done, tiny_csv, monkeypatch, capsys):
+    interrupt(monkeypatch, n_done)
     assert main(["--data", str(tiny_csv), *COLUMNS, *QUICK]) == 130
     out, err = capsys.readouterr()
-    assert ("GloVe" in out) == bool(n_done)
-    assert ("only 2 lines are done\n" in err) == bool(n_done)
+    assert bool(out) == bool(n_done)
+    assert ("only 1 line is done\n" in err) == (n_done == 1)
+    assert (f"only {n_done} lines are done\n" in err) == (n_done > 1)
     assert err.endswith("skembed: interrupted\n")
+    if n_done:
+        missing = [line for line in out.splitlines() if line.endswith("  not run")]
+        assert len(missing) == 5 - n_done
+        words = " ".join(out.split())
+        assert "came out best, " not in words
+        assert f"Incomplete: {5 - n_done} of 5 lines are missing" in words
+        assert "share_context=signed (not run)" in words
+        assert "Failed" not in words
+
+
+def test_interrupted_json_and_csv(tiny_csv, monkeypatch, capsys):
+    interrupt(monkeypatch, 3)
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--output"]
+    assert main([*arguments, "json"]) == 130
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["complete"] is False
+    assert [row["error"] for row in answer["results"]].count("not run") == 2
+    assert main([*arguments, "csv"]) == 130
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["error"] for row in rows].count("not run") == 2
+    assert [row["accuracy"] for row in rows].count("") == 2
 
 
 def test_reader_that_leaves(tiny_csv):

@@ -1,4 +1,4 @@
-"""The one decorator through which every kernel is compiled.
+"""The decorators through which every kernel is compiled.
 
 Kernels are compiled lazily, release the GIL, keep NaN checks (``fastmath=True``
 would delete them) and are cached on disk. Numba keys its cache by the file of the
@@ -56,8 +56,20 @@ def _without_jit(function):
     return wrapped
 
 
-def kernel(function):
-    """Compile `function` on its first call; see the module's docstring.
+def _compile(function, **options):
+    if numba.config.DISABLE_JIT:
+        return _without_jit(function)
+    return numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy", **options)(
+        function
+    )
+
+
+def helper(function):
+    """Compile a part of kernels, always inlined into them.
+
+    A helper that stays a function of its own is another piece of code in the process
+    that compiles than in one that loads the kernel from the cache: optimised apart,
+    it may add in another order, and the last bits differ.
 
     Parameters
     ----------
@@ -70,11 +82,25 @@ def kernel(function):
         Numba's dispatcher, or a plain Python function when ``NUMBA_DISABLE_JIT``
         is set.
     """
+    return _compile(function, forceinline=True)
+
+
+def kernel(function):
+    """Compile an entry point on its first call and cache it on disk.
+
+    Parameters
+    ----------
+    function : callable
+        As in `helper`.
+
+    Returns
+    -------
+    callable
+        As in `helper`.
+    """
+    dispatcher = _compile(function)
     if numba.config.DISABLE_JIT:
-        return _without_jit(function)
-    dispatcher = numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy")(
-        function
-    )
+        return dispatcher
     try:
         cache = _RoomCache(dispatcher.py_func)
     except RuntimeError:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skembed._kernels._jit import kernel
+from skembed._kernels._jit import helper, kernel
 
 
 @kernel
@@ -41,7 +41,7 @@ def mark_starts(token_ids, doc_offsets, marked):
             marked[first] = ~token_ids[first]
 
 
-@kernel
+@helper
 def add_contexts(tokens, position, weights, totals, found, n_found):
     """Add the contexts of one position to a row's totals; return how many words."""
     left = position

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skembed._kernels._jit import kernel
+from skembed._kernels._jit import helper, kernel
 
 
 class Model(NamedTuple):
@@ -44,7 +44,7 @@ class Objective(NamedTuple):
     learning_rate: float
 
 
-@kernel
+@helper
 def score(model, row, context):
     """Dot product of a word and a context row, with both biases."""
     width = (model.params.shape[1] >> 4) << 4
@@ -56,7 +56,7 @@ def score(model, row, context):
     return total + x[model.n_components] + y[model.n_components]
 
 
-@kernel
+@helper
 def step_bias(model, row, context, slope, rate):
     """AdaGrad steps of both biases; see `step`."""
     column = model.n_components
@@ -69,7 +69,7 @@ def step_bias(model, row, context, slope, rate):
     model.squares[context, column] += square
 
 
-@kernel
+@helper
 def step(model, row, context, slope, rate):
     """AdaGrad steps of both vectors (Duchi, Hazan & Singer 2011).
 
@@ -93,7 +93,7 @@ def step(model, row, context, slope, rate):
         y_squares[k] += y_gradient * y_gradient
 
 
-@kernel
+@helper
 def train_block(counts, model, objective, rows, last_column):
     """Visit the entries of rows[0] .. rows[1] - 1 up to column last_column - 1.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skembed._kernels._jit import kernel
+from skembed._kernels._jit import helper
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -14,7 +14,7 @@ SHIFT_32 = np.uint64(32)
 LOW_32 = np.uint64(0xFFFFFFFF)
 
 
-@kernel
+@helper
 def next_random(states, stream):
     """Advance one splitmix64 stream and return 64 random bits.
 
@@ -34,7 +34,7 @@ def next_random(states, stream):
     return z ^ (z >> SHIFT_31)
 
 
-@kernel
+@helper
 def draw_word(states, stream, thresholds, alias):
     """Draw a word by the alias method (Walker 1977): no division, two look-ups."""
     bits = next_random(states, stream)
@@ -44,7 +44,7 @@ def draw_word(states, stream, thresholds, alias):
     return np.int64(alias[word])
 
 
-@kernel
+@helper
 def exp_minus(x):
     """exp(-x) of a float32 0 <= x <= 87.
 
@@ -64,7 +64,7 @@ def exp_minus(x):
     return p * np.int32(exponent).view(np.float32)
 
 
-@kernel
+@helper
 def log1p_unit(e):
     """log(1 + e) of a float32 0 <= e <= 1; absolute error below 4e-7."""
     z = e / (e + np.float32(2.0))

@@ -7,13 +7,13 @@ are small matrix products, computed in tiles of four words and four contexts.
 
 import numpy as np
 
-from skembed._kernels._jit import kernel
+from skembed._kernels._jit import helper, kernel
 from skembed._kernels.numeric import exp_minus, log1p_unit
 from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
 from skembed._kernels.spans import apply_updates, fill_slots, lay_windows
 
 
-@kernel
+@helper
 def weigh_pairs(sampler, scratch, n_words, columns, center):
     """Set the weights of all pairs of a span; return how many are positive.
 
@@ -43,7 +43,7 @@ def weigh_pairs(sampler, scratch, n_words, columns, center):
     return pairs
 
 
-@kernel
+@helper
 def skip_equal_draws(sampler, words, scratch, contexts, n_words):
     """Take the pairs whose context a noise word equals out of that word's weight.
 
@@ -68,7 +68,7 @@ def skip_equal_draws(sampler, words, scratch, contexts, n_words):
                     scratch.weights[word, slot] -= share * scratch.weights[word, j]
 
 
-@kernel
+@helper
 def score_to_step(scratch, curvatures, word, columns, sign, rate):
     """Replace scores by steps and return the loss of these pairs.
 
@@ -104,14 +104,15 @@ def score_to_step(scratch, curvatures, word, columns, sign, rate):
         # (sigmoid(|z|) - 1/2) / |z|, whose limit is 1/4; see `apply_updates`.
         bend = (upper - np.float32(0.5)) / max(size, np.float32(1e-3))
         slope = weight * (np.float32(0.25) if size < np.float32(1e-3) else bend)
-        curvatures[i] += slope * norm
-        curvature += slope * scratch.norms[i]
+        pull = weight * sigmoid
+        curvatures[i] += slope * norm + pull
+        curvature += slope * scratch.norms[i] + pull
     scratch.bias_steps[word] += total
     curvatures[word] += curvature
     return loss
 
 
-@kernel
+@helper
 def reach(window, first, last):
     """Return the tiles of context slots that the words first .. last - 1 use."""
     low, high = window[first, 0], window[first, 1]
@@ -121,7 +122,7 @@ def reach(window, first, last):
     return low // TILE * TILE, (high // TILE + 1) * TILE
 
 
-@kernel
+@helper
 def score_block(scratch, curvatures, block, noise, rate):
     """Score four words with their contexts and noise words; turn scores into steps.
 
@@ -153,7 +154,7 @@ def score_block(scratch, curvatures, block, noise, rate):
     return loss
 
 
-@kernel
+@helper
 def clear_rows(updates, first):
     """Set the four rows of a tile to zero, just before they are added to."""
     width = (updates.shape[1] >> 4) << 4
@@ -162,7 +163,7 @@ def clear_rows(updates, first):
             updates[row, k] = np.float32(0.0)
 
 
-@kernel
+@helper
 def add_updates(updates, scratch, n_words, contexts, noise, nearest):
     """Add up the steps of a span: of its words, its contexts and its noise words.
 
@@ -192,7 +193,7 @@ def add_updates(updates, scratch, n_words, contexts, noise, nearest):
         add_columns(updates, slot, steps, vectors, 0, n_words)
 
 
-@kernel
+@helper
 def finish_updates(model, updates, bias_steps, n_words, contexts):
     """Scale the updates of context vectors; add those of the learned biases."""
     column = model.n_components
@@ -205,7 +206,7 @@ def finish_updates(model, updates, bias_steps, n_words, contexts):
         updates[slot, column] = np.float32(model.context_bias) * bias_steps[slot]
 
 
-@kernel
+@helper
 def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
     """Compute one lane's updates for the words at positions span[0] .. span[1] - 1."""
     outer = lay_windows(

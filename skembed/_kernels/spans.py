@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skembed._kernels._jit import kernel
+from skembed._kernels._jit import helper, kernel
 from skembed._kernels.numeric import SHIFT_32, draw_word, next_random
 
 
@@ -102,7 +102,7 @@ def subsample(token_ids, doc_offsets, keep_thresholds, seed, kept):
     return n_kept
 
 
-@kernel
+@helper
 def lay_windows(tokens, thresholds, states, lane, span, window):
     """Draw each word's window within its document; return the outermost contexts.
 
@@ -139,7 +139,7 @@ def lay_windows(tokens, thresholds, states, lane, span, window):
     return low, high
 
 
-@kernel
+@helper
 def gather(model, words, curvatures, scratch, slots, row):
     """Copy the rows of some slots' words into the work space.
 
@@ -168,7 +168,7 @@ def gather(model, words, curvatures, scratch, slots, row):
         scratch.vectors[slot, column] = np.float32(0.0)
 
 
-@kernel
+@helper
 def scale_slots(model, words, scratch, slots):
     """Turn gathered rows into context vectors, biases into their part of the score."""
     width = (scratch.vectors.shape[1] >> 4) << 4
@@ -179,7 +179,7 @@ def scale_slots(model, words, scratch, slots):
         scratch.biases[slot] = bias + model.offset[words[slot]]
 
 
-@kernel
+@helper
 def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
     """Gather the vectors of a span's words, their contexts and fresh noise words."""
     words, curvatures = lanes.words[lane], lanes.curvatures[lane]
@@ -208,7 +208,7 @@ def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
     scale_slots(model, words, scratch, slots)
 
 
-@kernel
+@helper
 def parts_of(model, sampler, lanes, span, lane, part):
     """Return first and last + 1 slot of a lane's words, contexts or noise words.
 
@@ -227,18 +227,18 @@ def parts_of(model, sampler, lanes, span, lane, part):
     return n_slots - sampler.n_noise, n_slots, model.noise_row
 
 
-@kernel
+@helper
 def apply_updates(model, sampler, lanes, span, totals, rate):
     """Add all updates of a round, in lane order.
 
     Many updates of one row, computed from the same parameters, may add up to more
     than any of them meant. So a row's sum is scaled down where the learning rate
-    exceeds 2 / curvature, up to which gradient descent on that row cannot raise its
-    objective. The curvature is bounded by the sum of w b(z) |x|**2 over the row's
-    pairs: w the pair's weight, x the other vector, and
-    ``b(z) = (sigmoid(|z|) - 1/2) / |z|`` the curvature of the parabola that touches
-    log(1 + exp(z)) from above (Jaakkola & Jordan 2000). Where the learning rate is
-    small this changes nothing.
+    exceeds 2 / curvature, the limit of gradient descent. The curvature is bounded by
+    the sum of ``w (b(z) |x|**2 + s(z))`` over the row's pairs: w the pair's weight, x
+    the other vector, ``b(z) = (s(|z|) - 1/2) / |z|`` the curvature of the parabola
+    that touches log(1 + exp(z)) from above (Jaakkola & Jordan 2000), and s(z), the
+    sigmoid, what couples the two rows of a pair, which move at the same time. Where
+    the learning rate is small this changes nothing.
 
     Parameters
     ----------
