@@ -280,6 +280,7 @@ class BaseEmbedder(
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
     def _vectorizer(self):

@@ -5,17 +5,30 @@ Small matrices are decomposed densely. Larger ones by randomised subspace iterat
 one BLAS thread because BLAS results change with the number of threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 import numpy as np
 from scipy import linalg, sparse
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
 _DENSE_LIMIT = 1000
-_POWER_ITERATIONS = 7
-_OVERSAMPLING = 20
+_POWER_ITERATIONS = 14
+_OVERSAMPLING = 50
 # Values below this share of the largest come from rounding the matrix to float32.
 _NOISE = 1e-6
+
+
+# The number of BLAS threads belongs to the process: of two overlapping fits, the first
+# to end would give its threads back to the other, which might never return its own.
+_BLAS_LOCK = Lock()
+
+
+@contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    with _BLAS_LOCK, threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 class TruncatedFactoriser:
@@ -37,7 +50,7 @@ class TruncatedFactoriser:
 
         Zeros fill up what the rank of the matrix does not provide.
         """
-        with threadpool_limits(limits=1, user_api="blas"):
+        with _one_blas_thread():
             if self._is_small(n_components):
                 left, values, right = linalg.svd(self._dense(self.matrix))
             else:
@@ -59,7 +72,7 @@ class TruncatedFactoriser:
         negative ones.
         """
         symmetric = sparse.csr_array((self.matrix + self.matrix.T) * np.float32(0.5))
-        with threadpool_limits(limits=1, user_api="blas"):
+        with _one_blas_thread():
             if self._is_small(n_components):
                 values, vectors = linalg.eigh(self._dense(symmetric))
             else:

@@ -90,7 +90,7 @@ class GloVeEmbedder(BaseEmbedder):
         Learned biases; the same object in one-table models.
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``: the sign of each dimension in the score.
-    loss_curve_ : ndarray of shape (n_iter_,), float64
+    loss_curve_ : ndarray of shape (n_epochs,), float64
         Mean objective per pair of words and epoch.
     n_iter_ : int
         Number of epochs.
@@ -104,9 +104,10 @@ class GloVeEmbedder(BaseEmbedder):
 
     Notes
     -----
-    Steps follow half the gradient of the objective, as in the authors' program; the
-    sums of squares start at 1. Words are put into random order and pairs are visited
-    in blocks of rows and columns that fit in the cache.
+    Steps follow half the gradient of the objective and the sums of its squares start
+    at 1, as in the authors' program; unlike there, the learning rate is not part of
+    the squares, so that steps become smaller sooner. Words are put into random order
+    and pairs are visited in blocks of rows and columns that fit in the cache.
 
     References
     ----------

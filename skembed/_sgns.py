@@ -33,7 +33,7 @@ class SGNSEmbedder(BaseEmbedder):
     Every word of a window is predicted from the word in its middle, against noise
     words drawn from the smoothed word frequencies: Mikolov et al. (2013), eq. 4. With
     ``share_context=False`` (and ``bias=None``, which "auto" then means) this is
-    word2vec; the other values of `share_context` keep one table of parameters.
+    the model of word2vec; the other values of `share_context` keep one table.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class SGNSEmbedder(BaseEmbedder):
         both (the same object) with one.
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``: the sign of each dimension in the score.
-    loss_curve_ : ndarray of shape (n_iter_,), float64
+    loss_curve_ : ndarray of shape (n_epochs,), float64
         Mean objective per pair and epoch, in nats.
     n_iter_ : int
         Number of epochs.

@@ -84,6 +84,8 @@ def _as_iterable(X: Any) -> Iterable[Any]:
             f"X is a {type(X).__name__}, which is iterated by its keys. {_ADVICE} "
             "Did you mean list(X.values())?"
         )
+    if isinstance(X, (set, frozenset)):
+        raise ValueError(f"X is a {type(X).__name__}, which has no order. Pass a list.")
     if sparse.issparse(X):
         raise ValueError(f"X is a sparse matrix of shape {X.shape}. {_ADVICE}")
     if hasattr(X, "columns") and len(getattr(X, "shape", ())) == 2:

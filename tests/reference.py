@@ -206,10 +206,10 @@ class SkipGram:
         size = np.maximum(np.abs(scores), 1e-9)
         bends = weights * np.tanh(size / 2.0) / (2.0 * size)
         pulls = weights * np.abs(0.5 * (1.0 + np.tanh(scores / 2.0)) - labels)
-        norms = (self.table[:, :-1] ** 2).sum(axis=1) + self.context_bias
+        norms = (self.table[:, :-1] ** 2).sum(axis=1)
         curvature = np.zeros(len(self.table))
-        np.add.at(curvature, rows, bends * norms[others] + pulls)
-        np.add.at(curvature, others, bends * norms[rows] + pulls)
+        np.add.at(curvature, rows, bends * (norms[others] + self.word_bias) + pulls)
+        np.add.at(curvature, others, bends * (norms[rows] + self.context_bias) + pulls)
         return curvature
 
 

@@ -452,7 +452,7 @@ def check_learned_attributes_are_as_documented(make):
     assert public >= {"vocabulary_", "word_counts_", "n_embedding_parameters_"}
     assert public >= {"word_vectors_", "context_vectors_"}
     sizes = {"n_words": len(WORDS), "n_components": embedder.n_components}
-    sizes["n_iter_"] = getattr(embedder, "n_iter_", None)
+    sizes["n_epochs"] = getattr(embedder, "n_iter_", None)
     for name in public:
         value = getattr(embedder, name)
         array = re.match(r"ndarray of shape \((.*?),?\), (\w+)", kinds[name])

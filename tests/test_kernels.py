@@ -710,3 +710,19 @@ def test_glove_weight(count, alpha):
     )
     error = twin.error(0, 2, count)
     assert loss == pytest.approx(min(1.0, (count / 10) ** alpha) * error**2, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("features", "lanes"), [({"avx512f": True}, 16), ({"avx": True}, 8), ({}, 4)]
+)
+def test_registers_follow_the_processor(features, lanes, monkeypatch):
+    monkeypatch.setattr(simd.binding, "get_host_cpu_features", lambda: features)
+    assert simd.host_lanes() == lanes
+
+
+def test_registers_of_an_unknown_processor(monkeypatch):
+    def unknown():
+        raise RuntimeError("no such processor")
+
+    monkeypatch.setattr(simd.binding, "get_host_cpu_features", unknown)
+    assert simd.host_lanes() == 4

@@ -407,3 +407,12 @@ def test_callable_analyzer_returns_something_else(returned, message):
 def test_token_pattern_that_cannot_be_used(estimator, pattern, message):
     with pytest.raises(ValueError, match=message):
         cheap(estimator, token_pattern=pattern).fit(draw_documents(0))
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_a_set_of_documents_is_refused(kind):
+    """Its order differs between processes, and so would the rows."""
+    documents = kind(["a cat", "a dog"])
+    with pytest.raises(ValueError, match="has no order"):
+        list(iter_tokens(documents, CountVectorizer()))

@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _tying
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _sgns, _tying
 from tests import reference
 
 ESTIMATORS = [SGNSEmbedder, GloVeEmbedder, PPMISVDEmbedder]
@@ -582,3 +582,67 @@ def test_ppmi_svd_learns_the_ppmi(name, pairs):
         context_exponent=1.0,
     )
     assert correlation(embedder, reference.ppmi(counts), counts) > 0.95
+
+
+# --- training as a whole --------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def long_corpus():
+    """Some 12,000 tokens of 40 words: several lanes, many rounds."""
+    rng = np.random.default_rng(40)
+    return [[f"w{i}" for i in rng.integers(0, 40, size=30)] for _ in range(400)]
+
+
+def test_slices_do_not_show(long_corpus, monkeypatch):
+    """An epoch is trained whole, in however many calls."""
+    options = {"subsample": 0, "max_iter": 2, "random_state": 0}
+    whole = SGNSEmbedder(8, **options).fit(long_corpus)
+    monkeypatch.setattr(_sgns, "_SLICE", 1)
+    sliced = SGNSEmbedder(8, **options).fit(long_corpus)
+    assert sliced.word_vectors_.tobytes() == whole.word_vectors_.tobytes()
+    assert sliced.loss_curve_.tolist() == whole.loss_curve_.tolist()
+    monkeypatch.setattr(_sgns, "_SLICE", 10**9)
+    assert (
+        SGNSEmbedder(8, **options).fit(long_corpus).word_vectors_.tobytes()
+        == whole.word_vectors_.tobytes()
+    )
+
+
+@pytest.mark.small
+def test_learning_rates_decay_linearly():
+    """From the first round to 1e-4 of it after the last, without a gap."""
+    embedder = SGNSEmbedder(learning_rate=0.5, max_iter=3)
+    rates = []
+    for epoch in range(3):
+        first, change = embedder._rates(epoch, 10)
+        rates += [first + change * index for index in range(11)]
+        if epoch:
+            assert rates[-11] == pytest.approx(rates[-12])
+    assert rates[0] == 0.5
+    assert rates[-1] == pytest.approx(0.5e-4)
+    assert np.diff(rates).max() < 1e-12
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
+@pytest.mark.parametrize("learning_rate", [0.5, 1e6])
+def test_sgns_stays_finite_at_any_rate(strategy, learning_rate, long_corpus):
+    """Two words, each beside the other for ever; and many words."""
+    for documents in (["cat dog " * 200] * 20, long_corpus):
+        embedder = SGNSEmbedder(
+            4,
+            share_context=strategy.name,
+            learning_rate=learning_rate,
+            subsample=0,
+            random_state=0,
+        ).fit(documents)
+        chance = (1 + embedder.negative) * np.log(2.0)
+        assert embedder.loss_curve_.max() < 3.0 * chance
+        assert np.abs(embedder.word_vectors_).max() < 100.0
+
+
+def test_vectors_that_become_infinite_are_an_error(long_corpus):
+    embedder = GloVeEmbedder(4, learning_rate=1e30, random_state=0)
+    with pytest.raises(ValueError, match=r"infinite or NaN in epoch 1.*learning_rate"):
+        embedder.fit(long_corpus)
+    assert not hasattr(embedder, "word_vectors_")

@@ -1,4 +1,4 @@
-"""Spans of tokens: what skip-gram and CBOW training have in common.
+"""Spans of tokens: drawing windows and noise words, gathering and updating rows.
 
 The kept tokens of an epoch are cut into a fixed number of lanes. In one round every
 lane takes its next span of words, reads the current parameters and writes its
@@ -140,7 +140,7 @@ def lay_windows(tokens, thresholds, states, lane, span, window):
 
 
 @helper
-def gather(model, words, curvatures, scratch, slots, row):
+def gather(model, words, curvatures, scratch, slots, row, other_bias):
     """Copy the rows of some slots' words into the work space.
 
     Parameters
@@ -149,6 +149,9 @@ def gather(model, words, curvatures, scratch, slots, row):
         First and last + 1.
     row : int
         Row of word 0 in the table.
+    other_bias : float
+        Whether the other word's bias is learned, which is part of what a score
+        derives by.
     """
     # Plain indices, here and below: a view of a row costs two atomic operations.
     width = (scratch.vectors.shape[1] >> 4) << 4
@@ -161,7 +164,7 @@ def gather(model, words, curvatures, scratch, slots, row):
             scratch.vectors[slot, k] = value
             norm += value * value
         bias = model.params[source, column]
-        scratch.norms[slot] = norm - bias * bias + np.float32(model.context_bias)
+        scratch.norms[slot] = norm - bias * bias + np.float32(other_bias)
         scratch.biases[slot] = bias
         scratch.bias_steps[slot] = np.float32(0.0)
         curvatures[slot] = np.float32(0.0)
@@ -197,14 +200,16 @@ def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
         )
     lanes.used[lane, 0] = n_words
     lanes.used[lane, 1] = n_contexts
-    gather(model, words, curvatures, scratch, (0, n_words), 0)
+    bias = model.context_bias
+    gather(model, words, curvatures, scratch, (0, n_words), 0, bias)
     for slot in range(n_words):
         scratch.biases[slot] *= np.float32(model.word_bias)
     slots = (contexts, contexts + n_contexts)
-    gather(model, words, curvatures, scratch, slots, model.context_row)
+    bias = model.word_bias
+    gather(model, words, curvatures, scratch, slots, model.context_row, bias)
     scale_slots(model, words, scratch, slots)
     slots = (noise, words.size)
-    gather(model, words, curvatures, scratch, slots, model.noise_row)
+    gather(model, words, curvatures, scratch, slots, model.noise_row, bias)
     scale_slots(model, words, scratch, slots)
 
 
@@ -237,8 +242,8 @@ def apply_updates(model, sampler, lanes, span, totals, rate):
     the sum of ``w (b(z) |x|**2 + s(z))`` over the row's pairs: w the pair's weight, x
     the other vector, ``b(z) = (s(|z|) - 1/2) / |z|`` the curvature of the parabola
     that touches log(1 + exp(z)) from above (Jaakkola & Jordan 2000), and s(z), the
-    sigmoid, what couples the two rows of a pair, which move at the same time. Where
-    the learning rate is small this changes nothing.
+    sigmoid, what couples the two rows of a pair, which move at the same time. Rows of
+    rare words, and all rows once the rate has decayed, are not affected.
 
     Parameters
     ----------

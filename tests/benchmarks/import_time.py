@@ -22,7 +22,7 @@ def seconds(statement):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=9)
     rounds = parser.parse_args().rounds
     seconds(OURS[-1])
     for statement in OURS:
