@@ -59,7 +59,7 @@ def window_thresholds(
 
 
 class Draws(NamedTuple):
-    """What skip-gram and CBOW draw at random, by word."""
+    """What skip-gram draws at random, by word."""
 
     keep: np.ndarray  # float64, probability that an occurrence is kept
     kept: np.ndarray  # float64, expected number of kept occurrences

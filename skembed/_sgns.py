@@ -23,7 +23,7 @@ _MAX_LANES = 16
 _MAX_PAIRS_OF_A_ROW = 64
 _MIN_TOKENS_OF_A_LANE = 1000
 _LAST_RATE = 1e-4
-# Rounds between two looks at signals, about 0.1 s.
+# Rounds between two looks at signals, less than 0.1 s.
 _SLICE = 256
 
 
