@@ -85,6 +85,11 @@ class BaseEmbedder(
         "combine": [StrOptions(set(COMBINATIONS))],
         "pooling": [StrOptions(set(_pooling.POOLINGS))],
         "random_state": ["random_state"],
+        "n_jobs": [
+            Interval(Integral, None, -1, closed="right"),
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
         "verbose": ["verbose"],
     }
 
@@ -106,6 +111,7 @@ class BaseEmbedder(
         combine,
         pooling,
         random_state,
+        n_jobs,
         verbose,
     ):
         self.n_components = n_components
@@ -123,6 +129,7 @@ class BaseEmbedder(
         self.combine = combine
         self.pooling = pooling
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     @abstractmethod

@@ -72,6 +72,10 @@ class GloVeEmbedder(BaseEmbedder):
         How the vectors of a document's words become one row.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same bits on every run.
+    n_jobs : int or None, default=None
+        Number of threads, by joblib's rules: None is 1 outside a
+        :func:`joblib.parallel_config`, -1 all processors. The result does not depend
+        on it.
     verbose : int, default=0
         If not 0, print a line per epoch.
 
@@ -156,6 +160,7 @@ class GloVeEmbedder(BaseEmbedder):
         combine="sum",
         pooling="mean",
         random_state=None,
+        n_jobs=None,
         verbose=0,
     ):
         super().__init__(
@@ -174,6 +179,7 @@ class GloVeEmbedder(BaseEmbedder):
             combine=combine,
             pooling=pooling,
             random_state=random_state,
+            n_jobs=n_jobs,
             verbose=verbose,
         )
         self.x_max = x_max

@@ -267,6 +267,7 @@ INVALID = {
     "combine": ["mean", None, ["word"]],
     "pooling": ["max", None],
     "random_state": ["seed", -1, 0.5],
+    "n_jobs": [0, 1.5, "all"],
     "verbose": [-1, "yes", None],
     "bias": ["nonsense", True, 1],
     "negative": [0, 2.5, None],

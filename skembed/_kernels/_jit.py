@@ -16,6 +16,7 @@ from numba.core.caching import FunctionCache
 # "contract" allows fused multiply-add and "reassoc" vectorised sums; "nnan" and
 # "ninf" are left out on purpose.
 FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+COMPILED = not numba.config.DISABLE_JIT
 
 
 def _room_hash() -> str:
@@ -57,7 +58,7 @@ def _without_jit(function):
 
 
 def _compile(function, **options):
-    if numba.config.DISABLE_JIT:
+    if not COMPILED:
         return _without_jit(function)
     return numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy", **options)(
         function
@@ -99,7 +100,7 @@ def kernel(function):
         As in `helper`.
     """
     dispatcher = _compile(function)
-    if numba.config.DISABLE_JIT:
+    if not COMPILED:
         return dispatcher
     try:
         cache = _RoomCache(dispatcher.py_func)

@@ -1,0 +1,118 @@
+"""Threads of one fit: together in one kernel, or each with tasks of its own."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+from joblib import effective_n_jobs
+
+
+def n_threads(n_jobs: int | None, at_most: int) -> int:
+    """Return how many threads to use, by joblib's rules.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        None is 1 outside a :func:`joblib.parallel_config`, -1 all processors.
+    at_most : int
+        How many find enough work to be worth their start.
+
+    Returns
+    -------
+    int
+        1 where the JIT is off, since only compiled code leaves the GIL.
+    """
+    from skembed._kernels._jit import COMPILED
+
+    wanted = effective_n_jobs(n_jobs)
+    return max(1, min(wanted, at_most)) if COMPILED else 1
+
+
+class ThreadTeam:
+    """The threads of one fit; a context manager that ends them.
+
+    Results must not depend on the number of threads: whoever hands out work sees to
+    it that every number is written by one task and in one order.
+
+    Parameters
+    ----------
+    size : int
+        With 1, work is done in the calling thread.
+    """
+
+    def __init__(self, size: int):
+        from skembed._kernels import sync
+
+        self.size = size
+        self._sync = sync
+        self._shared = np.zeros(sync.TEAM_NUMBERS, dtype=np.int64)
+        self._pool = ThreadPoolExecutor(size) if size > 1 else None
+
+    def __enter__(self) -> "ThreadTeam":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def run(self, work: Callable[[Any], Any]) -> list[Any]:
+        """Call ``work(team)`` once in every thread and wait for all.
+
+        Parameters
+        ----------
+        work : callable
+            Takes this thread's `Team` and passes it to a kernel, in which threads may
+            wait for each other.
+
+        Returns
+        -------
+        list
+            What each thread's call returned, by the thread's index.
+        """
+        self._shared[:] = 0
+        teams = [self._sync.Team(i, self.size, self._shared) for i in range(self.size)]
+        if self._pool is None:
+            return [work(teams[0])]
+        futures = [self._pool.submit(self._guarded, work, team) for team in teams]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            # An interrupt reaches this thread alone; the others stop soon.
+            self._shared[self._sync.ABORTED] = 1
+            raise
+
+    def map(self, work: Callable[[int, Any], Any], tasks: Iterable[Any]) -> list[Any]:
+        """Call ``work(thread, task)`` for all tasks, each in the next free thread.
+
+        Parameters
+        ----------
+        work : callable
+            Takes the index of the thread, for its own work space, and a task.
+        tasks : iterable
+
+        Returns
+        -------
+        list
+            Results in the order of the tasks.
+        """
+        numbered = enumerate(list(tasks))
+        results: dict[int, Any] = {}
+
+        def work_off(team: Any) -> None:
+            # `next` of this iterator is one step under the GIL.
+            for number, task in numbered:
+                if self._shared[self._sync.ABORTED]:
+                    return
+                results[number] = work(team.index, task)
+
+        self.run(work_off)
+        return [results[number] for number in range(len(results))]
+
+    def _guarded(self, work: Callable[[Any], Any], team: Any) -> Any:
+        try:
+            return work(team)
+        except BaseException:
+            # The others would wait for this thread for ever.
+            self._shared[self._sync.ABORTED] = 1
+            raise
