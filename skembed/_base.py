@@ -3,7 +3,6 @@
 import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skembed import _pooling, _sampling, _text, _tying, _vocabulary
+from skembed._fitted import Fitted
 from skembed._vocabulary import Corpus, Vocabulary
 
 _TOKENISING = (
@@ -30,35 +30,6 @@ _TOKENISING = (
     "token_pattern",
 )
 COMBINATIONS = ("word", "context", "sum", "concat")
-
-
-@dataclass
-class Fitted:
-    """What an estimator's hook learned.
-
-    Attributes
-    ----------
-    word_vectors, context_vectors : ndarray of shape (n_words, n_components), float32
-    offset : ndarray of shape (n_words,), float32
-        Fixed part of a score, by its context.
-    scale : ndarray of shape (n_components,), float32
-        Of the dimensions in a score, beyond what `context_vectors` carries.
-    word_biases, context_biases : ndarray of shape (n_words,), float32, or None
-        Learned parts of a score; the same object where they are shared.
-    attributes : dict of str to object
-        Further fitted attributes of the estimator.
-    notes : list of str
-        What the user should be warned of.
-    """
-
-    word_vectors: np.ndarray
-    context_vectors: np.ndarray
-    offset: np.ndarray
-    scale: np.ndarray
-    word_biases: np.ndarray | None = None
-    context_biases: np.ndarray | None = None
-    attributes: dict[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
 
 
 class BaseEmbedder(

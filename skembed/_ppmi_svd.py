@@ -7,7 +7,8 @@ import numpy as np
 from sklearn.utils._param_validation import Interval
 
 from skembed import _cooccurrence, _ppmi
-from skembed._base import BaseEmbedder, Fitted
+from skembed._base import BaseEmbedder
+from skembed._fitted import Fitted
 from skembed._factorisation import TruncatedFactoriser
 
 

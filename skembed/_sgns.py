@@ -1,30 +1,12 @@
 """Skip-gram with negative sampling."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skembed import _sampling, _tying
-from skembed._base import BaseEmbedder, Fitted
-from skembed._memory import aligned_zeros
-from skembed._progress import Progress
-from skembed._sampling import Draws
-from skembed._vocabulary import Corpus
-
-# Words of a lane between two exchanges of updates, and noise words they share;
-# multiples of 16.
-_SPAN = 32
-_SHARED_NOISE = 16
-_MAX_LANES = 16
-# Updates of one row that a round may add up before they become too stale: measured
-# in pairs of the most frequent word.
-_MAX_PAIRS_OF_A_ROW = 64
-_MIN_TOKENS_OF_A_LANE = 1000
-_LAST_RATE = 1e-4
-# Rounds between two looks at signals, less than 0.1 s.
-_SLICE = 256
+from skembed import _training, _tying
+from skembed._base import BaseEmbedder
 
 
 class SGNSEmbedder(BaseEmbedder):
@@ -229,145 +211,8 @@ class SGNSEmbedder(BaseEmbedder):
         self.max_iter = max_iter
 
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
-        from skembed._kernels import spans
+        from skembed._kernels import sgns
 
-        bias = _tying.get_bias(self.bias, strategy)
-        layout = strategy.layout(len(vocabulary), self.n_components)
-        draws = _sampling.draws(vocabulary.counts, self.subsample, self.noise_exponent)
-        offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, self.negative)
-
-        params = layout.allocate()
-        random = np.random.default_rng(seeds.spawn(1)[0])
-        start = random.random((len(vocabulary), self.n_components), dtype=np.float32)
-        params[: len(vocabulary), : self.n_components] = start - np.float32(0.5)
-        params /= self.n_components
-
-        model = spans.Model(
-            params,
-            layout.scale(1.0),
-            offset,
-            layout.n_components,
-            layout.context_row,
-            layout.noise_row,
-            float(bias.learned and layout.one_table),
-            float(bias.learned),
+        return _training.fit(
+            self, sgns.train_rounds, corpus, vocabulary, strategy, seeds
         )
-        progress = self._train(corpus, model, draws, seeds)
-
-        word_vectors, context_vectors = layout.vectors(params)
-        word_biases, context_biases = layout.biases(params)
-        attributes = progress.learned()
-        if strategy.signed:
-            attributes["context_signs_"] = layout.signs
-        notes = []
-        if strategy.needs_constant and bias.name is None and self.negative > 1:
-            notes.append(
-                f"share_context={strategy.name!r} with bias=None cannot express the "
-                "negative mean of the scores, -ln(negative), and hardly learns; use "
-                "bias='auto'."
-            )
-        return Fitted(
-            word_vectors,
-            context_vectors,
-            offset,
-            np.ones(self.n_components, dtype=np.float32),
-            word_biases if bias.learned and layout.one_table else None,
-            context_biases if bias.learned else None,
-            attributes,
-            notes,
-        )
-
-    def _train(self, corpus: Corpus, model: Any, draws: Draws, seeds: Any) -> Progress:
-        """Run all epochs; `model` is updated in place."""
-        from skembed._kernels import sgns, spans
-
-        weights = self._window_weights(corpus)
-        thresholds = _sampling.window_thresholds(
-            self.window, self.window_weighting, corpus.longest
-        )
-        sampler = spans.Sampler(
-            thresholds,
-            *_sampling.alias_table(draws.noise),
-            _SHARED_NOISE,
-            float(self.negative),
-        )
-        n_lanes = _n_lanes(draws.kept, weights)
-        lanes, scratch = _buffers(n_lanes, thresholds.size, model.params.shape[1])
-        states = seeds.generate_state(n_lanes + 1, np.uint64)
-        lanes.states[:] = states[:n_lanes]
-        keep_thresholds = (draws.keep * 2.0**32).astype(np.uint64)
-        kept = np.empty_like(corpus.token_ids)
-        progress = Progress(self, "tokens", corpus.token_ids.size)
-        for epoch in range(self.max_iter):
-            n_kept = spans.subsample(
-                corpus.token_ids,
-                corpus.doc_offsets,
-                keep_thresholds,
-                states[n_lanes:],
-                kept,
-            )
-            lanes.loss[:] = 0.0
-            lanes.pairs[:] = 0
-            longest_lane = -(-n_kept // n_lanes)
-            n_rounds = -(-longest_lane // _SPAN)
-            rates = self._rates(epoch, n_rounds)
-            # Between two slices Python looks at signals.
-            for first in range(0, n_rounds, _SLICE):
-                rounds = (first, min(first + _SLICE, n_rounds))
-                sgns.train_rounds(
-                    kept[:n_kept], model, sampler, lanes, scratch, rounds, rates
-                )
-            if not lanes.pairs.any():
-                raise ValueError(
-                    f"subsample={self.subsample} left no pair of words in epoch "
-                    f"{epoch + 1}: the {corpus.token_ids.size} tokens are too few for "
-                    "it. Pass subsample=0."
-                )
-            progress.finish_epoch(lanes.loss.sum() / lanes.pairs.sum(), model.params)
-        return progress
-
-    def _rates(self, epoch: int, n_rounds: int) -> tuple[float, float]:
-        """Return an epoch's first learning rate and its change per round."""
-        # One type for the kernel: float32 rates would compile it once more.
-        rate, epochs = float(self.learning_rate), int(self.max_iter)
-        drop = rate * (1.0 - _LAST_RATE)
-        return rate - drop * epoch / epochs, -drop / (epochs * max(n_rounds, 1))
-
-
-def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
-    """Return how many spans may be computed before updates are added.
-
-    It depends on the documents and parameters only, never on the machine.
-    """
-    pairs = 2.0 * weights.sum() * _SPAN * kept.max() / kept.sum()
-    most = min(
-        _MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
-    )
-    return max(1, int(most))
-
-
-def _buffers(n_lanes: int, window: int, width: int) -> tuple[Any, Any]:
-    """Return the lanes' buffers and the work space of one thread, all zeros."""
-    from skembed._kernels import spans
-
-    contexts = -(-(_SPAN + 2 * window) // 16) * 16
-    n_slots = _SPAN + contexts + _SHARED_NOISE
-    lanes = spans.Lanes(
-        states=np.zeros(n_lanes, dtype=np.uint64),
-        used=np.zeros((n_lanes, 2), dtype=np.int64),
-        words=np.zeros((n_lanes, n_slots), dtype=np.int32),
-        updates=aligned_zeros((n_lanes, n_slots, width)),
-        curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
-        loss=np.zeros(n_lanes),
-        pairs=np.zeros(n_lanes, dtype=np.int64),
-    )
-    scratch = spans.Scratch(
-        vectors=aligned_zeros((n_slots, width)),
-        biases=aligned_zeros((n_slots,)),
-        bias_steps=np.zeros(n_slots, dtype=np.float32),
-        norms=np.zeros(n_slots, dtype=np.float32),
-        window=np.zeros((_SPAN, 2), dtype=np.int64),
-        scores=aligned_zeros((_SPAN, n_slots)),
-        weights=aligned_zeros((_SPAN, n_slots)),
-    )
-    return lanes, scratch

@@ -35,7 +35,8 @@ class Layout:
     """Where the parameters of a model are stored: tables stacked in one array.
 
     A row holds a vector, its bias in column `n_components`, and zeros up to a
-    multiple of 16 columns, which lets kernels work in whole vector registers.
+    multiple of 16 columns, which lets kernels work in whole vector registers. At
+    least one column is left for their own use.
 
     Attributes
     ----------
@@ -59,15 +60,18 @@ class Layout:
     def one_table(self) -> bool:
         return self.n_tables == 1
 
+    @property
+    def width(self) -> int:
+        """Columns of a row."""
+        return -(-(self.n_components + 2) // 16) * 16
+
     def allocate(self) -> np.ndarray:
         """Return the stacked table, float32, all zeros."""
-        width = -(-(self.n_components + 1) // 16) * 16
-        return aligned_zeros((self.n_words * self.n_tables, width))
+        return aligned_zeros((self.n_words * self.n_tables, self.width))
 
     def scale(self, fill: float) -> np.ndarray:
         """Return the signs, followed by `fill` up to a row's width."""
-        width = -(-(self.n_components + 1) // 16) * 16
-        scale = np.full(width, fill, dtype=np.float32)
+        scale = np.full(self.width, fill, dtype=np.float32)
         scale[: self.n_components] = self.signs
         return scale
 

@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 import pytest
 
-from skembed import GloVeEmbedder, SGNSEmbedder, _sgns, _tying
+from skembed import GloVeEmbedder, SGNSEmbedder, _training, _tying
 from skembed._kernels import glove
 from tests import reference
 from tests.test_kernels import (
@@ -61,7 +61,7 @@ def one_span(seed):
     """A document's terms as they are drawn with a seed; and what is needed to."""
     sampler = make_sampler(NOISE, 4)
     tokens = reference.mark([DOCUMENT])
-    assert tokens.size <= _sgns._SPAN
+    assert tokens.size <= _training._SPAN
     terms = reference.draw_span(tokens, sampler, reference.Stream(seed), 0, tokens.size)
     return terms, tokens, sampler
 

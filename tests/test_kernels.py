@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import _sampling, _sgns, _tying
-from skembed._kernels import _jit, counting, glove, numeric, sgns, simd, spans
+from skembed import _sampling, _training, _tying
+from skembed._kernels import _jit, counting, glove, numeric, sgns, simd, spans, sync
 from skembed._kernels import sparse as sparse_kernels
 from tests import reference
 
@@ -308,30 +308,35 @@ def make_sampler(noise, negative, window=3, weighting="dynamic"):
     return spans.Sampler(
         _sampling.window_thresholds(window, weighting),
         *_sampling.alias_table(noise),
-        _sgns._SHARED_NOISE,
+        _training._SHARED_NOISE,
         float(negative),
     )
 
 
 def sgns_buffers(sampler, model, seeds):
     n_lanes = len(seeds)
-    lanes, scratch = _sgns._buffers(
+    lanes = _training._lanes(
         n_lanes, sampler.window_thresholds.size, model.params.shape[1]
     )
     lanes.states[:] = seeds
-    return lanes, scratch
+    return lanes, _training._scratch(lanes)
+
+
+def alone():
+    """A team of one thread."""
+    return sync.Team(0, 1, np.zeros(sync.TEAM_NUMBERS, dtype=np.int64))
 
 
 def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
     """Run the compiled rounds; the model's parameters are updated in place."""
     lanes, scratch = sgns_buffers(sampler, model, seeds)
     rounds = rounds or (0, n_rounds(tokens, len(seeds)))
-    sgns.train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates)
+    sgns.train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, alone())
     return lanes
 
 
 def n_rounds(tokens, n_lanes):
-    return math.ceil(math.ceil(len(tokens) / n_lanes) / _sgns._SPAN)
+    return math.ceil(math.ceil(len(tokens) / n_lanes) / _training._SPAN)
 
 
 def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2e-5):
@@ -344,7 +349,7 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
         twin,
         sampler,
         seeds,
-        _sgns._SPAN,
+        _training._SPAN,
         rounds,
         rates,
         order=range(len(seeds))[::-1],
@@ -453,7 +458,9 @@ def test_slices_of_rounds_change_nothing(tokens):
     train(tokens, whole, sampler, seeds, (0, 4), rates)
     lanes, scratch = sgns_buffers(sampler, parts, seeds)
     for rounds in ((0, 1), (1, 3), (3, 4)):
-        sgns.train_rounds(tokens, parts, sampler, lanes, scratch, rounds, rates)
+        sgns.train_rounds(
+            tokens, parts, sampler, lanes, scratch, rounds, rates, alone()
+        )
     assert whole.params.tobytes() == parts.params.tobytes()
 
 
@@ -495,10 +502,10 @@ def test_buffers_carry_nothing_over(tokens):
     buffers = sgns_buffers(sampler, used, seeds)
     other = used._replace(params=100.0 * used.params)
     long = reference.mark(random_documents(np.random.default_rng(18), 11, [300]))
-    sgns.train_rounds(long, other, sampler, *buffers, (0, 9), (0.0, 0.0))
+    sgns.train_rounds(long, other, sampler, *buffers, (0, 9), (0.0, 0.0), alone())
     buffers[0].states[:] = seeds
     buffers[0].loss[:] = 0.0
-    sgns.train_rounds(tokens, used, sampler, *buffers, (0, 2), (0.1, -0.01))
+    sgns.train_rounds(tokens, used, sampler, *buffers, (0, 2), (0.1, -0.01), alone())
     assert used.params.tobytes() == fresh.params.tobytes()
     assert buffers[0].loss.tobytes() == lanes.loss.tobytes()
 

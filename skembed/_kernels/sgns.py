@@ -10,7 +10,17 @@ import numpy as np
 from skembed._kernels._jit import helper, kernel
 from skembed._kernels.numeric import exp_minus, log1p_unit
 from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
-from skembed._kernels.spans import apply_updates, fill_slots, lay_windows
+from skembed._kernels.spans import (
+    apply_updates,
+    cut_span,
+    draw_noise,
+    gather,
+    lay_windows,
+    list_words,
+    scale_slots,
+    set_part,
+)
+from skembed._kernels.sync import next_ticket, wait
 
 
 @helper
@@ -207,17 +217,47 @@ def finish_updates(model, updates, bias_steps, n_words, contexts):
 
 
 @helper
+def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
+    """Gather the vectors of a span's words, their contexts and fresh noise words.
+
+    Returns
+    -------
+    ((int, int), (int, int), (int, int))
+        First and last + 1 slot of each.
+    """
+    words, curvatures = lanes.words[lane], lanes.curvatures[lane]
+    first = scratch.window.shape[0]
+    centers = (0, span[1] - span[0])
+    contexts = (first, first + outer[1] + 1 - outer[0])
+    list_words(tokens, span, words, 0)
+    list_words(tokens, (outer[0], outer[1] + 1), words, first)
+    noise = draw_noise(lanes, sampler, lane)
+    set_part(lanes, lane, 0, centers, 0)
+    set_part(lanes, lane, 1, contexts, model.context_row)
+    set_part(lanes, lane, 2, noise, model.noise_row)
+    gather(model, words, curvatures, scratch, centers, 0, model.context_bias)
+    for slot in range(centers[1]):
+        scratch.biases[slot] *= np.float32(model.word_bias)
+    bias = model.word_bias
+    gather(model, words, curvatures, scratch, contexts, model.context_row, bias)
+    scale_slots(model, words, scratch, contexts)
+    gather(model, words, curvatures, scratch, noise, model.noise_row, bias)
+    scale_slots(model, words, scratch, noise)
+    return centers, contexts, noise
+
+
+@helper
 def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
     """Compute one lane's updates for the words at positions span[0] .. span[1] - 1."""
     outer = lay_windows(
         tokens, sampler.window_thresholds, lanes.states, lane, span, scratch.window
     )
-    fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer)
+    centers, contexts, draws = fill_slots(
+        tokens, model, sampler, lanes, scratch, lane, span, outer
+    )
     words, updates = lanes.words[lane], lanes.updates[lane]
     curvatures = lanes.curvatures[lane]
-    n_words = span[1] - span[0]
-    first, noise = scratch.window.shape[0], words.size - sampler.n_noise
-    contexts = (first, first + lanes.used[lane, 1])
+    n_words, first, noise = centers[1], contexts[0], draws[0]
     center = first + span[0] - outer[0]
     for word in range(n_words):
         scratch.window[word, 0] += center - span[0]
@@ -238,7 +278,7 @@ def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
 
 
 @kernel
-def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates):
+def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """Train the spans of rounds ``rounds[0]`` .. ``rounds[1] - 1`` of an epoch.
 
     Parameters
@@ -249,21 +289,26 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates):
     sampler : Sampler
     lanes : Lanes
     scratch : Scratch
+        Of this thread.
     rounds : (int, int)
     rates : (float, float)
         Learning rate of the epoch's first round, and its change per round.
+    team : Team
     """
-    n_lanes = lanes.used.shape[0]
-    span = scratch.window.shape[0]
-    totals = np.zeros(model.params.shape[0], dtype=np.float32)
-    for index in range(rounds[0], rounds[1]):
+    n_lanes = lanes.words.shape[0]
+    for done in range(rounds[1] - rounds[0]):
+        index = rounds[0] + done
         rate = rates[0] + rates[1] * index
-        for lane in range(n_lanes):
-            first = lane * tokens.size // n_lanes + index * span
-            last = min(first + span, (lane + 1) * tokens.size // n_lanes)
-            lanes.used[lane, 0] = 0
-            if first < last:
-                train_span(
-                    tokens, model, sampler, lanes, scratch, lane, (first, last), rate
-                )
-        apply_updates(model, sampler, lanes, span, totals, rate)
+        while True:
+            # Every thread draws one ticket too many before it meets the others.
+            lane = next_ticket(team) - done * (n_lanes + team.size)
+            if lane >= n_lanes:
+                break
+            span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
+            if span[0] < span[1]:
+                train_span(tokens, model, sampler, lanes, scratch, lane, span, rate)
+        if not wait(team, 2 * done + 1):
+            return
+        apply_updates(model, lanes, scratch.own, team, rate)
+        if not wait(team, 2 * done + 2):
+            return

@@ -6,7 +6,7 @@ updates to its own buffers; then all updates are added in lane order. So the res
 does not depend on who computes which lane.
 
 All tables are stacked in one float32 array `params`: a row holds a vector, its bias
-in column `n_components`, and zeros up to a multiple of 16 columns.
+in column `n_components`, and zeros up to a multiple of 16 columns, at least one.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.numeric import SHIFT_32, draw_word, next_random
+from skembed._kernels.numeric import LOW_32, SHIFT_32, draw_word, next_random
+
+# An odd number that spreads its multiples evenly over 32 bits (Knuth).
+KNUTH = np.uint64(0x9E3779B1)
 
 
 class Model(NamedTuple):
@@ -47,12 +50,14 @@ class Sampler(NamedTuple):
 class Lanes(NamedTuple):
     """Row l of every buffer is written by whoever computes lane l, and no other.
 
-    Slots are the rows of a span's vectors: its words, then the contexts around it,
-    then its noise words. The first slot of each part is a multiple of 16.
+    Slots are the rows of a span's vectors: its words, the contexts around it and its
+    noise words. The first slot of each part is a multiple of 16.
     """
 
     states: np.ndarray  # INOUT uint64 (n_lanes,), random streams
-    used: np.ndarray  # OUT int64 (n_lanes, 2), words and contexts of the span
+    # OUT int64 (n_lanes, 3, 3): first slot, last slot + 1 and table row of word 0 of
+    # a span's words, contexts and noise words
+    parts: np.ndarray
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
     curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), see `apply_updates`
@@ -70,6 +75,7 @@ class Scratch(NamedTuple):
     window: np.ndarray  # int64 (span, 2), outermost contexts of each word
     scores: np.ndarray  # float32 (span, n_slots), scores, then steps
     weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
+    own: np.ndarray  # int32 (n_lanes * n_slots, 3), lane, slot and row of an update
 
 
 @kernel
@@ -100,6 +106,17 @@ def subsample(token_ids, doc_offsets, keep_thresholds, seed, kept):
                 first = False
                 n_kept += 1
     return n_kept
+
+
+@helper
+def cut_span(tokens, lanes, lane, index, size):
+    """Return the positions of a lane's words in round `index`; none at its end."""
+    n_lanes = lanes.words.shape[0]
+    first = lane * tokens.size // n_lanes + index * size
+    last = min(first + size, (lane + 1) * tokens.size // n_lanes)
+    for part in range(3):
+        lanes.parts[lane, part, 1] = lanes.parts[lane, part, 0]
+    return first, last
 
 
 @helper
@@ -183,58 +200,72 @@ def scale_slots(model, words, scratch, slots):
 
 
 @helper
-def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
-    """Gather the vectors of a span's words, their contexts and fresh noise words."""
-    words, curvatures = lanes.words[lane], lanes.curvatures[lane]
-    contexts, noise = scratch.window.shape[0], words.size - sampler.n_noise
-    n_words, n_contexts = span[1] - span[0], outer[1] - outer[0] + 1
-    for slot in range(n_words):
-        word = tokens[span[0] + slot]
-        words[slot] = word if word >= 0 else ~word
-    for j in range(n_contexts):
-        word = tokens[outer[0] + j]
-        words[contexts + j] = word if word >= 0 else ~word
-    for slot in range(noise, words.size):
+def set_part(lanes, lane, part, slots, row):
+    """Note which slots hold a part of a span, and the table row of word 0."""
+    lanes.parts[lane, part, 0] = slots[0]
+    lanes.parts[lane, part, 1] = slots[1]
+    lanes.parts[lane, part, 2] = row
+
+
+@helper
+def draw_noise(lanes, sampler, lane):
+    """Draw the noise words of a span into its last slots; return these."""
+    words = lanes.words[lane]
+    slots = (words.size - sampler.n_noise, words.size)
+    for slot in range(slots[0], slots[1]):
         words[slot] = draw_word(
             lanes.states, lane, sampler.noise_thresholds, sampler.noise_alias
         )
-    lanes.used[lane, 0] = n_words
-    lanes.used[lane, 1] = n_contexts
-    bias = model.context_bias
-    gather(model, words, curvatures, scratch, (0, n_words), 0, bias)
-    for slot in range(n_words):
-        scratch.biases[slot] *= np.float32(model.word_bias)
-    slots = (contexts, contexts + n_contexts)
-    bias = model.word_bias
-    gather(model, words, curvatures, scratch, slots, model.context_row, bias)
-    scale_slots(model, words, scratch, slots)
-    slots = (noise, words.size)
-    gather(model, words, curvatures, scratch, slots, model.noise_row, bias)
-    scale_slots(model, words, scratch, slots)
+    return slots
 
 
 @helper
-def parts_of(model, sampler, lanes, span, lane, part):
-    """Return first and last + 1 slot of a lane's words, contexts or noise words.
+def list_words(tokens, positions, words, first):
+    """Write the words at the positions p0 .. p1 - 1 to the slots from `first` on."""
+    for j in range(positions[1] - positions[0]):
+        word = tokens[positions[0] + j]
+        words[first + j] = word if word >= 0 else ~word
+
+
+@helper
+def owner(row, size):
+    """Return the thread that adds to a row; frequent words' rows are spread evenly."""
+    return (((row * KNUTH) & LOW_32) * np.uint64(size)) >> SHIFT_32
+
+
+@helper
+def collect_own(model, lanes, own, team):
+    """List the updates of this thread's rows, in lane order; sum up curvatures.
+
+    The sums stand in the rows' column ``n_components + 1``.
 
     Returns
     -------
-    (int, int, int)
-        The third is the table row of word 0.
+    int
+        Number of updates.
     """
-    if lanes.used[lane, 0] == 0:
-        return 0, 0, 0
-    if part == 0:
-        return 0, lanes.used[lane, 0], 0
-    if part == 1:
-        return span, span + lanes.used[lane, 1], model.context_row
-    n_slots = lanes.words.shape[1]
-    return n_slots - sampler.n_noise, n_slots, model.noise_row
+    column = model.n_components + 1
+    n_own = 0
+    for lane in range(lanes.words.shape[0]):
+        for part in range(3):
+            row = lanes.parts[lane, part, 2]
+            for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
+                target = row + lanes.words[lane, slot]
+                if team.size > 1:
+                    thread = owner(np.uint64(target), team.size)
+                    if thread != np.uint64(team.index):
+                        continue
+                model.params[target, column] += lanes.curvatures[lane, slot]
+                own[n_own, 0] = lane
+                own[n_own, 1] = slot
+                own[n_own, 2] = target
+                n_own += 1
+    return n_own
 
 
 @helper
-def apply_updates(model, sampler, lanes, span, totals, rate):
-    """Add all updates of a round, in lane order.
+def apply_updates(model, lanes, own, team, rate):
+    """Add the updates of this thread's rows in a round, in lane order.
 
     Many updates of one row, computed from the same parameters, may add up to more
     than any of them meant. So a row's sum is scaled down where the learning rate
@@ -247,32 +278,21 @@ def apply_updates(model, sampler, lanes, span, totals, rate):
 
     Parameters
     ----------
-    span : int
-        Largest number of words of a span: where the contexts' slots begin.
-    totals : float32 (n_rows,), scratch
-        Zeros before and after.
+    model : Model
+    lanes : Lanes
+    own : int32 (n_lanes * n_slots, 3), scratch
+    team : Team
     rate : float
     """
     width = (model.params.shape[1] >> 4) << 4
-    n_lanes = lanes.used.shape[0]
-    for lane in range(n_lanes):
-        for part in range(3):
-            first, last, row = parts_of(model, sampler, lanes, span, lane, part)
-            for slot in range(first, last):
-                target = row + lanes.words[lane, slot]
-                totals[target] += lanes.curvatures[lane, slot]
-    for lane in range(n_lanes):
-        for part in range(3):
-            first, last, row = parts_of(model, sampler, lanes, span, lane, part)
-            for slot in range(first, last):
-                target = row + lanes.words[lane, slot]
-                damping = np.float32(2.0) / max(
-                    np.float32(2.0), np.float32(rate) * totals[target]
-                )
-                for k in range(width):
-                    model.params[target, k] += damping * lanes.updates[lane, slot, k]
-    for lane in range(n_lanes):
-        for part in range(3):
-            first, last, row = parts_of(model, sampler, lanes, span, lane, part)
-            for slot in range(first, last):
-                totals[row + lanes.words[lane, slot]] = np.float32(0.0)
+    column = model.n_components + 1
+    n_own = collect_own(model, lanes, own, team)
+    for i in range(n_own):
+        lane, slot, target = own[i, 0], own[i, 1], own[i, 2]
+        damping = np.float32(2.0) / max(
+            np.float32(2.0), np.float32(rate) * model.params[target, column]
+        )
+        for k in range(width):
+            model.params[target, k] += damping * lanes.updates[lane, slot, k]
+    for i in range(n_own):
+        model.params[own[i, 2], column] = np.float32(0.0)

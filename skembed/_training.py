@@ -1,0 +1,259 @@
+"""Training with negative sampling: the way that skip-gram and CBOW share."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skembed import _sampling, _tying
+from skembed._fitted import Fitted
+from skembed._memory import aligned_zeros
+from skembed._parallel import ThreadTeam, n_threads
+from skembed._progress import Progress
+from skembed._sampling import Draws
+from skembed._vocabulary import Corpus, Vocabulary
+
+# Words of a lane between two exchanges of updates, and noise words they share;
+# multiples of 16.
+_SPAN = 32
+_SHARED_NOISE = 16
+_MAX_LANES = 16
+# Updates of one row that a round may add up before they become too stale: measured
+# in pairs of the most frequent word.
+_MAX_PAIRS_OF_A_ROW = 64
+_MIN_TOKENS_OF_A_LANE = 1000
+_LAST_RATE = 1e-4
+# Rounds between two looks at signals, less than 0.1 s.
+_SLICE = 256
+# Kept tokens of all epochs that are worth a thread: some ten milliseconds.
+_MIN_TOKENS_OF_A_THREAD = 50_000
+
+
+def fit(
+    estimator: Any,
+    train_rounds: Callable[..., None],
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    strategy: _tying.Tying,
+    seeds: np.random.SeedSequence,
+) -> Fitted:
+    """Train an estimator's vectors with negative sampling.
+
+    Parameters
+    ----------
+    estimator : SGNSEmbedder or CBOWEmbedder
+        Its parameters are read.
+    train_rounds : callable
+        The kernel.
+    corpus : Corpus
+    vocabulary : Vocabulary
+    strategy : Tying
+    seeds : SeedSequence
+
+    Returns
+    -------
+    Fitted
+    """
+    bias = _tying.get_bias(estimator.bias, strategy)
+    layout = strategy.layout(len(vocabulary), estimator.n_components)
+    draws = _sampling.draws(
+        vocabulary.counts, estimator.subsample, estimator.noise_exponent
+    )
+    offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
+    model = _start(layout, bias, offset, seeds)
+    training = _Training(estimator, train_rounds, corpus, model, draws, seeds)
+    progress = training.run()
+
+    word_vectors, context_vectors = layout.vectors(model.params)
+    word_biases, context_biases = layout.biases(model.params)
+    attributes = progress.learned()
+    if strategy.signed:
+        attributes["context_signs_"] = layout.signs
+    notes = []
+    if strategy.needs_constant and bias.name is None and estimator.negative > 1:
+        notes.append(
+            f"share_context={strategy.name!r} with bias=None cannot express the "
+            "negative mean of the scores, -ln(negative), and hardly learns; use "
+            "bias='auto'."
+        )
+    return Fitted(
+        word_vectors,
+        context_vectors,
+        offset,
+        np.ones(estimator.n_components, dtype=np.float32),
+        word_biases if bias.learned and layout.one_table else None,
+        context_biases if bias.learned else None,
+        attributes,
+        notes,
+    )
+
+
+def _start(
+    layout: _tying.Layout, bias: Any, offset: np.ndarray, seeds: np.random.SeedSequence
+) -> Any:
+    """Return the model before the first epoch: small random word vectors."""
+    from skembed._kernels import spans
+
+    params = layout.allocate()
+    random = np.random.default_rng(seeds.spawn(1)[0])
+    shape = (layout.n_words, layout.n_components)
+    start = random.random(shape, dtype=np.float32)
+    start -= np.float32(0.5)
+    start /= layout.n_components
+    params[: layout.n_words, : layout.n_components] = start
+    return spans.Model(
+        params,
+        layout.scale(1.0),
+        offset,
+        layout.n_components,
+        layout.context_row,
+        layout.noise_row,
+        float(bias.learned and layout.one_table),
+        float(bias.learned),
+    )
+
+
+class _Epoch(NamedTuple):
+    """Where the kept tokens of an epoch lie and how they are visited."""
+
+    tokens: np.ndarray
+    n_rounds: int
+    rates: tuple[float, float]
+
+
+class _Training:
+    """The epochs of one fit; the model is updated in place."""
+
+    def __init__(
+        self,
+        estimator: Any,
+        train_rounds: Callable[..., None],
+        corpus: Corpus,
+        model: Any,
+        draws: Draws,
+        seeds: np.random.SeedSequence,
+    ):
+        from skembed._kernels import spans
+
+        self.estimator = estimator
+        self.train_rounds = train_rounds
+        self.corpus = corpus
+        self.model = model
+        window = (estimator.window, estimator.window_weighting, corpus.longest)
+        thresholds = _sampling.window_thresholds(*window)
+        self.sampler = spans.Sampler(
+            thresholds,
+            *_sampling.alias_table(draws.noise),
+            _SHARED_NOISE,
+            float(estimator.negative),
+        )
+        n_lanes = _n_lanes(draws.kept, _sampling.window_weights(*window))
+        worth = int(draws.kept.sum() * estimator.max_iter / _MIN_TOKENS_OF_A_THREAD)
+        self.n_threads = n_threads(estimator.n_jobs, min(n_lanes, worth))
+        self.lanes = _lanes(n_lanes, thresholds.size, model.params.shape[1])
+        self.scratches = [_scratch(self.lanes) for _ in range(self.n_threads)]
+        states = seeds.generate_state(n_lanes + 1, np.uint64)
+        self.lanes.states[:] = states[:n_lanes]
+        self.subsample_state = states[n_lanes:]
+        self.keep_thresholds = (draws.keep * 2.0**32).astype(np.uint64)
+
+    def run(self) -> Progress:
+        progress = Progress(self.estimator, "tokens", self.corpus.token_ids.size)
+        kept = np.empty_like(self.corpus.token_ids)
+        lanes = self.lanes
+        with ThreadTeam(self.n_threads) as team:
+            for epoch in range(self.estimator.max_iter):
+                lanes.loss[:] = 0.0
+                lanes.pairs[:] = 0
+                self._train_epoch(self._draw_epoch(epoch, kept), team)
+                if not lanes.pairs.any():
+                    raise ValueError(
+                        f"subsample={self.estimator.subsample} left no pair of words "
+                        f"in epoch {epoch + 1}: the {kept.size} tokens are too few "
+                        "for it. Pass subsample=0."
+                    )
+                loss = lanes.loss.sum() / lanes.pairs.sum()
+                progress.finish_epoch(loss, self.model.params)
+        return progress
+
+    def _draw_epoch(self, epoch: int, kept: np.ndarray) -> _Epoch:
+        """Subsample the tokens; set the epoch's first rate and its change per round."""
+        from skembed._kernels import spans
+
+        n_kept = spans.subsample(
+            self.corpus.token_ids,
+            self.corpus.doc_offsets,
+            self.keep_thresholds,
+            self.subsample_state,
+            kept,
+        )
+        longest_lane = -(-n_kept // self.lanes.states.size)
+        n_rounds = -(-longest_lane // _SPAN)
+        # One type for the kernel: float32 rates would compile it once more.
+        rate, epochs = float(self.estimator.learning_rate), int(self.estimator.max_iter)
+        drop = rate * (1.0 - _LAST_RATE)
+        rates = (rate - drop * epoch / epochs, -drop / (epochs * max(n_rounds, 1)))
+        return _Epoch(kept[:n_kept], n_rounds, rates)
+
+    def _train_epoch(self, epoch: _Epoch, team: ThreadTeam) -> None:
+        # Between two slices Python looks at signals.
+        for first in range(0, epoch.n_rounds, _SLICE):
+            rounds = (first, min(first + _SLICE, epoch.n_rounds))
+            team.run(
+                lambda member, rounds=rounds: self.train_rounds(
+                    epoch.tokens,
+                    self.model,
+                    self.sampler,
+                    self.lanes,
+                    self.scratches[member.index],
+                    rounds,
+                    epoch.rates,
+                    member,
+                )
+            )
+
+
+def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
+    """Return how many spans may be computed before updates are added.
+
+    It depends on the documents and parameters only, never on the machine.
+    """
+    pairs = 2.0 * weights.sum() * _SPAN * kept.max() / kept.sum()
+    most = min(
+        _MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
+    )
+    return max(1, int(most))
+
+
+def _lanes(n_lanes: int, window: int, width: int) -> Any:
+    """Return the lanes' buffers, all zeros."""
+    from skembed._kernels import spans
+
+    contexts = -(-(_SPAN + 2 * window) // 16) * 16
+    n_slots = _SPAN + contexts + _SHARED_NOISE
+    return spans.Lanes(
+        states=np.zeros(n_lanes, dtype=np.uint64),
+        parts=np.zeros((n_lanes, 3, 3), dtype=np.int64),
+        words=np.zeros((n_lanes, n_slots), dtype=np.int32),
+        updates=aligned_zeros((n_lanes, n_slots, width)),
+        curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
+        loss=np.zeros(n_lanes),
+        pairs=np.zeros(n_lanes, dtype=np.int64),
+    )
+
+
+def _scratch(lanes: Any) -> Any:
+    """Return the work space of one thread, all zeros."""
+    from skembed._kernels import spans
+
+    n_lanes, n_slots, width = lanes.updates.shape
+    return spans.Scratch(
+        vectors=aligned_zeros((n_slots, width)),
+        biases=aligned_zeros((n_slots,)),
+        bias_steps=np.zeros(n_slots, dtype=np.float32),
+        norms=np.zeros(n_slots, dtype=np.float32),
+        window=np.zeros((_SPAN, 2), dtype=np.int64),
+        scores=aligned_zeros((_SPAN, n_slots)),
+        weights=aligned_zeros((_SPAN, n_slots)),
+        own=np.zeros((n_lanes * n_slots, 3), dtype=np.int32),
+    )
