@@ -4,20 +4,31 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from skembed._cbow import CBOWEmbedder
     from skembed._glove import GloVeEmbedder
     from skembed._ppmi_svd import PPMISVDEmbedder
     from skembed._sgns import SGNSEmbedder
+    from skembed._warmup import warmup
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["GloVeEmbedder", "PPMISVDEmbedder", "SGNSEmbedder", "__version__"]
+__all__ = [
+    "CBOWEmbedder",
+    "GloVeEmbedder",
+    "PPMISVDEmbedder",
+    "SGNSEmbedder",
+    "__version__",
+    "warmup",
+]
 
 # Loaded at first use, as scikit-learn takes a second to import.
 _HOMES = {
+    "CBOWEmbedder": "skembed._cbow",
     "GloVeEmbedder": "skembed._glove",
     "PPMISVDEmbedder": "skembed._ppmi_svd",
     "SGNSEmbedder": "skembed._sgns",
     "datasets": "skembed.datasets",
+    "warmup": "skembed._warmup",
 }
 
 

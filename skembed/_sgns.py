@@ -113,6 +113,7 @@ class SGNSEmbedder(BaseEmbedder):
 
     See Also
     --------
+    CBOWEmbedder : The middle of a window predicted from the mean of its words.
     GloVeEmbedder : Least squares on logarithms of co-occurrence counts.
     PPMISVDEmbedder : Factorisation of the PMI matrix in closed form.
 
@@ -213,6 +214,5 @@ class SGNSEmbedder(BaseEmbedder):
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
         from skembed._kernels import sgns
 
-        return _training.fit(
-            self, sgns.train_rounds, corpus, vocabulary, strategy, seeds
-        )
+        family = _training.Family(sgns.train_rounds)
+        return _training.fit(self, family, corpus, vocabulary, strategy, seeds)

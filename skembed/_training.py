@@ -29,9 +29,17 @@ _SLICE = 256
 _MIN_TOKENS_OF_A_THREAD = 50_000
 
 
+class Family(NamedTuple):
+    """What tells skip-gram and CBOW apart."""
+
+    train_rounds: Callable[..., None]  # the kernel
+    hidden: bool = False  # whether the slots of a span begin with hidden vectors
+    average: bool = False  # whether these are means
+
+
 def fit(
     estimator: Any,
-    train_rounds: Callable[..., None],
+    family: Family,
     corpus: Corpus,
     vocabulary: Vocabulary,
     strategy: _tying.Tying,
@@ -43,8 +51,7 @@ def fit(
     ----------
     estimator : SGNSEmbedder or CBOWEmbedder
         Its parameters are read.
-    train_rounds : callable
-        The kernel.
+    family : Family
     corpus : Corpus
     vocabulary : Vocabulary
     strategy : Tying
@@ -60,8 +67,8 @@ def fit(
         vocabulary.counts, estimator.subsample, estimator.noise_exponent
     )
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
-    model = _start(layout, bias, offset, seeds)
-    training = _Training(estimator, train_rounds, corpus, model, draws, seeds)
+    model = _start(layout, bias, offset, seeds)._replace(average=family.average)
+    training = _Training(estimator, family, corpus, model, draws, seeds)
     progress = training.run()
 
     word_vectors, context_vectors = layout.vectors(model.params)
@@ -110,6 +117,7 @@ def _start(
         layout.noise_row,
         float(bias.learned and layout.one_table),
         float(bias.learned),
+        False,
     )
 
 
@@ -127,7 +135,7 @@ class _Training:
     def __init__(
         self,
         estimator: Any,
-        train_rounds: Callable[..., None],
+        family: Family,
         corpus: Corpus,
         model: Any,
         draws: Draws,
@@ -136,7 +144,7 @@ class _Training:
         from skembed._kernels import spans
 
         self.estimator = estimator
-        self.train_rounds = train_rounds
+        self.family = family
         self.corpus = corpus
         self.model = model
         window = (estimator.window, estimator.window_weighting, corpus.longest)
@@ -150,7 +158,8 @@ class _Training:
         n_lanes = _n_lanes(draws.kept, _sampling.window_weights(*window))
         worth = int(draws.kept.sum() * estimator.max_iter / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(estimator.n_jobs, min(n_lanes, worth))
-        self.lanes = _lanes(n_lanes, thresholds.size, model.params.shape[1])
+        n_slots = _n_slots(family, thresholds.size)
+        self.lanes = _lanes(n_lanes, n_slots, model.params.shape[1])
         self.scratches = [_scratch(self.lanes) for _ in range(self.n_threads)]
         states = seeds.generate_state(n_lanes + 1, np.uint64)
         self.lanes.states[:] = states[:n_lanes]
@@ -189,10 +198,9 @@ class _Training:
         )
         longest_lane = -(-n_kept // self.lanes.states.size)
         n_rounds = -(-longest_lane // _SPAN)
-        # One type for the kernel: float32 rates would compile it once more.
-        rate, epochs = float(self.estimator.learning_rate), int(self.estimator.max_iter)
-        drop = rate * (1.0 - _LAST_RATE)
-        rates = (rate - drop * epoch / epochs, -drop / (epochs * max(n_rounds, 1)))
+        rates = _rates(
+            self.estimator.learning_rate, self.estimator.max_iter, epoch, n_rounds
+        )
         return _Epoch(kept[:n_kept], n_rounds, rates)
 
     def _train_epoch(self, epoch: _Epoch, team: ThreadTeam) -> None:
@@ -200,7 +208,7 @@ class _Training:
         for first in range(0, epoch.n_rounds, _SLICE):
             rounds = (first, min(first + _SLICE, epoch.n_rounds))
             team.run(
-                lambda member, rounds=rounds: self.train_rounds(
+                lambda member, rounds=rounds: self.family.train_rounds(
                     epoch.tokens,
                     self.model,
                     self.sampler,
@@ -211,6 +219,16 @@ class _Training:
                     member,
                 )
             )
+
+
+def _rates(
+    learning_rate: float, max_iter: int, epoch: int, n_rounds: int
+) -> tuple[float, float]:
+    """Return an epoch's first learning rate and its change per round."""
+    # One type for the kernel: float32 rates would compile it once more.
+    rate, epochs = float(learning_rate), int(max_iter)
+    drop = rate * (1.0 - _LAST_RATE)
+    return rate - drop * epoch / epochs, -drop / (epochs * max(n_rounds, 1))
 
 
 def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
@@ -225,12 +243,16 @@ def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
     return max(1, int(most))
 
 
-def _lanes(n_lanes: int, window: int, width: int) -> Any:
+def _n_slots(family: Family, window: int) -> int:
+    """Return how many rows a span works on: words, contexts and noise words."""
+    contexts = -(-(_SPAN + 2 * window) // 16) * 16
+    return _SPAN + contexts + _SHARED_NOISE + (_SPAN if family.hidden else 0)
+
+
+def _lanes(n_lanes: int, n_slots: int, width: int) -> Any:
     """Return the lanes' buffers, all zeros."""
     from skembed._kernels import spans
 
-    contexts = -(-(_SPAN + 2 * window) // 16) * 16
-    n_slots = _SPAN + contexts + _SHARED_NOISE
     return spans.Lanes(
         states=np.zeros(n_lanes, dtype=np.uint64),
         parts=np.zeros((n_lanes, 3, 3), dtype=np.int64),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from skembed._vocabulary import Corpus
 
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "haven"]
@@ -22,6 +22,7 @@ _COMMON = {"n_components": 3, "min_count": 1, "window": 2, "random_state": 0}
 # What makes a fit on twenty documents possible, and quick without the compiler.
 CHEAP = {
     SGNSEmbedder: {**_COMMON, "subsample": 0, "max_iter": 1},
+    CBOWEmbedder: {**_COMMON, "subsample": 0, "max_iter": 1},
     GloVeEmbedder: {**_COMMON, "combine": "word", "x_max": 5, "max_iter": 1},
     PPMISVDEmbedder: _COMMON,
 }

@@ -193,6 +193,10 @@ class SkipGram:
         np.add.at(gradient[:, -1], others, slopes * self.context_bias)
         return gradient
 
+    def steps(self, terms):
+        """Return what a step of rate 1 subtracts."""
+        return self.gradient(terms)
+
     def curvature(self, terms):
         """Return a bound on each row's curvature in `objective`.
 
@@ -240,25 +244,34 @@ def add_pairs(terms, word, contexts, noise_words, negative):
                 terms.add(word, noise, 0, negative / len(noise_words))
 
 
-def draw_span(tokens, sampler, stream, first, last):
-    """Return the terms of the words at positions first .. last - 1.
+def draw_words(tokens, sampler, stream, first, last):
+    """Return the contexts of the words at positions first .. last - 1, and noise words.
 
     One draw per word for its window, then one per noise word of the span.
     """
-    words, _ = unmark(tokens)
     halves = [half_width(stream, sampler.window_thresholds) for _ in range(first, last)]
     noise_words = [
         draw_word(stream, sampler.noise_thresholds, sampler.noise_alias)
         for _ in range(sampler.n_noise)
     ]
+    contexts = [
+        window(tokens, position, half)
+        for position, half in zip(range(first, last), halves, strict=True)
+    ]
+    return contexts, noise_words
+
+
+def draw_span(tokens, sampler, stream, first, last):
+    """Return the skip-gram terms of the words at positions first .. last - 1."""
+    words = unmark(tokens)[0][first:last]
+    contexts, noise_words = draw_words(tokens, sampler, stream, first, last)
     terms = Terms()
-    for position, half in zip(range(first, last), halves, strict=True):
-        contexts = window(tokens, position, half)
-        add_pairs(terms, words[position], contexts, noise_words, sampler.negative)
+    for word, around in zip(words, contexts, strict=True):
+        add_pairs(terms, word, around, noise_words, sampler.negative)
     return terms
 
 
-def sgns_rounds(tokens, model, sampler, states, span, rounds, rates, order=None):
+def rounds_of(draw, tokens, model, sampler, states, span, rounds, rates, order=None):
     """Train the spans of some rounds; `model.table` is updated in place.
 
     Lane l has the tokens ``l * n // n_lanes .. (l + 1) * n // n_lanes - 1``. All
@@ -266,6 +279,8 @@ def sgns_rounds(tokens, model, sampler, states, span, rounds, rates, order=None)
 
     Parameters
     ----------
+    draw : callable
+        `draw_span` for skip-gram, `draw_predictions` for CBOW.
     order : sequence of int, optional
         The order in which lanes are computed. Updates are added in lane order.
 
@@ -286,8 +301,8 @@ def sgns_rounds(tokens, model, sampler, states, span, rounds, rates, order=None)
             last = min(first + span, (lane + 1) * len(tokens) // n_lanes)
             if first >= last:
                 continue
-            terms = draw_span(tokens, sampler, streams[lane], first, last)
-            updates[lane] = -rate * model.gradient(terms)
+            terms = draw(tokens, sampler, streams[lane], first, last)
+            updates[lane] = -rate * model.steps(terms)
             curvature += model.curvature(terms)
             loss[lane] += model.objective(terms)
             pairs[lane] += terms.n_pairs
@@ -296,6 +311,129 @@ def sgns_rounds(tokens, model, sampler, states, span, rounds, rates, order=None)
         for lane in sorted(updates):
             model.table += damping[:, None] * updates[lane]
     return loss, pairs, [stream.state for stream in streams]
+
+
+# --- continuous bag of words ----------------------------------------------------------
+
+
+@dataclass
+class Prediction:
+    """One word with the words around it: what is predicted, and with what weight."""
+
+    contexts: list
+    outputs: np.ndarray  # the word, then noise words
+    labels: np.ndarray
+    weights: np.ndarray
+
+
+@dataclass
+class Predictions:
+    """The predictions of a span."""
+
+    all: list
+
+    @property
+    def n_pairs(self):
+        return len(self.all)
+
+
+@dataclass
+class Bag(SkipGram):
+    """CBOW: the word tables' rows are pooled, the context tables' rows predicted."""
+
+    average: bool = True
+
+    def share(self, prediction):
+        """Return how much of each context's vector the hidden vector holds."""
+        return 1.0 / len(prediction.contexts) if self.average else 1.0
+
+    def hidden(self, prediction):
+        """Return the pooled rows: vector, and bias in the last column."""
+        return self.share(prediction) * self.table[prediction.contexts].sum(axis=0)
+
+    def output_rows(self, prediction):
+        return prediction.outputs + np.where(
+            prediction.labels == 1, self.context_row, self.noise_row
+        )
+
+    def prediction_scores(self, prediction):
+        hidden = self.hidden(prediction)
+        outputs = self.table[self.output_rows(prediction)]
+        return (
+            outputs[:, :-1] @ (self.signs * hidden[:-1])
+            + self.word_bias * hidden[-1]
+            + self.context_bias * outputs[:, -1]
+            + np.asarray(self.offset, dtype=float)[prediction.outputs]
+        )
+
+    def objective(self, predictions):
+        """Mikolov et al. (2013), eq. 4, with the hidden vector for the word's."""
+        total = 0.0
+        for one in predictions.all:
+            scores = self.prediction_scores(one)
+            signed = np.where(one.labels == 1, -scores, scores)
+            total += (one.weights * np.logaddexp(0.0, signed)).sum()
+        return total
+
+    def roles(self, prediction):
+        """Return the gradient by the predicted rows, and by each pooled row."""
+        hidden, rows = self.hidden(prediction), self.output_rows(prediction)
+        scores = self.prediction_scores(prediction)
+        slopes = prediction.weights * (
+            0.5 * (1.0 + np.tanh(scores / 2.0)) - prediction.labels
+        )
+        outputs, pooled = np.zeros_like(self.table), np.zeros_like(self.table)
+        np.add.at(outputs[:, :-1], rows, np.outer(slopes, self.signs * hidden[:-1]))
+        np.add.at(outputs[:, -1], rows, slopes * self.context_bias)
+        back = np.append(
+            self.signs * (slopes @ self.table[rows, :-1]), self.word_bias * slopes.sum()
+        )
+        np.add.at(pooled, prediction.contexts, self.share(prediction) * back)
+        return outputs, pooled
+
+    def gradient(self, predictions):
+        return sum(sum(self.roles(one)) for one in predictions.all)
+
+    def steps(self, predictions):
+        """As word2vec: every vector of a mean moves by what the mean should."""
+        total = np.zeros_like(self.table)
+        for one in predictions.all:
+            outputs, pooled = self.roles(one)
+            total += outputs + pooled / self.share(one)
+        return total
+
+    def curvature(self, predictions):
+        curvature = np.zeros(len(self.table))
+        norms = (self.table[:, :-1] ** 2).sum(axis=1)
+        for one in predictions.all:
+            scores, rows = self.prediction_scores(one), self.output_rows(one)
+            size = np.maximum(np.abs(scores), 1e-9)
+            bends = one.weights * np.tanh(size / 2.0) / (2.0 * size)
+            pulls = one.weights * np.abs(
+                0.5 * (1.0 + np.tanh(scores / 2.0)) - one.labels
+            )
+            norm = (self.hidden(one)[:-1] ** 2).sum()
+            np.add.at(curvature, rows, bends * (norm + self.context_bias) + pulls)
+            of_hidden = (bends * (norms[rows] + self.word_bias) + pulls).sum()
+            moved = len(one.contexts) * self.share(one)
+            np.add.at(curvature, one.contexts, moved * of_hidden)
+        return curvature
+
+
+def draw_predictions(tokens, sampler, stream, first, last):
+    """Return the CBOW predictions of the words at positions first .. last - 1."""
+    words = unmark(tokens)[0][first:last]
+    contexts, noise_words = draw_words(tokens, sampler, stream, first, last)
+    predictions = []
+    for word, around in zip(words, contexts, strict=True):
+        noise = [other for other in noise_words if other != word]
+        share = sampler.negative / len(noise_words)
+        if around:
+            outputs = np.array([word, *noise])
+            weights = np.array([1.0] + [share] * len(noise))
+            labels = np.array([1] + [0] * len(noise))
+            predictions.append(Prediction(around, outputs, labels, weights))
+    return Predictions(predictions)
 
 
 # --- GloVe ----------------------------------------------------------------------------

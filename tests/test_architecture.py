@@ -45,6 +45,7 @@ FLOORS = {
     "datasets": 5,
     "_compare": 5,
     "_report": 5,
+    "_warmup": 5,
     "__init__": 6,
     "__main__": 6,
     "study": 6,

@@ -38,7 +38,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.utils import estimator_checks, estimator_html_repr, get_tags
 
 import skembed
-from skembed import SGNSEmbedder, _base, _pooling, _sampling, _tying
+from skembed import CBOWEmbedder, SGNSEmbedder, _base, _pooling, _sampling, _tying
 from skembed._base import BaseEmbedder
 from tests.helpers import (
     CHEAP,
@@ -268,6 +268,7 @@ INVALID = {
     "pooling": ["max", None],
     "random_state": ["seed", -1, 0.5],
     "n_jobs": [0, 1.5, "all"],
+    "aggregation": ["max", None],
     "verbose": [-1, "yes", None],
     "bias": ["nonsense", True, 1],
     "negative": [0, 2.5, None],
@@ -343,7 +344,7 @@ def check_refit_with_other_parameters_forgets_the_first(make):
     """No attribute of another strategy or bias is left behind."""
     for strategy in _tying.strategies():
         others = {"share_context": strategy.name}
-        if make.estimator is SGNSEmbedder:
+        if make.estimator in (SGNSEmbedder, CBOWEmbedder):
             others["bias"] = "word"
         embedder = make(**others).fit(OTHER_DOCUMENTS)
         embedder.set_params(**make().get_params()).fit(DOCUMENTS)

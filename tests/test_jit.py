@@ -19,6 +19,7 @@ from numba.core.caching import FunctionCache
 
 import skembed
 from skembed import (
+    CBOWEmbedder,
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
@@ -226,6 +227,7 @@ KINDS_OF_NUMBERS = {
         {"n_components": np.int64(17), "window": np.int16(40)},
         {"vocabulary": ["never", *(f"word{i}" for i in range(30))]},
     ],
+    CBOWEmbedder: [{"aggregation": "sum"}, {"learning_rate": np.float32(0.01)}],
     SGNSEmbedder: [
         {"learning_rate": np.float32(0.01)},
         {"max_iter": np.int32(1)},
@@ -250,7 +252,7 @@ def fit_all_kinds(folder):
     # Small matrices take the way with the sparse product.
     _factorisation._DENSE_LIMIT = 10
     warnings.simplefilter("ignore", UserWarning)
-    for estimator in (SGNSEmbedder, GloVeEmbedder, PPMISVDEmbedder):
+    for estimator in (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder):
         documents = kinds_of_documents(folder)
         small = {"n_components": 5, "min_count": 1, "random_state": 0}
         for strategy in _tying.strategies():
@@ -319,7 +321,7 @@ def tiny_vectors():
     """Word and context vectors of one tiny fit per estimator and strategy."""
     documents = ["one two three four five", "two one two", "five three one four"] * 3
     found = {}
-    for estimator in (SGNSEmbedder, GloVeEmbedder, PPMISVDEmbedder):
+    for estimator in (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder):
         for strategy in _tying.strategies():
             embedder = estimator(
                 3,
@@ -331,7 +333,7 @@ def tiny_vectors():
             )
             if estimator is not PPMISVDEmbedder:
                 embedder.set_params(max_iter=2, learning_rate=0.05)
-            if estimator is SGNSEmbedder:
+            if estimator in (SGNSEmbedder, CBOWEmbedder):
                 embedder.set_params(subsample=0.1)
             embedder.fit(documents)
             found[f"{estimator.__name__} {strategy.name}"] = [
@@ -355,13 +357,14 @@ def test_the_same_vectors_without_the_compiler():
 
 FINGERPRINT = """
 import hashlib
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 
 words = [f"w{i * i % 61}" for i in range(3000)]
 documents = [words[i : i + 30] for i in range(0, 3000, 30)]
 for embedder in (
     SGNSEmbedder(20, subsample=0, max_iter=1, random_state=0),
     SGNSEmbedder(20, subsample=0, max_iter=1, random_state=0, share_context="signed"),
+    CBOWEmbedder(20, subsample=0, max_iter=1, random_state=0),
     GloVeEmbedder(20, max_iter=2, random_state=0),
     PPMISVDEmbedder(5, random_state=0),
 ):
@@ -385,5 +388,5 @@ def test_compiled_and_cached_kernels_give_the_same_bits(tmp_path):
         for seed in ("1", "2")
     ]
     assert any(tmp_path.rglob("*.nbc"))
-    assert len(set(results[0].split())) == 4
+    assert len(set(results[0].split())) == 5
     assert results[0] == results[1]

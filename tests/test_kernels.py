@@ -288,6 +288,7 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5):
         noise_row=layout.noise_row,
         word_bias=float(bias.learned and layout.one_table),
         context_bias=float(bias.learned),
+        average=False,
     )
 
 
@@ -315,9 +316,9 @@ def make_sampler(noise, negative, window=3, weighting="dynamic"):
 
 def sgns_buffers(sampler, model, seeds):
     n_lanes = len(seeds)
-    lanes = _training._lanes(
-        n_lanes, sampler.window_thresholds.size, model.params.shape[1]
-    )
+    family = _training.Family(sgns.train_rounds)
+    n_slots = _training._n_slots(family, sampler.window_thresholds.size)
+    lanes = _training._lanes(n_lanes, n_slots, model.params.shape[1])
     lanes.states[:] = seeds
     return lanes, _training._scratch(lanes)
 
@@ -344,7 +345,8 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
     twin = sgns_twin(model)
     rounds = (0, n_rounds(tokens, len(seeds)))
     lanes = train(tokens, model, sampler, seeds, rounds, rates)
-    loss, pairs, states = reference.sgns_rounds(
+    loss, pairs, states = reference.rounds_of(
+        reference.draw_span,
         tokens,
         twin,
         sampler,

@@ -18,7 +18,7 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _tying
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _tying
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap
 
 STRATEGIES = [strategy.name for strategy in _tying.strategies()]
@@ -34,6 +34,7 @@ def embedders(n_components=8):
     common = {"n_components": n_components, "min_count": 2, "random_state": 0}
     return [
         SGNSEmbedder(**common, subsample=0, learning_rate=0.05, max_iter=3),
+        CBOWEmbedder(**common, subsample=0, learning_rate=0.1, max_iter=10),
         GloVeEmbedder(**common, combine="word", x_max=10, max_iter=20),
         PPMISVDEmbedder(**common),
     ]

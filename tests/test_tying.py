@@ -6,10 +6,17 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _sgns, _tying
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    _training,
+    _tying,
+)
 from tests import reference
 
-ESTIMATORS = [SGNSEmbedder, GloVeEmbedder, PPMISVDEmbedder]
+ESTIMATORS = [SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder]
 STRATEGIES = _tying.strategies()
 NAMES = [strategy.name for strategy in STRATEGIES]
 # Without "auto", which stands for one of the others.
@@ -385,19 +392,20 @@ def test_sgns_scores_and_attributes(name, bias, tiny_corpus):
 
 @every_name
 @every_bias
+@pytest.mark.parametrize("estimator", [SGNSEmbedder, CBOWEmbedder])
 def test_biases_are_learned_where_they_are_published(
-    name, bias, tiny_corpus, monkeypatch
+    estimator, name, bias, tiny_corpus, monkeypatch
 ):
     """The context's with two tables, both words' with one; else none at all."""
     models = []
-    train = SGNSEmbedder._train
+    run = _training._Training.run
 
-    def spy(self, corpus, model, *arguments):
-        models.append(model)
-        return train(self, corpus, model, *arguments)
+    def spy(training):
+        models.append(training.model)
+        return run(training)
 
-    monkeypatch.setattr(SGNSEmbedder, "_train", spy)
-    embedder = fit(make(SGNSEmbedder, share_context=name, bias=bias), tiny_corpus)
+    monkeypatch.setattr(_training._Training, "run", spy)
+    embedder = fit(make(estimator, share_context=name, bias=bias), tiny_corpus)
     learned = models[0].params[:, 6]
     n_words = len(embedder.vocabulary_)
     assert learned[-n_words:].any() == (bias == "word")
@@ -594,17 +602,18 @@ def long_corpus():
     return [[f"w{i}" for i in rng.integers(0, 40, size=30)] for _ in range(400)]
 
 
-def test_slices_do_not_show(long_corpus, monkeypatch):
+@pytest.mark.parametrize("estimator", [SGNSEmbedder, CBOWEmbedder])
+def test_slices_do_not_show(estimator, long_corpus, monkeypatch):
     """An epoch is trained whole, in however many calls."""
     options = {"subsample": 0, "max_iter": 2, "random_state": 0}
-    whole = SGNSEmbedder(8, **options).fit(long_corpus)
-    monkeypatch.setattr(_sgns, "_SLICE", 1)
-    sliced = SGNSEmbedder(8, **options).fit(long_corpus)
+    whole = estimator(8, **options).fit(long_corpus)
+    monkeypatch.setattr(_training, "_SLICE", 1)
+    sliced = estimator(8, **options).fit(long_corpus)
     assert sliced.word_vectors_.tobytes() == whole.word_vectors_.tobytes()
     assert sliced.loss_curve_.tolist() == whole.loss_curve_.tolist()
-    monkeypatch.setattr(_sgns, "_SLICE", 10**9)
+    monkeypatch.setattr(_training, "_SLICE", 10**9)
     assert (
-        SGNSEmbedder(8, **options).fit(long_corpus).word_vectors_.tobytes()
+        estimator(8, **options).fit(long_corpus).word_vectors_.tobytes()
         == whole.word_vectors_.tobytes()
     )
 
@@ -612,10 +621,9 @@ def test_slices_do_not_show(long_corpus, monkeypatch):
 @pytest.mark.small
 def test_learning_rates_decay_linearly():
     """From the first round to 1e-4 of it after the last, without a gap."""
-    embedder = SGNSEmbedder(learning_rate=0.5, max_iter=3)
     rates = []
     for epoch in range(3):
-        first, change = embedder._rates(epoch, 10)
+        first, change = _training._rates(0.5, 3, epoch, 10)
         rates += [first + change * index for index in range(11)]
         if epoch:
             assert rates[-11] == pytest.approx(rates[-12])
@@ -624,12 +632,33 @@ def test_learning_rates_decay_linearly():
     assert np.diff(rates).max() < 1e-12
 
 
+def test_many_tokens_are_trained_in_many_lanes(long_corpus, monkeypatch):
+    """As many as the most frequent word bears, and never more for more threads."""
+    seen = []
+    run = _training._Training.run
+    monkeypatch.setattr(
+        _training._Training,
+        "run",
+        lambda self: (seen.append(self.lanes.states.size), run(self))[1],
+    )
+    for n_jobs in (1, 2):
+        SGNSEmbedder(8, subsample=0, max_iter=1, n_jobs=n_jobs).fit(long_corpus)
+    _, counts = np.unique(long_corpus, return_counts=True)
+    # Three contexts on either side on average, spans of 32 words, 64 pairs at most.
+    pairs_of_a_span = 2 * 3 * 32 * counts.max() / counts.sum()
+    assert seen == [int(64 / pairs_of_a_span)] * 2
+    assert seen[0] > 4
+
+
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
+@pytest.mark.parametrize("estimator", [SGNSEmbedder, CBOWEmbedder])
 @pytest.mark.parametrize("learning_rate", [0.5, 1e6])
-def test_sgns_stays_finite_at_any_rate(strategy, learning_rate, long_corpus):
+def test_training_stays_finite_at_any_rate(
+    estimator, strategy, learning_rate, long_corpus
+):
     """Two words, each beside the other for ever; and many words."""
     for documents in (["cat dog " * 200] * 20, long_corpus):
-        embedder = SGNSEmbedder(
+        embedder = estimator(
             4,
             share_context=strategy.name,
             learning_rate=learning_rate,

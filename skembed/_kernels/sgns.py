@@ -11,16 +11,16 @@ from skembed._kernels._jit import helper, kernel
 from skembed._kernels.numeric import exp_minus, log1p_unit
 from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
 from skembed._kernels.spans import (
-    apply_updates,
     cut_span,
     draw_noise,
+    end_round,
     gather,
     lay_windows,
     list_words,
+    next_lane,
     scale_slots,
     set_part,
 )
-from skembed._kernels.sync import next_ticket, wait
 
 
 @helper
@@ -295,20 +295,14 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
         Learning rate of the epoch's first round, and its change per round.
     team : Team
     """
-    n_lanes = lanes.words.shape[0]
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
         rate = rates[0] + rates[1] * index
-        while True:
-            # Every thread draws one ticket too many before it meets the others.
-            lane = next_ticket(team) - done * (n_lanes + team.size)
-            if lane >= n_lanes:
-                break
+        lane = next_lane(lanes, team, done)
+        while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
             if span[0] < span[1]:
                 train_span(tokens, model, sampler, lanes, scratch, lane, span, rate)
-        if not wait(team, 2 * done + 1):
-            return
-        apply_updates(model, lanes, scratch.own, team, rate)
-        if not wait(team, 2 * done + 2):
+            lane = next_lane(lanes, team, done)
+        if not end_round(model, lanes, scratch, team, done, rate):
             return

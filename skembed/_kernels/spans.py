@@ -15,6 +15,7 @@ import numpy as np
 
 from skembed._kernels._jit import helper, kernel
 from skembed._kernels.numeric import LOW_32, SHIFT_32, draw_word, next_random
+from skembed._kernels.sync import next_ticket, wait
 
 # An odd number that spreads its multiples evenly over 32 bits (Knuth).
 KNUTH = np.uint64(0x9E3779B1)
@@ -35,6 +36,7 @@ class Model(NamedTuple):
     noise_row: int
     word_bias: float  # 1 where the word row's bias enters the score, else 0
     context_bias: float  # likewise for the context row's bias
+    average: bool  # of CBOW: whether context vectors are averaged, not summed up
 
 
 class Sampler(NamedTuple):
@@ -51,7 +53,8 @@ class Lanes(NamedTuple):
     """Row l of every buffer is written by whoever computes lane l, and no other.
 
     Slots are the rows of a span's vectors: its words, the contexts around it and its
-    noise words. The first slot of each part is a multiple of 16.
+    noise words; CBOW has its hidden vectors before them. The first slot of each part
+    is a multiple of 16.
     """
 
     states: np.ndarray  # INOUT uint64 (n_lanes,), random streams
@@ -296,3 +299,35 @@ def apply_updates(model, lanes, own, team, rate):
             model.params[target, k] += damping * lanes.updates[lane, slot, k]
     for i in range(n_own):
         model.params[own[i, 2], column] = np.float32(0.0)
+
+
+@helper
+def next_lane(lanes, team, done):
+    """Return a lane of this round for this thread, -1 if none is left.
+
+    Parameters
+    ----------
+    lanes : Lanes
+    team : Team
+    done : int
+        Rounds that the kernel has done before.
+    """
+    n_lanes = lanes.words.shape[0]
+    # In every round each thread draws one ticket more than there are lanes.
+    lane = next_ticket(team) - done * (n_lanes + team.size)
+    return lane if lane < n_lanes else -1
+
+
+@helper
+def end_round(model, lanes, scratch, team, done, rate):
+    """Meet the other threads, apply all updates and meet again.
+
+    Returns
+    -------
+    bool
+        False if a thread has failed.
+    """
+    if not wait(team, 2 * done + 1):
+        return False
+    apply_updates(model, lanes, scratch.own, team, rate)
+    return wait(team, 2 * done + 2)

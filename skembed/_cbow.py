@@ -1,0 +1,229 @@
+"""Continuous bag of words with negative sampling."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skembed import _training, _tying
+from skembed._base import BaseEmbedder
+
+
+class CBOWEmbedder(BaseEmbedder):
+    r"""Word vectors by continuous bag of words with negative sampling (word2vec).
+
+    The word in the middle of a window is predicted from the mean (or sum) of the
+    vectors around it, against noise words drawn from the smoothed word frequencies:
+    Mikolov, Chen, Corrado & Dean (2013), section 3.1, with the objective of Mikolov,
+    Sutskever et al. (2013), eq. 4. With ``share_context=False`` (and ``bias=None``,
+    which "auto" then means) this is the model of word2vec; the other values of
+    `share_context` keep one table.
+
+    Parameters
+    ----------
+    n_components : int, default=100
+        Number of dimensions of a word vector.
+    share_context : {False, True, "signed"}, default=False
+        How context vectors relate to word vectors:
+
+        - False: two tables, as published: word vectors are averaged, context vectors
+          are predicted;
+        - True: one table, a word's context vector is its word vector;
+        - "signed": one table; some dimensions (10 %) count negatively in the score.
+    aggregation : {"mean", "sum"}, default="mean"
+        How the vectors of the words around become the hidden vector that predicts.
+        The gradient is that of the same expression.
+    bias : {"auto", None, "shift", "exact", "word"}, default="auto"
+        What is added to the dot product of the hidden vector and the context vector
+        of the predicted word c:
+
+        - None: nothing, as in word2vec;
+        - "shift": ``-ln(negative)``;
+        - "exact": ``ln p(c) - ln(negative * p_noise(c))``, the whole known part of
+          the optimum, so that vectors have to learn the PMI only;
+        - "word": a learned bias per word, that of the predicted word with two tables;
+          with one, the mean (or sum) of those around is added;
+        - "auto": "exact" for ``share_context=True``, None otherwise.
+    negative : int, default=5
+        Noise words per predicted word.
+    noise_exponent : float, default=0.75
+        Noise words are drawn in proportion to count ** noise_exponent.
+    subsample : float, default=1e-3
+        Occurrences of words of a relative frequency f are kept with probability
+        ``sqrt(subsample / f) + subsample / f``. 0 keeps all.
+    learning_rate : float, default=0.05
+        Decays linearly to 1e-4 of itself.
+    max_iter : int, default=5
+        Number of epochs.
+    window : int, default=5
+        Largest distance between a word and its context, in tokens of the vocabulary.
+    window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
+        How a context at distance d counts: ``(window + 1 - d) / window``, 1 or
+        ``1 / d``,
+        realised by drawing the size of every window.
+    analyzer : {"word", "char", "char_wb"} or callable, default="word"
+        How a raw document is cut into tokens, as in
+        :class:`~sklearn.feature_extraction.text.TfidfVectorizer`. A callable takes a
+        document and returns a list of str. Does not apply to tokenised documents;
+        the same holds for `lowercase`, `strip_accents` and `token_pattern`.
+    lowercase : bool, default=True
+        Convert raw documents to lower case.
+    strip_accents : {"ascii", "unicode"} or callable, default=None
+        Remove accents from raw documents.
+    stop_words : {"english"} or list of str, default=None
+        Words to leave out, before windows are laid. As in scikit-learn, of raw
+        documents only those of ``analyzer="word"``.
+    token_pattern : str or None, default=r"(?u)\b\w\w+\b"
+        Regular expression of a token, for ``analyzer="word"``.
+    min_count : int, default=5
+        Words that occur less often are left out. Ignored with `vocabulary`.
+    max_features : int, default=None
+        Keep only this many of the most frequent words.
+    vocabulary : mapping of str to int, or iterable of str, default=None
+        The words to learn vectors of, instead of those that `min_count` and
+        `max_features` select.
+    combine : {"word", "context", "sum", "concat"}, default="word"
+        Which vector stands for a word in `transform`.
+    pooling : {"mean"}, default="mean"
+        How the vectors of a document's words become one row.
+    random_state : int, RandomState instance or None, default=None
+        Pass an int for the same bits on every run.
+    n_jobs : int or None, default=None
+        Number of threads, by joblib's rules: None is 1 outside a
+        :func:`joblib.parallel_config`, -1 all processors. The result does not depend
+        on it.
+    verbose : int, default=0
+        If not 0, print a line per epoch.
+
+    Attributes
+    ----------
+    vocabulary_ : dict of str to int
+        Row of each word; by count, descending, then by word.
+    word_counts_ : ndarray of shape (n_words,), int64
+        Occurrences of each word.
+    word_vectors_ : ndarray of shape (n_words, n_components), float32
+        Word vectors.
+    context_vectors_ : ndarray of shape (n_words, n_components), float32
+        Vectors of predicted words, as they enter the score; the same object as
+        `word_vectors_` where the two are shared.
+    word_biases_, context_biases_ : ndarray of shape (n_words,), float32
+        Learned biases, with ``bias="word"`` only: `context_biases_` with two tables,
+        both (the same object) with one.
+    context_signs_ : ndarray of shape (n_components,), float32
+        With ``share_context="signed"``: the sign of each dimension in the score.
+    loss_curve_ : ndarray of shape (n_epochs,), float64
+        Mean objective per predicted word and epoch, in nats.
+    n_iter_ : int
+        Number of epochs.
+    n_embedding_parameters_ : int
+        Learned numbers: tables and biases.
+
+    See Also
+    --------
+    SGNSEmbedder : Every word of a window predicted on its own.
+    GloVeEmbedder : Least squares on logarithms of co-occurrence counts.
+    PPMISVDEmbedder : Factorisation of the PMI matrix in closed form.
+
+    Notes
+    -----
+    The result does not depend on the process or the number of processors: tokens are
+    cut into a fixed number of lanes whose updates are added in a fixed order. Words
+    of a span share their noise words, weighted so that the expected gradient is that
+    of `negative` draws per pair. Updates of one row that were computed side by side
+    are added up to a bound on its curvature only, so that training stays finite at
+    learning rates that are too large.
+
+    Word2vec's own program adds the whole gradient of a mean to each of its words
+    instead of dividing it by their number, so its learning rate means another thing.
+
+    `score_pairs` gives the score of a context that is predicted from one word alone.
+
+    References
+    ----------
+    T. Mikolov, K. Chen, G. Corrado, J. Dean (2013). Efficient estimation of word
+    representations in vector space. ICLR workshop.
+
+    T. Mikolov, I. Sutskever, K. Chen, G. Corrado, J. Dean (2013). Distributed
+    representations of words and phrases and their compositionality. NeurIPS.
+
+    Examples
+    --------
+    >>> from skembed import CBOWEmbedder
+    >>> documents = [["one", "two", "three", "four"]] * 20
+    >>> embedder = CBOWEmbedder(n_components=4, subsample=0, random_state=0)
+    >>> embedder.fit_transform(documents).shape
+    (20, 4)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseEmbedder._parameter_constraints,
+        "aggregation": [StrOptions({"mean", "sum"})],
+        "bias": [StrOptions(set(filter(None, _tying.biases()))), None],
+        "negative": [Interval(Integral, 1, None, closed="left")],
+        "noise_exponent": [Interval(Real, 0, None, closed="left")],
+        "subsample": [Interval(Real, 0, None, closed="left")],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        share_context=False,
+        aggregation="mean",
+        bias="auto",
+        negative=5,
+        noise_exponent=0.75,
+        subsample=1e-3,
+        learning_rate=0.05,
+        max_iter=5,
+        window=5,
+        window_weighting="dynamic",
+        analyzer="word",
+        lowercase=True,
+        strip_accents=None,
+        stop_words=None,
+        token_pattern=r"(?u)\b\w\w+\b",
+        min_count=5,
+        max_features=None,
+        vocabulary=None,
+        combine="word",
+        pooling="mean",
+        random_state=None,
+        n_jobs=None,
+        verbose=0,
+    ):
+        super().__init__(
+            n_components,
+            share_context=share_context,
+            window=window,
+            window_weighting=window_weighting,
+            analyzer=analyzer,
+            lowercase=lowercase,
+            strip_accents=strip_accents,
+            stop_words=stop_words,
+            token_pattern=token_pattern,
+            min_count=min_count,
+            max_features=max_features,
+            vocabulary=vocabulary,
+            combine=combine,
+            pooling=pooling,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+        self.aggregation = aggregation
+        self.bias = bias
+        self.negative = negative
+        self.noise_exponent = noise_exponent
+        self.subsample = subsample
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+
+    def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
+        from skembed._kernels import cbow
+
+        average = self.aggregation == "mean"
+        family = _training.Family(cbow.train_rounds, hidden=True, average=average)
+        return _training.fit(self, family, corpus, vocabulary, strategy, seeds)

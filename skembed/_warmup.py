@@ -1,0 +1,119 @@
+"""Compiling ahead of time, for images and servers."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from skembed import _tying
+from skembed._base import BaseEmbedder
+
+# More words than a matrix has that is factorised densely, without the kernels of
+# larger ones.
+_N_WORDS = 1200
+_TOKENS_PER_DOCUMENT = 20
+# What makes a fit short and possible on any documents, without a warning; an
+# estimator has some of these parameters.
+_TINY = {
+    "n_components": 1,
+    "max_iter": 1,
+    "negative": 1,
+    "subsample": 0,
+    "min_count": 1,
+    "combine": "word",
+    "random_state": 0,
+    "n_jobs": 1,
+}
+
+
+def warmup(*estimators: Any) -> None:
+    """Compile ahead of time what estimators need, and cache it on disk.
+
+    A kernel is compiled when it is first needed, which makes the first `fit` of a
+    new installation slower by some seconds; later processes load it from the cache.
+    Call this while a container image is built, and in a server before it takes
+    requests. It fits tiny documents: after it, no parameter, no data and no number of
+    threads need another compilation.
+
+    Kernels are cached where numba caches: in the folder of the environment variable
+    ``NUMBA_CACHE_DIR`` or beside the installed package or, where that cannot be
+    written, in a folder of the user. Without any of these, what is compiled serves
+    the present process only. With ``NUMBA_DISABLE_JIT=1`` there is nothing to do.
+
+    Parameters
+    ----------
+    *estimators : estimator, or class of estimators
+        What will be used: embedders, their classes, or what holds embedders, such as
+        a :class:`~sklearn.pipeline.Pipeline` or a search. They are left untouched.
+        By default, all embedders of this package.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not an embedder and holds none.
+
+    Examples
+    --------
+    Ahead of time for one estimator:
+
+    >>> from skembed import PPMISVDEmbedder, warmup
+    >>> warmup(PPMISVDEmbedder)
+
+    While an image is built, for all of them::
+
+        python -c "import skembed; skembed.warmup()"
+    """
+    found: dict[type[BaseEmbedder], None] = {}
+    for given in estimators or _public_embedders():
+        kinds = list(_embedders_in(given))
+        if not kinds:
+            raise ValueError(
+                f"{given!r} is not an embedder and holds none. Pass embedders, their "
+                "classes, pipelines that hold embedders, or nothing for all of them."
+            )
+        found.update(dict.fromkeys(kinds))
+
+    from skembed._kernels._jit import COMPILED
+
+    if COMPILED:
+        for kind in found:
+            _fit_tiny(kind)
+
+
+def _public_embedders() -> list[type[BaseEmbedder]]:
+    # The package itself stands above this module, and is loaded whenever it is.
+    package = sys.modules[__name__.partition(".")[0]]
+    public = [getattr(package, name) for name in package.__all__]
+    return [kind for kind in public if _is_embedder(kind)]
+
+
+def _is_embedder(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseEmbedder)
+
+
+def _embedders_in(given: Any) -> Iterator[type[BaseEmbedder]]:
+    """Yield the classes of all embedders that an object is or holds."""
+    if _is_embedder(given):
+        yield given
+    elif not isinstance(given, type) and hasattr(given, "get_params"):
+        for part in (given, *given.get_params(deep=True).values()):
+            if isinstance(part, BaseEmbedder):
+                yield type(part)
+
+
+def _fit_tiny(kind: type[BaseEmbedder]) -> None:
+    """Go all ways that kernels are on; each kernel has one compiled signature."""
+    words = [f"word{number}" for number in range(_N_WORDS)]
+    # Twice, in another order, so that some words have several neighbours.
+    words += np.random.default_rng(0).permutation(words).tolist()
+    documents = [
+        words[first : first + _TOKENS_PER_DOCUMENT]
+        for first in range(0, len(words), _TOKENS_PER_DOCUMENT)
+    ]
+    known = kind._get_param_names()
+    tiny = {name: value for name, value in _TINY.items() if name in known}
+    for strategy in _tying.strategies():
+        embedder = kind(share_context=strategy.name, **tiny)
+        embedder.fit([" ".join(tokens) for tokens in documents])
+        embedder.transform(documents)
