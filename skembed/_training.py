@@ -255,7 +255,7 @@ def _lanes(n_lanes: int, n_slots: int, width: int) -> Any:
 
     return spans.Lanes(
         states=np.zeros(n_lanes, dtype=np.uint64),
-        parts=np.zeros((n_lanes, 3, 3), dtype=np.int64),
+        parts=np.zeros((n_lanes, 3, 4), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
         updates=aligned_zeros((n_lanes, n_slots, width)),
         curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
@@ -271,9 +271,8 @@ def _scratch(lanes: Any) -> Any:
     n_lanes, n_slots, width = lanes.updates.shape
     return spans.Scratch(
         vectors=aligned_zeros((n_slots, width)),
-        biases=aligned_zeros((n_slots,)),
-        bias_steps=np.zeros(n_slots, dtype=np.float32),
-        norms=np.zeros(n_slots, dtype=np.float32),
+        slots=aligned_zeros((4, n_slots)),
+        words=aligned_zeros((_SPAN, 64)),
         window=np.zeros((_SPAN, 2), dtype=np.int64),
         scores=aligned_zeros((_SPAN, n_slots)),
         weights=aligned_zeros((_SPAN, n_slots)),

@@ -11,47 +11,54 @@ product: H = A X, scores = H Y', dY = S' H, dH = S Y, dX = A' dH.
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.sgns import clear_rows, reach, score_to_step
-from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
+from skembed._kernels.sgns import clear_rows, reach, score_block
+from skembed._kernels.simd import TILE, add_columns, add_rows
 from skembed._kernels.spans import (
+    apply_updates,
+    close_words,
     cut_span,
     draw_noise,
-    end_round,
+    finish_updates,
     gather,
     lay_windows,
     list_words,
     next_lane,
-    scale_slots,
     set_part,
 )
+from skembed._kernels.steps import BIAS, BIAS_STEP, CURVATURE, NORM
+from skembed._kernels.sync import wait
 
 
 @helper
-def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
-    """Gather the rows of a span's words, of the words around, and of noise words.
+def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
+    """Lay the windows of a span; list its words, the words around and noise words.
 
     Returns
     -------
-    ((int, int), (int, int), (int, int))
-        First and last + 1 slot of predicted words, words around and noise words.
+    around : (int, int)
+        First and last + 1 slot.
+    noise : (int, int)
+        Likewise.
+    center : int
+        Slot of word 0 among the words around.
     """
-    words, curvatures = lanes.words[lane], lanes.curvatures[lane]
-    size = scratch.window.shape[0]
-    targets = (size, size + span[1] - span[0])
-    around = (2 * size, 2 * size + outer[1] + 1 - outer[0])
+    outer = lay_windows(
+        tokens, sampler.window_thresholds, lanes.states, lane, span, scratch.window
+    )
+    words, size = lanes.words[lane], scratch.window.shape[0]
+    n_words, first = span[1] - span[0], 2 * size
+    center = first + span[0] - outer[0]
+    around = (first, first + outer[1] + 1 - outer[0])
+    for word in range(n_words):
+        scratch.window[word, 0] += center - span[0]
+        scratch.window[word, 1] += center - span[0]
     list_words(tokens, span, words, size)
-    list_words(tokens, (outer[0], outer[1] + 1), words, 2 * size)
+    list_words(tokens, (outer[0], outer[1] + 1), words, first)
     noise = draw_noise(lanes, sampler, lane)
-    set_part(lanes, lane, 0, targets, model.context_row)
-    set_part(lanes, lane, 1, around, 0)
-    set_part(lanes, lane, 2, noise, model.noise_row)
-    bias = model.word_bias
-    gather(model, words, curvatures, scratch, targets, model.context_row, bias)
-    scale_slots(model, words, scratch, targets)
-    gather(model, words, curvatures, scratch, around, 0, model.context_bias)
-    gather(model, words, curvatures, scratch, noise, model.noise_row, bias)
-    scale_slots(model, words, scratch, noise)
-    return targets, around, noise
+    set_part(lanes, lane, 0, (size, size + n_words), model.context_row, 1)
+    set_part(lanes, lane, 1, around, 0, 0)
+    set_part(lanes, lane, 2, noise, model.noise_row, 1)
+    return around, noise, center
 
 
 @helper
@@ -63,13 +70,15 @@ def share_of(model, n_contexts):
 
 
 @helper
-def weigh_contexts(model, scratch, n_words, columns, center):
-    """Write the matrix A, the share of every word around in every hidden vector.
+def weigh_words(model, sampler, lanes, scratch, lane, center):
+    """Set the weights of contexts in hidden vectors, and of what these predict.
+
+    The first are the matrix A. A word's own prediction weighs 1, a noise word
+    ``negative / n_noise``; one that equals the predicted word is skipped, as in
+    word2vec, and so are words without contexts.
 
     Parameters
     ----------
-    columns : (int, int)
-        First slot of words around, and first noise slot.
     center : int
         Slot of word 0 among the words around.
 
@@ -78,46 +87,29 @@ def weigh_contexts(model, scratch, n_words, columns, center):
     int
         Number of words that have contexts, which are what is predicted.
     """
+    weights, words = scratch.weights, lanes.words
+    targets, noise = lanes.parts[lane, 0, 0], lanes.parts[lane, 2, 0]
+    share = np.float32(sampler.negative / sampler.n_noise)
+    n_words = lanes.parts[lane, 0, 1] - targets
     predicted = 0
     for word in range(n_words):
         first, last = scratch.window[word, 0], scratch.window[word, 1]
-        share = share_of(model, last - first)
-        for j in range(((columns[1] - columns[0]) >> 4) << 4):
-            slot = columns[0] + j
-            inside = first <= slot and slot <= last
-            weight = share if inside else np.float32(0.0)
-            scratch.weights[word, np.uintp(slot)] = weight
-        scratch.weights[word, center + word] = np.float32(0.0)
+        some = np.float32(1.0 if last > first else 0.0)
+        weights[word, targets:noise] = np.float32(0.0)
+        weights[word, first : last + 1] = share_of(model, last - first)
+        weights[word, center + word] = np.float32(0.0)
+        weights[word, targets + word] = some
+        for slot in range(noise, words.shape[1]):
+            equal = words[lane, slot] == words[lane, targets + word]
+            weights[word, slot] = np.float32(0.0) if equal else share * some
         predicted += last > first
     return predicted
 
 
 @helper
-def weigh_predictions(sampler, scratch, words, n_words, targets, noise):
-    """Set the weights of a word's own prediction and of its noise words.
-
-    A noise word weighs ``negative / n_noise``; one that equals the predicted word is
-    skipped, as in word2vec, and so are words without contexts.
-    """
-    share = np.float32(sampler.negative / sampler.n_noise)
-    size = scratch.window.shape[0]
-    for word in range(n_words):
-        last = scratch.window[word, 1]
-        some = np.float32(1.0 if last > scratch.window[word, 0] else 0.0)
-        for j in range((size >> 4) << 4):
-            scratch.weights[word, np.uintp(targets + j)] = np.float32(0.0)
-        scratch.weights[word, targets + word] = some
-        predicted = words[targets + word]
-        for j in range(sampler.n_noise):
-            equal = words[noise + j] == predicted
-            weight = np.float32(0.0) if equal else share * some
-            scratch.weights[word, np.uintp(noise + j)] = weight
-
-
-@helper
 def build_hidden(model, scratch, block):
     """Pool the context vectors of four words, with their biases; take their norms."""
-    vectors = scratch.vectors
+    vectors, slots = scratch.vectors, scratch.slots
     width = (vectors.shape[1] >> 4) << 4
     low, high = reach(scratch.window, block[0], block[1])
     clear_rows(vectors, block[0])
@@ -125,31 +117,14 @@ def build_hidden(model, scratch, block):
     for word in range(block[0], block[1]):
         bias = np.float32(0.0)
         for slot in range(scratch.window[word, 0], scratch.window[word, 1] + 1):
-            bias += scratch.weights[word, slot] * scratch.biases[slot]
+            bias += scratch.weights[word, slot] * slots[BIAS, slot]
         norm = np.float32(0.0)
         for k in range(width):
             norm += vectors[word, k] * vectors[word, k]
-        scratch.biases[word] = bias * np.float32(model.word_bias)
-        scratch.norms[word] = norm + np.float32(model.context_bias)
-        scratch.bias_steps[word] = np.float32(0.0)
-
-
-@helper
-def score_block(scratch, curvatures, block, targets, noise, rate):
-    """Score four hidden vectors; turn scores into steps; return the objective."""
-    draws = (noise, scratch.vectors.shape[0])
-    own = targets + block[0]
-    dot_tile(scratch.vectors, block[0], own, scratch.scores)
-    for slot in range(draws[0], draws[1], TILE):
-        dot_tile(scratch.vectors, block[0], slot, scratch.scores)
-    # The sixteen columns around the diagonal.
-    near = (own // 16 * 16, own // 16 * 16 + 16)
-    loss = 0.0
-    for word in range(block[0], block[1]):
-        curvatures[word] = np.float32(0.0)
-        loss += score_to_step(scratch, curvatures, word, near, np.float32(-1.0), rate)
-        loss += score_to_step(scratch, curvatures, word, draws, np.float32(1.0), rate)
-    return loss
+        slots[BIAS, word] = bias
+        slots[NORM, word] = norm + np.float32(model.context_bias)
+        slots[BIAS_STEP, word] = np.float32(0.0)
+        slots[CURVATURE, word] = np.float32(0.0)
 
 
 @helper
@@ -188,7 +163,8 @@ def add_updates(model, updates, scratch, n_words, parts, nearest):
         clear_rows(updates, own)
         add_columns(updates, own, steps, vectors, word, n_rows)
     for word in range(n_words):
-        updates[word, column] = np.float32(model.word_bias) * scratch.bias_steps[word]
+        step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
+        updates[word, column] = step
         spread_step(model, updates, scratch, word)
     for slot in range(noise, n_slots, TILE):
         clear_rows(updates, slot)
@@ -202,61 +178,18 @@ def add_updates(model, updates, scratch, n_words, parts, nearest):
 
 
 @helper
-def finish_outputs(model, updates, scratch, slots):
-    """Scale the updates of context vectors; add those of the learned biases."""
-    width = (updates.shape[1] >> 4) << 4
-    for slot in range(slots[0], slots[1]):
-        for k in range(width):
-            updates[slot, k] *= model.scale[k]
-        step = np.float32(model.context_bias) * scratch.bias_steps[slot]
-        updates[slot, model.n_components] = step
-
-
-@helper
-def bend_contexts(scratch, curvatures, n_words):
+def bend_contexts(scratch, n_words):
     """Pass the curvature of a hidden vector on to the rows that it is pooled from.
 
     A mean moves as a vector of its own would; a sum of n vectors n times as far,
     since all of them move at the same time. See `apply_updates`.
     """
+    curvatures = scratch.slots[CURVATURE]
     for word in range(n_words):
         first, last = scratch.window[word, 0], scratch.window[word, 1]
-        moved = np.float32(last - first)
+        moved = np.float32(last - first) * curvatures[word]
         for slot in range(first, last + 1):
-            curvatures[slot] += moved * scratch.weights[word, slot] * curvatures[word]
-
-
-@helper
-def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
-    """Compute one lane's updates for the words at positions span[0] .. span[1] - 1."""
-    outer = lay_windows(
-        tokens, sampler.window_thresholds, lanes.states, lane, span, scratch.window
-    )
-    targets, around, draws = fill_slots(
-        tokens, model, sampler, lanes, scratch, lane, span, outer
-    )
-    words, updates = lanes.words[lane], lanes.updates[lane]
-    curvatures = lanes.curvatures[lane]
-    n_words, noise = span[1] - span[0], draws[0]
-    center = around[0] + span[0] - outer[0]
-    for word in range(n_words):
-        scratch.window[word, 0] += center - span[0]
-        scratch.window[word, 1] += center - span[0]
-    columns = (around[0], noise)
-    lanes.pairs[lane] += weigh_contexts(model, scratch, n_words, columns, center)
-    weigh_predictions(sampler, scratch, words, n_words, targets[0], noise)
-    for word in range(0, n_words, TILE):
-        block = (word, min(word + TILE, n_words))
-        build_hidden(model, scratch, block)
-        lanes.loss[lane] += score_block(
-            scratch, curvatures, block, targets[0], noise, np.float32(rate)
-        )
-    nearest = (center, sampler.window_thresholds.size)
-    parts = (targets[0], around, noise)
-    add_updates(model, updates, scratch, n_words, parts, nearest)
-    finish_outputs(model, updates, scratch, targets)
-    finish_outputs(model, updates, scratch, draws)
-    bend_contexts(scratch, curvatures, n_words)
+            curvatures[slot] += moved * scratch.weights[word, slot]
 
 
 @kernel
@@ -270,12 +203,34 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
-        rate = rates[0] + rates[1] * index
+        rate = np.float32(rates[0] + rates[1] * index)
         lane = next_lane(lanes, team, done)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
-            if span[0] < span[1]:
-                train_span(tokens, model, sampler, lanes, scratch, lane, span, rate)
+            n_words = span[1] - span[0]
+            if n_words > 0:
+                around, noise, center = lay_slots(
+                    tokens, model, sampler, lanes, scratch, lane, span
+                )
+                gather(model, lanes, scratch, lane)
+                predicted = weigh_words(model, sampler, lanes, scratch, lane, center)
+                lanes.pairs[lane] += predicted
+                targets = scratch.window.shape[0]
+                for word in range(0, n_words, TILE):
+                    block = (word, min(word + TILE, n_words))
+                    build_hidden(model, scratch, block)
+                    own = (targets + word, targets + word + TILE)
+                    score_block(scratch, block, own, noise[0], rate)
+                lanes.loss[lane] += close_words(scratch, n_words)
+                bend_contexts(scratch, n_words)
+                nearest = (center, sampler.window_thresholds.size)
+                parts = (targets, around, noise[0])
+                updates = lanes.updates[lane]
+                add_updates(model, updates, scratch, n_words, parts, nearest)
+                finish_updates(model, lanes, scratch, lane)
             lane = next_lane(lanes, team, done)
-        if not end_round(model, lanes, scratch, team, done, rate):
+        if not wait(team, 2 * done + 1):
+            return
+        apply_updates(model, lanes, scratch.own, team, rate)
+        if not wait(team, 2 * done + 2):
             return

@@ -1,4 +1,4 @@
-"""Random streams and cheap float32 functions that training kernels share."""
+"""Random streams that training kernels share."""
 
 import numpy as np
 
@@ -42,37 +42,3 @@ def draw_word(states, stream, thresholds, alias):
     if (bits & LOW_32) < np.uint64(thresholds[word]):
         return word
     return np.int64(alias[word])
-
-
-@helper
-def exp_minus(x):
-    """exp(-x) of a float32 0 <= x <= 87.
-
-    The relative error is below 1e-6 up to 10 and below 5e-6 everywhere.
-    """
-    t = x * np.float32(-1.4426950408889634)
-    n = np.floor(t + np.float32(0.5))
-    f = (t - n) * np.float32(0.6931471805599453)
-    p = np.float32(1.0 / 720.0)
-    p = p * f + np.float32(1.0 / 120.0)
-    p = p * f + np.float32(1.0 / 24.0)
-    p = p * f + np.float32(1.0 / 6.0)
-    p = p * f + np.float32(0.5)
-    p = p * f + np.float32(1.0)
-    p = p * f + np.float32(1.0)
-    exponent = (np.int32(n) + np.int32(127)) << np.int32(23)
-    return p * np.int32(exponent).view(np.float32)
-
-
-@helper
-def log1p_unit(e):
-    """log(1 + e) of a float32 0 <= e <= 1; absolute error below 4e-7."""
-    z = e / (e + np.float32(2.0))
-    q = z * z
-    p = np.float32(2.0 / 11.0)
-    p = p * q + np.float32(2.0 / 9.0)
-    p = p * q + np.float32(2.0 / 7.0)
-    p = p * q + np.float32(2.0 / 5.0)
-    p = p * q + np.float32(2.0 / 3.0)
-    p = p * q + np.float32(2.0)
-    return p * z

@@ -8,19 +8,22 @@ are small matrix products, computed in tiles of four words and four contexts.
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.numeric import exp_minus, log1p_unit
 from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
 from skembed._kernels.spans import (
+    apply_updates,
+    close_words,
     cut_span,
     draw_noise,
-    end_round,
+    finish_updates,
     gather,
     lay_windows,
     list_words,
     next_lane,
-    scale_slots,
+    open_words,
     set_part,
 )
+from skembed._kernels.steps import BIAS_STEP, CHUNK, step_chunk
+from skembed._kernels.sync import wait
 
 
 @helper
@@ -41,14 +44,13 @@ def weigh_pairs(sampler, scratch, n_words, columns, center):
     pairs = 0
     for word in range(n_words):
         first, last = scratch.window[word, 0], scratch.window[word, 1]
-        for j in range(((columns[1] - columns[0]) >> 4) << 4):
-            slot = columns[0] + j
-            inside = first <= slot and slot <= last
-            scratch.weights[word, np.uintp(slot)] = np.float32(1.0 if inside else 0.0)
+        # Steps of pairs outside all windows must not be those of the last span.
+        scratch.scores[word, columns[0] : columns[1]] = np.float32(0.0)
+        scratch.weights[word, columns[0] : columns[1]] = np.float32(0.0)
+        scratch.weights[word, first : last + 1] = np.float32(1.0)
         scratch.weights[word, center + word] = np.float32(0.0)
         weight = share * np.float32(last - first)
-        for slot in range(columns[1], columns[1] + sampler.n_noise):
-            scratch.weights[word, slot] = weight
+        scratch.weights[word, columns[1] :] = weight
         pairs += last - first
     return pairs
 
@@ -79,50 +81,6 @@ def skip_equal_draws(sampler, words, scratch, contexts, n_words):
 
 
 @helper
-def score_to_step(scratch, curvatures, word, columns, sign, rate):
-    """Replace scores by steps and return the loss of these pairs.
-
-    A pair's objective is ``weight * log(1 + exp(z))`` with z = -score for a context
-    (`sign` -1) and z = score for a noise word (`sign` 1): Mikolov et al. (2013),
-    eq. 4.
-
-    Parameters
-    ----------
-    columns : (int, int)
-        First and last + 1 slot, both multiples of 16.
-    """
-    bias = scratch.biases[word]
-    norm = scratch.norms[word]
-    loss = np.float32(0.0)
-    total = np.float32(0.0)
-    curvature = np.float32(0.0)
-    # Unsigned, since an index that might be negative keeps the loop scalar.
-    first = np.uintp(columns[0])
-    for j in range(((columns[1] - columns[0]) >> 4) << 4):
-        i = first + np.uintp(j)
-        weight = scratch.weights[word, i]
-        z = sign * (scratch.scores[word, i] + bias + scratch.biases[i])
-        size = abs(z)
-        e = exp_minus(min(size, np.float32(87.0)))
-        upper = np.float32(1.0) / (np.float32(1.0) + e)
-        sigmoid = upper if z >= np.float32(0.0) else e * upper
-        loss += weight * (max(z, np.float32(0.0)) + log1p_unit(e))
-        step = -sign * rate * weight * sigmoid
-        scratch.scores[word, i] = step
-        scratch.bias_steps[i] += step
-        total += step
-        # (sigmoid(|z|) - 1/2) / |z|, whose limit is 1/4; see `apply_updates`.
-        bend = (upper - np.float32(0.5)) / max(size, np.float32(1e-3))
-        slope = weight * (np.float32(0.25) if size < np.float32(1e-3) else bend)
-        pull = weight * sigmoid
-        curvatures[i] += slope * norm + pull
-        curvature += slope * scratch.norms[i] + pull
-    scratch.bias_steps[word] += total
-    curvatures[word] += curvature
-    return loss
-
-
-@helper
 def reach(window, first, last):
     """Return the tiles of context slots that the words first .. last - 1 use."""
     low, high = window[first, 0], window[first, 1]
@@ -133,35 +91,33 @@ def reach(window, first, last):
 
 
 @helper
-def score_block(scratch, curvatures, block, noise, rate):
-    """Score four words with their contexts and noise words; turn scores into steps.
+def score_block(scratch, block, near, noise, rate):
+    """Score four words with some slots and the noise words; turn scores into steps.
 
     Parameters
     ----------
     block : (int, int)
         First and last + 1 word.
+    near : (int, int)
+        First and last + 1 slot of what is predicted.
     noise : int
         First noise slot.
-
-    Returns
-    -------
-    float
-        Summed objective.
+    rate : float32
     """
-    low, high = reach(scratch.window, block[0], block[1])
-    contexts = (low // 16 * 16, (high + 15) // 16 * 16)
-    draws = (noise, scratch.vectors.shape[0])
-    for slot in range(low, high, TILE):
-        dot_tile(scratch.vectors, block[0], slot, scratch.scores)
-    for slot in range(draws[0], draws[1], TILE):
-        dot_tile(scratch.vectors, block[0], slot, scratch.scores)
-    loss = 0.0
-    for word in range(block[0], block[1]):
-        loss += score_to_step(
-            scratch, curvatures, word, contexts, np.float32(-1.0), rate
-        )
-        loss += score_to_step(scratch, curvatures, word, draws, np.float32(1.0), rate)
-    return loss
+    scores, weights = scratch.scores, scratch.weights
+    open_words(scratch, block)
+    for side in range(2):
+        first = near[0] if side == 0 else noise
+        last = near[1] if side == 0 else scratch.vectors.shape[0]
+        sign = np.float32(-1.0 if side == 0 else 1.0)
+        for slot in range(first, last, TILE):
+            dot_tile(scratch.vectors, block[0], slot, scores)
+        for word in range(block[0], block[1]):
+            for chunk in range(first // CHUNK, (last + CHUNK - 1) // CHUNK):
+                at = (word, chunk * CHUNK)
+                step_chunk(
+                    scores, weights, scratch.slots, scratch.words, at, (sign, -rate)
+                )
 
 
 @helper
@@ -174,7 +130,7 @@ def clear_rows(updates, first):
 
 
 @helper
-def add_updates(updates, scratch, n_words, contexts, noise, nearest):
+def add_updates(model, updates, scratch, n_words, contexts, noise, nearest):
     """Add up the steps of a span: of its words, its contexts and its noise words.
 
     Parameters
@@ -201,80 +157,41 @@ def add_updates(updates, scratch, n_words, contexts, noise, nearest):
     for slot in range(noise, n_slots, TILE):
         clear_rows(updates, slot)
         add_columns(updates, slot, steps, vectors, 0, n_words)
+    # The steps of the words' own biases; those of contexts come with their scale.
+    for word in range(n_words):
+        step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
+        updates[word, model.n_components] = step
 
 
 @helper
-def finish_updates(model, updates, bias_steps, n_words, contexts):
-    """Scale the updates of context vectors; add those of the learned biases."""
-    column = model.n_components
-    width = (updates.shape[1] >> 4) << 4
-    for slot in range(n_words):
-        updates[slot, column] = np.float32(model.word_bias) * bias_steps[slot]
-    for slot in range(contexts, updates.shape[0]):
-        for k in range(width):
-            updates[slot, k] *= model.scale[k]
-        updates[slot, column] = np.float32(model.context_bias) * bias_steps[slot]
-
-
-@helper
-def fill_slots(tokens, model, sampler, lanes, scratch, lane, span, outer):
-    """Gather the vectors of a span's words, their contexts and fresh noise words.
+def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
+    """Lay the windows of a span; list its words, the contexts and fresh noise words.
 
     Returns
     -------
-    ((int, int), (int, int), (int, int))
-        First and last + 1 slot of each.
+    contexts : (int, int)
+        First and last + 1 slot.
+    noise : (int, int)
+        Likewise.
+    center : int
+        Context slot of word 0.
     """
-    words, curvatures = lanes.words[lane], lanes.curvatures[lane]
-    first = scratch.window.shape[0]
-    centers = (0, span[1] - span[0])
-    contexts = (first, first + outer[1] + 1 - outer[0])
-    list_words(tokens, span, words, 0)
-    list_words(tokens, (outer[0], outer[1] + 1), words, first)
-    noise = draw_noise(lanes, sampler, lane)
-    set_part(lanes, lane, 0, centers, 0)
-    set_part(lanes, lane, 1, contexts, model.context_row)
-    set_part(lanes, lane, 2, noise, model.noise_row)
-    gather(model, words, curvatures, scratch, centers, 0, model.context_bias)
-    for slot in range(centers[1]):
-        scratch.biases[slot] *= np.float32(model.word_bias)
-    bias = model.word_bias
-    gather(model, words, curvatures, scratch, contexts, model.context_row, bias)
-    scale_slots(model, words, scratch, contexts)
-    gather(model, words, curvatures, scratch, noise, model.noise_row, bias)
-    scale_slots(model, words, scratch, noise)
-    return centers, contexts, noise
-
-
-@helper
-def train_span(tokens, model, sampler, lanes, scratch, lane, span, rate):
-    """Compute one lane's updates for the words at positions span[0] .. span[1] - 1."""
     outer = lay_windows(
         tokens, sampler.window_thresholds, lanes.states, lane, span, scratch.window
     )
-    centers, contexts, draws = fill_slots(
-        tokens, model, sampler, lanes, scratch, lane, span, outer
-    )
-    words, updates = lanes.words[lane], lanes.updates[lane]
-    curvatures = lanes.curvatures[lane]
-    n_words, first, noise = centers[1], contexts[0], draws[0]
-    center = first + span[0] - outer[0]
+    words, first = lanes.words[lane], scratch.window.shape[0]
+    n_words, center = span[1] - span[0], first + span[0] - outer[0]
+    contexts = (first, first + outer[1] + 1 - outer[0])
     for word in range(n_words):
         scratch.window[word, 0] += center - span[0]
         scratch.window[word, 1] += center - span[0]
-        # Steps of pairs outside all windows must not be those of the last span.
-        scratch.scores[word, first:noise] = np.float32(0.0)
-    pairs = weigh_pairs(sampler, scratch, n_words, (first, noise), center)
-    lanes.pairs[lane] += pairs
-    skip_equal_draws(sampler, words, scratch, contexts, n_words)
-    for word in range(0, n_words, TILE):
-        block = (word, min(word + TILE, n_words))
-        lanes.loss[lane] += score_block(
-            scratch, curvatures, block, noise, np.float32(rate)
-        )
-    nearest = (center, sampler.window_thresholds.size)
-    add_updates(updates, scratch, n_words, contexts, noise, nearest)
-    finish_updates(model, updates, scratch.bias_steps, n_words, first)
+    list_words(tokens, span, words, 0)
+    list_words(tokens, (outer[0], outer[1] + 1), words, first)
+    noise = draw_noise(lanes, sampler, lane)
+    set_part(lanes, lane, 0, (0, n_words), 0, 0)
+    set_part(lanes, lane, 1, contexts, model.context_row, 1)
+    set_part(lanes, lane, 2, noise, model.noise_row, 1)
+    return contexts, noise, center
 
 
 @kernel
@@ -297,12 +214,34 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
-        rate = rates[0] + rates[1] * index
+        rate = np.float32(rates[0] + rates[1] * index)
         lane = next_lane(lanes, team, done)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
-            if span[0] < span[1]:
-                train_span(tokens, model, sampler, lanes, scratch, lane, span, rate)
+            n_words = span[1] - span[0]
+            if n_words > 0:
+                contexts, noise, center = lay_slots(
+                    tokens, model, sampler, lanes, scratch, lane, span
+                )
+                gather(model, lanes, scratch, lane)
+                columns = (contexts[0], noise[0])
+                pairs = weigh_pairs(sampler, scratch, n_words, columns, center)
+                lanes.pairs[lane] += pairs
+                skip_equal_draws(sampler, lanes.words[lane], scratch, contexts, n_words)
+                for word in range(0, n_words, TILE):
+                    block = (word, min(word + TILE, n_words))
+                    near = reach(scratch.window, block[0], block[1])
+                    score_block(scratch, block, near, noise[0], rate)
+                lanes.loss[lane] += close_words(scratch, n_words)
+                nearest = (center, sampler.window_thresholds.size)
+                updates = lanes.updates[lane]
+                add_updates(
+                    model, updates, scratch, n_words, contexts, noise[0], nearest
+                )
+                finish_updates(model, lanes, scratch, lane)
             lane = next_lane(lanes, team, done)
-        if not end_round(model, lanes, scratch, team, done, rate):
+        if not wait(team, 2 * done + 1):
+            return
+        apply_updates(model, lanes, scratch.own, team, rate)
+        if not wait(team, 2 * done + 2):
             return

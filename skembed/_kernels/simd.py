@@ -17,9 +17,9 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 TILE = 4
-_FLOAT, _INT32, _INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
+FLOAT, INT32, _INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 # Fused multiply-add and sums in any order, as in plain kernels.
-_FLAGS = ("reassoc", "contract", "arcp", "nsz", "afn")
+FLAGS = ("reassoc", "contract", "arcp", "nsz", "afn")
 
 
 def host_lanes() -> int:
@@ -34,7 +34,7 @@ def host_lanes() -> int:
     return 8 if features.get("avx") else 4
 
 
-class _Matrix:
+class Matrix:
     """A two-dimensional array argument, seen from inside an intrinsic."""
 
     def __init__(self, context, builder, kind, value, lanes):
@@ -42,9 +42,9 @@ class _Matrix:
         self.builder = builder
         self.data = array.data
         self.columns = cgutils.unpack_tuple(builder, array.shape, 2)[1]
-        self.vector = ir.VectorType(_FLOAT, lanes)
+        self.vector = ir.VectorType(FLOAT, lanes)
 
-    def pointer(self, row, column, kind=_FLOAT):
+    def pointer(self, row, column, kind=FLOAT):
         builder = self.builder
         index = builder.add(builder.mul(row, self.columns), column)
         return builder.bitcast(builder.gep(self.data, [index]), kind.as_pointer())
@@ -60,19 +60,20 @@ class _Matrix:
         """Return one number in all lanes."""
         builder, undefined = self.builder, ir.Constant(self.vector, ir.Undefined)
         number = builder.load(self.pointer(row, column))
-        vector = builder.insert_element(undefined, number, ir.Constant(_INT32, 0))
-        mask = ir.Constant(ir.VectorType(_INT32, self.vector.count), None)
+        vector = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
+        mask = ir.Constant(ir.VectorType(INT32, self.vector.count), None)
         return builder.shuffle_vector(vector, undefined, mask)
 
 
-def _int(value: int) -> ir.Constant:
+def constant(value: int) -> ir.Constant:
+    """Return a whole number as an index."""
     return ir.Constant(_INT64, value)
 
 
 def _multiply_add(builder, a, b, total):
     """Write total += a * b, where `total` is a stack slot that becomes a register."""
-    product = builder.fmul(a, b, flags=_FLAGS)
-    builder.store(builder.fadd(product, builder.load(total), flags=_FLAGS), total)
+    product = builder.fmul(a, b, flags=FLAGS)
+    builder.store(builder.fadd(product, builder.load(total), flags=FLAGS), total)
 
 
 def _halve(builder, a, b, block):
@@ -84,13 +85,13 @@ def _halve(builder, a, b, block):
         for start in range(0, lanes, 2 * block)
         for lane in range(block)
     ]
-    kind = ir.VectorType(_INT32, lanes)
+    kind = ir.VectorType(INT32, lanes)
     high = ir.Constant(kind, [lane + block for lane in low])
     low = ir.Constant(kind, low)
     return builder.fadd(
         builder.shuffle_vector(a, b, low),
         builder.shuffle_vector(a, b, high),
-        flags=_FLAGS,
+        flags=FLAGS,
     )
 
 
@@ -110,11 +111,11 @@ def _write_dot_tile(builder, vectors, scores, at, lanes, rows):
     totals = [cgutils.alloca_once(builder, vectors.vector) for _ in range(rows * TILE)]
     for total in totals:
         builder.store(zero, total)
-    x_rows = [builder.add(at[0], _int(i)) for i in range(rows)]
-    y_rows = [builder.add(at[1], _int(j)) for j in range(TILE)]
-    count = builder.udiv(vectors.columns, _int(lanes))
+    x_rows = [builder.add(at[0], constant(i)) for i in range(rows)]
+    y_rows = [builder.add(at[1], constant(j)) for j in range(TILE)]
+    count = builder.udiv(vectors.columns, constant(lanes))
     with cgutils.for_range(builder, count) as loop:
-        column = builder.mul(loop.index, _int(lanes))
+        column = builder.mul(loop.index, constant(lanes))
         x = [vectors.load(row, column) for row in x_rows]
         for j, row in enumerate(y_rows):
             y = vectors.load(row, column)
@@ -126,19 +127,19 @@ def _write_dot_tile(builder, vectors, scores, at, lanes, rows):
         for start in range(0, lanes, TILE):
             row, column = divmod(first + start, TILE)
             mask = ir.Constant(
-                ir.VectorType(_INT32, TILE), list(range(start, start + TILE))
+                ir.VectorType(INT32, TILE), list(range(start, start + TILE))
             )
             part = builder.shuffle_vector(group, group, mask)
-            scores.store(part, x_rows[row], builder.add(at[1], _int(column)))
+            scores.store(part, x_rows[row], builder.add(at[1], constant(column)))
 
 
 def _write_add_tile(builder, matrices, at, terms, step_at, lanes):
     """Add to four rows, two vector registers of columns at a time."""
     updates, steps, vectors = matrices
-    rows = [builder.add(at, _int(i)) for i in range(TILE)]
+    rows = [builder.add(at, constant(i)) for i in range(TILE)]
 
     def add_columns(column, n_vectors):
-        columns = [builder.add(column, _int(v * lanes)) for v in range(n_vectors)]
+        columns = [builder.add(column, constant(v * lanes)) for v in range(n_vectors)]
         totals = {}
         for i, row in enumerate(rows):
             for v, start in enumerate(columns):
@@ -155,10 +156,10 @@ def _write_add_tile(builder, matrices, at, terms, step_at, lanes):
             for v, start in enumerate(columns):
                 updates.store(builder.load(totals[i, v]), row, start)
 
-    pairs = builder.udiv(vectors.columns, _int(2 * lanes))
+    pairs = builder.udiv(vectors.columns, constant(2 * lanes))
     with cgutils.for_range(builder, pairs) as loop:
-        add_columns(builder.mul(loop.index, _int(2 * lanes)), 2)
-    done = builder.mul(pairs, _int(2 * lanes))
+        add_columns(builder.mul(loop.index, constant(2 * lanes)), 2)
+    done = builder.mul(pairs, constant(2 * lanes))
     with builder.if_then(builder.icmp_unsigned("<", done, vectors.columns)):
         add_columns(done, 1)
 
@@ -171,12 +172,12 @@ def make_dot_tile(lanes):
         signature = types.void(vectors, types.int64, types.int64, scores)
 
         def generate(context, builder, signature, arguments):
-            x = _Matrix(context, builder, vectors, arguments[0], lanes)
-            out = _Matrix(context, builder, scores, arguments[3], lanes)
+            x = Matrix(context, builder, vectors, arguments[0], lanes)
+            out = Matrix(context, builder, scores, arguments[3], lanes)
             # Four rows of totals need 16 registers, which only 16 lanes come with.
             rows = TILE if lanes == 16 else 2
             for first in range(0, TILE, rows):
-                at = (builder.add(arguments[1], _int(first)), arguments[2])
+                at = (builder.add(arguments[1], constant(first)), arguments[2])
                 _write_dot_tile(builder, x, out, at, lanes, rows)
             return context.get_dummy_value()
 
@@ -196,7 +197,7 @@ def make_add_tile(lanes, transposed):
 
         def generate(context, builder, signature, arguments):
             matrices = [
-                _Matrix(context, builder, kind, arguments[i], lanes)
+                Matrix(context, builder, kind, arguments[i], lanes)
                 for i, kind in ((0, updates), (2, steps), (3, vectors))
             ]
 

@@ -15,7 +15,17 @@ import numpy as np
 
 from skembed._kernels._jit import helper, kernel
 from skembed._kernels.numeric import LOW_32, SHIFT_32, draw_word, next_random
-from skembed._kernels.sync import next_ticket, wait
+from skembed._kernels.steps import (
+    BEND,
+    BIAS,
+    BIAS_STEP,
+    CHUNK,
+    CURVATURE,
+    LOSS,
+    NORM,
+    STEP,
+)
+from skembed._kernels.sync import next_ticket
 
 # An odd number that spreads its multiples evenly over 32 bits (Knuth).
 KNUTH = np.uint64(0x9E3779B1)
@@ -58,8 +68,8 @@ class Lanes(NamedTuple):
     """
 
     states: np.ndarray  # INOUT uint64 (n_lanes,), random streams
-    # OUT int64 (n_lanes, 3, 3): first slot, last slot + 1 and table row of word 0 of
-    # a span's words, contexts and noise words
+    # OUT int64 (n_lanes, 3, 4): of a span's words, contexts and noise words the first
+    # slot, the last + 1, the table row of word 0, and 1 if rows are context vectors
     parts: np.ndarray
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
@@ -72,9 +82,8 @@ class Scratch(NamedTuple):
     """Work space of one thread; its sizes fix those of spans and windows."""
 
     vectors: np.ndarray  # float32 (n_slots, width), gathered rows
-    biases: np.ndarray  # float32 (n_slots,), learned and fixed part of the score
-    bias_steps: np.ndarray  # float32 (n_slots,)
-    norms: np.ndarray  # float32 (n_slots,), squared, of what a score derives by
+    slots: np.ndarray  # float32 (4, n_slots), numbers of each slot, see `steps`
+    words: np.ndarray  # float32 (span, 64), sums and numbers of each word, see `steps`
     window: np.ndarray  # int64 (span, 2), outermost contexts of each word
     scores: np.ndarray  # float32 (span, n_slots), scores, then steps
     weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
@@ -160,54 +169,48 @@ def lay_windows(tokens, thresholds, states, lane, span, window):
 
 
 @helper
-def gather(model, words, curvatures, scratch, slots, row, other_bias):
-    """Copy the rows of some slots' words into the work space.
+def gather(model, lanes, scratch, lane):
+    """Copy the rows of a span's words, contexts and noise words to their slots.
 
-    Parameters
-    ----------
-    slots : (int, int)
-        First and last + 1.
-    row : int
-        Row of word 0 in the table.
-    other_bias : float
-        Whether the other word's bias is learned, which is part of what a score
-        derives by.
+    A context vector is scaled. Its numbers are the part of the score that does not
+    depend on the word, and the squared norm of what a score derives by: the vector
+    and, where the other side learns a bias, 1.
     """
     # Plain indices, here and below: a view of a row costs two atomic operations.
-    width = (scratch.vectors.shape[1] >> 4) << 4
+    vectors, slots = scratch.vectors, scratch.slots
+    width = (vectors.shape[1] >> 4) << 4
     column = model.n_components
-    for slot in range(slots[0], slots[1]):
-        source = row + words[slot]
-        norm = np.float32(0.0)
-        for k in range(width):
-            value = model.params[source, k]
-            scratch.vectors[slot, k] = value
-            norm += value * value
-        bias = model.params[source, column]
-        scratch.norms[slot] = norm - bias * bias + np.float32(other_bias)
-        scratch.biases[slot] = bias
-        scratch.bias_steps[slot] = np.float32(0.0)
-        curvatures[slot] = np.float32(0.0)
-        scratch.vectors[slot, column] = np.float32(0.0)
+    for part in range(3):
+        row = lanes.parts[lane, part, 2]
+        context = lanes.parts[lane, part, 3] == 1
+        own_bias = np.float32(model.context_bias if context else model.word_bias)
+        other_bias = np.float32(model.word_bias if context else model.context_bias)
+        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
+            word = lanes.words[lane, slot]
+            norm = np.float32(0.0)
+            for k in range(width):
+                value = model.params[row + word, k]
+                vectors[slot, k] = value
+                norm += value * value
+            bias = model.params[row + word, column]
+            vectors[slot, column] = np.float32(0.0)
+            slots[NORM, slot] = norm - bias * bias + other_bias
+            slots[BIAS, slot] = bias * own_bias
+            slots[BIAS_STEP, slot] = np.float32(0.0)
+            slots[CURVATURE, slot] = np.float32(0.0)
+            if context:
+                slots[BIAS, slot] += model.offset[word]
+                for k in range(width):
+                    vectors[slot, k] *= model.scale[k]
 
 
 @helper
-def scale_slots(model, words, scratch, slots):
-    """Turn gathered rows into context vectors, biases into their part of the score."""
-    width = (scratch.vectors.shape[1] >> 4) << 4
-    for slot in range(slots[0], slots[1]):
-        for k in range(width):
-            scratch.vectors[slot, k] *= model.scale[k]
-        bias = scratch.biases[slot] * np.float32(model.context_bias)
-        scratch.biases[slot] = bias + model.offset[words[slot]]
-
-
-@helper
-def set_part(lanes, lane, part, slots, row):
-    """Note which slots hold a part of a span, and the table row of word 0."""
+def set_part(lanes, lane, part, slots, row, context):
+    """Note which slots hold a part of a span, and which table rows these are."""
     lanes.parts[lane, part, 0] = slots[0]
     lanes.parts[lane, part, 1] = slots[1]
     lanes.parts[lane, part, 2] = row
+    lanes.parts[lane, part, 3] = context
 
 
 @helper
@@ -228,6 +231,56 @@ def list_words(tokens, positions, words, first):
     for j in range(positions[1] - positions[0]):
         word = tokens[positions[0] + j]
         words[first + j] = word if word >= 0 else ~word
+
+
+@helper
+def open_words(scratch, block):
+    """Set the sums of some words to zero; put their numbers beside these."""
+    for word in range(block[0], block[1]):
+        for k in range(3 * CHUNK):
+            scratch.words[word, k] = np.float32(0.0)
+        scratch.words[word, 3 * CHUNK + BIAS] = scratch.slots[BIAS, word]
+        scratch.words[word, 3 * CHUNK + NORM] = scratch.slots[NORM, word]
+
+
+@helper
+def close_words(scratch, n_words):
+    """Add up the sums of the span's words; return the loss."""
+    loss = np.float32(0.0)
+    for word in range(n_words):
+        step = np.float32(0.0)
+        bend = np.float32(0.0)
+        for k in range(CHUNK):
+            loss += scratch.words[word, LOSS + k]
+            step += scratch.words[word, STEP + k]
+            bend += scratch.words[word, BEND + k]
+        scratch.slots[BIAS_STEP, word] += step
+        scratch.slots[CURVATURE, word] += bend
+    return loss
+
+
+@helper
+def finish_updates(model, lanes, scratch, lane):
+    """Scale the updates of context vectors; add those of the learned biases.
+
+    Parameters
+    ----------
+    model : Model
+    lanes : Lanes
+    scratch : Scratch
+    lane : int
+    """
+    column = model.n_components
+    width = (scratch.vectors.shape[1] >> 4) << 4
+    for part in range(3):
+        context = lanes.parts[lane, part, 3] == 1
+        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
+            lanes.curvatures[lane, slot] = scratch.slots[CURVATURE, slot]
+            if context:
+                for k in range(width):
+                    lanes.updates[lane, slot, k] *= model.scale[k]
+                step = np.float32(model.context_bias) * scratch.slots[BIAS_STEP, slot]
+                lanes.updates[lane, slot, column] = step
 
 
 @helper
@@ -285,7 +338,7 @@ def apply_updates(model, lanes, own, team, rate):
     lanes : Lanes
     own : int32 (n_lanes * n_slots, 3), scratch
     team : Team
-    rate : float
+    rate : float32
     """
     width = (model.params.shape[1] >> 4) << 4
     column = model.n_components + 1
@@ -293,7 +346,7 @@ def apply_updates(model, lanes, own, team, rate):
     for i in range(n_own):
         lane, slot, target = own[i, 0], own[i, 1], own[i, 2]
         damping = np.float32(2.0) / max(
-            np.float32(2.0), np.float32(rate) * model.params[target, column]
+            np.float32(2.0), rate * model.params[target, column]
         )
         for k in range(width):
             model.params[target, k] += damping * lanes.updates[lane, slot, k]
@@ -316,18 +369,3 @@ def next_lane(lanes, team, done):
     # In every round each thread draws one ticket more than there are lanes.
     lane = next_ticket(team) - done * (n_lanes + team.size)
     return lane if lane < n_lanes else -1
-
-
-@helper
-def end_round(model, lanes, scratch, team, done, rate):
-    """Meet the other threads, apply all updates and meet again.
-
-    Returns
-    -------
-    bool
-        False if a thread has failed.
-    """
-    if not wait(team, 2 * done + 1):
-        return False
-    apply_updates(model, lanes, scratch.own, team, rate)
-    return wait(team, 2 * done + 2)
