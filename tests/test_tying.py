@@ -632,6 +632,26 @@ def test_learning_rates_decay_linearly():
     assert np.diff(rates).max() < 1e-12
 
 
+@pytest.mark.parametrize("estimator", [SGNSEmbedder, CBOWEmbedder])
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
+def test_word_vectors_start_small_and_even(estimator, strategy, long_corpus):
+    """As word2vec's program: uniform within 1 / (2 d), contexts of their own at 0."""
+    embedder = estimator(
+        50,
+        share_context=strategy.name,
+        bias=None if strategy.n_tables > 1 else "exact",
+        learning_rate=1e-12,
+        max_iter=1,
+        subsample=0,
+        random_state=0,
+    ).fit(long_corpus)
+    scaled = np.sort((50 * embedder.word_vectors_).ravel())
+    even = (np.arange(scaled.size) + 0.5) / scaled.size - 0.5
+    np.testing.assert_allclose(scaled, even, atol=0.04)
+    if strategy.n_tables > 1:
+        assert np.abs(embedder.context_vectors_).max() < 1e-8
+
+
 def test_many_tokens_are_trained_in_many_lanes(long_corpus, monkeypatch):
     """As many as the most frequent word bears, and never more for more threads."""
     seen = []
