@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+_PIECE = 1 << 20
+
 
 class Progress:
     """Checks every epoch of a training, keeps its loss and prints a line about it.
@@ -43,7 +45,9 @@ class Progress:
         self.curve.append(float(loss))
         epoch = len(self.curve)
         name = type(self.estimator).__name__
-        if not (np.isfinite(loss) and np.isfinite(params).all()):
+        # Piece by piece, since the comparison fills an array of its own.
+        pieces = np.array_split(params, 1 + params.size // _PIECE)
+        if not (np.isfinite(loss) and all(np.isfinite(p).all() for p in pieces)):
             raise ValueError(
                 f"{name}: vectors became infinite or NaN in epoch {epoch}. "
                 f"learning_rate={self.estimator.learning_rate} is too large for "

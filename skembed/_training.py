@@ -1,5 +1,6 @@
 """Training with negative sampling: the way that skip-gram and CBOW share."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ _MAX_LANES = 16
 _MAX_PAIRS_OF_A_ROW = 64
 _MIN_TOKENS_OF_A_LANE = 1000
 _LAST_RATE = 1e-4
+# Tokens that are subsampled at once, which bounds the memory for them.
+_CHUNK = 1 << 20
 # Rounds between two looks at signals, less than 0.1 s.
 _SLICE = 256
 # Kept tokens of all epochs that are worth a thread: some ten milliseconds.
@@ -71,8 +74,8 @@ def fit(
     training = _Training(estimator, family, corpus, model, draws, seeds)
     progress = training.run()
 
-    word_vectors, context_vectors = layout.vectors(model.params)
     word_biases, context_biases = layout.biases(model.params)
+    word_vectors, context_vectors = layout.vectors(model.params)
     attributes = progress.learned()
     if strategy.signed:
         attributes["context_signs_"] = layout.signs
@@ -121,8 +124,8 @@ def _start(
     )
 
 
-class _Epoch(NamedTuple):
-    """Where the kept tokens of an epoch lie and how they are visited."""
+class _Chunk(NamedTuple):
+    """The kept tokens of some documents, and how they are visited."""
 
     tokens: np.ndarray
     n_rounds: int
@@ -168,67 +171,90 @@ class _Training:
 
     def run(self) -> Progress:
         progress = Progress(self.estimator, "tokens", self.corpus.token_ids.size)
-        kept = np.empty_like(self.corpus.token_ids)
+        edges = _chunks(self.corpus.doc_offsets)
+        largest = np.diff(self.corpus.doc_offsets[edges]).max()
+        kept = np.empty(largest, dtype=np.int32)
         lanes = self.lanes
         with ThreadTeam(self.n_threads) as team:
             for epoch in range(self.estimator.max_iter):
                 lanes.loss[:] = 0.0
                 lanes.pairs[:] = 0
-                self._train_epoch(self._draw_epoch(epoch, kept), team)
+                for documents in itertools.pairwise(edges):
+                    self._train_chunk(self._draw_chunk(epoch, documents, kept), team)
                 if not lanes.pairs.any():
                     raise ValueError(
                         f"subsample={self.estimator.subsample} left no pair of words "
-                        f"in epoch {epoch + 1}: the {kept.size} tokens are too few "
-                        "for it. Pass subsample=0."
+                        f"in epoch {epoch + 1}: the {progress.size} tokens are too "
+                        "few for it. Pass subsample=0."
                     )
                 loss = lanes.loss.sum() / lanes.pairs.sum()
                 progress.finish_epoch(loss, self.model.params)
         return progress
 
-    def _draw_epoch(self, epoch: int, kept: np.ndarray) -> _Epoch:
-        """Subsample the tokens; set the epoch's first rate and its change per round."""
+    def _draw_chunk(
+        self, epoch: int, documents: tuple[int, int], kept: np.ndarray
+    ) -> _Chunk:
+        """Subsample some documents; set the first rate and its change per round."""
         from skembed._kernels import spans
 
+        offsets = self.corpus.doc_offsets[documents[0] : documents[1] + 1]
         n_kept = spans.subsample(
             self.corpus.token_ids,
-            self.corpus.doc_offsets,
+            offsets,
             self.keep_thresholds,
             self.subsample_state,
             kept,
         )
         longest_lane = -(-n_kept // self.lanes.states.size)
         n_rounds = -(-longest_lane // _SPAN)
-        rates = _rates(
-            self.estimator.learning_rate, self.estimator.max_iter, epoch, n_rounds
+        # Shares of the whole training, before this chunk and after it.
+        done = (epoch + offsets[[0, -1]] / self.corpus.doc_offsets[-1]) / (
+            self.estimator.max_iter
         )
-        return _Epoch(kept[:n_kept], n_rounds, rates)
+        rates = _rates(self.estimator.learning_rate, done, n_rounds)
+        return _Chunk(kept[:n_kept], n_rounds, rates)
 
-    def _train_epoch(self, epoch: _Epoch, team: ThreadTeam) -> None:
+    def _train_chunk(self, chunk: _Chunk, team: ThreadTeam) -> None:
         # Between two slices Python looks at signals.
-        for first in range(0, epoch.n_rounds, _SLICE):
-            rounds = (first, min(first + _SLICE, epoch.n_rounds))
+        for first in range(0, chunk.n_rounds, _SLICE):
+            rounds = (first, min(first + _SLICE, chunk.n_rounds))
             team.run(
                 lambda member, rounds=rounds: self.family.train_rounds(
-                    epoch.tokens,
+                    chunk.tokens,
                     self.model,
                     self.sampler,
                     self.lanes,
                     self.scratches[member.index],
                     rounds,
-                    epoch.rates,
+                    chunk.rates,
                     member,
                 )
             )
 
 
+def _chunks(doc_offsets: np.ndarray) -> list[int]:
+    """Return where to cut the documents into chunks of some `_CHUNK` tokens."""
+    n_tokens = doc_offsets[-1]
+    wanted = np.linspace(0, n_tokens, max(1, n_tokens // _CHUNK) + 1)
+    edges = np.searchsorted(doc_offsets, wanted)
+    return np.unique([0, *edges[1:-1], doc_offsets.size - 1]).tolist()
+
+
 def _rates(
-    learning_rate: float, max_iter: int, epoch: int, n_rounds: int
+    learning_rate: float, done: np.ndarray, n_rounds: int
 ) -> tuple[float, float]:
-    """Return an epoch's first learning rate and its change per round."""
-    # One type for the kernel: float32 rates would compile it once more.
-    rate, epochs = float(learning_rate), int(max_iter)
-    drop = rate * (1.0 - _LAST_RATE)
-    return rate - drop * epoch / epochs, -drop / (epochs * max(n_rounds, 1))
+    """Return a chunk's first learning rate and its change per round.
+
+    Parameters
+    ----------
+    learning_rate : float
+    done : ndarray of shape (2,), float64
+        Shares of the training before the chunk and after it.
+    n_rounds : int
+    """
+    # Python's floats: other types would compile the kernel once more.
+    first, last = learning_rate * (1.0 - (1.0 - _LAST_RATE) * done)
+    return float(first), float(last - first) / max(n_rounds, 1)
 
 
 def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:

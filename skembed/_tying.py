@@ -16,6 +16,8 @@ import numpy as np
 
 from skembed._memory import aligned_zeros
 
+_ROWS_AT_ONCE = 4096
+
 
 class Factoriser(Protocol):
     """The decompositions a strategy can ask for; largest first."""
@@ -76,11 +78,20 @@ class Layout:
         return scale
 
     def vectors(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return word vectors, and context vectors as they enter the score."""
-        word = params[: self.n_words, : self.n_components].copy()
-        if self.context_row == 0 and (self.signs == 1).all():
-            return word, word
-        return word, self._contexts(params)[:, : self.n_components] * self.signs
+        """Return word vectors, and context vectors as they enter the score.
+
+        They are moved together within `params`, which has no other use afterwards, so
+        that memory never holds the tables twice. Take the biases first.
+        """
+        flat, d = params.reshape(-1), self.n_components
+        for first in range(0, len(params), _ROWS_AT_ONCE):
+            rows = params[first : first + _ROWS_AT_ONCE, :d].copy()
+            flat[first * d : (first + len(rows)) * d] = rows.reshape(-1)
+        tables = flat[: len(params) * d].reshape(-1, d)
+        word, context = tables[: self.n_words], self._contexts(tables)
+        if (self.signs == 1).all():
+            return word, (word if self.context_row == 0 else context)
+        return word, context * self.signs
 
     def biases(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the biases of words and contexts, one object where they share."""

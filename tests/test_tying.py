@@ -195,7 +195,8 @@ def test_layout(name, n_components):
     np.testing.assert_array_equal(scale[:n_components], layout.signs)
     assert (scale[n_components:] == 5.0).all()
     params[:] = np.random.default_rng(0).normal(size=params.shape)
-    word, context = layout.vectors(params)
+    used = params.copy()
+    word, context = layout.vectors(used)
     np.testing.assert_array_equal(word, params[:7, :n_components])
     rows = params[layout.context_row : layout.context_row + 7]
     np.testing.assert_array_equal(context, rows[:, :n_components] * layout.signs)
@@ -203,10 +204,12 @@ def test_layout(name, n_components):
     np.testing.assert_array_equal(word_biases, params[:7, n_components])
     np.testing.assert_array_equal(context_biases, rows[:, n_components])
     assert (word_biases is context_biases) == (strategy.n_tables == 1)
-    # What is published is a copy: training buffers may be reused.
-    params[:] = 0.0
-    assert word.any()
-    assert context.any()
+    # Both lie in the table's own memory, so that there is no second copy.
+    assert np.shares_memory(word, used)
+    assert word.flags.c_contiguous
+    assert context.flags.c_contiguous
+    if (layout.signs == 1).all():
+        assert np.shares_memory(context, used)
 
 
 @pytest.mark.small
@@ -401,12 +404,13 @@ def test_biases_are_learned_where_they_are_published(
     run = _training._Training.run
 
     def spy(training):
-        models.append(training.model)
-        return run(training)
+        progress = run(training)
+        models.append(training.model.params.copy())
+        return progress
 
     monkeypatch.setattr(_training._Training, "run", spy)
     embedder = fit(make(estimator, share_context=name, bias=bias), tiny_corpus)
-    learned = models[0].params[:, 6]
+    learned = models[0][:, 6]
     n_words = len(embedder.vocabulary_)
     assert learned[-n_words:].any() == (bias == "word")
     if name is False:
@@ -619,13 +623,41 @@ def test_slices_do_not_show(estimator, long_corpus, monkeypatch):
 
 
 @pytest.mark.small
+@pytest.mark.parametrize("chunk", [1, 7, 50, 10**6])
+def test_chunks_hold_all_documents(chunk, monkeypatch):
+    monkeypatch.setattr(_training, "_CHUNK", chunk)
+    lengths = [0, 3, 0, 60, 1, 1, 0, 5, 30, 0]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    edges = _training._chunks(offsets)
+    assert edges[0] == 0
+    assert edges[-1] == len(lengths)
+    assert (np.diff(edges) > 0).all()
+    assert len(edges) - 1 <= max(1, 100 // chunk)
+    # None is longer than wished by more than a document.
+    assert np.diff(offsets[edges]).max() <= 2 * chunk + 60 or chunk > 100
+
+
+@pytest.mark.parametrize("estimator", [SGNSEmbedder, CBOWEmbedder])
+def test_many_chunks_learn_as_one(estimator, long_corpus, monkeypatch):
+    """Other draws, but the same number of pairs and about the same loss."""
+    options = {"subsample": 0.02, "max_iter": 3, "random_state": 0}
+    monkeypatch.setattr(_training, "_CHUNK", 1000)
+    parts = estimator(8, **options).fit(long_corpus)
+    monkeypatch.undo()
+    whole = estimator(8, **options).fit(long_corpus)
+    assert parts.word_vectors_.tobytes() != whole.word_vectors_.tobytes()
+    np.testing.assert_allclose(parts.loss_curve_, whole.loss_curve_, rtol=0.02)
+
+
+@pytest.mark.small
 def test_learning_rates_decay_linearly():
     """From the first round to 1e-4 of it after the last, without a gap."""
     rates = []
-    for epoch in range(3):
-        first, change = _training._rates(0.5, 3, epoch, 10)
+    for part in range(3):
+        done = np.array([part / 3, (part + 1) / 3])
+        first, change = _training._rates(0.5, done, 10)
         rates += [first + change * index for index in range(11)]
-        if epoch:
+        if part:
             assert rates[-11] == pytest.approx(rates[-12])
     assert rates[0] == 0.5
     assert rates[-1] == pytest.approx(0.5e-4)
