@@ -1,5 +1,6 @@
 """Tiny documents and cheap estimators that several test files share."""
 
+import numba
 import numpy as np
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
@@ -82,6 +83,18 @@ def words_of(corpus, rows):
     return [
         [words[row] for row in corpus.token_ids[first:last]] for first, last in bounds
     ]
+
+
+def from_python(part):
+    """Make a part of kernels callable, as it has no wrapper for Python of its own."""
+    if numba.config.DISABLE_JIT:
+        return part
+
+    @numba.njit
+    def call(*arguments):
+        return part(*arguments)
+
+    return call
 
 
 class Once:

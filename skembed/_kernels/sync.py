@@ -15,7 +15,10 @@ from numba.extending import intrinsic
 
 from skembed._kernels._jit import COMPILED, helper
 
-_SPINS = 2000
+# Attempts before a waiting thread offers its processor, and before it sleeps: on a busy
+# machine an offer alone often goes to no one.
+_SPINS, _OFFERS = 2000, 300
+_NAP_MICROSECONDS = 50
 # Places in `Team.shared`, a cache line apart.
 _ARRIVED, ABORTED, _TICKET = 0, 8, 16
 TEAM_NUMBERS = 24
@@ -70,9 +73,23 @@ def _plain_load(array, index):
 if not COMPILED:
     _atomic_add, _atomic_load = _plain_add, _plain_load
 
-_yield_processor = types.ExternalFunction(
-    "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32()
-)
+if sys.platform == "win32":
+    # Sleeping there takes a millisecond at least.
+    _yield_processor = types.ExternalFunction("SwitchToThread", types.int32())
+
+    @helper
+    def _give_way(attempts):
+        _yield_processor()
+else:
+    _yield_processor = types.ExternalFunction("sched_yield", types.int32())
+    _sleep = types.ExternalFunction("usleep", types.int32(types.uint32))
+
+    @helper
+    def _give_way(attempts):
+        if attempts > _SPINS + _OFFERS:
+            _sleep(np.uint32(_NAP_MICROSECONDS))
+        else:
+            _yield_processor()
 
 
 @helper
@@ -99,7 +116,7 @@ def wait(team, meeting):
             return False
         spins += 1
         if spins > _SPINS:
-            _yield_processor()
+            _give_way(spins)
     return True
 
 

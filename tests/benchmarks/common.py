@@ -9,6 +9,14 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import spearmanr
 
+import skembed
+
+
+def public_embedders():
+    """Return the classes of all public estimators."""
+    names = [name for name in skembed.__all__ if name.endswith("Embedder")]
+    return [getattr(skembed, name) for name in names]
+
 
 def read_documents(path, limit=None):
     """Return the field ``text`` of a JSON-lines file (may end in .gz)."""
@@ -31,6 +39,8 @@ def similarity(pairs, rows, vectors):
     norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     unit = vectors / norms
     known = [(rows[a], rows[b], s) for a, b, s in pairs if a in rows and b in rows]
+    if len(known) < 2:
+        return np.nan, len(known)
     first, second, scores = (np.array(column) for column in zip(*known, strict=True))
     cosines = (unit[first.astype(int)] * unit[second.astype(int)]).sum(axis=1)
     return spearmanr(cosines, scores).statistic, len(known)
@@ -64,3 +74,8 @@ def print_table(header, rows):
     ]
     lines.insert(1, "|" + "|".join("-" * (w + 2) for w in widths) + "|")
     print("\n".join(lines))
+
+
+def median_ratio(first, second):
+    """Return the median of the ratios of paired measurements."""
+    return float(np.median(np.asarray(first) / np.asarray(second)))

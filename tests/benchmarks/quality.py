@@ -1,4 +1,4 @@
-"""Word similarity of the three embedders at their defaults, over seeds.
+"""Word similarity of the embedders at their defaults, over seeds.
 
     python -m tests.benchmarks.quality --data reviews.jsonl.gz --wordsim FOLDER
 
@@ -13,7 +13,7 @@ import warnings
 
 import numpy as np
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from tests.benchmarks.common import (
     describe_machine,
     print_table,
@@ -27,13 +27,15 @@ def candidates():
     """Yield a name and an estimator without its seed."""
     for share_context in (False, True, "signed"):
         yield "SGNS", SGNSEmbedder(share_context=share_context)
+        yield "CBOW", CBOWEmbedder(share_context=share_context)
         yield "PPMI-SVD", PPMISVDEmbedder(share_context=share_context)
         yield "GloVe, x_max=10", GloVeEmbedder(share_context=share_context, x_max=10)
 
 
 def document_table(embedder):
-    """Return the vectors that `transform` pools."""
-    return embedder._combined_vectors()
+    """Return the vectors that `transform` pools; a default of `combine` is enough."""
+    word, context = embedder.word_vectors_, embedder.context_vectors_
+    return {"word": word, "sum": word + context}[embedder.combine]
 
 
 def main():

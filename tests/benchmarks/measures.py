@@ -1,0 +1,73 @@
+"""Ceilings of the machine, and peak memory of a process of its own."""
+
+import ctypes
+import gc
+import json
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+
+def sgemm_gflops(size=1024, seconds=1.0):
+    """Return billions of operations a second of a float32 product, on one core."""
+    random = np.random.default_rng(0)
+    a, b = random.random((2, size, size), dtype=np.float32)
+    out = np.empty_like(a)
+    with threadpool_limits(limits=1, user_api="blas"):
+        np.matmul(a, b, out=out)
+        start, n_products = time.perf_counter(), 0
+        while time.perf_counter() - start < seconds:
+            np.matmul(a, b, out=out)
+            n_products += 1
+        elapsed = time.perf_counter() - start
+    return 2.0 * size**3 * n_products / elapsed / 1e9
+
+
+def _status(field):
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) * 1024
+    raise ValueError(f"/proc/self/status has no {field}")
+
+
+class PeakMemory:
+    """Context manager that measures by how much resident memory grows at its peak.
+
+    On Linux the peak is reset at the start and unused memory given back to the
+    system; elsewhere growth is seen only beyond the largest size before.
+
+    Attributes
+    ----------
+    bytes : int
+    """
+
+    def __enter__(self):
+        gc.collect()
+        self._linux = sys.platform == "linux"
+        if self._linux:
+            # Of glibc alone; others have nothing of the kind.
+            getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: 0)(0)
+            Path("/proc/self/clear_refs").write_text("5")
+        self._before = self._peak()
+        return self
+
+    def __exit__(self, *exception):
+        self.bytes = self._peak() - self._before
+
+    def _peak(self):
+        if self._linux:
+            return _status("VmHWM")
+        # Bytes on macOS.
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def in_fresh_process(module, *arguments):
+    """Run ``python -m module`` and return what its last line says in JSON."""
+    command = [sys.executable, "-m", module, *map(str, arguments)]
+    result = subprocess.run(command, stdout=subprocess.PIPE, check=True)
+    return json.loads(result.stdout.splitlines()[-1])
