@@ -104,7 +104,7 @@ class ThreadTeam:
             for number, task in numbered:
                 if self._shared[self._sync.ABORTED]:
                     return
-                results[number] = work(team.index, task)
+                results[number] = work(team.thread, task)
 
         self.run(work_off)
         return [results[number] for number in range(len(results))]

@@ -1,5 +1,6 @@
 """Training with negative sampling: the way that skip-gram and CBOW share."""
 
+import functools
 import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -218,18 +219,20 @@ class _Training:
         # Between two slices Python looks at signals.
         for first in range(0, chunk.n_rounds, _SLICE):
             rounds = (first, min(first + _SLICE, chunk.n_rounds))
-            team.run(
-                lambda member, rounds=rounds: self.family.train_rounds(
-                    chunk.tokens,
-                    self.model,
-                    self.sampler,
-                    self.lanes,
-                    self.scratches[member.index],
-                    rounds,
-                    chunk.rates,
-                    member,
-                )
-            )
+            team.run(functools.partial(self._train_slice, chunk, rounds))
+
+    def _train_slice(self, chunk: _Chunk, rounds: tuple[int, int], member: Any) -> None:
+        """Take part in some rounds, as one thread of a team."""
+        self.family.train_rounds(
+            chunk.tokens,
+            self.model,
+            self.sampler,
+            self.lanes,
+            self.scratches[member.thread],
+            rounds,
+            chunk.rates,
+            member,
+        )
 
 
 def _chunks(doc_offsets: np.ndarray) -> list[int]:

@@ -309,7 +309,7 @@ def collect_own(model, lanes, own, team):
                 target = row + lanes.words[lane, slot]
                 if team.size > 1:
                     thread = owner(np.uint64(target), team.size)
-                    if thread != np.uint64(team.index):
+                    if thread != np.uint64(team.thread):
                         continue
                 model.params[target, column] += lanes.curvatures[lane, slot]
                 own[n_own, 0] = lane

@@ -27,7 +27,7 @@ TEAM_NUMBERS = 24
 class Team(NamedTuple):
     """One thread's view of the threads that run a kernel together."""
 
-    index: int
+    thread: int  # 0 .. size - 1
     size: int
     shared: np.ndarray  # INOUT int64 (TEAM_NUMBERS,), zeros before the kernel starts
 
