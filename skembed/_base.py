@@ -184,8 +184,7 @@ class BaseEmbedder(
             If a document is not valid.
         """
         check_is_fitted(self)
-        tokens = _text.iter_tokens(X, self._vectorizer())
-        return self._pool(_vocabulary.encode(tokens, self.vocabulary_))
+        return self._pool(_text.look_up(X, self._vectorizer(), self.vocabulary_))
 
     def score_pairs(self, words, contexts):
         """Return the model's score s(w, c) of words with contexts.
@@ -265,17 +264,20 @@ class BaseEmbedder(
         return CountVectorizer(**{name: getattr(self, name) for name in _TOKENISING})
 
     def _read(self, X: Any) -> tuple[Corpus, Vocabulary]:
-        tokens = _text.iter_tokens(X, self._vectorizer())
+        vectorizer = self._vectorizer()
         if self.vocabulary is None:
-            return _vocabulary.build(tokens, self.min_count, self.max_features)
+            ids, offsets, words = _text.number(X, vectorizer)
+            return _vocabulary.build(
+                ids, offsets, words, self.min_count, self.max_features
+            )
         if self.max_features is not None:
             raise ValueError(
                 f"max_features={self.max_features} cannot select from a given "
                 "vocabulary; shorten vocabulary or set one of the two to None."
             )
-        return _vocabulary.encode_with(
-            tokens, _vocabulary.check_vocabulary(self.vocabulary)
-        )
+        rows = _vocabulary.check_vocabulary(self.vocabulary)
+        corpus = _text.look_up(X, vectorizer, rows)
+        return corpus, _vocabulary.count(corpus, rows)
 
     def _fit(self, X: Any, stacklevel: int) -> Corpus:
         strategy = _tying.get_strategy(self.share_context)
@@ -333,17 +335,17 @@ class BaseEmbedder(
         )
 
     def _pool(self, corpus: Corpus) -> np.ndarray:
-        return _pooling.pool(corpus, self._combined_vectors())
-
-    def _combined_vectors(self) -> np.ndarray:
         if self.combine == "word":
-            return self.word_vectors_
+            return _pooling.pool(corpus, self.word_vectors_)
         if self.combine == "context":
-            return self.context_vectors_
-        if self.combine == "sum":
-            return self.word_vectors_ + self.context_vectors_
-        if self.combine == "concat":
-            return np.hstack([self.word_vectors_, self.context_vectors_])
+            return _pooling.pool(corpus, self.context_vectors_)
+        if self.combine in ("sum", "concat"):
+            # Pooled first: documents may be few, and the tables need no third one.
+            word = _pooling.pool(corpus, self.word_vectors_)
+            context = _pooling.pool(corpus, self.context_vectors_)
+            if self.combine == "sum":
+                return word + context
+            return np.hstack([word, context])
         raise ValueError(
             f"combine must be one of {COMBINATIONS}, got {self.combine!r}."
         )

@@ -1,13 +1,15 @@
 """The two types that pass from room to room: `Vocabulary` and `Corpus`."""
 
 from array import array
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+
+# Tokens that are counted or renumbered at once.
+_CHUNK = 2**18
 
 
 class Corpus(NamedTuple):
@@ -15,6 +17,14 @@ class Corpus(NamedTuple):
 
     token_ids: np.ndarray  # int32 (n_tokens,)
     doc_offsets: np.ndarray  # int64 (n_documents + 1,)
+
+    @classmethod
+    def of_known(cls, ids: array, offsets: array) -> "Corpus":
+        """Take over the memory of C int and C long long, without tokens of id < 0."""
+        # In place: a copy would take as much again. An array shrinks only while there
+        # is no view of it, and keeps a sixteenth more than it holds.
+        del ids[_drop_negative(_view(ids, np.int32), _view(offsets, np.int64)) :]
+        return cls(_view(ids, np.int32), _view(offsets, np.int64))
 
     @property
     def n_documents(self) -> int:
@@ -39,51 +49,6 @@ class Vocabulary:
 
     def __len__(self) -> int:
         return len(self.rows)
-
-
-class _Lookup(dict):
-    """Row of a word, -1 for words outside the vocabulary."""
-
-    def __missing__(self, word):
-        return -1
-
-
-def _encode(documents: Iterable[Any], row_of: Callable[[str], int]) -> Corpus:
-    # array.extend(map(...)) keeps the loop over tokens out of Python code.
-    ids = array("i")
-    offsets = array("q", [0])
-    for tokens in documents:
-        ids.extend(map(row_of, tokens))
-        offsets.append(len(ids))
-    return Corpus(
-        np.frombuffer(ids, dtype=np.intc).astype(np.int32, copy=False)
-        if ids
-        else np.empty(0, dtype=np.int32),
-        np.frombuffer(offsets, dtype=np.int64),
-    )
-
-
-def _keep_tokens(corpus: Corpus, kept: np.ndarray) -> Corpus:
-    """Drop the tokens where `kept` is False; documents stay, maybe empty."""
-    before = np.concatenate([[0], np.cumsum(kept)])
-    return Corpus(corpus.token_ids[kept], before[corpus.doc_offsets])
-
-
-def encode(documents: Iterable[Any], index: Mapping[str, int]) -> Corpus:
-    """Map documents to rows of a vocabulary; unknown words are left out.
-
-    Parameters
-    ----------
-    documents : iterable of iterables of str
-    index : mapping of str to int
-
-    Returns
-    -------
-    Corpus
-    """
-    corpus = _encode(documents, _Lookup(index).__getitem__)
-    known = corpus.token_ids >= 0
-    return corpus if known.all() else _keep_tokens(corpus, known)
 
 
 def check_vocabulary(vocabulary: Any) -> dict[str, int]:
@@ -132,45 +97,50 @@ def check_vocabulary(vocabulary: Any) -> dict[str, int]:
     return index
 
 
-def encode_with(
-    documents: Iterable[Any], index: dict[str, int]
-) -> tuple[Corpus, Vocabulary]:
-    """Encode documents with a given vocabulary and count its words.
+def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
+    """Count the words of a given vocabulary.
 
     Parameters
     ----------
-    documents : iterable of iterables of str
-    index : dict of str to int
+    corpus : Corpus
+    rows : dict of str to int
 
     Returns
     -------
-    corpus : Corpus
-    vocabulary : Vocabulary
+    Vocabulary
 
     Raises
     ------
     ValueError
         If none of the words occurs.
     """
-    corpus = encode(documents, index)
     if not corpus.token_ids.size:
         raise ValueError(
-            f"None of the {len(index)} words of vocabulary occurs in the "
+            f"None of the {len(rows)} words of vocabulary occurs in the "
             f"{corpus.n_documents} documents. Check that lowercase, strip_accents and "
             "token_pattern produce words of the vocabulary's form."
         )
-    counts = np.bincount(corpus.token_ids, minlength=len(index)).astype(np.int64)
-    return corpus, Vocabulary(index, counts)
+    return Vocabulary(rows, _counts(corpus.token_ids, len(rows)))
 
 
 def build(
-    documents: Iterable[Any], min_count: int, max_features: int | None
+    ids: array,
+    offsets: array,
+    words: list[str],
+    min_count: int,
+    max_features: int | None,
 ) -> tuple[Corpus, Vocabulary]:
-    """Learn a vocabulary and encode the documents, in one pass over them.
+    """Choose a vocabulary from all words of documents, and drop the others.
 
     Parameters
     ----------
-    documents : iterable of iterables of str
+    ids : array of C int
+        The number of each token, documents one behind the other. The corpus takes
+        its memory over.
+    offsets : array of C long long
+        Where each document begins in `ids`, and where the last one ends; likewise.
+    words : list of str
+        By their numbers.
     min_count : int
         Words that occur less often are dropped.
     max_features : int or None
@@ -188,34 +158,70 @@ def build(
     ValueError
         If no word is left.
     """
-    seen: defaultdict[str, int] = defaultdict()
-    seen.default_factory = seen.__len__
-    corpus = _encode(documents, seen.__getitem__)
-    counts = np.bincount(corpus.token_ids, minlength=len(seen))
-    words = list(seen)
+    counts = _counts(_view(ids, np.int32), len(words))
     order = np.flatnonzero(counts >= min_count).tolist()
-    order.sort(key=lambda row: (-counts[row], words[row]))
     if not order:
-        raise ValueError(_why_empty(corpus, words, counts, min_count))
+        raise ValueError(_why_empty(len(offsets) - 1, words, counts, min_count))
+    order.sort(key=words.__getitem__)
+    order.sort(key=counts.tolist().__getitem__, reverse=True)
     order = order[:max_features]
     new_row = np.full(len(words), -1, dtype=np.int32)
     new_row[order] = np.arange(len(order), dtype=np.int32)
+    _renumber(_view(ids, np.int32), new_row)
     index = {words[row]: i for i, row in enumerate(order)}
-    del seen
-    corpus = Corpus(new_row[corpus.token_ids], corpus.doc_offsets)
-    if len(order) < len(new_row):
-        corpus = _keep_tokens(corpus, corpus.token_ids >= 0)
-    return corpus, Vocabulary(index, counts[order].astype(np.int64))
+    return Corpus.of_known(ids, offsets), Vocabulary(index, counts[order])
+
+
+def _renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
+    for chunk in _chunks(token_ids):
+        chunk[:] = new_row[chunk]
+
+
+def _drop_negative(token_ids: np.ndarray, offsets: np.ndarray) -> int:
+    """Move tokens >= 0 to the front, with their documents; return how many they are.
+
+    In chunks, since a mask and a sum over all tokens need more memory than these.
+    """
+    n_left = first = 0
+    for chunk in _chunks(token_ids):
+        kept = chunk >= 0
+        if n_left < first or not kept.all():
+            # Offsets in front have become smaller, so that all are still in order.
+            ends = offsets.searchsorted([first, first + chunk.size], side="right")
+            here = slice(*ends)
+            before = np.concatenate([[0], kept.cumsum()])
+            offsets[here] = n_left + before[offsets[here] - first]
+            token_ids[n_left : n_left + before[-1]] = chunk[kept]
+        n_left += int(np.count_nonzero(kept))
+        first += chunk.size
+    return n_left
+
+
+def _counts(token_ids: np.ndarray, n_words: int) -> np.ndarray:
+    counts = np.zeros(n_words, dtype=np.int64)
+    for chunk in _chunks(token_ids):
+        counts += np.bincount(chunk, minlength=n_words)
+    return counts
+
+
+def _chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
+    """Cut tokens up: what is computed from a chunk takes several times its memory."""
+    for first in range(0, token_ids.size, _CHUNK):
+        yield token_ids[first : first + _CHUNK]
+
+
+def _view(values: array, dtype: type) -> np.ndarray:
+    return np.frombuffer(values, dtype) if values else np.empty(0, dtype)
 
 
 def _why_empty(
-    corpus: Corpus, words: list[str], counts: np.ndarray, min_count: int
+    n_documents: int, words: list[str], counts: np.ndarray, min_count: int
 ) -> str:
-    if not corpus.n_documents:
+    if not n_documents:
         return "X holds no documents: pass at least one."
     if not words:
         return (
-            f"Empty vocabulary: the {corpus.n_documents} documents hold no tokens at "
+            f"Empty vocabulary: the {n_documents} documents hold no tokens at "
             "all. They may be empty, hold stop words only, or token_pattern may not "
             "match."
         )

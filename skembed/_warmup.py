@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed import _tying
+from skembed import _text, _tying
 from skembed._base import BaseEmbedder
 
 # More words than a matrix has that is factorised densely, without the kernels of
@@ -77,6 +77,7 @@ def warmup(*estimators: Any) -> None:
     from skembed._kernels._jit import COMPILED
 
     if COMPILED:
+        _text.compile_kernel()
         for kind in found:
             _fit_tiny(kind)
 

@@ -1,11 +1,16 @@
 """Document features are means of word vectors."""
 
+import tracemalloc
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skembed import _pooling
 from skembed._pooling import POOLINGS, pool
+from skembed._vocabulary import Corpus
 from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, cheap, corpus_of
 
 pytestmark = pytest.mark.small
@@ -45,11 +50,49 @@ def test_a_document_does_not_depend_on_the_others(documents, first, last):
     assert whole[first:last].tobytes() == part.tobytes()
 
 
-def test_long_documents_keep_their_precision():
-    """A word's own vector, however often it is repeated."""
-    vectors = np.array([[1e-3, 1.0, 1e3]], dtype=np.float32)
-    features = pool(corpus_of([[0] * 20_000]), vectors)
-    np.testing.assert_allclose(features, vectors, rtol=1e-3)
+@given(documents, st.integers(1, 5), st.integers(1, 40))
+def test_any_way_to_cut_documents_up(documents, block, chunk):
+    """A document of one block or of many, pooled alone or with others."""
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(N_WORDS, 3)).astype(np.float32)
+    expected = twin_of_pooling(documents, vectors)
+    corpus = corpus_of(documents)
+    with mock.patch.object(_pooling, "_BLOCK", block):
+        whole = pool(corpus, vectors)
+        with mock.patch.object(_pooling, "_CHUNK", chunk):
+            in_parts = pool(corpus, vectors)
+    np.testing.assert_allclose(whole, expected, rtol=1e-5, atol=1e-6)
+    assert whole.tobytes() == in_parts.tobytes()
+
+
+@pytest.mark.parametrize("n_words", [100, 20_000, 2_000_000])
+def test_precision_does_not_depend_on_the_length(n_words):
+    """Few bits of a sum would be left if it were formed in one go."""
+    rng = np.random.default_rng(0)
+    vectors = rng.uniform(1, 2, size=(50, 3)).astype(np.float32) * [1e-20, 1, 1e20]
+    vectors = vectors.astype(np.float32)
+    words = rng.integers(50, size=n_words).astype(np.int32)
+    # Between two short ones, to which it must not make any difference.
+    token_ids = np.concatenate([[7], words, [8]]).astype(np.int32)
+    corpus = Corpus(token_ids, np.array([0, 1, n_words + 1, n_words + 2]))
+    features = pool(corpus, vectors)
+    expected = np.bincount(words, minlength=50) @ vectors.astype(np.float64) / n_words
+    np.testing.assert_allclose(features[1], expected, rtol=1e-6)
+    np.testing.assert_array_equal(features[[0, 2]], vectors[[7, 8]])
+
+
+def test_many_empty_documents():
+    vectors = np.ones((N_WORDS, 3), dtype=np.float32)
+    offsets = np.zeros(200_001, dtype=np.int64)
+    offsets[100_000:] = 2
+    tracemalloc.start()
+    try:
+        features = pool(Corpus(np.array([1, 1], dtype=np.int32), offsets), vectors)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert features.sum() == 3
+    assert peak < 6 * features.nbytes
 
 
 def test_vectors_stay_as_they_are():
@@ -84,3 +127,15 @@ def test_features_are_means_of_the_chosen_vectors(estimator, combine):
     expected = twin_of_pooling(ids, vectors)
     assert features.shape == expected.shape
     np.testing.assert_allclose(features, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("combine", ["word", "context", "sum", "concat"])
+def test_features_of_a_document_do_not_depend_on_the_batch(estimator, combine):
+    embedder = cheap(estimator, combine=combine).fit(DOCUMENTS)
+    documents = [*DOCUMENTS, "", "unknown", " ".join(DOCUMENTS)]
+    features = embedder.transform(documents)
+    for row, document in enumerate(documents):
+        assert embedder.transform([document]).tobytes() == features[row].tobytes()
+    assert embedder.transform(documents[::-1]).tobytes() == features[::-1].tobytes()
+    assert not features[-3:-1].any()

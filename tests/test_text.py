@@ -1,8 +1,13 @@
 """What counts as documents, what is refused, and how raw text becomes tokens."""
 
+import itertools
 import re
+import sys
+import tracemalloc
 import unicodedata
+from unittest import mock
 
+import numba
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -13,11 +18,14 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from skembed import PPMISVDEmbedder
-from skembed._text import iter_tokens
-from tests.helpers import ESTIMATORS, Once, cheap, draw_documents
+from skembed import PPMISVDEmbedder, _text
+from skembed._text import look_up, number
+from tests.helpers import ESTIMATORS, Once, cheap, draw_documents, words_of
 
 pytestmark = pytest.mark.small
+needs_compiler = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT), reason="too slow without compiler"
+)
 
 RAW = ["Amber birch, amber!", "", "Cedar-delta x", "birch  AMBER cedar"]
 TOKENS = [
@@ -30,7 +38,27 @@ ODD_INDEX = [7, 7, -1, 0]
 
 
 def tokens_of(X, **params):
-    return [list(tokens) for tokens in iter_tokens(X, CountVectorizer(**params))]
+    ids, offsets, words = number(X, CountVectorizer(**params))
+    assert len(set(words)) == len(words)
+    return [
+        [words[word] for word in ids[first:last]]
+        for first, last in itertools.pairwise(offsets)
+    ]
+
+
+def scanning(batch=1):
+    """Let the kernel scan raw documents, however few, so many characters at a time.
+
+    Its table has little room, so that it grows every few words.
+    """
+    return mock.patch.multiple(
+        _text, _MUCH=0, _MUCH_PER_WORD=0, _BATCH=batch, _MIN_ROOM=1
+    )
+
+
+def scanned_tokens_of(X, batch=1, **params):
+    with scanning(batch), mock.patch.object(_text, "_cut", side_effect=AssertionError):
+        return tokens_of(X, **params)
 
 
 def object_array(values):
@@ -263,14 +291,31 @@ def test_long_values_are_cut_in_messages():
     assert len(str(caught.value)) < 200
 
 
-def test_documents_are_read_once_and_lazily():
+@pytest.mark.parametrize("tokens", [tokens_of, scanned_tokens_of])
+def test_documents_are_read_once(tokens):
     documents = Once(RAW)
-    tokens = iter_tokens(documents, CountVectorizer())
-    assert documents.n_next == 0
-    next(tokens)
-    assert documents.n_next == 1
-    assert len(list(tokens)) == len(RAW) - 1
+    assert tokens(documents) == TOKENS
+    assert documents.n_iter <= 1
     assert documents.n_next == len(RAW) + 1
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_document_is_tokenised_once(estimator):
+    """By `fit_transform` too: what it pools is what it has learned from."""
+    documents = draw_documents(3)
+    seen = []
+
+    def analyzer(text):
+        seen.append(text)
+        return text.split()
+
+    embedder = cheap(estimator, analyzer=analyzer)
+    embedder.fit_transform(documents)
+    assert seen == documents
+    embedder.transform(documents[:7])
+    assert seen == documents + documents[:7]
+    embedder.fit(documents)
+    assert seen == documents + documents[:7] + documents
 
 
 def test_documents_before_a_refused_one_are_kept_out():
@@ -284,9 +329,28 @@ def test_documents_before_a_refused_one_are_kept_out():
 # --- tokens ---------------------------------------------------------------------------
 
 any_text = st.text(st.characters(), max_size=60)
+# Capitals whose small letter is longer, or depends on what follows; accents that are
+# letters of their own; digits, numbers and signs of all kinds; a lone surrogate.
 words_and_signs = st.lists(
-    st.sampled_from(["The", "amber", "a", "BIRCH", "été", "cafe\u0301", "42", "-", " "])
-).map(" ".join)
+    st.sampled_from(
+        [
+            *("The", "amber", "a", "BIRCH", "été", "cafe\u0301", "42", "-", " ", "_"),
+            *(
+                "ΣΑΣ",
+                "İI\u0131",
+                "ǅ",
+                "ß",
+                "\u0301",
+                "٣½Ⅷ",
+                "x_1",
+                "日本",
+                "\ud800",
+                "\x00",
+            ),
+            *("\U0001f642", "\U00010400", "\u200d", "don't", "\n\n", "\u2028"),
+        ]
+    )
+).map(lambda parts: "".join(parts) if len(parts) % 2 else " ".join(parts))
 texts = st.one_of(any_text, words_and_signs)
 
 
@@ -294,6 +358,8 @@ texts = st.one_of(any_text, words_and_signs)
 def test_default_tokens_against_a_regular_expression(documents):
     expected = [re.findall(r"\b\w\w+\b", text.lower()) for text in documents]
     assert tokens_of(documents) == expected
+    if documents:
+        assert scanned_tokens_of(documents) == expected
 
 
 def without_accents(text):
@@ -339,6 +405,8 @@ def test_tokens_are_those_of_tfidf(options, documents):
     analyze = TfidfVectorizer(**options).build_analyzer()
     expected = [list(map(str, analyze(text))) for text in documents]
     assert tokens_of(documents, **options) == expected
+    with scanning():
+        assert tokens_of(documents, **options) == expected
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -409,10 +477,200 @@ def test_token_pattern_that_cannot_be_used(estimator, pattern, message):
         cheap(estimator, token_pattern=pattern).fit(draw_documents(0))
 
 
-@pytest.mark.small
 @pytest.mark.parametrize("kind", [set, frozenset])
 def test_a_set_of_documents_is_refused(kind):
     """Its order differs between processes, and so would the rows."""
     documents = kind(["a cat", "a dog"])
     with pytest.raises(ValueError, match="has no order"):
-        list(iter_tokens(documents, CountVectorizer()))
+        number(documents, CountVectorizer())
+
+
+# --- much text, which the kernel scans ------------------------------------------------
+
+SCANNED = [
+    {
+        "token_pattern": pattern,
+        "lowercase": lowercase,
+        "strip_accents": strip_accents,
+        "stop_words": stop_words,
+    }
+    for pattern, lowercase, strip_accents, stop_words in itertools.product(
+        [r"(?u)\b\w\w+\b", r"(?u)\b\w+\b"],
+        [True, False],
+        [None, "ascii", "unicode", str.swapcase],
+        # Stop words that are no words, or that no token equals, drop nothing.
+        [None, ["a", "the", "42", "été", "", "cafe\u0301 42", "_"]],
+    )
+]
+
+
+@pytest.mark.filterwarnings("ignore:Your stop_words may be inconsistent")
+@pytest.mark.parametrize("options", SCANNED, ids=str)
+@given(st.lists(texts, min_size=1, max_size=8), st.integers(1, 100))
+def test_scanned_tokens_are_those_of_scikit_learn(options, documents, batch):
+    analyze = CountVectorizer(**options).build_analyzer()
+    expected = [analyze(text) for text in documents]
+    assert scanned_tokens_of(documents, batch, **options) == expected
+
+
+@pytest.mark.filterwarnings("ignore:Your stop_words may be inconsistent")
+@pytest.mark.parametrize("options", SCANNED[::3], ids=str)
+@given(
+    st.lists(texts, min_size=1, max_size=8),
+    st.lists(texts, max_size=5),
+    st.integers(1, 100),
+    st.randoms(use_true_random=False),
+)
+def test_given_words_are_found_by_the_kernel(options, documents, others, batch, random):
+    """All words of some documents, stop words too, and strings that are no words."""
+    everything = CountVectorizer(token_pattern=r"(?u)\b\w+\b", lowercase=False)
+    words = {word for text in documents for word in everything.build_analyzer()(text)}
+    words = sorted({*words, *documents, *(word.lower() for word in words), "", "été"})
+    rows = dict(zip(words, random.sample(range(len(words)), len(words)), strict=True))
+    vectorizer = CountVectorizer(**options)
+    analyze = vectorizer.build_analyzer()
+    expected = [
+        [word for word in analyze(text) if word in rows] for text in documents + others
+    ]
+    for manner in (scanning(batch), mock.patch.object(_text, "_MUCH", 10**6)):
+        with manner:
+            corpus = look_up(iter(documents + others), vectorizer, rows)
+        assert words_of(corpus, rows) == expected
+        assert corpus.token_ids.dtype == np.int32
+        assert corpus.doc_offsets.dtype == np.int64
+
+
+@needs_compiler
+def test_tokens_of_all_code_points():
+    """In many neighbourhoods; and what a word character is, by its definition."""
+    signs = [chr(code) for code in range(sys.maxunicode + 1)]
+    is_word = [sign.isalnum() or sign == "_" for sign in signs]
+    assert _text._word_characters(21)[: len(signs)].tolist() == is_word
+    assert not _text._word_characters(21)[len(signs) :].any()
+    rng = np.random.default_rng(0)
+    shuffled = ["".join(rng.permutation(signs)) for _ in range(2)]
+    for options in ({}, {"token_pattern": r"(?u)\b\w+\b", "lowercase": False}):
+        analyze = CountVectorizer(**options).build_analyzer()
+        expected = list(map(analyze, shuffled))
+        assert scanned_tokens_of(shuffled, **options) == expected
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("tgiyyskl", "mraomcyf"),
+        ("gpkvowim", "yxxkccj"),
+        ("ceemoscjpmh", "ceemos"),
+    ],
+)
+def test_words_of_like_hashes_stay_apart(one, other):
+    """The upper half of their hashes is the same, and so are the lowest bits."""
+
+    def hashed(word):
+        value = 0xCBF29CE484222325
+        for sign in word:
+            value = (value ^ ord(sign)) * 0x100000001B3 % 2**64
+        return value ^ value >> 32
+
+    assert hashed(one) >> 32 == hashed(other) >> 32
+    assert hashed(one) % 16 == hashed(other) % 16
+    text = f"{one} {other} {other} {one}"
+    assert scanned_tokens_of([text]) == [[one, other, other, one]]
+    with scanning():
+        corpus = look_up([text, text], CountVectorizer(), {one: 1, other: 0})
+    assert corpus.token_ids.tolist() == [1, 0, 0, 1] * 2
+
+
+def test_the_table_grows_by_words_and_by_letters():
+    rng = np.random.default_rng(0)
+    lengths = [9000, *rng.integers(2, 9, size=300), 1000, 2, 3000]
+    words = ["".join(rng.choice(list("abcdé日\U00010400"), size=n)) for n in lengths]
+    documents = [words[0], *(" ".join(rng.choice(words, 40)) for _ in range(20))]
+    documents.append(" ".join(words))
+    expected = [text.lower().split() for text in documents]
+    for batch in (1, 10**6):
+        assert scanned_tokens_of(documents, batch) == expected
+
+
+@needs_compiler
+@pytest.mark.filterwarnings("ignore:Your stop_words may be inconsistent")
+def test_what_is_compiled_ahead_of_time_is_all_there_is():
+    """No text, option or table needs another signature of the kernel."""
+    from skembed._kernels.documents import scan
+
+    _text.compile_kernel()
+    compiled = scan.signatures
+    assert len(compiled) == 1
+    for options in SCANNED[::5]:
+        scanned_tokens_of([*RAW, "\U0001f642\ud800 x"], **options)
+        with scanning():
+            look_up(np.array(RAW), CountVectorizer(**options), {"birch": 1, "é": 0})
+    assert scan.signatures == compiled
+
+
+@needs_compiler
+@pytest.mark.parametrize("n_documents", [1, 4])
+@pytest.mark.parametrize("much", [True, False])
+def test_much_text_is_scanned(n_documents, much):
+    """Beyond a limit the kernel is used by itself, and gives what a dict gives."""
+    size = _text._MUCH if much else 100
+    n_pairs = size // n_documents // 15 + 1
+    documents = ["Amber birch, x " * n_pairs] * n_documents
+    vectorizer = CountVectorizer()
+    with mock.patch.object(_text, "_Scanner", wraps=_text._Scanner) as scanner:
+        ids, offsets, words = number(documents, vectorizer)
+        corpus = look_up(documents, vectorizer, {"birch": 0, "cedar": 1})
+    assert scanner.call_count == 2 * much
+    assert words == ["amber", "birch"]
+    assert list(ids) == [0, 1] * n_pairs * n_documents
+    assert list(offsets) == list(range(0, len(ids) + 1, 2 * n_pairs))
+    assert corpus.token_ids.size == n_pairs * n_documents
+    assert not corpus.token_ids.any()
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_estimators_learn_the_same_from_scanned_text(estimator):
+    documents = draw_documents(3)
+    embedder = cheap(estimator, stop_words=["amber"])
+    features = embedder.fit_transform(documents)
+    other = cheap(estimator, stop_words=["amber"])
+    with scanning(batch=40):
+        np.testing.assert_array_equal(other.fit_transform(iter(documents)), features)
+        np.testing.assert_array_equal(other.transform(documents), features)
+    assert list(other.vocabulary_) == list(embedder.vocabulary_)
+    np.testing.assert_array_equal(other.word_counts_, embedder.word_counts_)
+
+
+@pytest.mark.parametrize("manner", [scanning(), mock.patch.object(_text, "_MUCH", 99)])
+def test_stop_words_that_no_token_equals(manner):
+    """scikit-learn's warning, whatever way the documents go."""
+    vectorizer = CountVectorizer(stop_words=["don't"])
+    with manner, pytest.warns(UserWarning, match=r"inconsistent.*\['don'\]"):
+        number(["amber birch"], vectorizer)
+
+
+@pytest.mark.parametrize("documents", [["a b", None], ["a b", ["a"]], ["a b", 3]])
+def test_refused_while_scanning(documents):
+    with scanning(), pytest.raises(ValueError, match=r"^Document 1 is"):
+        number(documents, CountVectorizer())
+
+
+@needs_compiler
+@pytest.mark.parametrize(
+    ("batch", "options"), [(2**12, {}), (1, {"token_pattern": r"\w\w+"})], ids=str
+)
+def test_many_tiny_documents_in_little_memory(batch, options):
+    """Hardly more than what is returned, whether by the kernel or by a dict."""
+    documents = [f"amber b{i % 10} x" for i in range(40_000)]
+    vectorizer = CountVectorizer(**options)
+    with scanning(batch):
+        number(documents[:100], vectorizer)
+        tracemalloc.start()
+        try:
+            ids, offsets, words = number(documents, vectorizer)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert len(words) == 11
+    returned = len(ids) * ids.itemsize + len(offsets) * offsets.itemsize
+    assert peak < 1.2 * returned + 2e5

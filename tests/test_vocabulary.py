@@ -1,7 +1,10 @@
 """Which words are kept, in which rows, and how documents become their numbers."""
 
 import itertools
+import tracemalloc
+from array import array
 from collections import Counter, UserDict
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -9,16 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import PPMISVDEmbedder
-from skembed._vocabulary import (
-    Corpus,
-    Vocabulary,
-    build,
-    check_vocabulary,
-    encode,
-    encode_with,
-)
+from skembed import PPMISVDEmbedder, _vocabulary
+from skembed._text import look_up
+from skembed._vocabulary import Corpus, Vocabulary, build, check_vocabulary, count
 from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, Once, cheap, words_of
 
 pytestmark = pytest.mark.small
@@ -39,6 +37,17 @@ def twin_of_build(documents, min_count, max_features):
     rows = {word: row for row, word in enumerate(kept)}
     left = [[word for word in tokens if word in rows] for tokens in documents]
     return rows, [counts[word] for word in kept], left
+
+
+def numbered(documents):
+    """The numbers of all words as C arrays, and the words by their numbers."""
+    words = list(dict.fromkeys(itertools.chain.from_iterable(documents)))
+    ids = array("i", map(words.index, itertools.chain.from_iterable(documents)))
+    return ids, offsets_of(documents), words
+
+
+def offsets_of(documents):
+    return array("q", itertools.accumulate(map(len, documents), initial=0))
 
 
 def assert_corpus(corpus, rows, expected):
@@ -62,49 +71,82 @@ def assert_vocabulary(vocabulary, rows, counts):
     assert len(vocabulary) == len(rows)
 
 
-@given(documents, st.integers(1, 4), st.one_of(st.none(), st.integers(1, 5)))
-def test_build_against_a_counter(documents, min_count, max_features):
+# Chunks of a few tokens: words are dropped within them, at their ends, and not at all.
+chunks = st.integers(1, 9)
+
+
+@given(documents, st.integers(1, 4), st.one_of(st.none(), st.integers(1, 5)), chunks)
+def test_build_against_a_counter(documents, min_count, max_features, chunk):
     rows, counts, left = twin_of_build(documents, min_count, max_features)
     if not rows:
         with pytest.raises(ValueError, match=r"^(Empty vocabulary|X holds no)"):
-            build(documents, min_count, max_features)
+            build(*numbered(documents), min_count, max_features)
         return
-    corpus, vocabulary = build(iter(documents), min_count, max_features)
+    with mock.patch.object(_vocabulary, "_CHUNK", chunk):
+        corpus, vocabulary = build(*numbered(documents), min_count, max_features)
     assert_vocabulary(vocabulary, rows, counts)
     assert_corpus(corpus, rows, left)
 
 
-@given(documents, st.lists(words, unique=True, min_size=1, max_size=6))
-def test_given_vocabulary_against_a_counter(documents, chosen):
-    rows = {word: row for row, word in enumerate(chosen)}
-    left = [[word for word in tokens if word in rows] for tokens in documents]
-    counts = Counter(itertools.chain.from_iterable(left))
-    assert_corpus(encode(iter(documents), rows), rows, left)
-    if not counts:
-        with pytest.raises(ValueError, match=r"None of the \d+ words of vocab"):
-            encode_with(documents, rows)
-        return
-    corpus, vocabulary = encode_with(iter(documents), check_vocabulary(chosen))
-    assert_vocabulary(vocabulary, rows, [counts[word] for word in chosen])
+@given(st.lists(st.lists(st.integers(-1, 2), max_size=6), max_size=8), chunks)
+def test_negative_ids_are_left_out(documents, chunk):
+    ids = array("i", itertools.chain.from_iterable(documents))
+    with mock.patch.object(_vocabulary, "_CHUNK", chunk):
+        corpus = Corpus.of_known(ids, offsets_of(documents))
+    rows = {"a": 0, "b": 1, "c": 2}
+    left = [["abc"[word] for word in words if word >= 0] for words in documents]
     assert_corpus(corpus, rows, left)
+    assert len(ids) == corpus.token_ids.size
+
+
+@given(documents, st.lists(words, unique=True, min_size=1, max_size=6))
+def test_count_against_a_counter(documents, chosen):
+    rows = {word: row for row, word in enumerate(chosen)}
+    ids = [rows[word] for tokens in documents for word in tokens if word in rows]
+    corpus = Corpus(np.array(ids, dtype=np.int32), np.array([0, len(ids)]))
+    if not ids:
+        with pytest.raises(ValueError, match=r"None of the \d+ words of vocab"):
+            count(corpus, rows)
+        return
+    with mock.patch.object(_vocabulary, "_CHUNK", 3):
+        vocabulary = count(corpus, check_vocabulary(chosen))
+    assert_vocabulary(vocabulary, rows, [ids.count(row) for row in range(len(rows))])
 
 
 @given(documents, documents)
-def test_encoding_of_other_documents(known, others):
+def test_looking_up_other_documents(known, others):
     rows, _, _ = twin_of_build(known, 1, None)
     left = [[word for word in tokens if word in rows] for tokens in others]
     before = dict(rows)
-    assert_corpus(encode(others, rows), rows, left)
+    assert_corpus(look_up(iter(others), CountVectorizer(), rows), rows, left)
     # Looking up unknown words must not add them.
     assert rows == before
+
+
+def test_building_takes_little_memory():
+    """Less than half of what the tokens take, and what is dropped is given back."""
+    n_tokens = 2_000_000
+    ids = array("i", [0, 1, 2, 3] * (n_tokens // 4))
+    offsets = array("q", range(0, n_tokens + 1, 100))
+    tracemalloc.start()
+    try:
+        corpus, _ = build(ids, offsets, ["a", "b", "c", "d"], 1, 2)
+        left, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < ids.itemsize * n_tokens // 2 + corpus.token_ids.nbytes * 17 // 16
+    assert corpus.token_ids.tolist() == [0, 1] * (n_tokens // 4)
+    assert np.shares_memory(corpus.token_ids, np.frombuffer(ids, dtype=np.int32))
+    # The array that has shrunk was measured anew; an array grows by a sixteenth more.
+    assert left < corpus.token_ids.nbytes * 17 // 16 + 10_000
 
 
 def test_ties_are_sorted_by_word():
     """By code point: capitals first, accented letters last, whatever the locale."""
     tokens = ["é", "b", "a", "B", "_", "é", "b", "a", "B", "_", "z"]
-    _, vocabulary = build([tokens], 1, None)
+    _, vocabulary = build(*numbered([tokens]), 1, None)
     assert vocabulary.words == ["B", "_", "a", "b", "é", "z"]
-    _, vocabulary = build([tokens[::-1]], 1, 3)
+    _, vocabulary = build(*numbered([tokens[::-1]]), 1, 3)
     assert vocabulary.words == ["B", "_", "a"]
 
 
@@ -122,13 +164,13 @@ def test_ties_are_sorted_by_word():
 )
 def test_why_no_word_is_left(documents, message):
     with pytest.raises(ValueError, match=message):
-        build(documents, 3, None)
+        build(*numbered(documents), 3, None)
 
 
 def test_none_of_the_given_words_occurs():
     message = "None of the 2 words of vocabulary occurs in the 1 documents.*lowercase"
     with pytest.raises(ValueError, match=message):
-        encode_with([["amber"]], {"Amber": 0, "Birch": 1})
+        cheap(PPMISVDEmbedder, vocabulary=["Amber", "Birch"]).fit([["amber"]])
 
 
 # --- the parameter `vocabulary` -------------------------------------------------------
