@@ -1,47 +1,102 @@
 """Weighted co-occurrence counts of a corpus as a sparse matrix."""
 
 import math
+from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from skembed._parallel import ThreadTeam, n_threads
 from skembed._vocabulary import Corpus
 
-# Rows are counted in tasks whose buffers hold at most about this many entries.
-_TASK_ENTRIES = 1 << 22
+# A task has at most about this many pairs of a word and a context to look at, and this
+# many entries of the matrix to write. Work of one such task starts no thread.
+_TASK_PAIRS = 1 << 20
+_TASK_ENTRIES = 1 << 19
+# Entries for which memory is asked at a time: enough for large pages, and for memory
+# that is given back to the system as soon as it is free.
+_CHUNK_ENTRIES = 1 << 22
+# A token's position and the sizes of its window's sides share 63 bits.
+_MOST_PLACES = 1 << 63
+# Indices are int32 where the number of entries allows it.
+_INT32_MAX = int(np.iinfo(np.int32).max)
 
 
-def exact_weights(weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return whole numbers and the divisor that makes them `weights`, if possible.
+class _Chunks:
+    """Where one thread writes its rows, one part behind the other.
 
-    Sums of whole numbers are exact in float64, whatever their order. A divisor is
-    looked for among the least common multiples of 1, 2, ..., which serve every
-    weighting of a window up to 16; beyond, the weights stay as they are.
+    A part is as large as its rows and stays where it was written; memory that nothing
+    was written to costs nothing. A chunk is free when all of its parts are.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._columns = np.empty(0, dtype=np.int32)
+        self._values = np.empty(0, dtype=np.float64)
+
+    def room(self, entries: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return arrays for the columns and values of at least so many entries."""
+        if self._columns.size < entries:
+            size = max(entries, self._size)
+            self._columns = np.empty(size, dtype=np.int32)
+            self._values = np.empty(size, dtype=np.float64)
+        return self._columns, self._values
+
+    def cut(self, used: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the part that has been written, and go on behind it."""
+        part = self._columns[:used], self._values[:used]
+        self._columns, self._values = self._columns[used:], self._values[used:]
+        return part
+
+
+def exact_weights(weights: np.ndarray, most: int) -> tuple[np.ndarray, float]:
+    """Return whole numbers and the divisor that makes them `weights`.
+
+    Sums of whole numbers are exact, whatever their order. The divisor is the least
+    common multiple of the weights' denominators if the sums then fit into 63 bits: as
+    good as always for flat and dynamic weightings, and for harmonic windows up to 22
+    while no word occurs more than a billion times. Otherwise the divisor is the
+    largest power of two with which they fit, and every weight is rounded to a multiple
+    of its inverse: by less than 2**-28 for windows up to a thousand and words as
+    frequent, and by less the rarer the most frequent word is.
 
     Parameters
     ----------
     weights : ndarray of shape (window,), float64
+        Between 0 and 1.
+    most : int
+        The number of contexts at each distance that are added up at most.
 
     Returns
     -------
-    weights : ndarray of shape (window,), float64
+    weights : ndarray of shape (window,), int64
+        At least 1.
     divisor : float
+        A whole number.
     """
+    # Half of the range is left for what rounding adds.
+    room = math.ldexp(1.0, 62) / (max(most, 1) * max(math.fsum(weights), 1.0))
+    limit = min(2**52, int(room))
     divisor = 1
-    for distance in range(1, min(weights.size, 16) + 1):
-        divisor = math.lcm(divisor, distance)
-    whole = np.rint(weights * divisor)
-    if np.allclose(whole, weights * divisor, rtol=1e-12, atol=0.0):
-        return whole, float(divisor)
-    return weights, 1.0
+    for weight in weights.tolist():
+        fraction = Fraction(weight).limit_denominator(1 << 16)
+        divisor = math.lcm(divisor, fraction.denominator)
+        if divisor > limit or not math.isclose(fraction, weight, rel_tol=1e-15):
+            divisor = 1 << limit.bit_length() - 1
+            break
+    whole = np.maximum(np.rint(weights * divisor), 1.0)
+    return whole.astype(np.int64), float(divisor)
 
 
 def count_cooccurrences(
-    corpus: Corpus, n_words: int, weights: np.ndarray
+    corpus: Corpus, n_words: int, weights: np.ndarray, n_jobs: int | None = None
 ) -> sparse.csr_array:
     """Count how often words stand in each other's window.
 
     Windows do not cross documents. A word is paired with itself at another position.
+    Sums are exact: whole numbers are added up and divided in the end, see
+    `exact_weights`.
 
     Parameters
     ----------
@@ -49,55 +104,123 @@ def count_cooccurrences(
     n_words : int
     weights : ndarray of shape (window,), float64
         Weight of a context by its distance, see `_sampling.window_weights`.
+    n_jobs : int or None, default=None
+        Number of threads, by joblib's rules. The result does not depend on it.
 
     Returns
     -------
     csr_array of shape (n_words, n_words), float64
-        Symmetric, with sorted columns.
+        Symmetric to the last bit, with sorted columns.
+
+    Raises
+    ------
+    ValueError
+        If the corpus has more than ``2**61 / window**2`` tokens.
+    """
+    if 4 * weights.size**2 * corpus.token_ids.size > _MOST_PLACES:
+        raise ValueError(
+            f"Windows of {weights.size} tokens to either side are too wide to count "
+            f"a corpus of {corpus.token_ids.size} tokens: lower `window`."
+        )
+    n_pairs = 2 * weights.size * corpus.token_ids.size
+    with ThreadTeam(n_threads(n_jobs, 1 + n_pairs // _TASK_PAIRS)) as team:
+        sizes, parts, divisor = _count_parts(corpus, n_words, weights, team)
+        return _join(sizes, parts, divisor, team)
+
+
+def _count_parts(
+    corpus: Corpus, n_words: int, weights: np.ndarray, team: ThreadTeam
+) -> tuple[np.ndarray, list[Any], float]:
+    """Return the size of each row, the rows in parts and their divisor."""
+    from skembed._kernels import counting
+
+    bits = int(weights.size).bit_length()
+    starts, places = _list_places(corpus, n_words, (weights.size, bits), team)
+    frequency = np.diff(starts[:, :-1]).sum(axis=0)
+    whole, divisor = exact_weights(weights, 2 * int(frequency.max(initial=0)))
+    tasks = _tasks(frequency, 2 * weights.size)
+    # Several chunks for each thread, most of which are free before the last is joined.
+    in_all = sum(capacity for _, _, capacity in tasks)
+    size = min(in_all // (8 * team.size), _CHUNK_ENTRIES)
+    sizes = np.empty(n_words, dtype=np.int64)
+    scratch = [counting.allocate_scratch(n_words) for _ in range(team.size)]
+    chunks = [_Chunks(size) for _ in range(team.size)]
+
+    def count(thread: int, task: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+        used = counting.count_rows(
+            corpus.token_ids,
+            places,
+            starts,
+            (whole, bits),
+            task[:2],
+            scratch[thread],
+            sizes,
+            chunks[thread].room(task[2]),
+        )
+        return chunks[thread].cut(used)
+
+    return sizes, team.map(count, tasks), divisor
+
+
+def _list_places(
+    corpus: Corpus, n_words: int, window: tuple[int, int], team: ThreadTeam
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each word's places begin in each chunk of tokens, and all places.
+
+    Threads that wrote the places of one word side by side would disturb each other.
     """
     from skembed._kernels import counting
 
-    whole, divisor = exact_weights(weights)
-    frequency = np.bincount(corpus.token_ids, minlength=n_words)
-    starts = np.concatenate([[0], np.cumsum(frequency)])
-    positions = np.empty(corpus.token_ids.size, dtype=np.int64)
-    counting.list_positions(corpus.token_ids, starts, positions)
-    tokens = np.empty_like(corpus.token_ids)
-    counting.mark_starts(corpus.token_ids, corpus.doc_offsets, tokens)
-    totals, found = np.zeros(n_words), np.empty(n_words, dtype=np.int32)
-    parts = []
-    for first, last, capacity in _tasks(frequency, 2 * weights.size):
-        out = (
-            np.empty(last - first, dtype=np.int64),
-            np.empty(capacity, dtype=np.int32),
-            np.empty(capacity, dtype=np.float64),
-        )
-        used = counting.count_rows(
-            tokens, positions, starts, whole, (first, last), totals, found, out
-        )
-        parts.append((out[0], out[1][:used].copy(), out[2][:used] / divisor))
-    sizes, columns, values = (
-        np.concatenate(arrays) for arrays in zip(*parts, strict=True)
-    )
-    indptr = np.concatenate([[0], np.cumsum(sizes)])
-    counts = sparse.csr_array((values, columns, indptr), shape=(n_words, n_words))
-    if divisor == 1.0 and weights.size > 1:
-        # Sums of fractions depend on their order, which the mirrored entry does not
-        # share; the mean of both is the same on either side.
-        counts = sparse.csr_array((counts + counts.T) / 2.0)
-        counts.sort_indices()
-    return counts
+    token_ids, doc_offsets = corpus
+    # Each chunk has a table of all words: not so many that this takes much memory.
+    n_chunks = max(1, min(team.size, token_ids.size // (4 * n_words)))
+    edges = np.arange(n_chunks + 1) * token_ids.size // n_chunks
+    documents = np.searchsorted(doc_offsets, edges, side="right") - 1
+    starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
+    places = np.empty(token_ids.size, dtype=np.int64)
+
+    def list_chunk(_: int, i: int) -> None:
+        chunk = counting.Chunk(i, int(edges[i]), int(edges[i + 1]), int(documents[i]))
+        counting.list_places(token_ids, doc_offsets, chunk, window, starts, places)
+
+    team.map(list_chunk, range(n_chunks))
+    return starts, places
 
 
 def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
     """Cut the rows into tasks (first, last, most entries it can have)."""
-    bound = np.minimum(frequency * contexts, frequency.size)
-    tasks = []
-    first, capacity = 0, 0
-    for row, entries in enumerate(bound.tolist()):
-        if capacity and capacity + entries > _TASK_ENTRIES:
-            tasks.append((first, row, capacity))
-            first, capacity = row, 0
-        capacity += entries
-    tasks.append((first, frequency.size, capacity))
-    return tasks
+    pairs = frequency * contexts
+    entries = np.minimum(pairs, frequency.size)
+    size = np.cumsum(pairs / _TASK_PAIRS + entries / _TASK_ENTRIES)
+    # A task ends with the row in which its size passes a whole number.
+    edges = np.searchsorted(size, np.arange(1, size[-1]), side="left") + 1
+    edges = np.unique([0, *edges.tolist(), frequency.size])
+    capacity = np.add.reduceat(entries, edges[:-1])
+    return list(
+        zip(edges[:-1].tolist(), edges[1:].tolist(), capacity.tolist(), strict=True)
+    )
+
+
+def _join(
+    sizes: np.ndarray, parts: list[Any], divisor: float, team: ThreadTeam
+) -> sparse.csr_array:
+    """Return the matrix of all rows; the list of parts is emptied on the way."""
+    ends = np.cumsum([columns.size for columns, _ in parts]).tolist()
+    index = np.int32 if ends[-1] <= _INT32_MAX else np.int64
+    indptr = np.zeros(sizes.size + 1, dtype=index)
+    np.cumsum(sizes, out=indptr[1:])
+    columns, values = np.empty(ends[-1], index), np.empty(ends[-1], np.float64)
+
+    def place(_: int, number: int) -> None:
+        part_columns, part_values = parts[number]
+        # The memory of one part is free before the next needs some.
+        parts[number] = None
+        last = ends[number]
+        first = last - part_columns.size
+        columns[first:last] = part_columns
+        np.divide(part_values, divisor, out=values[first:last])
+
+    team.map(place, range(len(parts)))
+    counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, sizes.size))
+    counts.has_canonical_format = True
+    return counts

@@ -8,8 +8,8 @@ from sklearn.utils._param_validation import Interval
 
 from skembed import _cooccurrence, _ppmi
 from skembed._base import BaseEmbedder
-from skembed._fitted import Fitted
 from skembed._factorisation import TruncatedFactoriser
+from skembed._fitted import Fitted
 
 
 class PPMISVDEmbedder(BaseEmbedder):
@@ -178,11 +178,14 @@ class PPMISVDEmbedder(BaseEmbedder):
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
         weights = self._window_weights(corpus)
         self._print(f"counting {corpus.token_ids.size} tokens")
-        counts = _cooccurrence.count_cooccurrences(corpus, len(vocabulary), weights)
-        matrix = _ppmi.ppmi(counts, self.shift, self.context_exponent)
+        counts = _cooccurrence.count_cooccurrences(
+            corpus, len(vocabulary), weights, self.n_jobs
+        )
+        matrix = _ppmi.ppmi(counts, self.shift, self.context_exponent, self.n_jobs)
         del counts
         self._print(f"factorising {matrix.nnz} non-zeros")
-        factoriser = TruncatedFactoriser(matrix, int(seeds.generate_state(1)[0]))
+        seed = int(seeds.generate_state(1)[0])
+        factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs)
         word, context, scale = strategy.factorise(
             factoriser, self.n_components, self.singular_exponent
         )

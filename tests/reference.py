@@ -73,11 +73,16 @@ def unmark(tokens):
     return words, np.cumsum(np.asarray(tokens) < 0).tolist()
 
 
-def positions_by_word(token_ids, n_words):
-    """Return a list of the positions of every word."""
-    return [
-        [i for i, word in enumerate(token_ids) if word == row] for row in range(n_words)
-    ]
+def places_by_word(documents, n_words, window):
+    """Return, for every word, (position, contexts on the left, on the right)."""
+    places = [[] for _ in range(n_words)]
+    position = 0
+    for document in documents:
+        for i, word in enumerate(document):
+            right = len(document) - 1 - i
+            places[word].append((position, min(i, window), min(right, window)))
+            position += 1
+    return places
 
 
 def subsample(documents, keep_thresholds, seed):
@@ -481,22 +486,24 @@ class GloVe:
         return gradient
 
 
-def cells_of(indptr, indices, data):
-    """Return the entries of a CSR matrix as (row, column, value)."""
-    return [
-        (row, int(indices[entry]), float(data[entry]))
-        for row in range(len(indptr) - 1)
-        for entry in range(indptr[row], indptr[row + 1])
-    ]
+def visiting_order(cells, edges, order):
+    """Sort cells as an epoch visits them: by half, stage, task, row and column.
 
-
-def visiting_order(cells, edges, shift):
-    """Sort cells as they are visited: by wrapped diagonal, block, row and column."""
+    The blocks stand in a circle, as `order` says; their number n is odd. Blocks at p
+    and q meet in the stage s with 2 s = p + q (mod n), where they are at the same
+    distance from s; the task of s itself comes last. In the first half of an epoch
+    the rows are those of the block that is ahead of s, in the second the columns.
+    """
     n_blocks = len(edges) - 1
+    circle = np.argsort(order)
 
     def key(cell):
-        row, column = (np.searchsorted(edges, i, side="right") - 1 for i in cell[:2])
-        return (column - row - shift) % n_blocks, row, cell[0], cell[1]
+        blocks = np.searchsorted(edges, cell[:2], side="right") - 1
+        p, q = (int(circle[block]) for block in blocks)
+        stage = next(s for s in range(n_blocks) if (2 * s - p - q) % n_blocks == 0)
+        ahead, behind = (p - stage) % n_blocks, (q - stage) % n_blocks
+        distance = min(ahead, behind) or n_blocks
+        return ahead > behind, stage, distance, cell[0], cell[1]
 
     return sorted(cells, key=key)
 
@@ -534,6 +541,18 @@ def ppmi(counts, shift=1.0, context_exponent=1.0):
     with np.errstate(divide="ignore", invalid="ignore"):
         pmi = np.log(joint / np.outer(words, contexts))
     return np.where(joint > 0, np.maximum(pmi - np.log(shift), 0.0), 0.0)
+
+
+def positive_entries(indptr, indices, logs, of_word, of_context):
+    """Return the (column, value) of each row that stay positive after subtractions."""
+    rows = [[] for _ in range(len(indptr) - 1)]
+    for row, kept in enumerate(rows):
+        for entry in range(indptr[row], indptr[row + 1]):
+            column = int(indices[entry])
+            value = float(logs[entry]) - of_word[row] - of_context[column]
+            if value > 0.0:
+                kept.append((column, value))
+    return rows
 
 
 def best_rank(matrix, rank):

@@ -1,6 +1,9 @@
 """Co-occurrence counts and the PPMI matrix against obvious dense twins."""
 
 import math
+from collections import Counter
+from contextlib import contextmanager
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -8,8 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skembed import _cooccurrence
+from skembed import _cooccurrence, _ppmi
 from skembed._cooccurrence import count_cooccurrences, exact_weights
+from skembed._parallel import ThreadTeam
 from skembed._ppmi import ppmi
 from skembed._sampling import WINDOW_WEIGHTINGS, window_weights
 from tests.helpers import corpus_of
@@ -22,24 +26,49 @@ documents = st.lists(
 ).filter(any)
 windows = st.one_of(st.integers(1, 5), st.integers(6, 40))
 weightings = st.sampled_from(WINDOW_WEIGHTINGS)
+# Up to here, harmonic weights have a divisor with which any corpus is counted exactly.
+EXACT = 22
 
 
-def twin_of_counting(documents, weights):
-    """Every pair of positions of a document, looked at from both sides."""
-    counts = np.zeros((N_WORDS, N_WORDS))
-    for words in documents:
-        for i, word in enumerate(words):
-            for j, context in enumerate(words):
-                if 0 < abs(i - j) <= len(weights):
-                    counts[word, context] += weights[abs(i - j) - 1]
+def exact_weight(distance, window, weighting):
+    """The weight of a context, as a fraction of whole numbers."""
+    weights = {
+        "flat": Fraction(1),
+        "harmonic": Fraction(1, distance),
+        "dynamic": Fraction(window + 1 - distance, window),
+    }
+    return weights[weighting]
+
+
+def twin_of_counting(documents, window, weighting):
+    """A dictionary of all pairs of positions, looked at from both sides."""
+    met = Counter(
+        (word, context, abs(i - j))
+        for words in documents
+        for i, word in enumerate(words)
+        for j, context in enumerate(words)
+        if 0 < abs(i - j) <= window
+    )
+    counts = Counter()
+    for (word, context, distance), times in met.items():
+        counts[word, context] += times * exact_weight(distance, window, weighting)
     return counts
 
 
-def assert_canonical(matrix):
+def as_dense(counts, n_words=N_WORDS):
+    dense = np.zeros((n_words, n_words))
+    for cell, count in counts.items():
+        # The closest float64.
+        dense[cell] = float(count)
+    return dense
+
+
+def assert_canonical(matrix, n_words=N_WORDS):
     """A float64 CSR matrix with sorted columns and no stored zeros."""
     assert isinstance(matrix, sparse.csr_array)
     assert matrix.dtype == np.float64
-    assert matrix.shape == (N_WORDS, N_WORDS)
+    assert matrix.indices.dtype == matrix.indptr.dtype == np.int32
+    assert matrix.shape == (n_words, n_words)
     assert matrix.has_canonical_format
     assert (matrix.data > 0).all()
     # `has_canonical_format` may be a flag that was only assumed.
@@ -47,30 +76,76 @@ def assert_canonical(matrix):
         assert (np.diff(matrix.indices[first:last]) > 0).all()
 
 
+@contextmanager
+def many_threads(task_pairs=8, task_entries=8, chunk_entries=4):
+    """As many threads as `n_jobs` says, with little tasks for each."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (_cooccurrence, _ppmi):
+            patch.setattr(module, "n_threads", lambda n_jobs, at_most: n_jobs)
+            patch.setattr(module, "_TASK_ENTRIES", task_entries)
+        patch.setattr(_cooccurrence, "_TASK_PAIRS", task_pairs)
+        patch.setattr(_cooccurrence, "_CHUNK_ENTRIES", chunk_entries)
+        yield
+
+
+def assert_same_bits(left, right):
+    for name in ("indptr", "indices", "data"):
+        one, other = getattr(left, name), getattr(right, name)
+        assert one.dtype == other.dtype
+        assert one.tobytes() == other.tobytes()
+
+
 @given(documents, windows, weightings)
 @example([[0, 0, 0, 0]], 2, "flat")
 @example([[], [3], [], [1, 2], []], 5, "dynamic")
 @example([[0, 1] * 20], 30, "harmonic")
 @example([[0, 1, 2, 0, 1, 2] * 6], 17, "dynamic")
-def test_counts_against_a_double_loop(documents, window, weighting):
-    weights = window_weights(window, weighting)
-    counts = count_cooccurrences(corpus_of(documents), N_WORDS, weights)
+@example([[0, 1, 2, 0, 1, 2] * 6], EXACT, "harmonic")
+def test_counts_against_a_dictionary(documents, window, weighting):
+    counts = count_cooccurrences(
+        corpus_of(documents), N_WORDS, window_weights(window, weighting)
+    )
     assert_canonical(counts)
+    expected = as_dense(twin_of_counting(documents, window, weighting))
     dense = counts.toarray()
-    np.testing.assert_allclose(dense, twin_of_counting(documents, weights), rtol=1e-12)
-    # To the last bit, also where weights are fractions that add up in any order.
+    if weighting != "harmonic" or window <= EXACT:
+        # All sums are exact and rounded once.
+        assert dense.tolist() == expected.tolist()
+    np.testing.assert_allclose(dense, expected, rtol=1e-14)
+    # To the last bit, also where weights are rounded.
     assert dense.tobytes() == np.ascontiguousarray(dense.T).tobytes()
 
 
-@given(documents, st.integers(1, 16), weightings)
-def test_sums_of_usual_windows_do_not_depend_on_their_order(
-    documents, window, weighting
-):
+@given(documents, windows, weightings)
+def test_counts_do_not_depend_on_the_order(documents, window, weighting):
     weights = window_weights(window, weighting)
     counts = count_cooccurrences(corpus_of(documents), N_WORDS, weights)
     backwards = [words[::-1] for words in documents[::-1]]
     mirrored = count_cooccurrences(corpus_of(backwards), N_WORDS, weights)
-    assert counts.toarray().tobytes() == mirrored.toarray().tobytes()
+    assert_same_bits(counts, mirrored)
+
+
+@pytest.mark.parametrize("weighting", WINDOW_WEIGHTINGS)
+@pytest.mark.parametrize("n_words", [300, 9000])
+def test_many_words(n_words, weighting):
+    """Rows of many columns and of few, some far apart."""
+    rng = np.random.default_rng(n_words)
+    tokens = (rng.random(900) ** 6 * n_words).astype(int)
+    tokens[::100] = n_words - 1
+    documents = [part.tolist() for part in np.split(tokens, [5, 5, 60, 61, 500])]
+    weights = window_weights(7, weighting)
+    counts = count_cooccurrences(corpus_of(documents), n_words, weights)
+    assert_canonical(counts, n_words)
+    expected = twin_of_counting(documents, 7, weighting)
+    found = counts.tocoo()
+    cells = zip(found.row.tolist(), found.col.tolist(), found.data, strict=True)
+    assert {(i, j): count for i, j, count in cells} == {
+        cell: float(count) for cell, count in expected.items()
+    }
+    with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
+        for n_jobs in (1, 3):
+            again = count_cooccurrences(corpus_of(documents), n_words, weights, n_jobs)
+            assert_same_bits(again, counts)
 
 
 @given(documents, windows, weightings)
@@ -106,50 +181,191 @@ def test_hand_counted_example():
     np.testing.assert_array_equal(counts, expected)
 
 
-def test_no_pairs_at_all():
-    counts = count_cooccurrences(corpus_of([[1], [], [2]]), N_WORDS, np.ones(3))
-    assert counts.shape == (N_WORDS, N_WORDS)
-    assert counts.nnz == 0
+@pytest.mark.parametrize("documents", [[[1], [], [2]], [[]], [[], []]], ids=str)
+@pytest.mark.parametrize("n_jobs", [1, 3])
+def test_no_pairs_at_all(documents, n_jobs):
+    with many_threads():
+        counts = count_cooccurrences(corpus_of(documents), N_WORDS, np.ones(3), n_jobs)
+        assert_canonical(counts)
+        assert counts.nnz == 0
+        found = ppmi(counts, 1.0, 0.75, n_jobs)
+    assert found.nnz == 0
+    assert found.shape == counts.shape
 
 
-@given(documents, windows, weightings, st.integers(1, 40))
-def test_tasks_change_nothing(documents, window, weighting, task_entries):
-    weights = window_weights(window, weighting)
+@given(
+    documents,
+    windows,
+    weightings,
+    st.sampled_from([2, 3, 7]),
+    st.tuples(st.integers(1, 99), st.integers(1, 40), st.integers(1, 40)),
+)
+def test_threads_and_tasks_change_nothing(documents, window, weighting, n_jobs, sizes):
+    corpus, weights = corpus_of(documents), window_weights(window, weighting)
+    whole = count_cooccurrences(corpus, N_WORDS, weights)
+    for n_threads in (1, n_jobs):
+        with many_threads(*sizes):
+            cut = count_cooccurrences(corpus, N_WORDS, weights, n_threads)
+        assert_same_bits(cut, whole)
+
+
+@pytest.mark.parametrize("lengths", [[400], [0, 150, 1, 0, 0, 249], [5] * 80], ids=len)
+@pytest.mark.parametrize("weighting", WINDOW_WEIGHTINGS)
+def test_chunks_of_tokens_change_nothing(lengths, weighting):
+    """Enough tokens for each thread to list the places of some."""
+    rng = np.random.default_rng(0)
+    documents = [rng.integers(N_WORDS, size=n).tolist() for n in lengths]
+    weights = window_weights(4, weighting)
     whole = count_cooccurrences(corpus_of(documents), N_WORDS, weights)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_cooccurrence, "_TASK_ENTRIES", task_entries)
-        cut = count_cooccurrences(corpus_of(documents), N_WORDS, weights)
-    for name in ("indptr", "indices", "data"):
-        np.testing.assert_array_equal(getattr(cut, name), getattr(whole, name))
+    expected = as_dense(twin_of_counting(documents, 4, weighting))
+    assert whole.toarray().tolist() == expected.tolist()
+    for n_jobs in (1, 2, 3, 7):
+        with many_threads(task_pairs=100):
+            cut = count_cooccurrences(corpus_of(documents), N_WORDS, weights, n_jobs)
+        assert_same_bits(cut, whole)
+
+
+def test_parts_are_released_when_joined():
+    parts = [
+        (np.arange(n, dtype=np.int32), np.arange(n, dtype=np.float64))
+        for n in (2, 0, 3)
+    ]
+    with ThreadTeam(1) as team:
+        matrix = _cooccurrence._join(np.array([2, 0, 0, 3]), parts, 4.0, team)
+    assert parts == [None] * 3
+    assert matrix.indptr.tolist() == [0, 2, 2, 2, 5]
+    assert matrix.indices.tolist() == [0, 1, 0, 1, 2]
+    assert matrix.data.tolist() == [0.0, 0.25, 0.0, 0.25, 0.5]
+
+
+def test_threads_start_only_for_work(monkeypatch):
+    """The number of threads that are worth their start follows the work."""
+    asked = []
+
+    def n_threads(n_jobs, at_most):
+        asked.append((n_jobs, at_most))
+        return 1
+
+    for module in (_cooccurrence, _ppmi):
+        monkeypatch.setattr(module, "n_threads", n_threads)
+    corpus = corpus_of([[0, 1, 2, 3] * 25])
+    counts = count_cooccurrences(corpus, N_WORDS, np.ones(2), 5)
+    ppmi(counts, 1.0, 1.0, 5)
+    monkeypatch.setattr(_cooccurrence, "_TASK_PAIRS", 100)
+    counts = count_cooccurrences(corpus, N_WORDS, np.ones(2), 5)
+    monkeypatch.setattr(_ppmi, "_TASK_ENTRIES", 4)
+    entries = counts.nnz
+    ppmi(counts, 1.0, 1.0, 5)
+    assert asked == [(5, 1), (5, 1), (5, 1 + 400 // 100), (5, 1 + entries // 4)]
 
 
 @given(
     st.lists(st.integers(0, 50), min_size=1, max_size=20),
     st.integers(1, 60),
+    st.integers(1, 500),
     st.integers(1, 200),
 )
-def test_tasks_cover_all_rows_in_order(frequency, contexts, task_entries):
+def test_tasks_cover_all_rows_in_order(frequency, contexts, task_pairs, task_entries):
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_cooccurrence, "_TASK_PAIRS", task_pairs)
         patch.setattr(_cooccurrence, "_TASK_ENTRIES", task_entries)
         tasks = _cooccurrence._tasks(np.array(frequency), contexts)
     rows = [row for first, last, _ in tasks for row in range(first, last)]
     assert rows == list(range(len(frequency)))
     for first, last, capacity in tasks:
-        needed = [min(n * contexts, len(frequency)) for n in frequency[first:last]]
-        assert sum(needed) == capacity
-        # Only a row that is too large by itself exceeds the limit.
-        assert capacity <= task_entries or sum(n > 0 for n in needed) == 1
+        assert first < last
+        entries = [min(n * contexts, len(frequency)) for n in frequency[first:last]]
+        assert sum(entries) == capacity
+        # Only the row that completes a task may be too large for it.
+        pairs = contexts * sum(frequency[first : last - 1])
+        assert pairs <= task_pairs
+        assert sum(entries[:-1]) <= task_entries
 
 
-@given(st.integers(1, 60), weightings)
-def test_exact_weights(window, weighting):
-    weights = window_weights(window, weighting)
-    whole, divisor = exact_weights(weights)
-    np.testing.assert_allclose(whole / divisor, weights, rtol=1e-12)
-    if window <= 16:
-        np.testing.assert_array_equal(whole, np.rint(whole))
-        # Billions of occurrences still add up without rounding.
-        assert whole.max() * 1e9 < 2**53
+def test_many_entries_have_wide_indices(monkeypatch):
+    """SciPy has one type for both; a wider one only where it is needed."""
+    corpus = corpus_of([[0, 1, 2, 3, 4, 5]])
+    counts = count_cooccurrences(corpus, N_WORDS, np.ones(2))
+    expected = ppmi(counts.copy(), 1.0, 0.75)
+    for most, kind in [(counts.nnz, np.int32), (counts.nnz - 1, np.int64)]:
+        monkeypatch.setattr(_cooccurrence, "_INT32_MAX", most)
+        wide = count_cooccurrences(corpus, N_WORDS, np.ones(2))
+        assert wide.indptr.dtype == wide.indices.dtype == kind
+        assert wide.toarray().tolist() == counts.toarray().tolist()
+        assert ppmi(wide, 1.0, 0.75).toarray().tolist() == expected.toarray().tolist()
+
+
+def test_too_wide_windows():
+    """A token's place must not run out of bits without a word."""
+    corpus = corpus_of([[0, 1, 2, 3] * 4])
+    weights = np.ones(8)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_cooccurrence, "_MOST_PLACES", 4 * 8 * 8 * 16)
+        counts = count_cooccurrences(corpus, N_WORDS, weights)
+        assert counts.sum() == 2 * sum(16 - distance for distance in range(1, 9))
+        patch.setattr(_cooccurrence, "_MOST_PLACES", 4 * 8 * 8 * 16 - 1)
+        with pytest.raises(ValueError, match=r"Windows of 8 tokens .* 16 tokens"):
+            count_cooccurrences(corpus, N_WORDS, weights)
+
+
+# --- weights --------------------------------------------------------------------------
+
+
+@given(st.integers(1, 60), weightings, st.integers(0, 2 * 10**9))
+def test_exact_weights(window, weighting, most):
+    """Whole numbers whose sums fit, and exact fractions for all usual windows."""
+    whole, divisor = exact_weights(window_weights(window, weighting), most)
+    assert whole.dtype == np.int64
+    assert divisor == int(divisor) <= 2**53
+    assert whole.min() >= 1
+    assert most * sum(whole.tolist()) < 2**63
+    for distance, weight in enumerate(whole.tolist(), start=1):
+        found = Fraction(weight, int(divisor))
+        exact = exact_weight(distance, window, weighting)
+        if weighting != "harmonic" or window <= EXACT:
+            assert found == exact
+        else:
+            assert abs(found - exact) < Fraction(1, 2**28)
+
+
+def test_exact_weights_of_other_kinds():
+    """No divisor serves all weights: a power of two, as large as there is room for."""
+    weights = np.array([1.0, math.sqrt(0.5), 1 / 3, 1e-9])
+    whole, divisor = exact_weights(weights, 10)
+    assert divisor == 2.0**52
+    assert np.abs(whole / divisor - weights).max() <= 2.0**-53
+    whole, divisor = exact_weights(weights, 2**40)
+    # 2**40 * (1 + 0.71 + 0.33) * 2**20 is the most that stays below 2**62.
+    assert divisor == 2.0**20
+    assert whole.tolist() == [2**20, 741455, 349525, 1]
+
+
+def test_weights_are_made_for_the_most_frequent_word(monkeypatch):
+    """Its contexts on both sides are the most that one sum can have."""
+    given = []
+
+    def recorded(weights, most):
+        given.append(most)
+        return exact_weights(weights, most)
+
+    monkeypatch.setattr(_cooccurrence, "exact_weights", recorded)
+    count_cooccurrences(corpus_of([[3, 1, 3], [3, 2]]), N_WORDS, np.ones(2))
+    assert given == [2 * 3]
+
+
+def test_rounded_weights_are_added_up_exactly():
+    """With weights that have no divisor, twice the corpus counts exactly twice."""
+    weights = np.sqrt(np.linspace(1.0, 0.01, 9))
+    words = np.random.default_rng(0).integers(N_WORDS, size=80).tolist()
+    once = count_cooccurrences(corpus_of([words]), N_WORDS, weights)
+    twice = count_cooccurrences(corpus_of([words, words]), N_WORDS, weights)
+    assert (2 * once).toarray().tolist() == twice.toarray().tolist()
+    dense = np.zeros((N_WORDS, N_WORDS))
+    for i, word in enumerate(words):
+        for j, context in enumerate(words):
+            if 0 < abs(i - j) <= 9:
+                dense[word, context] += weights[abs(i - j) - 1]
+    np.testing.assert_allclose(once.toarray(), dense, rtol=1e-13)
 
 
 # --- PPMI -----------------------------------------------------------------------------
@@ -182,24 +398,22 @@ def test_ppmi_against_a_double_loop(documents, window, weighting, shift, exponen
     counts = count_cooccurrences(
         corpus_of(documents), N_WORDS, window_weights(window, weighting)
     )
-    before = counts.copy()
+    dense = counts.toarray()
     found = ppmi(counts, shift, exponent)
     assert isinstance(found, sparse.csr_array)
     assert found.dtype == np.float32
     assert found.shape == counts.shape
     assert found.has_sorted_indices
     assert (found.data > 0).all()
-    expected = twin_of_ppmi(counts.toarray(), shift, exponent)
+    expected = twin_of_ppmi(dense, shift, exponent)
     np.testing.assert_allclose(found.toarray(), expected, rtol=1e-5, atol=1e-6)
-    # The counts stay as they were.
-    np.testing.assert_array_equal(counts.toarray(), before.toarray())
 
 
 def test_ppmi_is_symmetric_without_smoothing():
     rng = np.random.default_rng(0)
     words = rng.integers(N_WORDS, size=200).tolist()
     counts = count_cooccurrences(corpus_of([words]), N_WORDS, np.ones(2))
-    plain = ppmi(counts, 1.0, 1.0).toarray()
+    plain = ppmi(counts.copy(), 1.0, 1.0).toarray()
     np.testing.assert_allclose(plain, plain.T, rtol=1e-6)
     smoothed = ppmi(counts, 1.0, 0.75).toarray()
     assert not np.allclose(smoothed, smoothed.T)
@@ -213,3 +427,73 @@ def test_ppmi_is_finite_for_any_exponent(exponent):
     assert np.isfinite(found.data).all()
     # Rare contexts are expected even less often than by chance.
     assert found[1, 2] > 0
+
+
+def random_counts(n_rows, n_columns, seed):
+    """Positive counts that are not symmetric, with empty rows and columns."""
+    rng = np.random.default_rng(seed)
+    dense = rng.random((n_rows, n_columns)) ** -1.5
+    dense[rng.random(dense.shape) < 0.6] = 0.0
+    dense[rng.integers(n_rows)] = 0.0
+    dense[:, rng.integers(n_columns)] = 0.0
+    return dense
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (7, 90), (90, 7)], ids=str)
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+def test_ppmi_of_any_counts(shape, index):
+    dense = random_counts(*shape, seed=0)
+    counts = sparse.csr_array(dense)
+    counts.indices, counts.indptr = (
+        array.astype(index) for array in (counts.indices, counts.indptr)
+    )
+    found = ppmi(counts, 1.5, 0.75)
+    assert found.indices.dtype == found.indptr.dtype == index
+    assert 0 < found.nnz < np.count_nonzero(dense)
+    expected = twin_of_ppmi(dense, 1.5, 0.75)
+    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-5, atol=1e-6)
+
+
+@given(st.integers(1, 200), st.sampled_from([2, 3, 7]), st.integers(0, 99))
+def test_threads_do_not_change_the_ppmi(task_entries, n_jobs, seed):
+    counts = sparse.csr_array(random_counts(30, 20, seed))
+    whole = ppmi(counts.copy(), 1.0, 0.75)
+    for n_threads in (1, n_jobs):
+        with many_threads(task_entries=task_entries):
+            cut = ppmi(counts.copy(), 1.0, 0.75, n_threads)
+        assert_same_bits(cut, whole)
+
+
+def test_totals_are_added_up_in_one_order():
+    """Before the logarithms in single precision could hide it."""
+    dense = random_counts(300, 20, seed=0)
+    found = []
+    for size in (1, 2, 3, 7):
+        with ThreadTeam(size) as team:
+            found.append(_ppmi._totals(sparse.csr_array(dense), team))
+    words, contexts = found[0]
+    np.testing.assert_allclose(words, dense.sum(axis=1), rtol=1e-13)
+    np.testing.assert_allclose(contexts, dense.sum(axis=0), rtol=1e-13)
+    for others in found[1:]:
+        assert words.tobytes() == others[0].tobytes()
+        assert contexts.tobytes() == others[1].tobytes()
+
+
+def test_ppmi_consumes_the_counts():
+    """Their arrays are released, and the result has arrays of its own size."""
+    counts = sparse.csr_array(random_counts(30, 20, 0))
+    shape, data, indices = counts.shape, counts.data, counts.indices
+    before = indices.copy()
+    found = ppmi(counts, 1.0, 0.75)
+    assert counts.nnz == 0
+    assert counts.shape == shape
+    assert not counts.toarray().any()
+    assert counts.data.size == counts.indices.size == 0
+    # What moved is proof that no copy was made.
+    assert not np.array_equal(indices, before)
+    for array in (found.data, found.indices):
+        assert array.size == found.nnz
+        assert not np.shares_memory(array, data)
+        assert not np.shares_memory(array, indices)
+        whole = array if array.base is None else array.base
+        assert whole.size == found.nnz

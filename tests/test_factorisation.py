@@ -1,14 +1,20 @@
 """Truncated decompositions against dense ones, and what PPMI-SVD makes of them."""
 
+import numba
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.sparse import linalg as sparse_linalg
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
-from skembed import PPMISVDEmbedder, _factorisation, _sampling, _tying
+from skembed import PPMISVDEmbedder, _factorisation, _parallel, _sampling, _tying
 from skembed._factorisation import TruncatedFactoriser
 from tests import reference
+
+needs_compiler = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT), reason="too slow, and one thread, without compiler"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +42,17 @@ def random_sparse(n, density, seed=0):
     return matrix.astype(np.float32).astype(np.float64)
 
 
-def factoriser(matrix, seed=0):
-    return TruncatedFactoriser(sparse.csr_array(matrix.astype(np.float32)), seed)
+def exact_rank_two(n):
+    """Whole numbers of rank 2 in two blocks of words."""
+    matrix = np.zeros((n, n))
+    matrix[: n // 2, : n // 2] = 2.0
+    matrix[n // 2 :, n // 2 :] = 1.0
+    return matrix
+
+
+def factoriser(matrix, seed=0, n_jobs=None):
+    matrix = sparse.csr_array(matrix.astype(np.float32))
+    return TruncatedFactoriser(matrix, seed, n_jobs)
 
 
 def product_of_svd(matrix, n_components):
@@ -61,10 +76,10 @@ def assert_close(matrix, wanted, rtol=1e-5):
     assert np.linalg.norm(matrix - wanted) <= rtol * np.linalg.norm(wanted)
 
 
-@pytest.fixture(params=["dense", "randomised"])
+@pytest.fixture(params=["dense", "krylov"])
 def path(request, monkeypatch):
     """Both ways through the factoriser, for matrices of any size."""
-    if request.param == "randomised":
+    if request.param == "krylov":
         monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
         # Fail loudly should the dense way be taken all the same.
         monkeypatch.delattr(TruncatedFactoriser, "_dense")
@@ -73,7 +88,7 @@ def path(request, monkeypatch):
 
 SEPARATED = 10.0 * 0.8 ** np.arange(120)
 ALTERNATING = SEPARATED * (-1.0) ** np.arange(120)
-# The forty largest by size are negative, more than the first random basis holds.
+# The forty largest by size are negative, more than are looked at first.
 NEGATIVE = np.concatenate([-5 * 0.95 ** np.arange(40), 2 * 0.8 ** np.arange(80)])
 
 
@@ -180,14 +195,6 @@ def test_rank_deficient(path, values):
     assert_close(product_of_eigh(matrix, 10, True), wanted)
 
 
-def exact_rank_two(n):
-    """Whole numbers of rank 2 in two blocks of words."""
-    matrix = np.zeros((n, n))
-    matrix[: n // 2, : n // 2] = 2.0
-    matrix[n // 2 :, n // 2 :] = 1.0
-    return matrix
-
-
 @pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(
     "strategy", _tying.strategies(), ids=lambda strategy: str(strategy.name)
@@ -217,21 +224,42 @@ def test_zero_matrix(path, strategy):
     assert np.isfinite(scale).all()
 
 
-def test_zero_matrix_needs_no_wider_basis(monkeypatch):
+def test_zero_matrix_needs_no_larger_space(monkeypatch):
     """Looking for positive eigenvalues ends where there is nothing left to find."""
     monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
-    widths = []
-    start = TruncatedFactoriser._start
+    sizes = []
+    grow = _factorisation._KrylovSpace.grow
 
-    def spy(self, width):
-        widths.append(width)
-        return start(self, width)
+    def spy(self, size):
+        sizes.append(size)
+        grow(self, size)
 
-    monkeypatch.setattr(TruncatedFactoriser, "_start", spy)
+    monkeypatch.setattr(_factorisation._KrylovSpace, "grow", spy)
     for matrix in (np.zeros((400, 400)), -exact_rank_two(400)):
         values, _ = factoriser(matrix).eigh(5, positive=True)
         assert not values.any()
-    assert max(widths) < 200
+    assert len(sizes) == 2
+    assert max(sizes) < 200
+
+
+@pytest.mark.parametrize("n", [400, 401, 402, 403])
+def test_repeated_values(monkeypatch, n):
+    """One value more often than a block has columns: a start alone meets 16 of them."""
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    values = np.concatenate([np.full(40, 3.0), np.full(n - 40, 0.0)])
+    matrix = with_spectrum(values)
+    assert_close(product_of_svd(matrix, 40), matrix)
+    assert_close(product_of_eigh(matrix, 40, True), matrix)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_eigenvalues_in_pairs_of_both_signs(monkeypatch, positive):
+    """As of a graph in two parts: by size alone, the vectors of a pair may mix."""
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    part = with_spectrum(0.9 ** np.arange(150), symmetric=False)
+    matrix = np.block([[np.zeros_like(part), part], [part.T, np.zeros_like(part)]])
+    wanted = best_symmetric(matrix, 20, positive)
+    assert_close(product_of_eigh(matrix, 20, positive), wanted)
 
 
 @pytest.mark.small
@@ -261,8 +289,8 @@ def test_more_components_than_words(n_components):
 # --- the same bits --------------------------------------------------------------------
 
 
-def all_parts(matrix, seed=0):
-    ours = factoriser(matrix, seed)
+def all_parts(matrix, seed=0, n_jobs=None):
+    ours = factoriser(matrix, seed, n_jobs)
     return [*ours.svd(10), *ours.eigh(10, True), *ours.eigh(10, False)]
 
 
@@ -281,15 +309,120 @@ def test_signs_do_not_depend_on_the_seed(monkeypatch):
         np.testing.assert_allclose(ours, other, atol=1e-4)
 
 
+def bits(parts):
+    return b"".join(np.ascontiguousarray(part).tobytes() for part in parts)
+
+
 def test_same_bits_whatever_the_blas_threads(path):
     """The caller's limit on BLAS threads says nothing; nor does a second call."""
     matrix = random_sparse(600, 0.02)
     found = []
     for limit in (1, 2, 2, 1):
         with threadpool_limits(limits=limit, user_api="blas"):
-            parts = all_parts(matrix)
-        found.append(b"".join(np.ascontiguousarray(p).tobytes() for p in parts))
+            found.append(bits(all_parts(matrix)))
     assert found[0] == found[1] == found[2] == found[3]
+
+
+@pytest.fixture
+def teams(monkeypatch):
+    """The sizes of the teams of threads that have been started."""
+    sizes = []
+
+    class Recorded(_parallel.ThreadTeam):
+        def __init__(self, size):
+            sizes.append(size)
+            super().__init__(size)
+
+    monkeypatch.setattr(_factorisation, "ThreadTeam", Recorded)
+    return sizes
+
+
+@needs_compiler
+@pytest.mark.parametrize("n", [600, 603])
+def test_same_bits_whatever_the_threads(monkeypatch, teams, n):
+    """Many tasks, which any thread may take."""
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    monkeypatch.setattr(_factorisation, "_TASK_ROWS", 64)
+    monkeypatch.setattr(_factorisation, "_TASK_ENTRIES", 200)
+    monkeypatch.setattr(_factorisation, "_THREAD_ENTRIES", 1)
+    matrix = random_sparse(n, 0.02)
+    # A row and a column that fill more than a task.
+    matrix[5] = matrix[:, 7] = 1.0
+    found = [bits(all_parts(matrix, n_jobs=n_jobs)) for n_jobs in (1, 2, 3, 7)]
+    assert teams == [size for size in (1, 2, 3, 7) for _ in range(3)]
+    assert found[0] == found[1] == found[2] == found[3]
+
+
+def test_small_matrices_start_no_threads(monkeypatch, teams):
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    all_parts(random_sparse(200, 0.1), n_jobs=4)
+    assert teams == [1, 1, 1]
+
+
+# --- the Krylov space -----------------------------------------------------------------
+
+
+def krylov_space(matrix, size):
+    matrix = sparse.csr_array(matrix.astype(np.float32))
+    with _parallel.ThreadTeam(1) as team:
+        rows = _factorisation._Rows(team, matrix.shape[0])
+        products = (
+            _factorisation._Product(rows, sparse.csr_array(part))
+            for part in (matrix, matrix.T)
+        )
+        space = _factorisation._KrylovSpace(rows, *products, seed=0)
+        space.grow(size)
+    return space
+
+
+@pytest.mark.parametrize(
+    "matrix",
+    [
+        random_sparse(301, 0.1),
+        with_spectrum(0.1 ** np.arange(300)),
+        exact_rank_two(300),
+    ],
+    ids=["slow", "fast", "rank two"],
+)
+@pytest.mark.parametrize("size", [16, 100, 240])
+def test_basis_of_the_krylov_space(matrix, size):
+    """Orthonormal, also when nothing is left to find; M'M in it is band-shaped."""
+    space = krylov_space(matrix, size)
+    columns = -(-size // 16) * 16
+    basis = space._basis[: len(matrix)].astype(float)
+    assert basis.shape[1] == space.size == columns
+    np.testing.assert_allclose(basis.T @ basis, np.eye(columns), atol=1e-5)
+    within = basis.T @ (matrix.T @ (matrix @ basis))
+    upper = np.triu(space._within)
+    scale = np.abs(within).max()
+    np.testing.assert_allclose(upper, np.triu(within), atol=1e-5 * scale)
+
+
+def test_whole_krylov_space(monkeypatch):
+    """A last block that is not full: its other columns are 0."""
+    matrix = random_sparse(120, 0.1)
+    space = krylov_space(matrix, 500)
+    basis = space._basis.astype(float)
+    assert basis.shape == (120, 128)
+    lengths = np.linalg.norm(basis, axis=0)
+    assert (lengths > 0.5).sum() == 120
+    assert (lengths == 0).sum() == 8
+    np.testing.assert_allclose(basis @ basis.T, np.eye(120), atol=1e-5)
+
+
+@needs_compiler
+def test_large_matrix_against_arpack():
+    """Beyond the size of dense decompositions, with nothing patched."""
+    matrix = random_sparse(1500, 0.01)
+    # A few dominant directions, as words of high frequency make them.
+    matrix[:30] *= np.linspace(9, 3, 30)[:, None]
+    matrix = matrix.astype(np.float32).astype(float)
+    wanted = sparse_linalg.svds(
+        sparse.csr_array(matrix), 20, tol=0, v0=np.ones(1500), solver="arpack"
+    )[1]
+    left, values, right = factoriser(matrix).svd(20)
+    np.testing.assert_allclose(values, np.sort(wanted)[::-1], rtol=1e-6)
+    np.testing.assert_allclose(matrix @ right, left * values, atol=1e-9)
 
 
 # --- PPMISVDEmbedder ------------------------------------------------------------------
@@ -436,9 +569,9 @@ def test_more_components_than_a_vocabulary(share_context, exponent):
 
 @pytest.mark.parametrize("share_context", BEST, ids=str)
 def test_embedder_on_both_paths(tiny_corpus, share_context, monkeypatch):
-    """The randomised way gives the dense one's scores, and the same bits twice."""
+    """The way of large matrices gives the dense one's scores, the same bits twice."""
     dense = fit_ppmi(tiny_corpus, share_context)
     monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
-    randomised, again = (fit_ppmi(tiny_corpus, share_context) for _ in range(2))
-    assert_close(all_scores(randomised), all_scores(dense))
-    assert randomised.word_vectors_.tobytes() == again.word_vectors_.tobytes()
+    krylov, again = (fit_ppmi(tiny_corpus, share_context) for _ in range(2))
+    assert_close(all_scores(krylov), all_scores(dense))
+    assert krylov.word_vectors_.tobytes() == again.word_vectors_.tobytes()

@@ -11,12 +11,8 @@ import numpy as np
 import pytest
 
 from skembed import GloVeEmbedder, SGNSEmbedder, _training, _tying
-from skembed._kernels import glove
-from tests import reference
+from tests import reference, test_glove
 from tests.test_kernels import (
-    glove_counts,
-    glove_model,
-    glove_twin,
     make_sampler,
     sgns_model,
     sgns_twin,
@@ -141,11 +137,10 @@ def some_counts(rng):
 @every_strategy
 def test_glove_gradient_equals_finite_differences(strategy):
     rng = np.random.default_rng(4)
-    counts = glove_counts(some_counts(rng))
-    objective = glove.Objective(x_max=8.0, alpha=0.75, learning_rate=1.0)
-    twin = glove_twin(glove_model(strategy, N_WORDS, N_COMPONENTS, rng), objective)
-    cells = reference.cells_of(counts.indptr, counts.indices, counts.data)
-    assert len(cells) == N_WORDS**2
+    counts = some_counts(rng)
+    model = test_glove.glove_model(strategy, N_WORDS, N_COMPONENTS, rng)
+    twin = test_glove.glove_twin(model, x_max=8.0)
+    cells = [(*pair, x) for pair, x in np.ndenumerate(counts)]
     assert {twin.weight(x) < 1.0 for _, _, x in cells} == {True, False}
     wanted = finite_differences(lambda: twin.objective(cells), twin.table)
     assert_close(twin.gradient(cells), wanted, 1e-7)
@@ -163,10 +158,10 @@ def test_compiled_glove_steps_are_half_the_gradient(strategy):
     """Cell by cell, with sums of squares of 1; their sum is that of all cells."""
     rng = np.random.default_rng(5)
     counts = some_counts(rng)
-    objective = glove.Objective(x_max=8.0, alpha=0.75, learning_rate=1.0)
-    start = glove_model(strategy, N_WORDS, N_COMPONENTS, rng)
-    twin = glove_twin(start, objective)
-    edges = np.array([0, N_WORDS])
+    start = test_glove.glove_model(
+        strategy, N_WORDS, N_COMPONENTS, rng, learning_rate=1.0
+    )
+    twin = test_glove.glove_twin(start, x_max=8.0)
     total = np.zeros_like(twin.table)
     for word, context in np.ndindex(counts.shape):
         model = start._replace(
@@ -174,7 +169,7 @@ def test_compiled_glove_steps_are_half_the_gradient(strategy):
         )
         alone = np.zeros_like(counts)
         alone[word, context] = counts[word, context]
-        glove.train_epoch(glove_counts(alone), model, objective, edges, 0)
+        test_glove.train(test_glove.glove_entries(alone, x_max=8.0), model)
         step = (start.params.astype(np.float64) - model.params)[:, : N_COMPONENTS + 1]
         wanted = 0.5 * twin.gradient([(word, context, counts[word, context])])
         np.testing.assert_allclose(step, wanted, rtol=1e-5, atol=2e-6)

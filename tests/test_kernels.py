@@ -1,7 +1,7 @@
 """Every kernel against its slow twin, through the entry points that estimators call."""
 
 import math
-from itertools import chain
+from itertools import chain, pairwise
 
 import numba
 import numpy as np
@@ -9,11 +9,13 @@ import pytest
 from scipy import sparse
 
 from skembed import _sampling, _training, _tying
-from skembed._kernels import _jit, counting, glove, numeric, sgns, simd, spans, sync
+from skembed._kernels import counting, numeric, ppmi, sgns, simd, spans, sync
 from skembed._kernels import sparse as sparse_kernels
 from tests import reference
+from tests.helpers import from_python
 
 STRATEGIES = _tying.strategies()
+next_random, draw_word = map(from_python, (numeric.next_random, numeric.draw_word))
 COMPILED = not numba.config.DISABLE_JIT
 needs_compiler = pytest.mark.skipif(not COMPILED, reason="too slow without compiler")
 
@@ -48,7 +50,7 @@ def test_splitmix64_gives_the_published_numbers():
         stream = reference.Stream(seed)
         assert [stream.next() for _ in numbers] == numbers
         states = np.array([seed], dtype=np.uint64)
-        assert [int(numeric.next_random(states, 0)) for _ in numbers] == numbers
+        assert [int(next_random(states, 0)) for _ in numbers] == numbers
         assert int(states[0]) == stream.state
 
 
@@ -58,7 +60,7 @@ def test_streams_advance_independently():
     states = np.array(seeds, dtype=np.uint64)
     streams = [reference.Stream(seed) for seed in seeds]
     for lane in (0, 2, 2, 1, 0, 1, 1, 2):
-        assert int(numeric.next_random(states, lane)) == streams[lane].next()
+        assert int(next_random(states, lane)) == streams[lane].next()
     assert states.tolist() == [stream.state for stream in streams]
 
 
@@ -76,55 +78,10 @@ def test_draw_word(n_words):
     states = np.array([3, n_words], dtype=np.uint64)
     stream = reference.Stream(n_words)
     for _ in range(500):
-        drawn = numeric.draw_word(states, 1, thresholds, alias)
+        drawn = draw_word(states, 1, thresholds, alias)
         assert drawn == reference.draw_word(stream, thresholds, alias)
         assert wanted[drawn] > 0.0
     assert states.tolist() == [3, stream.state]
-
-
-def apply_to_all(function, points):
-    """Apply a kernel of one float32 to an array."""
-    if not COMPILED:
-        return np.array([function(x) for x in points], dtype=np.float32)
-
-    @numba.njit(fastmath=_jit.FASTMATH, error_model="numpy")
-    def loop(points, out):
-        for i in range(points.size):
-            out[i] = function(points[i])
-
-    out = np.empty_like(points)
-    loop(points, out)
-    return out
-
-
-def grid(first, last):
-    """A dense grid of float32, with its ends."""
-    return np.linspace(first, last, 2_000_001 if COMPILED else 3_001, dtype=np.float32)
-
-
-@pytest.mark.small
-def test_exp_minus():
-    """Rounding of x / ln 2 costs relative accuracy as x grows, but none that counts."""
-    x = grid(0, 87)
-    exact = np.exp(-x.astype(np.float64))
-    error = np.abs(apply_to_all(numeric.exp_minus, x) - exact)
-    relative = error / exact
-    assert error.max() < 3e-7
-    assert relative[x <= 0.5].max() < 4e-7
-    assert relative[x <= 10].max() < 1e-6
-    assert relative.max() < 5e-6
-    assert numeric.exp_minus(np.float32(0.0)) == 1.0
-    assert numeric.exp_minus(np.float32(87.0)) > 0.0
-
-
-@pytest.mark.small
-def test_log1p_unit():
-    e = np.concatenate([grid(0, 1), np.geomspace(1e-37, 1e-3, 999, dtype=np.float32)])
-    exact = np.log1p(e.astype(np.float64))
-    error = np.abs(apply_to_all(numeric.log1p_unit, e) - exact)
-    assert error.max() < 4e-7
-    assert (error <= 5e-7 * exact).all()
-    assert numeric.log1p_unit(np.float32(0.0)) == 0.0
 
 
 # --- counting, products, subsampling --------------------------------------------------
@@ -132,69 +89,188 @@ def test_log1p_unit():
 LENGTHS = [[7], [0, 1, 2, 0], [5, 0, 1, 12, 3], [1, 1, 1], [30, 17]]
 
 
-@pytest.mark.small
-@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
-def test_list_positions(lengths):
-    documents = random_documents(np.random.default_rng(0), 6, lengths)
-    token_ids, _ = as_corpus(documents)
-    wanted = reference.positions_by_word(token_ids, 6)
-    starts = np.cumsum([0, *map(len, wanted)])
-    positions = np.full(token_ids.size, -1)
-    counting.list_positions(token_ids, starts, positions)
-    assert positions.tolist() == list(chain(*wanted))
+def as_chunks(doc_offsets, n_chunks):
+    """The tokens in chunks of equal size, wherever documents begin."""
+    edges = [i * int(doc_offsets[-1]) // n_chunks for i in range(n_chunks + 1)]
+    documents = np.searchsorted(doc_offsets, edges, side="right") - 1
+    return [
+        counting.Chunk(i, edges[i], edges[i + 1], int(documents[i]))
+        for i in range(n_chunks)
+    ]
 
 
-@pytest.mark.small
-@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
-def test_mark_starts(lengths):
-    documents = random_documents(np.random.default_rng(1), 6, lengths)
+def list_places(documents, n_words, window, n_chunks):
+    """Return what the kernel writes: the starts of each chunk, and the places."""
     token_ids, doc_offsets = as_corpus(documents)
-    marked = np.empty_like(token_ids)
-    counting.mark_starts(token_ids, doc_offsets, marked)
-    assert marked.tolist() == reference.mark(documents).tolist()
+    starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
+    places = np.full(token_ids.size, -1)
+    window = window, window.bit_length()
+    for chunk in reversed(as_chunks(doc_offsets, n_chunks)):
+        counting.list_places(token_ids, doc_offsets, chunk, window, starts, places)
+    return starts, places
 
 
 @pytest.mark.small
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
-@pytest.mark.parametrize("weights", [[1.0], [4.0, 3.0, 2.0, 1.0], [1.0] * 40], ids=len)
+@pytest.mark.parametrize("n_chunks", [1, 2, 3, 7])
+@pytest.mark.parametrize("window", [1, 3, 40])
+def test_list_places(lengths, n_chunks, window):
+    documents = random_documents(np.random.default_rng(0), 6, lengths)
+    starts, places = list_places(documents, 6, window, n_chunks)
+    bits, mask = window.bit_length(), 2 ** window.bit_length() - 1
+    places = [(p >> 2 * bits, p >> bits & mask, p & mask) for p in places.tolist()]
+    # Chunk by chunk, each word's places that lie in it.
+    all_places = reference.places_by_word(documents, 6, window)
+    edges = [i * sum(lengths) // n_chunks for i in range(n_chunks + 1)]
+    for row, (first, last) in zip(starts.tolist(), pairwise(edges), strict=True):
+        wanted = [[p for p in word if first <= p[0] < last] for word in all_places]
+        assert [places[i:j] for i, j in pairwise(row[:-1])] == wanted
+        assert (row[0], row[-2]) == (first, last)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("weights", [[1], [4, 3, 2, 1], [2**40] * 40], ids=len)
+@pytest.mark.parametrize("stride", [1, 1999])
+@pytest.mark.parametrize("n_chunks", [1, 3])
 @pytest.mark.parametrize("rows", [(0, 6), (2, 4), (3, 3)], ids=str)
-def test_count_rows(lengths, weights, rows):
+def test_count_rows(lengths, weights, stride, n_chunks, rows):
+    """With a stride words lie far apart among others, and rows become sparse."""
     documents = random_documents(np.random.default_rng(2), 6, lengths)
-    token_ids, _ = as_corpus(documents)
     wanted = reference.cooccurrences(documents, 6, weights)[rows[0] : rows[1]]
-    by_word = reference.positions_by_word(token_ids, 6)
-    totals = np.zeros(6)
-    sizes = np.empty(rows[1] - rows[0], dtype=np.int64)
+    n_words = 5 * stride + 1
+    spread = [[word * stride for word in document] for document in documents]
+    starts, places = list_places(spread, n_words, len(weights), n_chunks)
+    scratch = counting.allocate_scratch(n_words)
+    sizes = np.zeros(n_words, dtype=np.int64)
     columns, values = np.empty(36, dtype=np.int32), np.empty(36)
     used = counting.count_rows(
-        reference.mark(documents),
-        np.array(list(chain(*by_word)), dtype=np.int64),
-        np.cumsum([0, *map(len, by_word)]),
-        np.array(weights),
-        rows,
-        totals,
-        np.empty(6, dtype=np.int32),
-        (sizes, columns, values),
+        as_corpus(spread)[0],
+        places,
+        starts,
+        (np.array(weights), len(weights).bit_length()),
+        (rows[0] * stride, (rows[1] - 1) * stride + 1) if rows[0] < rows[1] else rows,
+        scratch,
+        sizes,
+        (columns, values),
     )
-    assert sizes.tolist() == (wanted > 0).sum(axis=1).tolist()
-    assert columns[:used].tolist() == np.nonzero(wanted)[1].tolist()
+    found = sizes[::stride].tolist()
+    assert found[rows[0] : rows[1]] == (wanted > 0).sum(axis=1).tolist()
+    assert sizes.sum() == used
+    assert columns[:used].tolist() == (np.nonzero(wanted)[1] * stride).tolist()
     assert values[:used].tolist() == wanted[wanted > 0].tolist()
-    assert not totals.any()
+    for left in (scratch.totals, scratch.columns, scratch.blocks):
+        assert not left.any()
+
+
+def random_csr(n_rows, n_columns, rng):
+    """A CSR matrix in the kernels' form; some rows and columns are empty."""
+    dense = rng.integers(1, 50, size=(n_rows, n_columns)) * 0.5
+    dense *= rng.random((n_rows, n_columns)) < 0.4
+    dense[n_rows // 2] = 0.0
+    dense[:, 1] = 0.0
+    matrix = sparse.csr_array(dense)
+    return dense, matrix.indptr.astype(np.int64), matrix.indices, matrix.data
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("width", [1, 3, 16])
-def test_multiply(width):
+def test_add_totals():
+    dense, *arrays = random_csr(9, 7, np.random.default_rng(0))
+    arrays[1] = arrays[1].astype(np.int32)
+    word_totals, context_totals = np.full(9, np.nan), np.zeros((3, 7))
+    for lane, rows in enumerate([(0, 4), (4, 4), (4, 9)]):
+        ppmi.add_totals(*arrays, rows, lane, word_totals, context_totals)
+    assert word_totals.tolist() == dense.sum(axis=1).tolist()
+    wanted = [dense[:4].sum(axis=0), np.zeros(7), dense[4:].sum(axis=0)]
+    assert context_totals.tolist() == np.array(wanted).tolist()
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("edges", [[0, 9], [0, 3, 3, 4, 9], range(10)], ids=len)
+@pytest.mark.parametrize("marginals", ["all", "some", "none"])
+def test_keep_positive(edges, marginals):
+    """In place: the values go into the memory of the counts, the columns move."""
+    rng = np.random.default_rng(1)
+    _, indptr, indices, data = random_csr(9, 7, rng)
+    columns, logs = indices.astype(np.int32), np.log(data)
+    level = {"all": -9.0, "some": 1.0, "none": 9.0}[marginals]
+    of_word, of_context = rng.random(9) + level, rng.random(7)
+    wanted = reference.positive_entries(indptr, indices, logs, of_word, of_context)
+    assert (0 < len(list(chain(*wanted))) < data.size) == (marginals == "some")
+    values, sizes = data.view(np.float32), np.full(9, -1)
+    for rows in pairwise(edges):
+        first, last = int(indptr[rows[0]]), int(indptr[rows[1]])
+        kept = ppmi.keep_positive(
+            indptr,
+            columns,
+            logs[first:last].copy(),
+            (of_word, of_context),
+            rows,
+            sizes,
+            values,
+        )
+        entries = list(chain(*wanted[rows[0] : rows[1]]))
+        assert kept == len(entries)
+        assert columns[first : first + kept].tolist() == [c for c, _ in entries]
+        np.testing.assert_allclose(
+            values[2 * first : 2 * first + kept], [v for _, v in entries], rtol=1e-6
+        )
+        assert sizes[rows[0] : rows[1]].tolist() == [
+            len(row) for row in wanted[rows[0] : rows[1]]
+        ]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("width", [16, 48])
+@pytest.mark.parametrize("edges", [[0, 9], [0, 4, 4, 9]], ids=len)
+def test_multiply_rows(width, edges):
+    """Rows of 0, 1, 2, ... entries, in one task or in several."""
     rng = np.random.default_rng(width)
-    matrix = rng.normal(size=(9, 13)) * (rng.random((9, 13)) < 0.3)
-    matrix = sparse.csr_array(matrix.astype(np.float32))
+    matrix = rng.normal(size=(9, 13)) * (np.arange(13) < np.arange(9)[:, None])
+    matrix = sparse.csr_array(rng.permuted(matrix, axis=1).astype(np.float32))
+    assert np.diff(matrix.indptr).tolist() == list(range(9))
     dense = rng.normal(size=(13, width))
     out = np.full((9, width), np.nan)
     arrays = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32)
-    sparse_kernels.multiply(*arrays, matrix.data, dense, out)
+    for number, rows in enumerate(pairwise(edges)):
+        # Nobody else's rows are touched.
+        assert np.isnan(out[rows[0] :]).all(), number
+        sparse_kernels.multiply_rows(*arrays, matrix.data, dense, rows, out)
     np.testing.assert_allclose(out, matrix.astype(np.float64) @ dense, atol=1e-13)
     twin = reference.multiply(*arrays, matrix.data, dense)
     np.testing.assert_allclose(out, twin, atol=1e-13)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("size", [0, 4, 32])
+@pytest.mark.parametrize("rows", [(0, 13), (0, 0), (4, 11), (8, 300)], ids=str)
+def test_project(size, rows):
+    """What a basis of more columns than are used finds in a block."""
+    rng = np.random.default_rng(size)
+    basis = rng.normal(size=(300, 48)).astype(np.float32)
+    block = rng.normal(size=(300, 16)).astype(np.float32)
+    inside = rng.normal(size=(size, 16)).astype(np.float32)
+    part = slice(*rows)
+    wanted = inside + basis[part, :size].astype(float).T @ block[part]
+    sparse_kernels.project(basis, block, rows, inside)
+    np.testing.assert_allclose(inside, wanted, atol=1e-4)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("size", [0, 4, 32])
+@pytest.mark.parametrize("rows", [(0, 13), (0, 0), (4, 11), (8, 40)], ids=str)
+def test_combine(size, rows):
+    """Four rows at a time; the others keep what they hold."""
+    rng = np.random.default_rng(size)
+    basis = rng.normal(size=(40, 48)).astype(np.float32)
+    inside = rng.normal(size=(size, 16)).astype(np.float32)
+    block = np.full((40, 16), np.nan, dtype=np.float32)
+    sparse_kernels.combine(basis, inside, rows, block)
+    last = -(-rows[1] // 4) * 4
+    wanted = basis[rows[0] : last, :size].astype(float) @ inside
+    np.testing.assert_allclose(block[rows[0] : last], wanted, atol=1e-4)
+    assert np.isnan(block[: rows[0]]).all()
+    assert np.isnan(block[last:]).all()
 
 
 @pytest.mark.small
@@ -576,149 +652,7 @@ def test_compiled_rounds_have_that_expectation(strategy, weighting):
     np.testing.assert_allclose(update, gradient, atol=0.02 * np.abs(gradient).max())
 
 
-# --- GloVe ----------------------------------------------------------------------------
-
-
-def glove_model(strategy, n_words, n_components, rng):
-    """Random parameters and sums of squares in the kernels' form."""
-    layout = strategy.layout(n_words, n_components)
-    params = layout.allocate()
-    shape = (params.shape[0], n_components + 1)
-    params[:, : n_components + 1] = rng.normal(size=shape)
-    squares = np.ones_like(params)
-    squares[:, : n_components + 1] += rng.random(shape)
-    return glove.Model(
-        params, squares, layout.scale(0.0), n_components, layout.context_row
-    )
-
-
-def glove_twin(model, objective):
-    """The same parameters, in float64, for the reference."""
-    d = model.n_components
-    return reference.GloVe(
-        table=model.params[:, : d + 1].astype(np.float64),
-        signs=model.scale[:d].astype(np.float64),
-        context_row=model.context_row,
-        x_max=objective.x_max,
-        alpha=objective.alpha,
-    )
-
-
-def glove_counts(dense):
-    matrix = sparse.csr_array(dense)
-    return glove.Counts(
-        matrix.indptr.astype(np.int64),
-        matrix.indices.astype(np.int32),
-        matrix.data.astype(np.float64),
-        np.zeros(matrix.shape[0], dtype=np.int64),
-    )
-
-
-def random_counts(n_words, rng, density=0.5):
-    """Symmetric counts with some on the diagonal, and one word without any."""
-    counts = rng.integers(1, 30, size=(n_words, n_words)) / 2.0
-    counts *= rng.random((n_words, n_words)) < density
-    counts = counts + counts.T
-    counts[1] = counts[:, 1] = 0.0
-    counts[2, 2] = 7.0
-    return counts
-
-
-@pytest.mark.small
-@pytest.mark.parametrize("edges", [[0, 13], [0, 6, 13], [0, 1, 4, 5, 13]], ids=str)
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
-def test_glove_epochs_equal_twin(strategy, edges):
-    rng = np.random.default_rng(22)
-    counts = glove_counts(random_counts(13, rng))
-    model = glove_model(strategy, 13, 7, rng)
-    objective = glove.Objective(x_max=10.0, alpha=0.75, learning_rate=0.05)
-    twin = glove_twin(model, objective)
-    squares = model.squares[:, :8].astype(np.float64)
-    cells = reference.cells_of(counts.indptr, counts.indices, counts.data)
-    edges = np.array(edges)
-    for shift in range(edges.size - 1):
-        loss = glove.train_epoch(counts, model, objective, edges, shift)
-        order = reference.visiting_order(cells, edges, shift)
-        assert sorted(order) == sorted(cells)
-        wanted = reference.glove_epoch(order, twin, squares, 0.05)
-        assert loss == pytest.approx(wanted, rel=1e-4)
-    np.testing.assert_allclose(model.params[:, :8], twin.table, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(model.squares[:, :8], squares, rtol=1e-4)
-    assert not model.params[:, 8:].any()
-
-
-@pytest.mark.small
-def test_glove_visits_blocks_along_diagonals():
-    """The order that the twin follows, written out for two by two blocks."""
-    cells = [(row, column, 1.0) for row in range(3) for column in range(3)]
-    edges = np.array([0, 1, 3])
-    visited = [cell[:2] for cell in reference.visiting_order(cells, edges, 0)]
-    diagonal = [(0, 0), (1, 1), (1, 2), (2, 1), (2, 2)]
-    beside = [(0, 1), (0, 2), (1, 0), (2, 0)]
-    assert visited == diagonal + beside
-    visited = [cell[:2] for cell in reference.visiting_order(cells, edges, 1)]
-    assert visited == beside + diagonal
-
-
-@pytest.mark.small
-@pytest.mark.parametrize("n_components", [1, 15, 16, 40])
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
-def test_glove_with_other_widths(strategy, n_components):
-    rng = np.random.default_rng(23)
-    counts = glove_counts(random_counts(6, rng))
-    model = glove_model(strategy, 6, n_components, rng)
-    objective = glove.Objective(x_max=100.0, alpha=0.5, learning_rate=0.02)
-    twin = glove_twin(model, objective)
-    squares = model.squares[:, : n_components + 1].astype(np.float64)
-    glove.train_epoch(counts, model, objective, np.array([0, 6]), 0)
-    cells = reference.cells_of(counts.indptr, counts.indices, counts.data)
-    reference.glove_epoch(cells, twin, squares, 0.02)
-    table = model.params[:, : n_components + 1]
-    np.testing.assert_allclose(table, twin.table, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.small
-@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
-def test_glove_word_with_itself(strategy):
-    """Both steps come from the values before either, and both squares are added."""
-    model = glove_model(strategy, 3, 4, np.random.default_rng(24))
-    objective = glove.Objective(x_max=10.0, alpha=0.75, learning_rate=0.5)
-    counts = np.zeros((3, 3))
-    counts[1, 1] = 4.0
-    before, squares = model.params.astype(float), model.squares.astype(float)
-    glove.train_epoch(glove_counts(counts), model, objective, np.array([0, 3]), 0)
-
-    word, context = 1, model.context_row + 1
-    signs = model.scale[:4]
-    x, y = before[word, :5], before[context, :5]
-    error = (x[:4] * signs * y[:4]).sum() + x[4] + y[4] - np.log(4.0)
-    slope = 0.4**0.75 * error
-    of_word = slope * np.append(signs * y[:4], 1.0)
-    of_context = slope * np.append(signs * x[:4], 1.0)
-    wanted, wanted_squares = before.copy(), squares.copy()
-    wanted[word, :5] -= 0.5 * of_word / np.sqrt(squares[word, :5])
-    wanted[context, :5] -= 0.5 * of_context / np.sqrt(squares[context, :5])
-    wanted_squares[word, :5] += of_word**2
-    wanted_squares[context, :5] += of_context**2
-    np.testing.assert_allclose(model.params, wanted, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(model.squares, wanted_squares, rtol=1e-5)
-
-
-@pytest.mark.small
-@pytest.mark.parametrize("count", [0.5, 9.99, 10.0, 1e6])
-@pytest.mark.parametrize("alpha", [0.0, 0.75, 1.0])
-def test_glove_weight(count, alpha):
-    """f(x) grows up to x_max and is 1 from there on."""
-    model = glove_model(STRATEGIES[0], 3, 4, np.random.default_rng(25))
-    objective = glove.Objective(x_max=10.0, alpha=alpha, learning_rate=0.1)
-    twin = glove_twin(model, objective)
-    counts = np.zeros((3, 3))
-    counts[0, 2] = count
-    loss = glove.train_epoch(
-        glove_counts(counts), model, objective, np.array([0, 3]), 0
-    )
-    error = twin.error(0, 2, count)
-    assert loss == pytest.approx(min(1.0, (count / 10) ** alpha) * error**2, rel=1e-4)
+# --- registers ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

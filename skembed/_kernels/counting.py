@@ -1,109 +1,288 @@
-"""Co-occurrence counting: one word's row at a time, into a dense accumulator."""
+"""Co-occurrence counting: one word's row at a time, into a dense accumulator.
+
+A row is counted from the list of its word's positions. These lie far apart for most
+words, so the tokens around a position are fetched some positions ahead; without that,
+counting waits for the memory most of the time. The columns of a row come out in order
+from a set of bits, whose non-empty words are found in a second set: neither is the
+row sorted nor are all columns looked at.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
 
-from skembed._kernels._jit import helper, kernel
+from skembed._kernels._jit import COMPILED, helper, kernel
+
+# How many positions ahead tokens are fetched.
+_AHEAD = 8
+# Tokens in a cache line.
+_LINE = 16
+_BYTE, _INT32 = ir.IntType(8), ir.IntType(32)
+
+
+class Chunk(NamedTuple):
+    """Consecutive tokens that one thread looks through."""
+
+    number: int
+    first: int
+    last: int
+    document: int  # that the first token belongs to
+
+
+class Scratch(NamedTuple):
+    """Work space of one thread, all zeros before and after a row."""
+
+    totals: np.ndarray  # int64 (n_words,), weighted counts of the row
+    found: np.ndarray  # int32 (n_words + 1,), any values; columns as they are met
+    columns: np.ndarray  # uint64 (n_words / 64,), a bit for each column
+    blocks: np.ndarray  # uint64 (n_words / 4096,), a bit for each word of `columns`
+
+
+def allocate_scratch(n_words: int) -> Scratch:
+    """Return work space for rows of `n_words` columns."""
+    n_bit_words = n_words // 64 + 1
+    return Scratch(
+        np.zeros(n_words, dtype=np.int64),
+        np.empty(n_words + 1, dtype=np.int32),
+        np.zeros(n_bit_words, dtype=np.uint64),
+        np.zeros(n_bit_words // 64 + 1, dtype=np.uint64),
+    )
+
+
+@intrinsic
+def _prefetch(typing_context, array, index):
+    """Ask for the cache line of an element, which need not exist."""
+    signature = types.void(array, types.int64)
+
+    def generate(context, builder, signature, arguments):
+        view = context.make_array(array)(context, builder, arguments[0])
+        pointer = builder.gep(view.data, [arguments[1]])
+        pointer = builder.bitcast(pointer, _BYTE.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _INT32, _INT32, _INT32])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
+        # To read, into the second-level cache, data.
+        builder.call(fetch, [pointer, *(_INT32(flag) for flag in (0, 2, 1))])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def _lowest_bit(typing_context, bits):
+    """Return the number of the lowest bit that is set; one has to be."""
+    signature = types.int64(types.uint64)
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return signature, generate
+
+
+def _plain_prefetch(array, index):
+    pass
+
+
+def _plain_lowest_bit(bits):
+    bits = int(bits)
+    return (bits & -bits).bit_length() - 1
+
+
+if not COMPILED:
+    _prefetch, _lowest_bit = _plain_prefetch, _plain_lowest_bit
 
 
 @kernel
-def list_positions(token_ids, starts, positions):
-    """Sort the positions of all tokens by word, in order within a word.
+def list_places(token_ids, doc_offsets, chunk, window, starts, places):
+    """Sort the places of a chunk's tokens by word, in order within a word.
 
-    Parameters
-    ----------
-    token_ids : int32 (n_tokens,), IN
-    starts : int64 (n_words + 1,), IN
-        Where each word's positions begin.
-    positions : int64 (n_tokens,), OUT
-    """
-    cursor = starts.copy()
-    for position in range(token_ids.size):
-        word = token_ids[position]
-        positions[cursor[word]] = position
-        cursor[word] += 1
-
-
-@kernel
-def mark_starts(token_ids, doc_offsets, marked):
-    """Copy the tokens, the first of each document as ``~id``.
+    A place is the position of a token and how many contexts it has on either side,
+    ``(position << 2 * b) | (left << b) | right``, where b is the number of bits of
+    the window's width. Windows end where documents do.
 
     Parameters
     ----------
     token_ids : int32 (n_tokens,), IN
     doc_offsets : int64 (n_documents + 1,), IN
-    marked : int32 (n_tokens,), OUT
+    chunk : Chunk
+    window : (int, int)
+        Its width to either side, and b.
+    starts : int64 (n_chunks, n_words + 2), INOUT
+        The chunk's row is zeros before. Afterwards it tells where in `places` those
+        of each word begin, and in the last but one column where the last ones end.
+    places : int64 (n_tokens,), OUT
+        Written from `chunk.first` to `chunk.last`.
     """
-    for position in range(token_ids.size):
-        marked[position] = token_ids[position]
-    for document in range(doc_offsets.size - 1):
-        first = doc_offsets[document]
-        if first < doc_offsets[document + 1]:
-            marked[first] = ~token_ids[first]
+    width, bits = window
+    number, first, document = chunk.number, chunk.first, chunk.document
+    for position in range(first, chunk.last):
+        starts[number, token_ids[position] + 2] += 1
+    starts[number, 0] = first
+    starts[number, 1] = first
+    for word in range(2, starts.shape[1]):
+        starts[number, word] += starts[number, word - 1]
+    # The beginning of each word's places moves to their end, where the next begin.
+    while first < chunk.last:
+        begin, end = doc_offsets[document], doc_offsets[document + 1]
+        last = min(end, chunk.last)
+        for position in range(first, last):
+            left = min(position - begin, width)
+            right = min(end - 1 - position, width)
+            word = token_ids[position]
+            place = starts[number, word + 1]
+            places[place] = (((position << bits) | left) << bits) | right
+            starts[number, word + 1] = place + 1
+        first = last
+        document += 1
 
 
 @helper
-def add_contexts(tokens, position, weights, totals, found, n_found):
-    """Add the contexts of one position to a row's totals; return how many words."""
-    left = position
-    for distance in range(1, weights.size + 1):
-        if tokens[left] < 0:
-            break
-        left -= 1
-        word = tokens[left] if tokens[left] >= 0 else ~tokens[left]
-        if totals[word] == 0.0:
-            found[n_found] = word
-            n_found += 1
-        totals[word] += weights[distance - 1]
-    right = position
-    for distance in range(1, weights.size + 1):
-        right += 1
-        if right == tokens.size or tokens[right] < 0:
-            break
-        word = tokens[right]
-        if totals[word] == 0.0:
-            found[n_found] = word
-            n_found += 1
-        totals[word] += weights[distance - 1]
+def fetch_ahead(token_ids, places, i, shift, width):
+    """Ask for the tokens around a place that comes later."""
+    later = places[min(i + _AHEAD, places.size - 1)] >> shift
+    for distance in range(-width, width, _LINE):
+        _prefetch(token_ids, later + distance)
+    _prefetch(token_ids, later + width)
+
+
+@helper
+def add_dense_row(token_ids, places, span, weights, scratch):
+    """Add the contexts of a word at a span of its places to the row's totals."""
+    by_distance, bits = weights
+    mask = (1 << bits) - 1
+    for i in range(span[0], span[1]):
+        fetch_ahead(token_ids, places, i, 2 * bits, by_distance.size)
+        position = places[i] >> (2 * bits)
+        for distance in range((places[i] >> bits) & mask):
+            column = np.uintp(token_ids[position - 1 - distance])
+            scratch.totals[column] += by_distance[distance]
+        for distance in range(places[i] & mask):
+            column = np.uintp(token_ids[position + 1 + distance])
+            scratch.totals[column] += by_distance[distance]
+
+
+@helper
+def write_dense_row(scratch, out, used):
+    """Write a row from `used` on and clear its totals, one column after the other."""
+    columns, values = out
+    for column in range(scratch.totals.size):
+        total = scratch.totals[column]
+        scratch.totals[column] = 0
+        # Written every time and kept if it is not 0: a branch would often go wrong.
+        columns[used] = column
+        values[used] = total
+        used += total != 0
+    return used
+
+
+@helper
+def add_context(word, weight, scratch, n_found):
+    """Add one context to the row's totals; return how many columns it has now."""
+    column = np.uintp(word)
+    total = scratch.totals[column]
+    # As in a dense row, no branch.
+    scratch.found[n_found] = word
+    scratch.totals[column] = total + weight
+    return n_found + np.uintp(total == 0)
+
+
+@helper
+def add_sparse_row(token_ids, places, span, weights, scratch, n_found):
+    """Add the contexts as above; return how many columns the row has now."""
+    by_distance, bits = weights
+    mask = (1 << bits) - 1
+    for i in range(span[0], span[1]):
+        fetch_ahead(token_ids, places, i, 2 * bits, by_distance.size)
+        position = places[i] >> (2 * bits)
+        for distance in range((places[i] >> bits) & mask):
+            word = token_ids[position - 1 - distance]
+            n_found = add_context(word, by_distance[distance], scratch, n_found)
+        for distance in range(places[i] & mask):
+            word = token_ids[position + 1 + distance]
+            n_found = add_context(word, by_distance[distance], scratch, n_found)
     return n_found
 
 
+@helper
+def mark_columns(n_found, scratch):
+    """Set the bits of the columns that were found."""
+    one, low = np.uint64(1), np.uint64(63)
+    for i in range(n_found):
+        column = np.uint64(scratch.found[i])
+        word = column >> np.uint64(6)
+        scratch.columns[word] |= one << (column & low)
+        scratch.blocks[word >> np.uint64(6)] |= one << (word & low)
+
+
+@helper
+def write_sparse_row(scratch, out, used):
+    """Write a row from `used` on, in the order of its bits, and clear the scratch."""
+    one, none = np.uint64(1), np.uint64(0)
+    columns, values = out
+    for block in range(scratch.blocks.size):
+        words = scratch.blocks[block]
+        scratch.blocks[block] = none
+        while words != none:
+            word = 64 * block + _lowest_bit(words)
+            words &= words - one
+            bits = scratch.columns[word]
+            scratch.columns[word] = none
+            while bits != none:
+                column = 64 * word + _lowest_bit(bits)
+                bits &= bits - one
+                columns[used] = column
+                values[used] = scratch.totals[column]
+                scratch.totals[column] = 0
+                used += 1
+    return used
+
+
 @kernel
-def count_rows(tokens, positions, starts, weights, rows, totals, found, out):
+def count_rows(token_ids, places, starts, weights, rows, scratch, sizes, out):
     """Count the contexts of the words rows[0] .. rows[1] - 1.
 
     Parameters
     ----------
-    tokens : int32 (n_tokens,), IN
-        ``~id`` where a document starts.
-    positions, starts : int64, IN
-        See `list_positions`.
-    weights : float64 (window,), IN
-        By distance. They should be whole numbers, so that sums are exact.
+    token_ids : int32 (n_tokens,), IN
+    places : int64 (n_tokens,), IN
+        See `list_places`.
+    starts : int64 (n_chunks, n_words + 2), IN
+        Where in `places` those of each word begin, for each chunk of the corpus.
+    weights : (int64 (window,), int), IN
+        At least 1, by distance; and the number of bits of the window's width.
     rows : (int, int)
-    totals : float64 (n_words,), INOUT
-        Zeros before and after.
-    found : int32 (n_words,), scratch
-    out : (int64 (rows,), int32 (capacity,), float64 (capacity,)), OUT
-        Entries of each row; columns in increasing order; weighted counts.
+    scratch : Scratch, INOUT
+    sizes : int64 (n_words,), OUT
+        Entries of each of these rows.
+    out : (int32 (capacity,), float64 (capacity,)), OUT
+        Columns, in increasing order within a row, and weighted counts.
 
     Returns
     -------
     int
         Number of entries written.
     """
-    sizes, columns, values = out
     used = 0
     for row in range(rows[0], rows[1]):
-        n_found = 0
-        for i in range(starts[row], starts[row + 1]):
-            n_found = add_contexts(
-                tokens, positions[i], weights, totals, found, n_found
-            )
-        ordered = np.sort(found[:n_found])
-        for i in range(n_found):
-            columns[used] = ordered[i]
-            values[used] = totals[ordered[i]]
-            totals[ordered[i]] = 0.0
-            used += 1
-        sizes[row - rows[0]] = n_found
+        before = used
+        frequency = 0
+        for chunk in range(starts.shape[0]):
+            frequency += starts[chunk, row + 1] - starts[chunk, row]
+        if 2 * weights[0].size * frequency >= sizes.size:
+            for chunk in range(starts.shape[0]):
+                span = (starts[chunk, row], starts[chunk, row + 1])
+                add_dense_row(token_ids, places, span, weights, scratch)
+            used = write_dense_row(scratch, out, used)
+        else:
+            n_found = np.uintp(0)
+            for chunk in range(starts.shape[0]):
+                span = (starts[chunk, row], starts[chunk, row + 1])
+                n_found = add_sparse_row(
+                    token_ids, places, span, weights, scratch, n_found
+                )
+            mark_columns(n_found, scratch)
+            used = write_sparse_row(scratch, out, used)
+        sizes[row] = used - before
     return used

@@ -1,16 +1,35 @@
-"""GloVe: AdaGrad over the blocks of a co-occurrence matrix.
+"""GloVe: AdaGrad over the blocks of a co-occurrence matrix, by several threads.
 
-Rows and columns are cut into blocks so that the vectors of one row block and one
-column block stay in the cache while their non-zeros are visited. All tables are
-stacked in one float32 array, as in skip-gram: a row holds a vector, its bias in
-column `n_components`, and zeros up to a multiple of 16 columns.
+The words are cut into blocks whose vectors fit in the cache. A task visits the
+entries of one block of rows and one of columns. In a stage every block belongs to
+one task, as either or both, so tasks of a stage share no row of any table, separate
+or tied. A task waits for the last ones of its blocks and no others: every row is
+written in one order, whichever threads do it.
+
+All tables are stacked in one float32 array, as in skip-gram: a row holds a vector,
+its bias in column `n_components`, and zeros up to a multiple of 16 columns.
 """
 
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-from skembed._kernels._jit import helper, kernel
+from skembed._kernels import sync
+from skembed._kernels._jit import COMPILED, FASTMATH, helper, kernel
+
+_FLAGS = tuple(sorted(FASTMATH))
+# A cell's row and column within their blocks share 32 bits.
+_COLUMN_BITS = np.uint32(16)
+_COLUMN_MASK = np.uint32(0xFFFF)
+# Places of `done` that belong to a block: a cache line.
+DONE_NUMBERS = 8
+# Columns are a multiple of this; vectors of so many compile for every processor.
+_LANES = 16
 
 
 class Model(NamedTuple):
@@ -23,81 +42,266 @@ class Model(NamedTuple):
     params: np.ndarray  # INOUT float32 (n_rows, width)
     squares: np.ndarray  # INOUT float32 (n_rows, width), 1 + sum of squared gradients
     scale: np.ndarray  # IN float32 (width,), 0 beyond the components
+    bias: np.ndarray  # IN float32 (width,), 1 in column `n_components`, else 0
     n_components: int
     context_row: int
-
-
-class Counts(NamedTuple):
-    """Co-occurrence counts as CSR with sorted columns."""
-
-    indptr: np.ndarray  # IN int64 (n_words + 1,)
-    indices: np.ndarray  # IN int32 (n_entries,)
-    data: np.ndarray  # IN float64 (n_entries,)
-    cursor: np.ndarray  # scratch int64 (n_words,)
-
-
-class Objective(NamedTuple):
-    """f(x) = min(1, (x / x_max)**alpha), and the learning rate."""
-
-    x_max: float
-    alpha: float
     learning_rate: float
 
 
-@helper
-def score(model, row, context):
-    """Dot product of a word and a context row, with both biases."""
-    width = (model.params.shape[1] >> 4) << 4
-    x = model.params[row]
-    y = model.params[context]
-    total = np.float32(0.0)
-    for k in range(width):
-        total += x[k] * y[k] * model.scale[k]
-    return total + x[model.n_components] + y[model.n_components]
+class Entries(NamedTuple):
+    """Co-occurrence counts by blocks; within a block by row, then by column."""
+
+    cells: np.ndarray  # IN uint32 (n_entries,), row * 2**16 + column, within the block
+    targets: np.ndarray  # IN float32 (n_entries, 2), ln x and f(x) of the count x
+    starts: np.ndarray  # IN int64 (n_blocks**2 + 1,), of block (a, b) at a * n + b
+    edges: np.ndarray  # IN int64 (n_blocks + 1,), first row of each block, and the end
 
 
-@helper
-def step_bias(model, row, context, slope, rate):
-    """AdaGrad steps of both biases; see `step`."""
-    column = model.n_components
-    square = slope * slope
-    word_step = rate * slope / np.sqrt(model.squares[row, column])
-    context_step = rate * slope / np.sqrt(model.squares[context, column])
-    model.params[row, column] -= word_step
-    model.params[context, column] -= context_step
-    model.squares[row, column] += square
-    model.squares[context, column] += square
+class Space(NamedTuple):
+    """Work space of one thread: the row whose entries are being visited."""
+
+    vector: np.ndarray  # float32 (width,)
+    slopes: np.ndarray  # float32 (width,), of the score by the other row's numbers
+    squares: np.ndarray  # float32 (width,)
 
 
-@helper
-def step(model, row, context, slope, rate):
-    """AdaGrad steps of both vectors (Duchi, Hazan & Singer 2011).
+class _Arrays:
+    """The float32 arrays of a named tuple as vectors, from inside an intrinsic."""
 
-    Both steps are computed before either is written: in a one-table model the row
-    and the context may be the same.
+    vector = ir.VectorType(ir.FloatType(), _LANES)
+
+    def __init__(self, context, builder, kind, value):
+        self.builder = builder
+        self.arrays = {
+            name: context.make_array(array)(
+                context, builder, builder.extract_value(value, i)
+            )
+            for i, (name, array) in enumerate(zip(kind.fields, kind.types))
+            if isinstance(array, types.Array)
+        }
+
+    def width(self, name):
+        """Return the number of columns."""
+        return cgutils.unpack_tuple(self.builder, self.arrays[name].shape)[-1]
+
+    def place(self, name, column, row=None):
+        """Return where a row has some columns; without `row` of a single one."""
+        builder = self.builder
+        if row is not None:
+            column = builder.add(builder.mul(row, self.width(name)), column)
+        pointer = builder.gep(self.arrays[name].data, [column])
+        return builder.bitcast(pointer, self.vector.as_pointer())
+
+    def load(self, *place):
+        return self.builder.load(self.place(*place), align=4)
+
+    def store(self, value, *place):
+        self.builder.store(value, self.place(*place), align=4)
+
+
+@contextmanager
+def _columns(builder, width):
+    """Loop over the columns, a vector at a time."""
+    lanes = ir.Constant(width.type, _LANES)
+    with cgutils.for_range(builder, builder.udiv(width, lanes)) as loop:
+        yield builder.mul(loop.index, lanes)
+
+
+def _splat(builder, number):
+    """Return a vector of one float32 number."""
+    vector = ir.Constant(_Arrays.vector, ir.Undefined)
+    kind = ir.IntType(32)
+    vector = builder.insert_element(vector, number, ir.Constant(kind, 0))
+    mask = ir.Constant(ir.VectorType(kind, _LANES), None)
+    return builder.shuffle_vector(vector, vector, mask)
+
+
+@intrinsic
+def _dot(typing_context, model, space, context):
+    """``space.slopes @ model.params[context]``.
+
+    As a plain loop it is unrolled, and summing up the parts of so short a product
+    takes longer than computing them.
     """
-    width = (model.params.shape[1] >> 4) << 4
-    x = model.params[row]
-    y = model.params[context]
-    x_squares = model.squares[row]
-    y_squares = model.squares[context]
-    for k in range(width):
-        scaled = slope * model.scale[k]
-        x_gradient = scaled * y[k]
-        y_gradient = scaled * x[k]
-        x_step = rate * x_gradient / np.sqrt(x_squares[k])
-        y_step = rate * y_gradient / np.sqrt(y_squares[k])
-        x[k] -= x_step
-        y[k] -= y_step
-        x_squares[k] += x_gradient * x_gradient
-        y_squares[k] += y_gradient * y_gradient
+    signature = types.float32(model, space, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        table = _Arrays(context, builder, model, arguments[0])
+        own = _Arrays(context, builder, space, arguments[1])
+        zeros = ir.Constant(own.vector, [0.0] * _LANES)
+        total = cgutils.alloca_once_value(builder, zeros)
+        with _columns(builder, table.width("params")) as column:
+            x, y = (
+                own.load("slopes", column),
+                table.load("params", column, arguments[2]),
+            )
+            product = builder.fmul(x, y, flags=_FLAGS)
+            added = builder.fadd(product, builder.load(total), flags=_FLAGS)
+            builder.store(added, total)
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), own.vector])
+        name = f"llvm.vector.reduce.fadd.v{_LANES}f32"
+        add_lanes = cgutils.get_or_insert_function(builder.module, kind, name)
+        zero = ir.Constant(ir.FloatType(), 0.0)
+        return builder.call(add_lanes, [zero, builder.load(total)], fastmath=_FLAGS)
+
+    return signature, generate
+
+
+@intrinsic
+def _step(typing_context, model, space, context, slope):
+    """AdaGrad steps of the row at hand and a context (Duchi, Hazan & Singer 2011).
+
+    A plain loop would have to make sure that no two of its seven arrays overlap, at
+    which some compilers give up. The bias is a column like others, whose part of the
+    score has the slope 1.
+    """
+    signature = types.void(model, space, types.intp, types.float32)
+
+    def generate(context, builder, signature, arguments):
+        table = _Arrays(context, builder, model, arguments[0])
+        own = _Arrays(context, builder, space, arguments[1])
+        target, slope = arguments[2], _splat(builder, arguments[3])
+        rate = builder.extract_value(arguments[0], model.fields.index("learning_rate"))
+        rate = _splat(builder, builder.fptrunc(rate, ir.FloatType()))
+        kind = ir.FunctionType(own.vector, [own.vector])
+        name = f"llvm.sqrt.v{_LANES}f32"
+        sqrt = cgutils.get_or_insert_function(builder.module, kind, name)
+
+        def multiply(a, b):
+            return builder.fmul(a, b, flags=_FLAGS)
+
+        def slopes(number, column):
+            scaled = multiply(number, table.load("scale", column))
+            return builder.fadd(scaled, table.load("bias", column), flags=_FLAGS)
+
+        def step(number, square, gradient):
+            root = builder.call(sqrt, [square], fastmath=_FLAGS)
+            change = builder.fdiv(multiply(rate, gradient), root, flags=_FLAGS)
+            added = builder.fadd(square, multiply(gradient, gradient), flags=_FLAGS)
+            return builder.fsub(number, change, flags=_FLAGS), added
+
+        with _columns(builder, table.width("params")) as column:
+            x, x_square = own.load("vector", column), own.load("squares", column)
+            y = table.load("params", column, target)
+            y_square = table.load("squares", column, target)
+            x_gradient = multiply(slope, slopes(y, column))
+            y_gradient = multiply(slope, own.load("slopes", column))
+            x, x_square = step(x, x_square, x_gradient)
+            y, y_square = step(y, y_square, y_gradient)
+            own.store(x, "vector", column)
+            own.store(slopes(x, column), "slopes", column)
+            own.store(x_square, "squares", column)
+            table.store(y, "params", column, target)
+            table.store(y_square, "squares", column, target)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _plain_dot(model, space, context):
+    return space.slopes @ model.params[context]
+
+
+def _plain_step(model, space, context, slope):
+    rate = np.float32(model.learning_rate)
+    y, y_squares = model.params[context], model.squares[context]
+    x_gradient = slope * (y * model.scale + model.bias)
+    y_gradient = slope * space.slopes
+    space.vector[:] -= rate * x_gradient / np.sqrt(space.squares)
+    space.slopes[:] = space.vector * model.scale + model.bias
+    space.squares[:] += x_gradient * x_gradient
+    y -= rate * y_gradient / np.sqrt(y_squares)
+    y_squares += y_gradient * y_gradient
+
+
+if not COMPILED:
+    _dot, _step = _plain_dot, _plain_step
+
+
+@kernel
+def sort_rows(entries, indptr, block_of, block, spare):
+    """Bring one block of rows of a CSR matrix into the order of `Entries`, in place.
+
+    Parameters
+    ----------
+    entries : Entries
+        INOUT: `cells` holds the columns before, sorted within each row. Of `starts`
+        the ends of this block's blocks are written.
+    indptr : int64 (n_words + 1,), IN
+    block_of : int32 (n_words,), IN
+        Block of each word.
+    block : int
+    spare : (uint32 (n,), float32 (n, 2))
+        Work space for the n entries of these rows.
+    """
+    edges = entries.edges
+    n_blocks = edges.size - 1
+    first, last = indptr[edges[block]], indptr[edges[block + 1]]
+    place = np.zeros(n_blocks, dtype=np.int64)
+    for entry in range(first, last):
+        place[block_of[entries.cells[entry]]] += 1
+    end = 0
+    for column_block in range(n_blocks):
+        start = end
+        end += place[column_block]
+        place[column_block] = start
+        entries.starts[block * n_blocks + column_block + 1] = first + end
+    for row in range(edges[block], edges[block + 1]):
+        for entry in range(indptr[row], indptr[row + 1]):
+            word = entries.cells[entry]
+            column_block = block_of[word]
+            at = place[column_block]
+            place[column_block] = at + 1
+            column = word - edges[column_block]
+            spare[0][at] = (row - edges[block]) << _COLUMN_BITS | column
+            spare[1][at, 0] = entries.targets[entry, 0]
+            spare[1][at, 1] = entries.targets[entry, 1]
+    for at in range(last - first):
+        entries.cells[first + at] = spare[0][at]
+        entries.targets[first + at, 0] = spare[1][at, 0]
+        entries.targets[first + at, 1] = spare[1][at, 1]
 
 
 @helper
-def train_block(counts, model, objective, rows, last_column):
-    """Visit the entries of rows[0] .. rows[1] - 1 up to column last_column - 1.
+def load_row(model, row, space):
+    """Copy a row of both tables into the work space."""
+    source = np.uintp(row)
+    width = np.uintp((space.vector.size >> 4) << 4)
+    for k in range(width):
+        space.vector[k] = model.params[source, k]
+    for k in range(width):
+        space.slopes[k] = space.vector[k] * model.scale[k] + model.bias[k]
+    for k in range(width):
+        space.squares[k] = model.squares[source, k]
 
-    Every row goes on where its cursor stands, so column blocks are visited in turn.
+
+@helper
+def store_row(model, row, space):
+    """Copy a row back from the work space."""
+    target = np.uintp(row)
+    width = np.uintp((space.vector.size >> 4) << 4)
+    for k in range(width):
+        model.params[target, k] = space.vector[k]
+    for k in range(width):
+        model.squares[target, k] = space.squares[k]
+
+
+@helper
+def step_to_itself(model, space, slope):
+    """Both steps of a row that is its own context, taken from the values before."""
+    rate = np.float32(model.learning_rate)
+    two = np.float32(2.0)
+    for k in range(space.vector.size):
+        gradient = slope * space.slopes[k]
+        step = rate * gradient / np.sqrt(space.squares[k])
+        space.vector[k] -= two * step
+        space.slopes[k] = space.vector[k] * model.scale[k] + model.bias[k]
+        space.squares[k] += two * gradient * gradient
+
+
+@helper
+def train_block(entries, model, row_block, column_block, space):
+    """Visit the entries of one block.
 
     Returns
     -------
@@ -105,57 +309,109 @@ def train_block(counts, model, objective, rows, last_column):
         Sum of f(x) (s - ln x)**2: Pennington, Socher & Manning (2014), eq. 8.
     """
     loss = 0.0
-    rate = np.float32(objective.learning_rate)
-    for row in range(rows[0], rows[1]):
-        entry = counts.cursor[row]
-        while entry < counts.indptr[row + 1] and counts.indices[entry] < last_column:
-            context = model.context_row + counts.indices[entry]
-            log_count = np.log(counts.data[entry])
-            share = np.log(objective.x_max) - log_count
-            weight = np.float32(np.exp(-objective.alpha * max(share, 0.0)))
-            error = score(model, row, context) - np.float32(log_count)
-            slope = weight * error
-            loss += weight * error * error
-            step(model, row, context, slope, rate)
-            step_bias(model, row, context, slope, rate)
-            entry += 1
-        counts.cursor[row] = entry
+    index = row_block * (entries.edges.size - 1) + column_block
+    first_row = entries.edges[row_block]
+    first_context = model.context_row + entries.edges[column_block]
+    loaded = np.int64(-1)
+    for entry in range(entries.starts[index], entries.starts[index + 1]):
+        cell = entries.cells[entry]
+        row = first_row + np.int64(cell >> _COLUMN_BITS)
+        context = first_context + np.int64(cell & _COLUMN_MASK)
+        if row != loaded:
+            if loaded >= 0:
+                store_row(model, loaded, space)
+            load_row(model, row, space)
+            loaded = row
+        if context == row:
+            # The row in its table is out of date.
+            store_row(model, row, space)
+        # The product holds the context's bias.
+        score = _dot(model, space, context) + space.vector[model.n_components]
+        error = score - entries.targets[entry, 0]
+        slope = entries.targets[entry, 1] * error
+        loss += slope * error
+        if context == row:
+            step_to_itself(model, space, slope)
+        else:
+            _step(model, space, context, slope)
+    if loaded >= 0:
+        store_row(model, loaded, space)
     return loss
 
 
-@kernel
-def train_epoch(counts, model, objective, edges, shift):
-    """Visit every entry once, block by block along wrapped diagonals.
+@helper
+def blocks_of(order, stage, task):
+    """Return the block of rows and the block of columns of a task.
+
+    The circle method: the blocks of a task are equally far from the stage's own one,
+    on either side. With an odd number of blocks every pair meets in one stage. The
+    second half of the stages exchanges rows and columns: if that followed at once,
+    tied tables would be trained twice in succession on each pair of words.
 
     Parameters
     ----------
-    counts : Counts
-    model : Model
-    objective : Objective
-    edges : int64 (n_blocks + 1,), IN
-        First row of each block, and the end.
-    shift : int
-        The diagonal to begin with.
-
-    Returns
-    -------
-    float
-        Summed objective.
+    order : int64 (n_blocks,), IN
+        The blocks as they stand in the circle. Their number is odd.
+    stage : int
+        0 .. 2 * n_blocks - 1.
+    task : int
+        0 .. n_blocks // 2; the last one has the stage's own block twice, and is
+        done in the first half only.
     """
-    n_blocks = edges.size - 1
-    loss = 0.0
-    for diagonal in range(n_blocks):
-        for block in range(n_blocks):
-            column_block = (block + diagonal + shift) % n_blocks
-            rows = (edges[block], edges[block + 1])
-            if diagonal == 0:
-                for row in range(rows[0], rows[1]):
-                    start, end = counts.indptr[row], counts.indptr[row + 1]
-                    counts.cursor[row] = start + np.searchsorted(
-                        counts.indices[start:end], edges[column_block]
-                    )
-            elif column_block == 0:
-                for row in range(rows[0], rows[1]):
-                    counts.cursor[row] = counts.indptr[row]
-            loss += train_block(counts, model, objective, rows, edges[column_block + 1])
-    return loss
+    n_blocks = order.size
+    distance = (task + 1) % (n_blocks // 2 + 1)
+    if stage >= n_blocks:
+        distance = -distance
+    return order[(stage + distance) % n_blocks], order[(stage - distance) % n_blocks]
+
+
+@helper
+def wait_for_block(team, done, block, stage):
+    """Wait until a block has been in `stage` stages; False if a thread has failed."""
+    place = block * DONE_NUMBERS
+    attempts = 0
+    while sync._atomic_load(done, place) < stage:
+        if sync._atomic_load(team.shared, sync.ABORTED) != 0:
+            return False
+        attempts += 1
+        if attempts > sync._SPINS:
+            sync._give_way(attempts)
+    return True
+
+
+@kernel
+def train_stages(entries, model, order, stages, losses, done, space, team):
+    """Visit the entries of stages ``stages[0]`` .. ``stages[1] - 1`` of an epoch.
+
+    Parameters
+    ----------
+    entries : Entries
+    model : Model
+    order : int64 (n_blocks,), IN
+        See `blocks_of`.
+    stages : (int, int)
+    losses : float64 (2 * n_blocks, n_blocks // 2 + 1), OUT
+        Summed objective of each stage's tasks.
+    done : int64 (n_blocks * DONE_NUMBERS,), INOUT
+        How many of these stages each block has been in; zeros before.
+    space : Space
+        This thread's own.
+    team : Team
+    """
+    n_tasks = order.size // 2 + 1
+    # Tasks go in turn to whoever is free: those before one are never left undone.
+    ticket = sync.next_ticket(team)
+    while ticket < (stages[1] - stages[0]) * n_tasks:
+        index, task = ticket // n_tasks, ticket % n_tasks
+        stage = stages[0] + index
+        rows, columns = blocks_of(order, stage, task)
+        if not wait_for_block(team, done, rows, index):
+            return
+        if not wait_for_block(team, done, columns, index):
+            return
+        if rows != columns or stage < order.size:
+            losses[stage, task] = train_block(entries, model, rows, columns, space)
+        sync._atomic_add(done, rows * DONE_NUMBERS, 1)
+        if rows != columns:
+            sync._atomic_add(done, columns * DONE_NUMBERS, 1)
+        ticket = sync.next_ticket(team)
