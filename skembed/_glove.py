@@ -362,12 +362,12 @@ def _train_epoch(
         Stages between two looks at signals.
     team : ThreadTeam
     """
-    from skembed._kernels import glove
+    from skembed._kernels import adagrad, glove
 
     all_stages = 2 * order.size
     losses = np.zeros((all_stages, order.size // 2 + 1))
     width = model.params.shape[1]
-    spaces = [glove.Space(*aligned_zeros((3, width))) for _ in range(team.size)]
+    spaces = [adagrad.Space(*aligned_zeros((3, width))) for _ in range(team.size)]
     for first in range(0, all_stages, n_stages):
         stages = (first, min(first + n_stages, all_stages))
         done = np.zeros(order.size * glove.DONE_NUMBERS, dtype=np.int64)

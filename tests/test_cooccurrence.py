@@ -212,9 +212,11 @@ def test_threads_and_tasks_change_nothing(documents, window, weighting, n_jobs, 
 @pytest.mark.parametrize("lengths", [[400], [0, 150, 1, 0, 0, 249], [5] * 80], ids=len)
 @pytest.mark.parametrize("weighting", WINDOW_WEIGHTINGS)
 def test_chunks_of_tokens_change_nothing(lengths, weighting):
-    """Enough tokens for each thread to list the places of some."""
-    rng = np.random.default_rng(0)
-    documents = [rng.integers(N_WORDS, size=n).tolist() for n in lengths]
+    """Enough tokens for each thread to list the places of some words, not of all."""
+    words = np.random.default_rng(0).integers(N_WORDS, size=400)
+    words[:300].sort()
+    parts = np.split(words, np.cumsum(lengths)[:-1])
+    documents = [part.tolist() for part in parts]
     weights = window_weights(4, weighting)
     whole = count_cooccurrences(corpus_of(documents), N_WORDS, weights)
     expected = as_dense(twin_of_counting(documents, 4, weighting))

@@ -412,7 +412,7 @@ def test_a_thread_stops_waiting_when_another_fails():
     team = sync.Team(1, 2, shared)
     assert [int(draw(team)) for _ in range(2)] == [0, 1]
     shared[sync.ABORTED] = 1
-    space = glove.Space(*np.zeros((3, 16), dtype=np.float32))
+    space = adagrad.Space(*np.zeros((3, 16), dtype=np.float32))
     order = np.arange(3)
     glove.train_stages(entries, model, order, (0, 6), losses, done, space, team)
     np.testing.assert_array_equal(model.params, before)
