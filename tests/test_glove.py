@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 
 from skembed import GloVeEmbedder, _cooccurrence, _glove, _tying
-from skembed._kernels import _jit, glove, sync
+from skembed._kernels import _jit, adagrad, glove, sync
 from skembed._parallel import ThreadTeam
 from tests import reference
 from tests.helpers import from_python
