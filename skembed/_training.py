@@ -305,5 +305,6 @@ def _scratch(lanes: Any) -> Any:
         window=np.zeros((_SPAN, 2), dtype=np.int64),
         scores=aligned_zeros((_SPAN, n_slots)),
         weights=aligned_zeros((_SPAN, n_slots)),
+        stream=aligned_zeros((8,), np.uint64),
         own=np.zeros((n_lanes * n_slots, 3), dtype=np.int32),
     )

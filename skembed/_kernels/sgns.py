@@ -176,8 +176,11 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     center : int
         Context slot of word 0.
     """
+    # A copy of its own for the thread: neighbouring lanes' streams share a cache line,
+    # which two threads would take from each other at every draw.
+    scratch.stream[0] = lanes.states[lane]
     outer = lay_windows(
-        tokens, sampler.window_thresholds, lanes.states, lane, span, scratch.window
+        tokens, sampler.window_thresholds, scratch.stream, span, scratch.window
     )
     words, first = lanes.words[lane], scratch.window.shape[0]
     n_words, center = span[1] - span[0], first + span[0] - outer[0]
@@ -187,7 +190,8 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
         scratch.window[word, 1] += center - span[0]
     list_words(tokens, span, words, 0)
     list_words(tokens, (outer[0], outer[1] + 1), words, first)
-    noise = draw_noise(lanes, sampler, lane)
+    noise = draw_noise(words, sampler, scratch.stream)
+    lanes.states[lane] = scratch.stream[0]
     set_part(lanes, lane, 0, (0, n_words), 0, 0)
     set_part(lanes, lane, 1, contexts, model.context_row, 1)
     set_part(lanes, lane, 2, noise, model.noise_row, 1)

@@ -87,6 +87,7 @@ class Scratch(NamedTuple):
     window: np.ndarray  # int64 (span, 2), outermost contexts of each word
     scores: np.ndarray  # float32 (span, n_slots), scores, then steps
     weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
+    stream: np.ndarray  # uint64 (8,), the lane's random stream, in a cache line
     own: np.ndarray  # int32 (n_lanes * n_slots, 3), lane, slot and row of an update
 
 
@@ -132,7 +133,7 @@ def cut_span(tokens, lanes, lane, index, size):
 
 
 @helper
-def lay_windows(tokens, thresholds, states, lane, span, window):
+def lay_windows(tokens, thresholds, stream, span, window):
     """Draw each word's window within its document; return the outermost contexts.
 
     Parameters
@@ -140,8 +141,7 @@ def lay_windows(tokens, thresholds, states, lane, span, window):
     tokens : int32 (n_kept,), IN
         ``~id`` where a document starts.
     thresholds : uint64 (window,), IN
-    states : uint64 (n_lanes,), INOUT
-    lane : int
+    stream : uint64 (1,), INOUT
     span : (int, int)
         First and last + 1 position of the words.
     window : int64 (span, 2), OUT
@@ -149,7 +149,7 @@ def lay_windows(tokens, thresholds, states, lane, span, window):
     first, last = span
     low, high = first, last - 1
     for center in range(first, last):
-        draw = next_random(states, lane) >> SHIFT_32
+        draw = next_random(stream, 0) >> SHIFT_32
         half = 1
         while half < thresholds.size and draw < thresholds[half]:
             half += 1
@@ -214,13 +214,12 @@ def set_part(lanes, lane, part, slots, row, context):
 
 
 @helper
-def draw_noise(lanes, sampler, lane):
+def draw_noise(words, sampler, stream):
     """Draw the noise words of a span into its last slots; return these."""
-    words = lanes.words[lane]
     slots = (words.size - sampler.n_noise, words.size)
     for slot in range(slots[0], slots[1]):
         words[slot] = draw_word(
-            lanes.states, lane, sampler.noise_thresholds, sampler.noise_alias
+            stream, 0, sampler.noise_thresholds, sampler.noise_alias
         )
     return slots
 
