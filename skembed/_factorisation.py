@@ -130,12 +130,9 @@ class TruncatedFactoriser:
             del space, backward
             image = forward(right)
             gram = turn.T @ rows.gram(image, image) @ turn
-            turn_left, independent = _orthonormaliser(gram, scaled=True)
-            if independent.all():
-                left, values, small = linalg.svd(turn_left.T @ gram)
-                left = rows.turn(image, turn @ turn_left @ left)
-            else:
-                left, values, small = linalg.svd(image @ turn, full_matrices=False)
+            turn_left, _ = _orthonormaliser(gram, scaled=True)
+            left, values, small = linalg.svd(turn_left.T @ gram)
+            left = rows.turn(image, turn @ turn_left @ left)
             return left, values, rows.turn(right, turn @ small.T)
 
     def _krylov_eigh(
@@ -259,7 +256,8 @@ class _KrylovSpace:
     def leading(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the vectors of the largest eigenvalues: `count` and some more.
 
-        And the matrix to multiply them with, to be orthonormal in float64 too.
+        And the matrix to multiply them with, to be orthonormal in float64 too. Those
+        of the eigenvalue 0 may be 0.
         """
         count = min(-(-(count + _BLOCK // 2) // _BLOCK) * _BLOCK, self.size)
         # Only the blocks on and above the diagonal are filled in.
@@ -271,11 +269,7 @@ class _KrylovSpace:
             leading[rows] = self._basis[rows] @ vectors
             return leading[rows].T @ leading[rows]
 
-        turn, independent = _orthonormaliser(self._rows.total(combine))
-        if not independent.all():
-            basis, _ = linalg.qr(leading, mode="economic")
-            leading[:] = _padded(basis, count)
-            turn = np.eye(count)
+        turn, _ = _orthonormaliser(self._rows.total(combine))
         return leading, turn
 
     def _append(self) -> None:

@@ -190,6 +190,9 @@ def test_rank_deficient(path, values):
     """A matrix of rank five keeps being found exactly with ten components."""
     matrix = with_spectrum([*values, *[0] * 115])
     assert_close(product_of_svd(matrix, 10), matrix)
+    for vectors in factoriser(matrix).svd(10)[::2]:
+        used = vectors[:, :5]
+        np.testing.assert_allclose(used.T @ used, np.eye(5), atol=1e-10)
     assert_close(product_of_eigh(matrix, 10, False), matrix)
     wanted = best_symmetric(matrix, 10, True)
     assert_close(product_of_eigh(matrix, 10, True), wanted)

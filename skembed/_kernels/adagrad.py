@@ -131,26 +131,27 @@ def step(typing_context, model, space, context, slope):
         def multiply(a, b):
             return builder.fmul(a, b, flags=FLAGS)
 
-        def slopes(number, column):
-            scaled = multiply(number, table.load("scale", column))
-            return builder.fadd(scaled, table.load("bias", column), flags=FLAGS)
+        def add(a, b):
+            return builder.fadd(a, b, flags=FLAGS)
 
         def move(number, square, gradient):
             root = builder.call(sqrt, [square], fastmath=FLAGS)
             change = builder.fdiv(multiply(rate, gradient), root, flags=FLAGS)
-            added = builder.fadd(square, multiply(gradient, gradient), flags=FLAGS)
-            return builder.fsub(number, change, flags=FLAGS), added
+            new = builder.fsub(number, change, flags=FLAGS)
+            return new, add(square, multiply(gradient, gradient))
 
         with _columns(builder, table.width("params")) as column:
             x, x_square = own.load("vector", column), own.load("squares", column)
             y = table.load("params", column, target)
             y_square = table.load("squares", column, target)
-            x_gradient = multiply(slope, slopes(y, column))
+            # Once for both rows: after a store the compiler would load them again.
+            scale, bias = table.load("scale", column), table.load("bias", column)
+            x_gradient = multiply(slope, add(multiply(y, scale), bias))
             y_gradient = multiply(slope, own.load("slopes", column))
             x, x_square = move(x, x_square, x_gradient)
             y, y_square = move(y, y_square, y_gradient)
             own.store(x, "vector", column)
-            own.store(slopes(x, column), "slopes", column)
+            own.store(add(multiply(x, scale), bias), "slopes", column)
             own.store(x_square, "squares", column)
             table.store(y, "params", column, target)
             table.store(y_square, "squares", column, target)

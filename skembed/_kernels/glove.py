@@ -99,6 +99,7 @@ def load_row(model, row, space):
     """Copy a row of both tables into the work space."""
     source = np.uintp(row)
     width = np.uintp((space.vector.size >> 4) << 4)
+    # A loop for each array: more than one cannot be told apart by every compiler.
     for k in range(width):
         space.vector[k] = model.params[source, k]
     for k in range(width):
