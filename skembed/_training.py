@@ -112,15 +112,17 @@ def _start(
     start -= np.float32(0.5)
     start /= layout.n_components
     params[: layout.n_words, : layout.n_components] = start
+    scale = layout.scale(1.0)
     return spans.Model(
         params,
-        layout.scale(1.0),
+        scale,
         offset,
         layout.n_components,
         layout.context_row,
         layout.noise_row,
         float(bias.learned and layout.one_table),
         float(bias.learned),
+        bool((scale != 1.0).any()),
         False,
     )
 
@@ -163,7 +165,8 @@ class _Training:
         worth = int(draws.kept.sum() * estimator.max_iter / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(estimator.n_jobs, min(n_lanes, worth))
         n_slots = _n_slots(family, thresholds.size)
-        self.lanes = _lanes(n_lanes, n_slots, model.params.shape[1])
+        width = model.params.shape[1]
+        self.lanes = _lanes(n_lanes, n_slots, width, self.n_threads)
         self.scratches = [_scratch(self.lanes) for _ in range(self.n_threads)]
         states = seeds.generate_state(n_lanes + 1, np.uint64)
         self.lanes.states[:] = states[:n_lanes]
@@ -278,18 +281,21 @@ def _n_slots(family: Family, window: int) -> int:
     return _SPAN + contexts + _SHARED_NOISE + (_SPAN if family.hidden else 0)
 
 
-def _lanes(n_lanes: int, n_slots: int, width: int) -> Any:
+def _lanes(n_lanes: int, n_slots: int, width: int, n_threads: int = 1) -> Any:
     """Return the lanes' buffers, all zeros."""
     from skembed._kernels import spans
 
     return spans.Lanes(
-        states=np.zeros(n_lanes, dtype=np.uint64),
+        states=aligned_zeros((n_lanes,), np.uint64),
         parts=np.zeros((n_lanes, 3, 4), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
         updates=aligned_zeros((n_lanes, n_slots, width)),
+        bounds=np.zeros((n_lanes, n_threads + 2), dtype=np.int64),
+        routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
         curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
-        loss=np.zeros(n_lanes),
-        pairs=np.zeros(n_lanes, dtype=np.int64),
+        loss=aligned_zeros((n_lanes,), np.float64),
+        pairs=aligned_zeros((n_lanes,), np.int64),
+        claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),
     )
 
 
@@ -297,7 +303,7 @@ def _scratch(lanes: Any) -> Any:
     """Return the work space of one thread, all zeros."""
     from skembed._kernels import spans
 
-    n_lanes, n_slots, width = lanes.updates.shape
+    _, n_slots, width = lanes.updates.shape
     return spans.Scratch(
         vectors=aligned_zeros((n_slots, width)),
         slots=aligned_zeros((4, n_slots)),
@@ -306,5 +312,4 @@ def _scratch(lanes: Any) -> Any:
         scores=aligned_zeros((_SPAN, n_slots)),
         weights=aligned_zeros((_SPAN, n_slots)),
         stream=aligned_zeros((8,), np.uint64),
-        own=np.zeros((n_lanes * n_slots, 3), dtype=np.int32),
     )

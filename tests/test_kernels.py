@@ -364,6 +364,7 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5):
         noise_row=layout.noise_row,
         word_bias=float(bias.learned and layout.one_table),
         context_bias=float(bias.learned),
+        scaled=strategy.signed,
         average=False,
     )
 

@@ -11,10 +11,10 @@ product: H = A X, scores = H Y', dY = S' H, dH = S Y, dX = A' dH.
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
+from skembed._kernels.rounds import apply_updates, next_lane, route_updates
 from skembed._kernels.sgns import clear_rows, reach, score_block
 from skembed._kernels.simd import TILE, add_columns, add_rows
 from skembed._kernels.spans import (
-    apply_updates,
     close_words,
     cut_span,
     draw_noise,
@@ -22,7 +22,6 @@ from skembed._kernels.spans import (
     gather,
     lay_windows,
     list_words,
-    next_lane,
     set_part,
 )
 from skembed._kernels.steps import BIAS, BIAS_STEP, CURVATURE, NORM
@@ -208,7 +207,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
         rate = np.float32(rates[0] + rates[1] * index)
-        lane = next_lane(lanes, team, done)
+        lane, tried = next_lane(lanes, team, 0)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
             n_words = span[1] - span[0]
@@ -232,9 +231,10 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 updates = lanes.updates[lane]
                 add_updates(model, updates, scratch, n_words, parts, nearest)
                 finish_updates(model, lanes, scratch, lane)
-            lane = next_lane(lanes, team, done)
+            route_updates(lanes, scratch, lane, team.size)
+            lane, tried = next_lane(lanes, team, tried)
         if not wait(team, 2 * done + 1):
             return
-        apply_updates(model, lanes, scratch.own, team, rate)
+        apply_updates(model, lanes, team, rate)
         if not wait(team, 2 * done + 2):
             return

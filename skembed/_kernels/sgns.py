@@ -8,9 +8,9 @@ are small matrix products, computed in tiles of four words and four contexts.
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
+from skembed._kernels.rounds import apply_updates, next_lane, route_updates
 from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
 from skembed._kernels.spans import (
-    apply_updates,
     close_words,
     cut_span,
     draw_noise,
@@ -18,7 +18,6 @@ from skembed._kernels.spans import (
     gather,
     lay_windows,
     list_words,
-    next_lane,
     open_words,
     set_part,
 )
@@ -219,7 +218,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
         rate = np.float32(rates[0] + rates[1] * index)
-        lane = next_lane(lanes, team, done)
+        lane, tried = next_lane(lanes, team, 0)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
             n_words = span[1] - span[0]
@@ -243,9 +242,10 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                     model, updates, scratch, n_words, contexts, noise[0], nearest
                 )
                 finish_updates(model, lanes, scratch, lane)
-            lane = next_lane(lanes, team, done)
+            route_updates(lanes, scratch, lane, team.size)
+            lane, tried = next_lane(lanes, team, tried)
         if not wait(team, 2 * done + 1):
             return
-        apply_updates(model, lanes, scratch.own, team, rate)
+        apply_updates(model, lanes, team, rate)
         if not wait(team, 2 * done + 2):
             return

@@ -17,6 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 TILE = 4
+# Numbers of a cache line.
+_LINE = 16
 FLOAT, INT32, _INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 # Fused multiply-add and sums in any order, as in plain kernels.
 FLAGS = ("reassoc", "contract", "arcp", "nsz", "afn")
@@ -213,6 +215,34 @@ def make_add_tile(lanes, transposed):
     return add_tile
 
 
+def make_fetch(to_write):
+    """Return `fetch_row`, or `fetch_to_write`, which other cores let go of, too."""
+
+    @intrinsic
+    def fetch(typing_context, rows, row):
+        signature = types.void(rows, types.int64)
+
+        def generate(context, builder, signature, arguments):
+            matrix = Matrix(context, builder, rows, arguments[0], TILE)
+            byte = ir.IntType(8).as_pointer()
+            kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
+            prefetch = cgutils.get_or_insert_function(
+                builder.module, kind, "llvm.prefetch"
+            )
+            # Of data, into all caches.
+            how = [ir.Constant(INT32, value) for value in (to_write, 3, 1)]
+            count = builder.udiv(matrix.columns, constant(_LINE))
+            with cgutils.for_range(builder, count) as loop:
+                column = builder.mul(loop.index, constant(_LINE))
+                pointer = matrix.pointer(arguments[1], column, ir.IntType(8))
+                builder.call(prefetch, [pointer, *how])
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return fetch
+
+
 def _dot_tile(vectors, row, column, scores):
     """``scores[r:r+4, c:c+4] = vectors[r:r+4] @ vectors[c:c+4].T``."""
     scores[row : row + TILE, column : column + TILE] = (
@@ -226,6 +256,10 @@ def _add_rows(updates, at, steps, vectors, first, n_terms):
     updates[at : at + TILE] += steps[at : at + TILE, first:last] @ vectors[first:last]
 
 
+def _fetch(rows, row):
+    """Ask for a row of a matrix ahead of its use; a hint, without effect."""
+
+
 def _add_columns(updates, at, steps, vectors, first, n_terms):
     """``updates[at:at+4] += steps[f:f+n, at:at+4].T @ vectors[f:f+n]``."""
     last = first + n_terms
@@ -234,7 +268,10 @@ def _add_columns(updates, at, steps, vectors, first, n_terms):
 
 if numba.config.DISABLE_JIT:
     dot_tile, add_rows, add_columns = _dot_tile, _add_rows, _add_columns
+    fetch_row = fetch_to_write = _fetch
 else:
     dot_tile = make_dot_tile(host_lanes())
     add_rows = make_add_tile(host_lanes(), transposed=False)
     add_columns = make_add_tile(host_lanes(), transposed=True)
+    fetch_row = make_fetch(to_write=0)
+    fetch_to_write = make_fetch(to_write=1)

@@ -2,8 +2,8 @@
 
 The kept tokens of an epoch are cut into a fixed number of lanes. In one round every
 lane takes its next span of words, reads the current parameters and writes its
-updates to its own buffers; then all updates are added in lane order. So the result
-does not depend on who computes which lane.
+updates to its own buffers; then all updates are added in lane order, see `rounds`. So
+the result does not depend on who computes which lane.
 
 All tables are stacked in one float32 array `params`: a row holds a vector, its bias
 in column `n_components`, and zeros up to a multiple of 16 columns, at least one.
@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.numeric import LOW_32, SHIFT_32, draw_word, next_random
+from skembed._kernels.numeric import SHIFT_32, draw_word, next_random
+from skembed._kernels.simd import fetch_row
 from skembed._kernels.steps import (
     BEND,
     BIAS,
@@ -25,10 +26,11 @@ from skembed._kernels.steps import (
     NORM,
     STEP,
 )
-from skembed._kernels.sync import next_ticket
 
-# An odd number that spreads its multiples evenly over 32 bits (Knuth).
-KNUTH = np.uint64(0x9E3779B1)
+# Slots ahead of which rows are fetched, since most of them are in slower memory.
+AHEAD = 8
+# A lane's place among the claims: a cache line.
+CLAIM_NUMBERS = 8
 
 
 class Model(NamedTuple):
@@ -46,6 +48,7 @@ class Model(NamedTuple):
     noise_row: int
     word_bias: float  # 1 where the word row's bias enters the score, else 0
     context_bias: float  # likewise for the context row's bias
+    scaled: bool  # whether any number of `scale` is not 1
     average: bool  # of CBOW: whether context vectors are averaged, not summed up
 
 
@@ -73,9 +76,13 @@ class Lanes(NamedTuple):
     parts: np.ndarray
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
-    curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), see `apply_updates`
+    # OUT int64 (n_lanes, team's size + 2): where updates of each thread's rows begin
+    bounds: np.ndarray
+    routes: np.ndarray  # OUT int32 (n_lanes, n_slots, 2), of these the slot and row
+    curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), likewise
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
+    claims: np.ndarray  # scratch int64 (n_lanes * CLAIM_NUMBERS,), zeros between rounds
 
 
 class Scratch(NamedTuple):
@@ -88,7 +95,6 @@ class Scratch(NamedTuple):
     scores: np.ndarray  # float32 (span, n_slots), scores, then steps
     weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
     stream: np.ndarray  # uint64 (8,), the lane's random stream, in a cache line
-    own: np.ndarray  # int32 (n_lanes * n_slots, 3), lane, slot and row of an update
 
 
 @kernel
@@ -185,7 +191,10 @@ def gather(model, lanes, scratch, lane):
         context = lanes.parts[lane, part, 3] == 1
         own_bias = np.float32(model.context_bias if context else model.word_bias)
         other_bias = np.float32(model.word_bias if context else model.context_bias)
-        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
+        last = lanes.parts[lane, part, 1]
+        for slot in range(lanes.parts[lane, part, 0], last):
+            ahead = min(slot + AHEAD, last - 1)
+            fetch_row(model.params, row + lanes.words[lane, ahead])
             word = lanes.words[lane, slot]
             norm = np.float32(0.0)
             for k in range(width):
@@ -200,8 +209,9 @@ def gather(model, lanes, scratch, lane):
             slots[CURVATURE, slot] = np.float32(0.0)
             if context:
                 slots[BIAS, slot] += model.offset[word]
-                for k in range(width):
-                    vectors[slot, k] *= model.scale[k]
+                if model.scaled:
+                    for k in range(width):
+                        vectors[slot, k] *= model.scale[k]
 
 
 @helper
@@ -274,97 +284,9 @@ def finish_updates(model, lanes, scratch, lane):
     for part in range(3):
         context = lanes.parts[lane, part, 3] == 1
         for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
-            lanes.curvatures[lane, slot] = scratch.slots[CURVATURE, slot]
             if context:
-                for k in range(width):
-                    lanes.updates[lane, slot, k] *= model.scale[k]
+                if model.scaled:
+                    for k in range(width):
+                        lanes.updates[lane, slot, k] *= model.scale[k]
                 step = np.float32(model.context_bias) * scratch.slots[BIAS_STEP, slot]
                 lanes.updates[lane, slot, column] = step
-
-
-@helper
-def owner(row, size):
-    """Return the thread that adds to a row; frequent words' rows are spread evenly."""
-    return (((row * KNUTH) & LOW_32) * np.uint64(size)) >> SHIFT_32
-
-
-@helper
-def collect_own(model, lanes, own, team):
-    """List the updates of this thread's rows, in lane order; sum up curvatures.
-
-    The sums stand in the rows' column ``n_components + 1``.
-
-    Returns
-    -------
-    int
-        Number of updates.
-    """
-    column = model.n_components + 1
-    n_own = 0
-    for lane in range(lanes.words.shape[0]):
-        for part in range(3):
-            row = lanes.parts[lane, part, 2]
-            for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
-                target = row + lanes.words[lane, slot]
-                if team.size > 1:
-                    thread = owner(np.uint64(target), team.size)
-                    if thread != np.uint64(team.thread):
-                        continue
-                model.params[target, column] += lanes.curvatures[lane, slot]
-                own[n_own, 0] = lane
-                own[n_own, 1] = slot
-                own[n_own, 2] = target
-                n_own += 1
-    return n_own
-
-
-@helper
-def apply_updates(model, lanes, own, team, rate):
-    """Add the updates of this thread's rows in a round, in lane order.
-
-    Many updates of one row, computed from the same parameters, may add up to more
-    than any of them meant. So a row's sum is scaled down where the learning rate
-    exceeds 2 / curvature, the limit of gradient descent. The curvature is bounded by
-    the sum of ``w (b(z) |x|**2 + s(z))`` over the row's pairs: w the pair's weight, x
-    the other vector, ``b(z) = (s(|z|) - 1/2) / |z|`` the curvature of the parabola
-    that touches log(1 + exp(z)) from above (Jaakkola & Jordan 2000), and s(z), the
-    sigmoid, what couples the two rows of a pair, which move at the same time. Rows of
-    rare words, and all rows once the rate has decayed, are not affected.
-
-    Parameters
-    ----------
-    model : Model
-    lanes : Lanes
-    own : int32 (n_lanes * n_slots, 3), scratch
-    team : Team
-    rate : float32
-    """
-    width = (model.params.shape[1] >> 4) << 4
-    column = model.n_components + 1
-    n_own = collect_own(model, lanes, own, team)
-    for i in range(n_own):
-        lane, slot, target = own[i, 0], own[i, 1], own[i, 2]
-        damping = np.float32(2.0) / max(
-            np.float32(2.0), rate * model.params[target, column]
-        )
-        for k in range(width):
-            model.params[target, k] += damping * lanes.updates[lane, slot, k]
-    for i in range(n_own):
-        model.params[own[i, 2], column] = np.float32(0.0)
-
-
-@helper
-def next_lane(lanes, team, done):
-    """Return a lane of this round for this thread, -1 if none is left.
-
-    Parameters
-    ----------
-    lanes : Lanes
-    team : Team
-    done : int
-        Rounds that the kernel has done before.
-    """
-    n_lanes = lanes.words.shape[0]
-    # In every round each thread draws one ticket more than there are lanes.
-    lane = next_ticket(team) - done * (n_lanes + team.size)
-    return lane if lane < n_lanes else -1

@@ -121,6 +121,12 @@ def wait(team, meeting):
 
 
 @helper
+def count_up(numbers, place):
+    """Add one to a number that threads share; return what it was before."""
+    return _atomic_add(numbers, place, 1)
+
+
+@helper
 def next_ticket(team):
     """Return 0, 1, 2, ... in turn to whichever thread of the team asks."""
     return _atomic_add(team.shared, _TICKET, 1)
