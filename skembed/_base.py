@@ -15,7 +15,7 @@ from sklearn.base import (
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
 from skembed import _pooling, _sampling, _text, _tying, _vocabulary
@@ -29,6 +29,11 @@ _TOKENISING = (
     "stop_words",
     "token_pattern",
 )
+# What `negative_dims` may be: a number of dimensions, or a share of them.
+NEGATIVE_DIMS = [
+    Interval(Integral, 0, None, closed="left"),
+    Interval(RealNotInt, 0, 1, closed="both"),
+]
 COMBINATIONS = ("word", "context", "sum", "concat")
 
 
@@ -40,6 +45,8 @@ class BaseEmbedder(
 ):
     """Base class of all embedders; an estimator writes `_fit_vectors` only."""
 
+    # What kind of strategies it can hold, see `_tying`.
+    _method: ClassVar[str]
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "share_context": ["boolean", str],
@@ -280,7 +287,7 @@ class BaseEmbedder(
         return corpus, _vocabulary.count(corpus, rows)
 
     def _fit(self, X: Any, stacklevel: int) -> Corpus:
-        strategy = _tying.get_strategy(self.share_context)
+        strategy = _tying.get_strategy(self.share_context, self._method)
         corpus, vocabulary = self._read(X)
         if corpus.longest < 2:
             raise ValueError(
@@ -291,7 +298,7 @@ class BaseEmbedder(
         random = check_random_state(self.random_state)
         seeds = np.random.SeedSequence(random.randint(2**31, size=4).tolist())
         fitted = self._fit_vectors(corpus, vocabulary, strategy, seeds)
-        self._publish(fitted, vocabulary, strategy)
+        self._publish(fitted, vocabulary)
         notes = list(fitted.notes)
         if self.combine in strategy.combine_notes:
             notes.append(
@@ -307,9 +314,7 @@ class BaseEmbedder(
             self.window, self.window_weighting, corpus.longest
         )
 
-    def _publish(
-        self, fitted: Fitted, vocabulary: Vocabulary, strategy: _tying.Tying
-    ) -> None:
+    def _publish(self, fitted: Fitted, vocabulary: Vocabulary) -> None:
         """Set all learned attributes at once, so that none is left half fitted."""
         biases = {
             "word_biases_": fitted.word_biases,
@@ -325,9 +330,7 @@ class BaseEmbedder(
             word_counts_=vocabulary.counts,
             word_vectors_=fitted.word_vectors,
             context_vectors_=fitted.context_vectors,
-            n_embedding_parameters_=strategy.n_parameters(
-                len(vocabulary), int(self.n_components), n_biases
-            ),
+            n_embedding_parameters_=fitted.n_parameters + n_biases,
             _score_offset=fitted.offset,
             _score_scale=fitted.scale,
             **learned,

@@ -6,7 +6,7 @@ from typing import ClassVar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skembed import _training, _tying
-from skembed._base import BaseEmbedder
+from skembed._base import NEGATIVE_DIMS, BaseEmbedder
 
 
 class CBOWEmbedder(BaseEmbedder):
@@ -23,13 +23,19 @@ class CBOWEmbedder(BaseEmbedder):
     ----------
     n_components : int, default=100
         Number of dimensions of a word vector.
-    share_context : {False, True, "signed"}, default=False
+    share_context : bool or str, default=False
         How context vectors relate to word vectors:
 
-        - False: two tables, as published: word vectors are averaged, context vectors
-          are predicted;
+        - False: two tables, as published;
         - True: one table, a word's context vector is its word vector;
-        - "signed": one table; some dimensions (10 %) count negatively in the score.
+        - "signed": one table; some dimensions count negatively in the score;
+        - "diagonal": one table, and a learned factor per dimension, which starts at
+          the signs of "signed";
+        - "bilinear": one table, and a learned matrix A between the two vectors of a
+          score ``x' A y``, which starts as the identity;
+        - "noise": one table for words and contexts, one for noise words, and
+        - "three": tables of words, contexts and noise words. Both degenerate, and say
+          so in a warning: nothing keeps the scores of observed pairs from growing.
     aggregation : {"mean", "sum"}, default="mean"
         How the vectors of the words around become the hidden vector that predicts.
         The gradient is that of the same expression.
@@ -44,6 +50,15 @@ class CBOWEmbedder(BaseEmbedder):
         - "word": a learned bias per word, that of the predicted word with two tables;
           with one, the mean (or sum) of those around is added;
         - "auto": "exact" for ``share_context=True``, None otherwise.
+    negative_dims : float or int, default=0.1
+        Share of the dimensions that count negatively under "signed" (and do so at the
+        start under "diagonal"), at least one; an int is their number. They come last.
+    update : {"both", "word"}, default="both"
+        Which vectors of a pair gradients reach: both, or the word vector alone, with
+        context vectors left at random values where they have a table of their own.
+    exclude_window_noise : bool, default=False
+        Leave out noise words that occur in the window, and not only one that equals
+        the context at hand, as word2vec does.
     negative : int, default=5
         Noise words per predicted word.
     noise_exponent : float, default=0.75
@@ -111,12 +126,16 @@ class CBOWEmbedder(BaseEmbedder):
         both (the same object) with one.
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``: the sign of each dimension in the score.
+    context_map_ : ndarray of shape (n_components,) or (n_components, n_components)
+        With "diagonal" the learned factors, with "bilinear" the matrix A; float32.
+    noise_vectors_ : ndarray of shape (n_words, n_components), float32
+        With "noise" and "three": what scores of noise words are taken with.
     loss_curve_ : ndarray of shape (n_epochs,), float64
         Mean objective per predicted word and epoch, in nats.
     n_iter_ : int
         Number of epochs.
     n_embedding_parameters_ : int
-        Learned numbers: tables and biases.
+        Learned numbers: tables, biases and the map.
 
     See Also
     --------
@@ -164,7 +183,11 @@ class CBOWEmbedder(BaseEmbedder):
         "subsample": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "negative_dims": NEGATIVE_DIMS,
+        "update": [StrOptions({"both", "word"})],
+        "exclude_window_noise": ["boolean"],
     }
+    _method: ClassVar[str] = _tying.SAMPLING
 
     def __init__(
         self,
@@ -173,6 +196,9 @@ class CBOWEmbedder(BaseEmbedder):
         share_context=False,
         aggregation="mean",
         bias="auto",
+        negative_dims=0.1,
+        update="both",
+        exclude_window_noise=False,
         negative=5,
         noise_exponent=0.75,
         subsample=1e-3,
@@ -215,6 +241,9 @@ class CBOWEmbedder(BaseEmbedder):
         )
         self.aggregation = aggregation
         self.bias = bias
+        self.negative_dims = negative_dims
+        self.update = update
+        self.exclude_window_noise = exclude_window_noise
         self.negative = negative
         self.noise_exponent = noise_exponent
         self.subsample = subsample

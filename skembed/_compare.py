@@ -209,12 +209,17 @@ def _epochs(settings: Settings) -> dict[str, Any]:
     return {} if settings.epochs is None else {"max_iter": settings.epochs}
 
 
+def _shown() -> list[_tying.Tying]:
+    # The study has all of them.
+    return [_tying.get_strategy(name) for name in (False, True, "signed")]
+
+
 def _sgns_grid(settings: Settings) -> list[dict[str, list]]:
     embedder = SGNSEmbedder(**_common(settings), **_epochs(settings))
     grid = []
-    for strategy in _tying.strategies():
-        # Where nothing else can stand for the constant in the scores, the ways to
-        # supply it are compared; None then shows what is lost without it.
+    for strategy in _shown():
+        # Where nothing else stands for the constant in the scores, the ways to supply
+        # it are compared; None then shows what is lost without it.
         constants = ["exact", "shift", "word", None]
         biases = constants if strategy.needs_constant else [None, "exact"]
         grid.append(_grid_of(embedder, strategy, bias=biases))
@@ -230,13 +235,13 @@ def _glove_grid(settings: Settings) -> list[dict[str, list]]:
         _grid_of(
             embedder, strategy, combine=["word" if strategy.n_tables < 2 else "sum"]
         )
-        for strategy in _tying.strategies()
+        for strategy in _shown()
     ]
 
 
 def _ppmi_svd_grid(settings: Settings) -> list[dict[str, list]]:
     embedder = PPMISVDEmbedder(**_common(settings))
-    return [_grid_of(embedder, strategy) for strategy in _tying.strategies()]
+    return [_grid_of(embedder, strategy) for strategy in _shown()]
 
 
 def _grid_of(embedder: Any, strategy: _tying.Tying, **values: list) -> dict[str, list]:

@@ -12,6 +12,8 @@ class Fitted:
 
     Attributes
     ----------
+    n_parameters : int
+        Learned numbers, without biases.
     word_vectors, context_vectors : ndarray of shape (n_words, n_components), float32
     offset : ndarray of shape (n_words,), float32
         Fixed part of a score, by its context.
@@ -25,6 +27,7 @@ class Fitted:
         What the user should be warned of.
     """
 
+    n_parameters: int
     word_vectors: np.ndarray
     context_vectors: np.ndarray
     offset: np.ndarray

@@ -1,31 +1,14 @@
 """Global vectors."""
 
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skembed import _cooccurrence
-from skembed._base import BaseEmbedder
+from skembed import _blocks, _cooccurrence, _tying
+from skembed._base import NEGATIVE_DIMS, BaseEmbedder
 from skembed._fitted import Fitted
-from skembed._memory import aligned_zeros
-from skembed._parallel import ThreadTeam, n_threads
-from skembed._progress import Progress
-from skembed._tying import Layout
-
-# Vectors and squared gradients of a block of words should about fill a core's cache.
-_BLOCK_BYTES = 1 << 20
-# Blocks that give several threads enough tasks; fewer where tasks would become small.
-_BLOCKS_FOR_THREADS = 15
-_MIN_ENTRIES_OF_A_BLOCK = 1000
-# Work is measured in numbers of a row that are updated; a thread does a hundred
-# million of them in some 40 ms. What is worth a thread, and what is done between two
-# looks at signals:
-_WORK_OF_A_THREAD = 1 << 25
-_WORK_OF_A_SLICE = 1 << 28
-# Counts whose logarithms are taken at once.
-_CHUNK = 1 << 15
 
 
 class GloVeEmbedder(BaseEmbedder):
@@ -44,7 +27,10 @@ class GloVeEmbedder(BaseEmbedder):
 
         - False: two tables, as published;
         - True: one table, a word's context vector is its word vector;
-        - "signed": one table; some dimensions (10 %) count negatively in the score.
+        - "signed": one table; some dimensions count negatively in the score.
+    negative_dims : float or int, default=0.1
+        Share of the dimensions that count negatively under "signed", at least one; an
+        int is their number. They come last.
     x_max : float, default=100
         Counts from which on the weight of a pair is 1. Small corpora need less.
     alpha : float, default=0.75
@@ -149,13 +135,16 @@ class GloVeEmbedder(BaseEmbedder):
         "alpha": [Interval(Real, 0, None, closed="left")],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "negative_dims": NEGATIVE_DIMS,
     }
+    _method: ClassVar[str] = _tying.LEAST_SQUARES
 
     def __init__(
         self,
         n_components=100,
         *,
         share_context=False,
+        negative_dims=0.1,
         x_max=100.0,
         alpha=0.75,
         learning_rate=0.05,
@@ -199,9 +188,10 @@ class GloVeEmbedder(BaseEmbedder):
         self.alpha = alpha
         self.learning_rate = learning_rate
         self.max_iter = max_iter
+        self.negative_dims = negative_dims
 
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
-        layout = strategy.layout(len(vocabulary), self.n_components)
+        layout = strategy.layout(len(vocabulary), self.n_components, self.negative_dims)
         random = np.random.default_rng(seeds)
         # Words in random order, so that blocks hold about equally many pairs.
         row_of = random.permutation(len(vocabulary)).astype(np.int32)
@@ -215,16 +205,15 @@ class GloVeEmbedder(BaseEmbedder):
         n_learned = self.n_components + 1
         start = random.random((params.shape[0], n_learned), dtype=np.float32)
         params[:, :n_learned] = (start - np.float32(0.5)) / self.n_components
-        progress = self._train(counts, params, layout, random)
+        progress = _blocks.train(self, counts, params, layout, random)
 
         word_biases, context_biases = layout.biases(params)
-        word_vectors, context_vectors = layout.vectors(params)
+        word_vectors, context_vectors, attributes = layout.vectors(params)
         word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
         word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
-        attributes = progress.learned()
-        if strategy.signed:
-            attributes["context_signs_"] = layout.signs
+        attributes.update(progress.learned())
         return Fitted(
+            layout.n_parameters,
             word_vectors,
             context_vectors,
             np.zeros(len(vocabulary), dtype=np.float32),
@@ -233,157 +222,6 @@ class GloVeEmbedder(BaseEmbedder):
             context_biases,
             attributes,
         )
-
-    def _train(
-        self,
-        counts: Any,
-        params: np.ndarray,
-        layout: Layout,
-        random: np.random.Generator,
-    ) -> Progress:
-        """Run all epochs; `params` is updated in place, the counts are used up."""
-        row_bytes = 2 * params.shape[1] * params.itemsize
-        n_blocks = _n_blocks(layout.n_words, row_bytes, counts.nnz)
-        work = counts.nnz * params.shape[1]
-        worth = int(work * self.max_iter / _WORK_OF_A_THREAD)
-        size = n_threads(self.n_jobs, min(worth, n_blocks // 2 + 1))
-        squares = aligned_zeros(params.shape)
-        squares[:] = 1.0
-        model = _model(params, squares, layout, self.learning_rate)
-        n_stages = max(1, int(_WORK_OF_A_SLICE * 2 * n_blocks / work))
-        progress = Progress(self, "pairs", counts.nnz)
-        with ThreadTeam(size) as team:
-            entries = _sort_entries(counts, n_blocks, self.x_max, self.alpha, team)
-            for _ in range(self.max_iter):
-                order = random.permutation(n_blocks)
-                loss = _train_epoch(entries, model, order, n_stages, team)
-                progress.finish_epoch(loss / counts.nnz, params)
-        return progress
-
-
-def _model(
-    params: np.ndarray, squares: np.ndarray, layout: Layout, learning_rate: float
-) -> Any:
-    """Return the parameters and the tying strategy in the kernel's form."""
-    from skembed._kernels import glove
-
-    bias = np.zeros(params.shape[1], dtype=np.float32)
-    bias[layout.n_components] = 1.0
-    return glove.Model(
-        params,
-        squares,
-        layout.scale(0.0),
-        bias,
-        layout.n_components,
-        layout.context_row,
-        float(learning_rate),
-    )
-
-
-def _n_blocks(n_words: int, row_bytes: int, n_entries: int) -> int:
-    """Return into how many blocks rows and columns are cut: an odd number.
-
-    It depends on the counts only, never on the machine or the number of threads.
-    """
-    by_cache = n_words * row_bytes // _BLOCK_BYTES
-    by_threads = int((n_entries / _MIN_ENTRIES_OF_A_BLOCK) ** 0.5)
-    n_blocks = max(by_cache, min(by_threads, _BLOCKS_FOR_THREADS))
-    n_blocks = min(n_blocks, n_words)
-    return max(1, n_blocks - 1 + n_blocks % 2)
-
-
-def _sort_entries(
-    counts: Any, n_blocks: int, x_max: float, alpha: float, team: ThreadTeam
-) -> Any:
-    """Return counts as a kernel visits them, in the memory they are in.
-
-    Parameters
-    ----------
-    counts : csr_array of shape (n_words, n_words), float64
-        Its `indices` and `data` are overwritten.
-    n_blocks : int
-    x_max, alpha : float
-    team : ThreadTeam
-
-    Returns
-    -------
-    Entries
-    """
-    from skembed._kernels import glove
-
-    n_words = counts.shape[0]
-    edges = np.arange(n_blocks + 1) * n_words // n_blocks
-    indptr = counts.indptr.astype(np.int64)
-    entries = glove.Entries(
-        counts.indices.astype(np.int32, copy=False).view(np.uint32),
-        counts.data.view(np.float32).reshape(-1, 2),
-        np.zeros(n_blocks**2 + 1, dtype=np.int64),
-        edges,
-    )
-    block_of = np.repeat(np.arange(n_blocks, dtype=np.int32), np.diff(edges))
-
-    def sort_block(thread: int, block: int) -> None:
-        first, last = indptr[edges[block]], indptr[edges[block + 1]]
-        _take_targets(counts.data[first:last], x_max, alpha)
-        spare = (
-            np.empty(last - first, dtype=np.uint32),
-            np.empty((last - first, 2), dtype=np.float32),
-        )
-        glove.sort_rows(entries, indptr, block_of, block, spare)
-
-    team.map(sort_block, range(n_blocks))
-    return entries
-
-
-def _take_targets(counts: np.ndarray, x_max: float, alpha: float) -> None:
-    """Replace each count x by two float32 numbers in its place: ln x and f(x)."""
-    targets = counts.view(np.float32).reshape(-1, 2)
-    log_max, exponent = np.log(float(x_max)), float(alpha)
-    for first in range(0, counts.size, _CHUNK):
-        chunk = slice(first, first + _CHUNK)
-        logarithms = np.log(counts[chunk])
-        targets[chunk, 0] = logarithms
-        logarithms -= log_max
-        targets[chunk, 1] = np.exp(exponent * np.minimum(logarithms, 0.0))
-
-
-def _train_epoch(
-    entries: Any, model: Any, order: np.ndarray, n_stages: int, team: ThreadTeam
-) -> float:
-    """Visit every entry once; return the summed objective.
-
-    Parameters
-    ----------
-    entries : Entries
-    model : Model
-    order : ndarray of shape (n_blocks,), int64
-        A permutation of the blocks, by which an epoch differs from others.
-    n_stages : int
-        Stages between two looks at signals.
-    team : ThreadTeam
-    """
-    from skembed._kernels import adagrad, glove
-
-    all_stages = 2 * order.size
-    losses = np.zeros((all_stages, order.size // 2 + 1))
-    width = model.params.shape[1]
-    spaces = [adagrad.Space(*aligned_zeros((3, width))) for _ in range(team.size)]
-    for first in range(0, all_stages, n_stages):
-        stages = (first, min(first + n_stages, all_stages))
-        done = np.zeros(order.size * glove.DONE_NUMBERS, dtype=np.int64)
-
-        def work(
-            member: Any,
-            stages: tuple[int, int] = stages,
-            done: np.ndarray = done,
-        ) -> None:
-            space = spaces[member.thread]
-            glove.train_stages(
-                entries, model, order, stages, losses, done, space, member
-            )
-
-        team.run(work)
-    return float(losses.sum())
 
 
 def _reorder(words, contexts, row_of):

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skembed import _cooccurrence, _ppmi
+from skembed import _cooccurrence, _ppmi, _tying
 from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
 from skembed._fitted import Fitted
@@ -127,6 +127,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         "context_exponent": [Interval(Real, 0, None, closed="left")],
         "singular_exponent": [Interval(Real, 0, 1, closed="both")],
     }
+    _method: ClassVar[str] = _tying.CLOSED_FORM
 
     def __init__(
         self,
@@ -198,6 +199,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             negative = (word * context).sum(axis=0) < 0
             attributes["context_signs_"] = np.where(negative, -1, 1).astype(np.float32)
         return Fitted(
+            strategy.layout(len(vocabulary), self.n_components).n_parameters,
             word_vectors,
             context_vectors,
             np.zeros(len(vocabulary), dtype=np.float32),

@@ -9,6 +9,7 @@ import numpy as np
 
 from skembed import _sampling, _tying
 from skembed._fitted import Fitted
+from skembed._layout import Layout
 from skembed._memory import aligned_zeros
 from skembed._parallel import ThreadTeam, n_threads
 from skembed._progress import Progress
@@ -39,6 +40,7 @@ class Family(NamedTuple):
     train_rounds: Callable[..., None]  # the kernel
     hidden: bool = False  # whether the slots of a span begin with hidden vectors
     average: bool = False  # whether these are means
+    directional: bool = False  # whether left and right contexts may differ
 
 
 def fit(
@@ -66,65 +68,117 @@ def fit(
     Fitted
     """
     bias = _tying.get_bias(estimator.bias, strategy)
-    layout = strategy.layout(len(vocabulary), estimator.n_components)
+    layout = strategy.layout(
+        len(vocabulary),
+        estimator.n_components,
+        estimator.negative_dims,
+        family.directional and estimator.directional,
+    )
     draws = _sampling.draws(
         vocabulary.counts, estimator.subsample, estimator.noise_exponent
     )
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
-    model = _start(layout, bias, offset, seeds)._replace(average=family.average)
+    both = estimator.update == "both"
+    model = _start(layout, bias, offset, both, seeds)._replace(average=family.average)
     training = _Training(estimator, family, corpus, model, draws, seeds)
     progress = training.run()
 
     word_biases, context_biases = layout.biases(model.params)
-    word_vectors, context_vectors = layout.vectors(model.params)
-    attributes = progress.learned()
-    if strategy.signed:
-        attributes["context_signs_"] = layout.signs
-    notes = []
+    word_vectors, context_vectors, attributes = layout.vectors(
+        model.params, _learned_map(model, layout)
+    )
+    attributes.update(progress.learned())
+    return Fitted(
+        layout.n_parameters,
+        word_vectors,
+        context_vectors,
+        offset,
+        np.ones(estimator.n_components, dtype=np.float32),
+        word_biases if bias.learned and layout.shares_rows else None,
+        context_biases if bias.learned else None,
+        attributes,
+        _notes(estimator, strategy, bias),
+    )
+
+
+def _notes(estimator: Any, strategy: _tying.Tying, bias: Any) -> list[str]:
+    """Return what a user of this strategy should be warned of."""
+    notes = [strategy.note] if strategy.note else []
     if strategy.needs_constant and bias.name is None and estimator.negative > 1:
         notes.append(
             f"share_context={strategy.name!r} with bias=None cannot express the "
             "negative mean of the scores, -ln(negative), and hardly learns; use "
             "bias='auto'."
         )
-    return Fitted(
-        word_vectors,
-        context_vectors,
-        offset,
-        np.ones(estimator.n_components, dtype=np.float32),
-        word_biases if bias.learned and layout.one_table else None,
-        context_biases if bias.learned else None,
-        attributes,
-        notes,
-    )
+    return notes
 
 
 def _start(
-    layout: _tying.Layout, bias: Any, offset: np.ndarray, seeds: np.random.SeedSequence
+    layout: Layout,
+    bias: Any,
+    offset: np.ndarray,
+    moves_contexts: bool,
+    seeds: np.random.SeedSequence,
 ) -> Any:
-    """Return the model before the first epoch: small random word vectors."""
+    """Return the model before the first epoch: small random word vectors.
+
+    Context vectors in tables of their own start at 0, as in word2vec, unless they do
+    not move: then word vectors would have nothing to learn from.
+    """
     from skembed._kernels import spans
 
     params = layout.allocate()
     random = np.random.default_rng(seeds.spawn(1)[0])
-    shape = (layout.n_words, layout.n_components)
-    start = random.random(shape, dtype=np.float32)
+    n_rows = layout.n_words if moves_contexts else len(params)
+    start = random.random((n_rows, layout.n_components), dtype=np.float32)
     start -= np.float32(0.5)
     start /= layout.n_components
-    params[: layout.n_words, : layout.n_components] = start
-    scale = layout.scale(1.0)
+    params[:n_rows, : layout.n_components] = start
     return spans.Model(
         params,
-        scale,
+        start_map(layout),
         offset,
         layout.n_components,
-        layout.context_row,
-        layout.noise_row,
-        float(bias.learned and layout.one_table),
+        layout.rows,
+        layout.directional,
+        float(bias.learned and layout.shares_rows),
         float(bias.learned),
-        bool((scale != 1.0).any()),
+        moves_contexts,
         False,
     )
+
+
+def start_map(layout: Layout) -> Any:
+    """Return the map of word vectors before training, in the kernels' form.
+
+    Parameters
+    ----------
+    layout : Layout
+
+    Returns
+    -------
+    Map
+    """
+    from skembed._kernels import maps
+
+    n_rows = len(layout.map)
+    padded = n_rows if n_rows < 2 else -(-n_rows // 4) * 4
+    forward = aligned_zeros((padded, layout.width))
+    forward[:n_rows, : layout.n_components] = layout.map
+    backward = aligned_zeros((padded if n_rows > 1 else 0, layout.width))
+    longest = aligned_zeros((2, layout.width))
+    longest[0, : layout.n_components] = layout.n_components**-0.5
+    squares, bound = np.zeros(padded), np.ones(1, dtype=np.float32)
+    a = maps.Map(forward, backward, squares, bound, longest, layout.learns_map)
+    if layout.learns_map:
+        maps.update_map(a)
+    return a
+
+
+def _learned_map(model: Any, layout: Layout) -> np.ndarray | None:
+    if not layout.learns_map:
+        return None
+    return model.map.forward[: len(layout.map), : layout.n_components].copy()
 
 
 class _Chunk(NamedTuple):
@@ -160,13 +214,13 @@ class _Training:
             *_sampling.alias_table(draws.noise),
             _SHARED_NOISE,
             float(estimator.negative),
+            bool(estimator.exclude_window_noise),
         )
         n_lanes = _n_lanes(draws.kept, _sampling.window_weights(*window))
         worth = int(draws.kept.sum() * estimator.max_iter / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(estimator.n_jobs, min(n_lanes, worth))
-        n_slots = _n_slots(family, thresholds.size)
-        width = model.params.shape[1]
-        self.lanes = _lanes(n_lanes, n_slots, width, self.n_threads)
+        n_slots = _n_slots(family, thresholds.size, model.directional)
+        self.lanes = _lanes(n_lanes, n_slots, model, self.n_threads)
         self.scratches = [_scratch(self.lanes) for _ in range(self.n_threads)]
         states = seeds.generate_state(n_lanes + 1, np.uint64)
         self.lanes.states[:] = states[:n_lanes]
@@ -275,24 +329,28 @@ def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
     return max(1, int(most))
 
 
-def _n_slots(family: Family, window: int) -> int:
+def _n_slots(family: Family, window: int, directional: bool = False) -> int:
     """Return how many rows a span works on: words, contexts and noise words."""
-    contexts = -(-(_SPAN + 2 * window) // 16) * 16
+    contexts = -(-(_SPAN + 2 * window) // 16) * 16 * (2 if directional else 1)
     return _SPAN + contexts + _SHARED_NOISE + (_SPAN if family.hidden else 0)
 
 
-def _lanes(n_lanes: int, n_slots: int, width: int, n_threads: int = 1) -> Any:
+def _lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
     """Return the lanes' buffers, all zeros."""
     from skembed._kernels import spans
 
+    width = model.params.shape[1]
+    n_map_rows = len(model.map.forward) if model.map.learned else 0
+
     return spans.Lanes(
         states=aligned_zeros((n_lanes,), np.uint64),
-        parts=np.zeros((n_lanes, 3, 4), dtype=np.int64),
+        parts=np.zeros((n_lanes, spans.PARTS, 4), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
         updates=aligned_zeros((n_lanes, n_slots, width)),
         bounds=np.zeros((n_lanes, n_threads + 2), dtype=np.int64),
         routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
         curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
+        maps=aligned_zeros((n_lanes, n_map_rows, width)),
         loss=aligned_zeros((n_lanes,), np.float64),
         pairs=aligned_zeros((n_lanes,), np.int64),
         claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),
@@ -308,7 +366,8 @@ def _scratch(lanes: Any) -> Any:
         vectors=aligned_zeros((n_slots, width)),
         slots=aligned_zeros((4, n_slots)),
         words=aligned_zeros((_SPAN, 64)),
-        window=np.zeros((_SPAN, 2), dtype=np.int64),
+        window=np.zeros((_SPAN, 4), dtype=np.int64),
+        unmapped=aligned_zeros((_SPAN, width)),
         scores=aligned_zeros((_SPAN, n_slots)),
         weights=aligned_zeros((_SPAN, n_slots)),
         stream=aligned_zeros((8,), np.uint64),

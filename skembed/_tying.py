@@ -1,22 +1,30 @@
 """Tying strategies: how the context vectors relate to the word vectors.
 
-Every strategy is one object in a registry. It says, as data, which row of the
-stacked parameter table holds a word's context and noise vector, how each dimension
-of a context vector is scaled, and how a PMI matrix is factorised in closed form.
-Allowed values of `share_context`, error messages and tests derive from the registry.
+Every strategy is one object in a registry. It says, as data, which table holds a
+word's context and noise vector, how a word vector is mapped in the score, and how a
+PMI matrix is factorised in closed form. Allowed values of `share_context`, error
+messages and tests derive from the registry.
 
-The score of word w with context c is ``s(w, c) = x_w . y_c + beta(w, c)``. What beta
+The score of word w with context c is ``s(w, c) = x_w' A y_c + beta(w, c)``. What beta
 is (`bias` of SGNS) has a registry of its own.
 """
 
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from skembed._memory import aligned_zeros
+from skembed._bias import biases as biases
+from skembed._bias import get_bias as get_bias
+from skembed._layout import Layout
 
-_ROWS_AT_ONCE = 4096
+# What an estimator needs of a strategy, see `Tying.methods`.
+SAMPLING, LEAST_SQUARES, CLOSED_FORM = "sampling", "least squares", "closed form"
+_METHODS = {
+    "SGNSEmbedder": SAMPLING,
+    "CBOWEmbedder": SAMPLING,
+    "GloVeEmbedder": LEAST_SQUARES,
+    "PPMISVDEmbedder": CLOSED_FORM,
+}
 
 
 class Factoriser(Protocol):
@@ -32,124 +40,107 @@ class Factoriser(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where the parameters of a model are stored: tables stacked in one array.
-
-    A row holds a vector, its bias in column `n_components`, and zeros up to a
-    multiple of 16 columns, which lets kernels work in whole vector registers. At
-    least one column is left for their own use.
-
-    Attributes
-    ----------
-    n_words, n_components, n_tables : int
-        Size of the tables. Word w's word vector is row w.
-    context_row, noise_row : int
-        Word w's context and noise vectors are rows ``context_row + w`` and
-        ``noise_row + w``.
-    signs : ndarray of shape (n_components,), float32
-        What each dimension of a context or noise vector is multiplied with.
-    """
-
-    n_words: int
-    n_components: int
-    n_tables: int
-    context_row: int
-    noise_row: int
-    signs: np.ndarray
-
-    @property
-    def one_table(self) -> bool:
-        return self.n_tables == 1
-
-    @property
-    def width(self) -> int:
-        """Columns of a row."""
-        return -(-(self.n_components + 2) // 16) * 16
-
-    def allocate(self) -> np.ndarray:
-        """Return the stacked table, float32, all zeros."""
-        return aligned_zeros((self.n_words * self.n_tables, self.width))
-
-    def scale(self, fill: float) -> np.ndarray:
-        """Return the signs, followed by `fill` up to a row's width."""
-        scale = np.full(self.width, fill, dtype=np.float32)
-        scale[: self.n_components] = self.signs
-        return scale
-
-    def vectors(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return word vectors, and context vectors as they enter the score.
-
-        They are moved together within `params`, which has no other use afterwards, so
-        that memory never holds the tables twice. Take the biases first.
-        """
-        flat, d = params.reshape(-1), self.n_components
-        for first in range(0, len(params), _ROWS_AT_ONCE):
-            rows = params[first : first + _ROWS_AT_ONCE, :d].copy()
-            flat[first * d : (first + len(rows)) * d] = rows.reshape(-1)
-        tables = flat[: len(params) * d].reshape(-1, d)
-        word, context = tables[: self.n_words], self._contexts(tables)
-        if (self.signs == 1).all():
-            return word, (word if self.context_row == 0 else context)
-        return word, context * self.signs
-
-    def biases(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the biases of words and contexts, one object where they share."""
-        word = params[: self.n_words, self.n_components].copy()
-        if self.context_row == 0:
-            return word, word
-        return word, self._contexts(params)[:, self.n_components].copy()
-
-    def _contexts(self, params: np.ndarray) -> np.ndarray:
-        return params[self.context_row : self.context_row + self.n_words]
-
-
 class Tying:
-    """Base class of the strategies.
+    """Base class of the strategies: one table, unless a subclass says otherwise.
 
     Attributes
     ----------
     name : bool or str
         The value of `share_context`.
-    n_tables : int
-        Tables of n_words x n_components parameters.
+    context_table, noise_table : int
+        Tables of context vectors, and of noise words' vectors; 0 is the words' own.
+    learns_map : bool
+        Whether the map between word and context vectors is trained.
     default_bias : str or None
         What ``bias="auto"`` stands for.
     combine_notes : dict of str to str
         What a value of `combine` amounts to, where that may surprise.
+    note : str
+        What every fit warns of.
     needs_constant : bool
         Whether scores cannot be negative on average without a bias.
-    signed : bool
-        Whether dimensions have a sign in the score.
     """
 
     name: ClassVar[bool | str]
-    n_tables: ClassVar[int] = 1
+    context_table: ClassVar[int] = 0
+    noise_table: ClassVar[int] = 0
+    learns_map: ClassVar[bool] = False
     default_bias: ClassVar[str | None] = None
     combine_notes: ClassVar[dict[str, str]] = {}
+    note: ClassVar[str] = ""
     needs_constant: ClassVar[bool] = False
-    signed: ClassVar[bool] = False
 
-    def signs(self, n_components: int) -> np.ndarray:
-        """Return what each dimension of a context vector is multiplied with."""
-        return np.ones(n_components, dtype=np.float32)
+    @property
+    def n_tables(self) -> int:
+        """Tables of n_words x n_components parameters."""
+        return 1 + max(self.context_table, self.noise_table)
 
-    def layout(self, n_words: int, n_components: int) -> Layout:
-        """Return where the vectors of `n_words` words are stored."""
-        context_row = n_words if self.n_tables > 1 else 0
+    @property
+    def signed(self) -> bool:
+        """Whether dimensions have a fixed sign in the score."""
+        return not self.learns_map and len(self.start_map(2, 1)) == 1
+
+    @property
+    def methods(self) -> set[str]:
+        """What kinds of estimators can hold this strategy."""
+        found = {SAMPLING}
+        if self.noise_table == self.context_table and not self.learns_map:
+            found.add(LEAST_SQUARES)
+        if type(self).factorise is not Tying.factorise:
+            found.add(CLOSED_FORM)
+        return found
+
+    def start_map(self, n_components: int, n_negative: int) -> np.ndarray:
+        """Return the map before training, see `Layout`.
+
+        Parameters
+        ----------
+        n_components : int
+        n_negative : int
+            Dimensions that count negatively in the score.
+        """
+        return np.ones((0, n_components), dtype=np.float32)
+
+    def layout(
+        self,
+        n_words: int,
+        n_components: int,
+        negative_dims: float = 0.1,
+        directional: bool = False,
+    ) -> Layout:
+        """Return where the vectors of `n_words` words are stored.
+
+        Parameters
+        ----------
+        n_words, n_components : int
+        negative_dims : float or int
+            Share of the negative dimensions, or their number.
+        directional : bool
+            Whether contexts to the left and to the right have tables of their own.
+
+        Raises
+        ------
+        ValueError
+            If the strategy cannot be directional, or `negative_dims` is too large.
+        """
+        if directional and (self.context_table == 0 or self.n_tables > 2):
+            raise ValueError(
+                "directional=True keeps tables of left and of right contexts beside "
+                f"that of words, which share_context={self.name!r} does not have. "
+                "Pass share_context=False or directional=False."
+            )
+        n_negative = count_negative(negative_dims, n_components)
         return Layout(
             n_words=n_words,
             # Kernels are compiled anew for other types, such as NumPy's int32.
             n_components=int(n_components),
-            n_tables=self.n_tables,
-            context_row=context_row,
-            noise_row=context_row,
-            signs=self.signs(n_components),
+            n_tables=self.n_tables + directional,
+            context_row=n_words * self.context_table,
+            noise_row=n_words * self.noise_table,
+            map=self.start_map(n_components, n_negative),
+            learns_map=self.learns_map,
+            directional=bool(directional),
         )
-
-    def n_parameters(self, n_words: int, n_components: int, n_biases: int) -> int:
-        """Return the number of embedding parameters."""
-        return n_words * n_components * self.n_tables + n_biases
 
     def factorise(
         self, factoriser: Factoriser, n_components: int, exponent: float
@@ -172,11 +163,31 @@ class Tying:
         raise NotImplementedError(f"{type(self).__name__} has no closed form.")
 
 
+def count_negative(negative_dims: float, n_components: int) -> int:
+    """Return how many dimensions count negatively.
+
+    Parameters
+    ----------
+    negative_dims : float or int
+        A share, of which at least one dimension comes unless it is 0; an int is the
+        number itself.
+    n_components : int
+    """
+    if isinstance(negative_dims, (int, np.integer)):
+        if not 0 <= negative_dims <= n_components:
+            raise ValueError(
+                f"negative_dims={negative_dims} as a number of dimensions must be "
+                f"between 0 and n_components={n_components}. A share is a float."
+            )
+        return int(negative_dims)
+    return max(negative_dims > 0, round(negative_dims * n_components))
+
+
 class Separate(Tying):
     """Two tables, as in word2vec and GloVe."""
 
     name = False
-    n_tables = 2
+    context_table = noise_table = 1
 
     def factorise(self, factoriser, n_components, exponent):
         """Return U = P S^p and V = Q S^(1-p) of the singular value decomposition."""
@@ -207,21 +218,19 @@ class Tied(Tying):
 class Signed(Tying):
     """One table with fixed signs: some dimensions count negatively in the score.
 
-    A share of 10 % of the dimensions is negative; at least one. Assylbekov &
-    Takhanov (2019) reflect half of them.
+    Assylbekov & Takhanov (2019) reflect half of them.
     """
 
     name = "signed"
-    signed = True
     combine_notes = {
         "sum": "the sum is zero in the negative dimensions",
         "concat": "the concatenation has the cosines of the word vectors alone",
     }
 
-    def signs(self, n_components):
+    def start_map(self, n_components, n_negative):
         """Return -1 for the negative dimensions, which come last, and 1 before."""
-        signs = np.ones(n_components, dtype=np.float32)
-        signs[n_components - max(1, round(0.1 * n_components)) :] = -1.0
+        signs = np.ones((1, n_components), dtype=np.float32)
+        signs[0, n_components - n_negative :] = -1.0
         return signs
 
     def factorise(self, factoriser, n_components, exponent):
@@ -232,83 +241,55 @@ class Signed(Tying):
         return vectors * _power(size, exponent), vectors * signed, np.ones(n_components)
 
 
+class Diagonal(Tying):
+    """One table and a learned factor per dimension, which starts as a fixed sign.
+
+    A factor hardly ever changes its sign, so the negative dimensions are chosen.
+    """
+
+    name = "diagonal"
+    learns_map = True
+    start_map = Signed.start_map
+
+
+class Bilinear(Tying):
+    """One table and a learned matrix between word and context vector."""
+
+    name = "bilinear"
+    learns_map = True
+
+    def start_map(self, n_components, n_negative):
+        """Return the identity."""
+        return np.eye(n_components, dtype=np.float32)
+
+
+class OwnNoise(Tying):
+    """One table for words and contexts, and one for noise words, which degenerates."""
+
+    name = "noise"
+    noise_table = 1
+    note = (
+        "share_context='noise' lets noise words have vectors of their own, so nothing "
+        "keeps the scores of observed pairs from growing: the loss goes to 0 and all "
+        "vectors become parallel. It is there to show this."
+    )
+
+
+class Three(Tying):
+    """Tables of words, of contexts and of noise words, which degenerate likewise."""
+
+    name = "three"
+    context_table = 1
+    noise_table = 2
+    note = OwnNoise.note.replace("'noise'", "'three'")
+
+
 def _power(values: np.ndarray, exponent: float) -> np.ndarray:
     """Return values**exponent, and 0 for the zeros that only fill up the rank."""
     return np.where(values > 0, np.maximum(values, 1e-300) ** exponent, 0.0)
 
 
-class Bias:
-    """What is added to the dot product; the base class adds nothing (word2vec).
-
-    Attributes
-    ----------
-    name : str or None
-        The value of `bias`.
-    learned : bool
-        Whether every word has a learned bias: that of the context where there are
-        two tables, and of both words where there is one.
-    """
-
-    name: ClassVar[str | None] = None
-    learned: ClassVar[bool] = False
-
-    def offset(self, p: np.ndarray, p_noise: np.ndarray, negative: int) -> np.ndarray:
-        """Return the constant part of a score by its context.
-
-        Parameters
-        ----------
-        p : ndarray of shape (n_words,)
-            Distribution of the words after subsampling.
-        p_noise : ndarray of shape (n_words,)
-            Distribution of the noise words.
-        negative : int
-            Noise words per pair.
-
-        Returns
-        -------
-        ndarray of shape (n_words,), float32
-        """
-        return np.zeros(p.size, dtype=np.float32)
-
-
-class ShiftBias(Bias):
-    """-ln k: the constant by which Levy & Goldberg (2014) shift the PMI."""
-
-    name = "shift"
-
-    def offset(self, p, p_noise, negative):
-        """Return -ln k for every context."""
-        return np.full(p.size, -np.log(negative), dtype=np.float32)
-
-
-class ExactBias(Bias):
-    """The whole known part of the optimum: ln p(c) - ln(k p_noise(c)).
-
-    With it, the dot products only have to learn the PMI.
-    """
-
-    name = "exact"
-
-    def offset(self, p, p_noise, negative):
-        """Return the offset; for words that never occur the least of the others."""
-        seen = (p > 0) & (p_noise > 0)
-        offset = np.log(np.where(seen, p, 1.0))
-        offset -= np.log(np.where(seen, negative * p_noise, 1.0))
-        offset[~seen] = offset[seen].min()
-        return offset.astype(np.float32)
-
-
-class WordBias(Bias):
-    """A learned bias per word."""
-
-    name = "word"
-    learned = True
-
-
 _STRATEGIES: dict[bool | str, Tying] = {}
-_BIASES: dict[str | None, Bias] = {
-    bias.name: bias for bias in (Bias(), ShiftBias(), ExactBias(), WordBias())
-}
 
 
 def register(strategy: Tying) -> None:
@@ -321,21 +302,32 @@ def register(strategy: Tying) -> None:
     _STRATEGIES[strategy.name] = strategy
 
 
-for _strategy in (Separate(), Tied(), Signed()):
+for _strategy in (
+    Separate(),
+    Tied(),
+    Signed(),
+    Diagonal(),
+    Bilinear(),
+    OwnNoise(),
+    Three(),
+):
     register(_strategy)
 
 
-def strategies() -> tuple[Tying, ...]:
-    """Return the registered strategies."""
-    return tuple(_STRATEGIES.values())
+def strategies(method: str | None = None) -> tuple[Tying, ...]:
+    """Return the registered strategies, or those that a method can hold."""
+    found = _STRATEGIES.values()
+    return tuple(one for one in found if method is None or method in one.methods)
 
 
-def get_strategy(share_context: Any) -> Tying:
+def get_strategy(share_context: Any, method: str | None = None) -> Tying:
     """Return the strategy of a value of `share_context`.
 
     Parameters
     ----------
     share_context : bool or str
+    method : {"sampling", "least squares", "closed form"}, optional
+        What must hold it.
 
     Returns
     -------
@@ -344,39 +336,19 @@ def get_strategy(share_context: Any) -> Tying:
     Raises
     ------
     ValueError
-        If no strategy has that name.
+        If no strategy has that name, or the method cannot hold it.
     """
     name = bool(share_context) if isinstance(share_context, np.bool_) else share_context
-    if isinstance(name, (bool, str)) and name in _STRATEGIES:
-        return _STRATEGIES[name]
-    raise ValueError(
-        f"share_context must be one of {list(_STRATEGIES)}, got {share_context!r}."
-    )
-
-
-def biases() -> tuple[str | None, ...]:
-    """Return the allowed values of `bias`."""
-    return ("auto", *_BIASES)
-
-
-def get_bias(bias: str | None, strategy: Tying) -> Bias:
-    """Return the bias of a value of `bias`; ``"auto"`` asks the strategy.
-
-    Parameters
-    ----------
-    bias : str or None
-    strategy : Tying
-
-    Returns
-    -------
-    Bias
-
-    Raises
-    ------
-    ValueError
-        If no bias has that name.
-    """
-    name = strategy.default_bias if bias == "auto" else bias
-    if name not in _BIASES:
-        raise ValueError(f"bias must be one of {list(biases())}, got {bias!r}.")
-    return _BIASES[name]
+    if not isinstance(name, (bool, str)) or name not in _STRATEGIES:
+        raise ValueError(
+            f"share_context must be one of {[s.name for s in strategies(method)]}, "
+            f"got {share_context!r}."
+        )
+    strategy = _STRATEGIES[name]
+    if method is not None and method not in strategy.methods:
+        able = [kind for kind in _METHODS if _METHODS[kind] in strategy.methods]
+        raise ValueError(
+            f"share_context={name!r} is available in {', '.join(able)} only; here it "
+            f"must be one of {[s.name for s in strategies(method)]}."
+        )
+    return strategy

@@ -1,6 +1,7 @@
 """Compiling ahead of time, for images and servers."""
 
 import sys
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -114,7 +115,10 @@ def _fit_tiny(kind: type[BaseEmbedder]) -> None:
     ]
     known = kind._get_param_names()
     tiny = {name: value for name, value in _TINY.items() if name in known}
-    for strategy in _tying.strategies():
+    for strategy in _tying.strategies(kind._method):
         embedder = kind(share_context=strategy.name, **tiny)
-        embedder.fit([" ".join(tokens) for tokens in documents])
+        with warnings.catch_warnings():
+            # Some strategies say that they are of no use.
+            warnings.simplefilter("ignore", UserWarning)
+            embedder.fit([" ".join(tokens) for tokens in documents])
         embedder.transform(documents)

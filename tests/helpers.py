@@ -3,7 +3,13 @@
 import numba
 import numpy as np
 
-from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    _tying,
+)
 from skembed._vocabulary import Corpus
 
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "haven"]
@@ -33,6 +39,11 @@ ESTIMATORS = tuple(CHEAP)
 def cheap(estimator, **params):
     """Return an unfitted estimator of a class for tiny documents."""
     return estimator(**{**CHEAP[estimator], **params})
+
+
+def sound_strategies(estimator):
+    """Return the strategies that an estimator can hold and fits without a warning."""
+    return [one for one in _tying.strategies(estimator._method) if not one.note]
 
 
 def learned(estimator):

@@ -131,13 +131,15 @@ class Terms:
     contexts: list = field(default_factory=list)
     labels: list = field(default_factory=list)
     weights: list = field(default_factory=list)
+    sides: list = field(default_factory=list)  # 0 left, 1 right
     n_pairs: int = 0
 
-    def add(self, word, context, label, weight):
+    def add(self, word, context, label, weight, side=0):
         self.words.append(word)
         self.contexts.append(context)
         self.labels.append(label)
         self.weights.append(weight)
+        self.sides.append(side)
         self.n_pairs += label
 
     def arrays(self):
@@ -146,7 +148,37 @@ class Terms:
             np.array(self.contexts, dtype=int),
             np.array(self.labels, dtype=int),
             np.array(self.weights, dtype=float),
+            np.array(self.sides, dtype=int),
         )
+
+
+class LearnedMap:
+    """How a learned map moves: each row by AdaGrad with one sum of squares."""
+
+    def __init__(self, matrix, diagonal):
+        self.matrix, self.diagonal = matrix, diagonal
+        self.squares = np.zeros(1 if diagonal else len(matrix))
+        self.longest = np.full(len(matrix), len(matrix) ** -0.5)
+        self.stretch()
+
+    def stretch(self):
+        """Bound |A y|^2 / |y|^2: exactly for a diagonal, else by the power method."""
+        if self.diagonal:
+            self.bound = np.abs(np.diag(self.matrix)).max() ** 2
+            return
+        ahead = self.matrix @ self.longest
+        back = self.matrix.T @ (ahead / np.linalg.norm(ahead))
+        self.longest = back / np.linalg.norm(back)
+        rows = (self.matrix**2).sum(axis=1)
+        self.bound = 1.25 * max(np.linalg.norm(back), rows.max())
+
+    def move(self, step, rate):
+        """Move along ``step``, rate times the negative gradient."""
+        rows = np.diag(step)[None] if self.diagonal else step
+        self.squares += (rows**2).sum(axis=1) / rate**2
+        rows = min(1.0, 0.25 / rate) * rows / np.sqrt(self.squares)[:, None]
+        self.matrix += np.diag(rows[0]) if self.diagonal else rows
+        self.stretch()
 
 
 @dataclass
@@ -154,53 +186,77 @@ class SkipGram:
     """Parameters of one model: tables stacked, each row's bias in the last column."""
 
     table: np.ndarray  # float64 (n_rows, n_components + 1)
-    signs: np.ndarray  # (n_components,)
+    map: np.ndarray  # float64 (n_components, n_components)
     offset: np.ndarray  # (n_words,)
-    context_row: int
-    noise_row: int
+    first_rows: tuple  # of left, right contexts, left, right noise words
     word_bias: float
     context_bias: float
+    moves_contexts: bool = True
+    learned: LearnedMap | None = None
 
-    def rows(self, words, contexts, labels):
-        """Return the rows of words, and of contexts (label 1) or noise words (0)."""
-        return words, contexts + np.where(labels == 1, self.context_row, self.noise_row)
+    def context_rows(self, contexts, labels, sides=0):
+        """Return the rows of contexts (label 1) or noise words (0) on a side."""
+        first = np.array(self.first_rows)[np.where(labels == 1, 0, 2) + sides]
+        return contexts + first
 
-    def scores(self, words, contexts, labels):
-        """Return s(w, c) = x_w . (signs * y_c) + biases + offset_c."""
-        rows, others = self.rows(words, contexts, labels)
-        dots = (self.table[rows, :-1] * self.signs * self.table[others, :-1]).sum(1)
+    def dots(self, rows, others, contexts):
+        """Return s(w, c) = x_w . A y_c + biases + offset_c."""
+        scores = (self.table[rows, :-1] @ self.map * self.table[others, :-1]).sum(1)
         learned = (
             self.word_bias * self.table[rows, -1]
             + self.context_bias * self.table[others, -1]
         )
-        return dots + learned + np.asarray(self.offset, dtype=float)[contexts]
+        return scores + learned + np.asarray(self.offset, dtype=float)[contexts]
+
+    def scores(self, words, contexts, labels):
+        return self.dots(words, self.context_rows(contexts, labels), contexts)
+
+    def pairs(self, terms):
+        """Return the rows, scores and slopes of all terms, and their weights."""
+        words, contexts, labels, weights, sides = terms.arrays()
+        others = self.context_rows(contexts, labels, sides)
+        scores = self.dots(words, others, contexts)
+        slopes = weights * (0.5 * (1.0 + np.tanh(scores / 2.0)) - labels)
+        return words, others, scores, slopes, weights, labels
 
     def objective(self, terms):
         """Return the sum of all terms: Mikolov et al. (2013), eq. 4, negated."""
-        words, contexts, labels, weights = terms.arrays()
-        scores = self.scores(words, contexts, labels)
+        _, _, scores, _, weights, labels = self.pairs(terms)
         return (
             weights * np.logaddexp(0.0, np.where(labels == 1, -scores, scores))
         ).sum()
 
+    def roles(self, terms):
+        """Return the gradient by rows as words, and by rows as contexts."""
+        rows, others, _, slopes, _, _ = self.pairs(terms)
+        x, y = self.table[rows, :-1], self.table[others, :-1]
+        of_words, of_contexts = np.zeros_like(self.table), np.zeros_like(self.table)
+        np.add.at(of_words[:, :-1], rows, slopes[:, None] * (y @ self.map.T))
+        np.add.at(of_contexts[:, :-1], others, slopes[:, None] * (x @ self.map))
+        np.add.at(of_words[:, -1], rows, slopes * self.word_bias)
+        np.add.at(of_contexts[:, -1], others, slopes * self.context_bias)
+        return of_words, of_contexts
+
     def gradient(self, terms):
         """Return the gradient of `objective` with respect to the table."""
-        words, contexts, labels, weights = terms.arrays()
-        rows, others = self.rows(words, contexts, labels)
-        scores = self.scores(words, contexts, labels)
-        slopes = weights * (0.5 * (1.0 + np.tanh(scores / 2.0)) - labels)
-        x, y = self.table[rows, :-1], self.table[others, :-1]
-        gradient = np.zeros_like(self.table)
         # A row that is word and context at once gets the sum of both roles.
-        np.add.at(gradient[:, :-1], rows, slopes[:, None] * self.signs * y)
-        np.add.at(gradient[:, :-1], others, slopes[:, None] * self.signs * x)
-        np.add.at(gradient[:, -1], rows, slopes * self.word_bias)
-        np.add.at(gradient[:, -1], others, slopes * self.context_bias)
-        return gradient
+        return sum(self.roles(terms))
+
+    def map_gradient(self, terms):
+        """Return the gradient of `objective` with respect to the map."""
+        rows, others, _, slopes, _, _ = self.pairs(terms)
+        return (slopes[:, None] * self.table[rows, :-1]).T @ self.table[others, :-1]
 
     def steps(self, terms):
         """Return what a step of rate 1 subtracts."""
-        return self.gradient(terms)
+        of_words, of_contexts = self.roles(terms)
+        of_contexts[:, :-1] *= self.moves_contexts
+        return of_words + of_contexts
+
+    @property
+    def stretch(self):
+        """Bound on the squared length of a mapped context vector of length 1."""
+        return self.learned.bound if self.learned else 1.0
 
     def curvature(self, terms):
         """Return a bound on each row's curvature in `objective`.
@@ -209,16 +265,19 @@ class SkipGram:
         ``(sigmoid(|z|) - 1/2) / |z|`` that touches it at z and -z: Jaakkola & Jordan
         (2000), eq. 9 to 11. The two rows of a pair are coupled by its slope.
         """
-        words, contexts, labels, weights = terms.arrays()
-        rows, others = self.rows(words, contexts, labels)
-        scores = self.scores(words, contexts, labels)
+        rows, others, scores, slopes, weights, _ = self.pairs(terms)
         size = np.maximum(np.abs(scores), 1e-9)
         bends = weights * np.tanh(size / 2.0) / (2.0 * size)
-        pulls = weights * np.abs(0.5 * (1.0 + np.tanh(scores / 2.0)) - labels)
-        norms = (self.table[:, :-1] ** 2).sum(axis=1)
+        pulls = np.abs(slopes)
+        of_contexts = self.stretch * (self.table[:, :-1] ** 2).sum(axis=1)
+        of_words = ((self.table[:, :-1] @ self.map) ** 2).sum(axis=1)
         curvature = np.zeros(len(self.table))
-        np.add.at(curvature, rows, bends * (norms[others] + self.word_bias) + pulls)
-        np.add.at(curvature, others, bends * (norms[rows] + self.context_bias) + pulls)
+        np.add.at(
+            curvature, rows, bends * (of_contexts[others] + self.word_bias) + pulls
+        )
+        np.add.at(
+            curvature, others, bends * (of_words[rows] + self.context_bias) + pulls
+        )
         return curvature
 
 
@@ -229,24 +288,33 @@ def half_width(stream, thresholds):
 
 
 def window(tokens, position, half):
-    """Return the words at most `half` away, within the document."""
+    """Return the words at most `half` away, within the document, and their sides."""
     words, document = unmark(tokens)
     near = range(max(0, position - half), min(len(words), position + half + 1))
     return [
-        words[i] for i in near if i != position and document[i] == document[position]
+        (words[i], int(i > position))
+        for i in near
+        if i != position and document[i] == document[position]
     ]
 
 
-def add_pairs(terms, word, contexts, noise_words, negative):
+def add_pairs(terms, word, contexts, noise_words, sampler, directional=False):
     """Add one word's terms: each context against every noise word but itself.
 
-    Together the noise words count as `negative` of them.
+    Together the noise words count as `negative` of them. With tables of left and of
+    right contexts the first half of the noise words stands against left contexts.
     """
-    for context in contexts:
-        terms.add(word, context, 1, 1.0)
-        for noise in noise_words:
-            if noise != context:
-                terms.add(word, noise, 0, negative / len(noise_words))
+    half = len(noise_words) // 2
+    for context, side in contexts:
+        own_side = side if directional else 0
+        terms.add(word, context, 1, 1.0, own_side)
+        drawn = noise_words
+        if directional:
+            drawn = noise_words[half:] if side else noise_words[:half]
+        around = [other for other, _ in contexts] if sampler.exclusive else [context]
+        for noise in drawn:
+            if noise not in around:
+                terms.add(word, noise, 0, sampler.negative / len(drawn), own_side)
 
 
 def draw_words(tokens, sampler, stream, first, last):
@@ -266,13 +334,13 @@ def draw_words(tokens, sampler, stream, first, last):
     return contexts, noise_words
 
 
-def draw_span(tokens, sampler, stream, first, last):
+def draw_span(tokens, sampler, stream, first, last, directional=False):
     """Return the skip-gram terms of the words at positions first .. last - 1."""
     words = unmark(tokens)[0][first:last]
     contexts, noise_words = draw_words(tokens, sampler, stream, first, last)
     terms = Terms()
     for word, around in zip(words, contexts, strict=True):
-        add_pairs(terms, word, around, noise_words, sampler.negative)
+        add_pairs(terms, word, around, noise_words, sampler, directional)
     return terms
 
 
@@ -298,7 +366,7 @@ def rounds_of(draw, tokens, model, sampler, states, span, rounds, rates, order=N
     streams = [Stream(state) for state in states]
     loss, pairs = np.zeros(n_lanes), np.zeros(n_lanes, dtype=int)
     for index in range(*rounds):
-        updates = {}
+        updates, map_steps = {}, {}
         rate = rates[0] + index * rates[1]
         curvature = np.zeros(len(model.table))
         for lane in range(n_lanes) if order is None else order:
@@ -308,6 +376,7 @@ def rounds_of(draw, tokens, model, sampler, states, span, rounds, rates, order=N
                 continue
             terms = draw(tokens, sampler, streams[lane], first, last)
             updates[lane] = -rate * model.steps(terms)
+            map_steps[lane] = -rate * model.map_gradient(terms)
             curvature += model.curvature(terms)
             loss[lane] += model.objective(terms)
             pairs[lane] += terms.n_pairs
@@ -315,6 +384,8 @@ def rounds_of(draw, tokens, model, sampler, states, span, rounds, rates, order=N
         damping = 2.0 / np.maximum(2.0, rate * curvature)
         for lane in sorted(updates):
             model.table += damping[:, None] * updates[lane]
+        if model.learned and map_steps:
+            model.learned.move(sum(map_steps[lane] for lane in sorted(map_steps)), rate)
     return loss, pairs, [stream.state for stream in streams]
 
 
@@ -357,15 +428,13 @@ class Bag(SkipGram):
         return self.share(prediction) * self.table[prediction.contexts].sum(axis=0)
 
     def output_rows(self, prediction):
-        return prediction.outputs + np.where(
-            prediction.labels == 1, self.context_row, self.noise_row
-        )
+        return self.context_rows(prediction.outputs, prediction.labels)
 
     def prediction_scores(self, prediction):
         hidden = self.hidden(prediction)
         outputs = self.table[self.output_rows(prediction)]
         return (
-            outputs[:, :-1] @ (self.signs * hidden[:-1])
+            outputs[:, :-1] @ (hidden[:-1] @ self.map)
             + self.word_bias * hidden[-1]
             + self.context_bias * outputs[:, -1]
             + np.asarray(self.offset, dtype=float)[prediction.outputs]
@@ -380,36 +449,49 @@ class Bag(SkipGram):
             total += (one.weights * np.logaddexp(0.0, signed)).sum()
         return total
 
-    def roles(self, prediction):
-        """Return the gradient by the predicted rows, and by each pooled row."""
-        hidden, rows = self.hidden(prediction), self.output_rows(prediction)
+    def slopes(self, prediction):
         scores = self.prediction_scores(prediction)
-        slopes = prediction.weights * (
+        return prediction.weights * (
             0.5 * (1.0 + np.tanh(scores / 2.0)) - prediction.labels
         )
+
+    def parts(self, prediction):
+        """Return the gradient by the predicted rows, and by each pooled row."""
+        hidden, rows = self.hidden(prediction), self.output_rows(prediction)
+        slopes = self.slopes(prediction)
         outputs, pooled = np.zeros_like(self.table), np.zeros_like(self.table)
-        np.add.at(outputs[:, :-1], rows, np.outer(slopes, self.signs * hidden[:-1]))
+        np.add.at(outputs[:, :-1], rows, np.outer(slopes, hidden[:-1] @ self.map))
         np.add.at(outputs[:, -1], rows, slopes * self.context_bias)
         back = np.append(
-            self.signs * (slopes @ self.table[rows, :-1]), self.word_bias * slopes.sum()
+            self.map @ (slopes @ self.table[rows, :-1]), self.word_bias * slopes.sum()
         )
         np.add.at(pooled, prediction.contexts, self.share(prediction) * back)
         return outputs, pooled
 
     def gradient(self, predictions):
-        return sum(sum(self.roles(one)) for one in predictions.all)
+        return sum(sum(self.parts(one)) for one in predictions.all)
+
+    def map_gradient(self, predictions):
+        return sum(
+            np.outer(
+                self.hidden(one)[:-1],
+                self.slopes(one) @ self.table[self.output_rows(one), :-1],
+            )
+            for one in predictions.all
+        )
 
     def steps(self, predictions):
         """As word2vec: every vector of a mean moves by what the mean should."""
         total = np.zeros_like(self.table)
         for one in predictions.all:
-            outputs, pooled = self.roles(one)
+            outputs, pooled = self.parts(one)
+            outputs[:, :-1] *= self.moves_contexts
             total += outputs + pooled / self.share(one)
         return total
 
     def curvature(self, predictions):
         curvature = np.zeros(len(self.table))
-        norms = (self.table[:, :-1] ** 2).sum(axis=1)
+        norms = self.stretch * (self.table[:, :-1] ** 2).sum(axis=1)
         for one in predictions.all:
             scores, rows = self.prediction_scores(one), self.output_rows(one)
             size = np.maximum(np.abs(scores), 1e-9)
@@ -417,7 +499,7 @@ class Bag(SkipGram):
             pulls = one.weights * np.abs(
                 0.5 * (1.0 + np.tanh(scores / 2.0)) - one.labels
             )
-            norm = (self.hidden(one)[:-1] ** 2).sum()
+            norm = ((self.hidden(one)[:-1] @ self.map) ** 2).sum()
             np.add.at(curvature, rows, bends * (norm + self.context_bias) + pulls)
             of_hidden = (bends * (norms[rows] + self.word_bias) + pulls).sum()
             moved = len(one.contexts) * self.share(one)
@@ -431,7 +513,9 @@ def draw_predictions(tokens, sampler, stream, first, last):
     contexts, noise_words = draw_words(tokens, sampler, stream, first, last)
     predictions = []
     for word, around in zip(words, contexts, strict=True):
-        noise = [other for other in noise_words if other != word]
+        around = [context for context, _ in around]
+        none = {word, *around} if sampler.exclusive else {word}
+        noise = [other for other in noise_words if other not in none]
         share = sampler.negative / len(noise_words)
         if around:
             outputs = np.array([word, *noise])

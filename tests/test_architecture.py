@@ -20,7 +20,9 @@ PACKAGE = Path(__file__).resolve().parents[1] / "skembed"
 FLOORS = {
     "_kernels": 0,
     "_compat": 1,
-    "_memory": 1,
+    "_bias": 1,
+    "_layout": 1,
+    "_memory": 0,
     "_parallel": 1,
     "_text": 2,
     "_vocabulary": 2,
@@ -35,6 +37,7 @@ FLOORS = {
     "_fitted": 1,
     "_base": 3,
     "_training": 3,
+    "_blocks": 3,
     "_sgns": 4,
     "_cbow": 4,
     "_glove": 4,

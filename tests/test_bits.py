@@ -3,16 +3,16 @@
 import numba
 import pytest
 
-from skembed import _parallel, _tying
+import skembed
+from skembed import _parallel
 from tests.benchmarks import bits
 from tests.benchmarks.common import public_embedders
-from tests.helpers import draw_documents
+from tests.helpers import draw_documents, sound_strategies
 
 pytestmark = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="threads run compiled kernels only"
 )
 NAMES = [kind.__name__ for kind in public_embedders()]
-STRATEGIES = [strategy.name for strategy in _tying.strategies()]
 # Enough tokens for several lanes, and more words than are factorised densely.
 WORDS = [f"word{number}" for number in range(1100)]
 PARAMS = {"n_components": 4, "min_count": 1, "max_iter": 2, "window": 3}
@@ -43,11 +43,21 @@ def sizes(monkeypatch):
     return found
 
 
-def fingerprints(fit_all, name, strategies, n_jobs):
+def choices(name):
+    """Yield strategies that an estimator can hold, and other ways of its kernels."""
+    kind = getattr(skembed, name)
+    for strategy in sound_strategies(kind):
+        yield strategy.name, PARAMS
+    ways = {"directional": True, "update": "word", "exclude_window_noise": True}
+    for way in sorted(ways.keys() & kind._get_param_names()):
+        yield False, {**PARAMS, way: ways[way]}
+
+
+def fingerprints(fit_all, name, n_jobs):
     """Return the fingerprints of each strategy."""
     cases = [
-        (name, strategy, PARAMS, DOCUMENTS, threads)
-        for strategy in strategies
+        (name, *choice, DOCUMENTS, threads)
+        for choice in choices(name)
         for threads in n_jobs
     ]
     found = fit_all(cases)
@@ -60,7 +70,7 @@ def fingerprints(fit_all, name, strategies, n_jobs):
 @pytest.mark.parametrize("name", NAMES)
 def test_number_of_threads(name, sizes):
     """What is learned is the same with any team, but not with any strategy."""
-    found = fingerprints(bits.in_this_process, name, STRATEGIES, (1, 2, 3, 7))
+    found = fingerprints(bits.in_this_process, name, (1, 2, 3, 7))
     assert sizes == {2, 3, 7}
     assert all(len(set(one)) == 1 for one in found), found
     # Of few components none may have a negative eigenvalue: two may agree.
@@ -71,8 +81,8 @@ def test_number_of_threads(name, sizes):
 @pytest.mark.parametrize("name", NAMES)
 def test_other_places(name, place, sizes):
     """Threads of worker processes, of worker threads, and after a fork."""
-    expected = fingerprints(bits.in_this_process, name, STRATEGIES, (1,))
-    found = fingerprints(bits.places()[place], name, STRATEGIES, (1, 3))
+    expected = fingerprints(bits.in_this_process, name, (1,))
+    found = fingerprints(bits.places()[place], name, (1, 3))
     assert [one * 2 for one in expected] == found
 
 

@@ -200,7 +200,9 @@ def test_rank_deficient(path, values):
 
 @pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(
-    "strategy", _tying.strategies(), ids=lambda strategy: str(strategy.name)
+    "strategy",
+    _tying.strategies(_tying.CLOSED_FORM),
+    ids=lambda strategy: str(strategy.name),
 )
 def test_dimensions_beyond_the_rank_are_zero(path, strategy, exponent):
     """Rounding errors are no eigenvalues: they must not become dimensions."""
@@ -217,7 +219,9 @@ def test_dimensions_beyond_the_rank_are_zero(path, strategy, exponent):
 
 
 @pytest.mark.parametrize(
-    "strategy", _tying.strategies(), ids=lambda strategy: str(strategy.name)
+    "strategy",
+    _tying.strategies(_tying.CLOSED_FORM),
+    ids=lambda strategy: str(strategy.name),
 )
 def test_zero_matrix(path, strategy):
     word, context, scale = strategy.factorise(factoriser(np.zeros((40, 40))), 3, 0.5)
@@ -289,6 +293,83 @@ def test_more_components_than_words(n_components):
         )
 
 
+# --- matrices that are not square -----------------------------------------------------
+
+WIDE_AND_TALL = pytest.mark.parametrize("shape", [(120, 240), (240, 120)], ids=str)
+
+
+def rectangular(shape, values, seed=0):
+    """A dense matrix of given singular values; float32 entries."""
+    rng = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(rng.normal(size=(n, len(values))))[0] for n in shape)
+    return ((left * values) @ right.T).astype(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize("n_components", [1, 10, 30])
+@WIDE_AND_TALL
+def test_svd_of_other_shapes(path, shape, n_components):
+    matrix = rectangular(shape, SEPARATED)
+    wanted = reference.best_rank(matrix, n_components)
+    assert_close(product_of_svd(matrix, n_components), wanted)
+    left, values, right = factoriser(matrix).svd(n_components)
+    np.testing.assert_allclose(values, SEPARATED[:n_components], rtol=1e-5)
+    for vectors, n in zip((left, right), shape, strict=True):
+        assert vectors.shape == (n, n_components)
+        np.testing.assert_allclose(
+            vectors.T @ vectors, np.eye(n_components), atol=1e-10
+        )
+    largest = np.abs(left).argmax(axis=0)
+    assert (left[largest, np.arange(n_components)] > 0).all()
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("shape", [(24, 50), (50, 24)], ids=str)
+def test_small_matrices_of_other_shapes(monkeypatch, shape):
+    """Quick without a compiler too."""
+    matrix = rectangular(shape, 0.5 ** np.arange(24))
+    for limit in (1000, 10):
+        monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", limit)
+        assert_close(product_of_svd(matrix, 2), reference.best_rank(matrix, 2))
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("shape", [(5, 12), (12, 5)], ids=str)
+def test_more_components_than_the_shorter_side(shape):
+    matrix = random_sparse(12, 0.8)[: shape[0], : shape[1]]
+    left, values, right = factoriser(matrix).svd(8)
+    assert (left.shape, right.shape) == ((shape[0], 8), (shape[1], 8))
+    for part in (left.T, values, right.T):
+        assert not part[5:].any()
+    np.testing.assert_allclose((left * values) @ right.T, matrix, atol=1e-6)
+
+
+@WIDE_AND_TALL
+def test_other_shapes_of_low_rank(path, shape):
+    matrix = rectangular(shape, [5, 4, 3, 2, 1])
+    left, values, right = factoriser(matrix).svd(10)
+    assert_close((left * values) @ right.T, matrix)
+    assert not values[5:].any()
+    zeros = factoriser(np.zeros(shape)).svd(10)
+    assert not zeros[1].any()
+    assert all(np.isfinite(part).all() for part in zeros)
+
+
+@WIDE_AND_TALL
+def test_basis_of_the_shorter_side(monkeypatch, shape):
+    """The larger one would be as good, and take twice the memory."""
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    heights = []
+    grow = _factorisation._KrylovSpace.grow
+
+    def spy(self, size):
+        grow(self, size)
+        heights.append(len(self._basis))
+
+    monkeypatch.setattr(_factorisation._KrylovSpace, "grow", spy)
+    factoriser(rectangular(shape, SEPARATED)).svd(10)
+    assert heights == [120]
+
+
 # --- the same bits --------------------------------------------------------------------
 
 
@@ -354,6 +435,19 @@ def test_same_bits_whatever_the_threads(monkeypatch, teams, n):
     found = [bits(all_parts(matrix, n_jobs=n_jobs)) for n_jobs in (1, 2, 3, 7)]
     assert teams == [size for size in (1, 2, 3, 7) for _ in range(3)]
     assert found[0] == found[1] == found[2] == found[3]
+
+
+@needs_compiler
+@pytest.mark.parametrize("shape", [(603, 1206), (1206, 603)], ids=str)
+def test_same_bits_of_other_shapes(monkeypatch, teams, shape):
+    monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+    monkeypatch.setattr(_factorisation, "_TASK_ROWS", 64)
+    monkeypatch.setattr(_factorisation, "_TASK_ENTRIES", 200)
+    monkeypatch.setattr(_factorisation, "_THREAD_ENTRIES", 1)
+    matrix = random_sparse(1206, 0.02)[: shape[0], : shape[1]]
+    found = [bits(factoriser(matrix, n_jobs=n_jobs).svd(10)) for n_jobs in (1, 2, 3)]
+    assert teams == [1, 2, 3]
+    assert found[0] == found[1] == found[2]
 
 
 def test_small_matrices_start_no_threads(monkeypatch, teams):
@@ -426,6 +520,19 @@ def test_large_matrix_against_arpack():
     left, values, right = factoriser(matrix).svd(20)
     np.testing.assert_allclose(values, np.sort(wanted)[::-1], rtol=1e-6)
     np.testing.assert_allclose(matrix @ right, left * values, atol=1e-9)
+
+
+@needs_compiler
+def test_large_wide_matrix_against_arpack():
+    matrix = random_sparse(2400, 0.01)[:1200]
+    matrix[:30] *= np.linspace(9, 3, 30)[:, None]
+    matrix = matrix.astype(np.float32).astype(float)
+    wanted = sparse_linalg.svds(
+        sparse.csr_array(matrix), 20, tol=0, v0=np.ones(1200), solver="arpack"
+    )[1]
+    left, values, right = factoriser(matrix).svd(20)
+    np.testing.assert_allclose(values, np.sort(wanted)[::-1], rtol=1e-6)
+    assert_close(matrix.T @ left, right * values, 1e-4)
 
 
 # --- PPMISVDEmbedder ------------------------------------------------------------------

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import GloVeEmbedder, _cooccurrence, _glove, _tying
+from skembed import GloVeEmbedder, _blocks, _cooccurrence, _tying
 from skembed._kernels import _jit, adagrad, glove, sync
 from skembed._parallel import ThreadTeam
 from tests import reference
 from tests.helpers import from_python
 
-STRATEGIES = _tying.strategies()
+STRATEGIES = _tying.strategies(_tying.LEAST_SQUARES)
 blocks_of = from_python(glove.blocks_of)
 every_strategy = pytest.mark.parametrize(
     "strategy", STRATEGIES, ids=lambda strategy: str(strategy.name)
@@ -43,7 +43,7 @@ def glove_entries(counts, n_blocks=1, x_max=10.0, alpha=0.75, size=1):
     """Dense counts in the kernel's form, brought there by `size` threads."""
     with ThreadTeam(size) as team:
         matrix = sparse.csr_array(np.asarray(counts, dtype=np.float64))
-        return _glove._sort_entries(matrix, n_blocks, x_max, alpha, team)
+        return _blocks._sort_entries(matrix, n_blocks, x_max, alpha, team)
 
 
 def glove_model(strategy, n_words, n_components, rng, learning_rate=0.05):
@@ -54,7 +54,7 @@ def glove_model(strategy, n_words, n_components, rng, learning_rate=0.05):
     params[:, : n_components + 1] = rng.normal(size=shape)
     squares = np.ones_like(params)
     squares[:, : n_components + 1] += rng.random(shape)
-    return _glove._model(params, squares, layout, learning_rate)
+    return _blocks._model(params, squares, layout, learning_rate)
 
 
 def glove_twin(model, x_max=10.0, alpha=0.75):
@@ -77,7 +77,7 @@ def train(entries, model, order=(0,), n_stages=10**9, size=1):
     """One epoch of `size` threads; returns the loss."""
     order = np.array(order, dtype=np.int64)
     with ThreadTeam(size) as team:
-        return _glove._train_epoch(entries, model, order, n_stages, team)
+        return _blocks._train_epoch(entries, model, order, n_stages, team)
 
 
 # --- blocks ---------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def test_entries_take_the_memory_of_the_counts():
     with ThreadTeam(1) as team:
         glove_entries(np.eye(3))  # compiles
         tracemalloc.start()
-        entries = _glove._sort_entries(matrix, 15, 10.0, 0.75, team)
+        entries = _blocks._sort_entries(matrix, 15, 10.0, 0.75, team)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert np.shares_memory(entries.cells, matrix.indices)
@@ -161,7 +161,7 @@ def test_targets_are_as_good_as_float32_allows():
     ratio = counts.astype(np.longdouble) / 100
     for alpha in (0.0, 0.75, 1.0, 3.0):
         buffer = counts.copy()
-        _glove._take_targets(buffer, 100.0, alpha)
+        _blocks._take_targets(buffer, 100.0, alpha)
         found = buffer.view(np.float32).reshape(-1, 2)
         error = np.abs(found[:, 0] - logarithms)
         assert (error <= 2.0**-24 * 1.0001 * np.abs(logarithms)).all()
@@ -178,14 +178,14 @@ def test_number_of_blocks():
     for n_words in [1, 2, 3, 4, 5, *rng.integers(6, 10**6, size=200).tolist()]:
         row_bytes = 128 * int(rng.integers(1, 20))
         n_entries = int(n_words**2 * rng.random()) + 1
-        n_blocks = _glove._n_blocks(n_words, row_bytes, n_entries)
+        n_blocks = _blocks._n_blocks(n_words, row_bytes, n_entries)
         assert n_blocks % 2 == 1
         assert 1 <= n_blocks <= n_words
         rows = -(-n_words // n_blocks)
         assert rows <= 2**16
-        assert n_blocks <= 15 or rows * row_bytes < 1.2 * _glove._BLOCK_BYTES
+        assert n_blocks <= 15 or rows * row_bytes < 1.2 * _blocks._BLOCK_BYTES
     # 100 components; few entries, some more, and enough for several threads.
-    assert [_glove._n_blocks(1000, 896, n) for n in (3999, 30_000, 1e6)] == [1, 5, 15]
+    assert [_blocks._n_blocks(1000, 896, n) for n in (3999, 30_000, 1e6)] == [1, 5, 15]
 
 
 # --- schedule -------------------------------------------------------------------------
@@ -212,7 +212,7 @@ def schedule(order):
 @pytest.mark.parametrize("n_words", range(1, 10))
 def test_schedule(n_words):
     """Every block of the matrix once; no row or column twice in a stage."""
-    n_blocks = _glove._n_blocks(n_words, _glove._BLOCK_BYTES, 1)
+    n_blocks = _blocks._n_blocks(n_words, _blocks._BLOCK_BYTES, 1)
     assert n_blocks == n_words - (n_words % 2 == 0)
     for seed in range(4):
         stages = schedule(np.random.default_rng(seed).permutation(n_blocks))
@@ -446,10 +446,10 @@ def test_bits_do_not_depend_on_n_jobs(strategy, monkeypatch):
             sizes.append(size)
             super().__init__(size)
 
-    monkeypatch.setattr(_glove, "ThreadTeam", Team)
-    monkeypatch.setattr(_glove, "_MIN_ENTRIES_OF_A_BLOCK", 20)
-    monkeypatch.setattr(_glove, "_WORK_OF_A_THREAD", 1)
-    monkeypatch.setattr(_glove, "_WORK_OF_A_SLICE", 1 << 16)
+    monkeypatch.setattr(_blocks, "ThreadTeam", Team)
+    monkeypatch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 20)
+    monkeypatch.setattr(_blocks, "_WORK_OF_A_THREAD", 1)
+    monkeypatch.setattr(_blocks, "_WORK_OF_A_SLICE", 1 << 16)
     expected = None
     for n_jobs in (1, 2, 3, 7):
         fitted = embedder(share_context=strategy.name, n_jobs=n_jobs).fit(documents)
@@ -476,12 +476,12 @@ def test_threads_follow_the_work(monkeypatch):
             sizes.append(size)
             super().__init__(size)
 
-    monkeypatch.setattr(_glove, "ThreadTeam", Team)
+    monkeypatch.setattr(_blocks, "ThreadTeam", Team)
     documents = zipf_documents(np.random.default_rng(16))
     embedder(n_jobs=50).fit(documents)
-    monkeypatch.setattr(_glove, "_n_blocks", lambda *arguments: 9)
+    monkeypatch.setattr(_blocks, "_n_blocks", lambda *arguments: 9)
     embedder(n_jobs=50).fit(documents)
-    monkeypatch.setattr(_glove, "_WORK_OF_A_THREAD", 1)
+    monkeypatch.setattr(_blocks, "_WORK_OF_A_THREAD", 1)
     embedder(n_jobs=50).fit(documents)
     embedder(n_jobs=2).fit(documents)
     assert sizes == [1, 1, 5, 2]
@@ -524,14 +524,14 @@ def test_vectors_return_to_their_words(monkeypatch):
     """What is learned of a row is handed to the word that stood there."""
     tokens = recorded_counting(monkeypatch)
     tables = []
-    train_epoch = _glove._train_epoch
+    train_epoch = _blocks._train_epoch
 
     def record(entries, model, *arguments):
         loss = train_epoch(entries, model, *arguments)
         tables.append((model.params.copy(), model.context_row))
         return loss
 
-    monkeypatch.setattr(_glove, "_train_epoch", record)
+    monkeypatch.setattr(_blocks, "_train_epoch", record)
     documents = zipf_documents(np.random.default_rng(18), 30, 10, 8)
     for strategy in STRATEGIES:
         fitted = embedder(share_context=strategy.name).fit(documents)
@@ -551,7 +551,7 @@ def test_vectors_return_to_their_words(monkeypatch):
 def test_blocks_hold_about_equally_many_pairs(monkeypatch):
     """Thanks to the random order of words, whose frequencies differ a lot."""
     sizes = []
-    sort_entries = _glove._sort_entries
+    sort_entries = _blocks._sort_entries
 
     def record(*arguments):
         entries = sort_entries(*arguments)
@@ -559,8 +559,8 @@ def test_blocks_hold_about_equally_many_pairs(monkeypatch):
         sizes.append(np.diff(entries.starts).reshape(n_blocks, n_blocks))
         return entries
 
-    monkeypatch.setattr(_glove, "_sort_entries", record)
-    monkeypatch.setattr(_glove, "_MIN_ENTRIES_OF_A_BLOCK", 100)
+    monkeypatch.setattr(_blocks, "_sort_entries", record)
+    monkeypatch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 100)
     documents = zipf_documents(np.random.default_rng(19), 1000, 300, 40)
     embedder(max_iter=1).fit(documents)
     (blocks,) = sizes
@@ -573,14 +573,14 @@ def test_blocks_hold_about_equally_many_pairs(monkeypatch):
 def test_epochs_differ_in_their_order(monkeypatch):
     """And with the random state."""
     orders = []
-    train_epoch = _glove._train_epoch
+    train_epoch = _blocks._train_epoch
 
     def record(entries, model, order, *arguments):
         orders.append(order.tolist())
         return train_epoch(entries, model, order, *arguments)
 
-    monkeypatch.setattr(_glove, "_train_epoch", record)
-    monkeypatch.setattr(_glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
+    monkeypatch.setattr(_blocks, "_train_epoch", record)
+    monkeypatch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     documents = zipf_documents(np.random.default_rng(20), 30, 10, 8)
     for seed in (0, 1, 0):
         embedder(random_state=seed).fit(documents)

@@ -1,5 +1,7 @@
 """Every kernel against its slow twin, through the entry points that estimators call."""
 
+import dataclasses
+import functools
 import math
 from itertools import chain, pairwise
 
@@ -346,56 +348,87 @@ def test_tiles(lanes):
 # --- skip-gram ------------------------------------------------------------------------
 
 
-def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5):
-    """Random parameters of a strategy in the kernels' form."""
-    layout = strategy.layout(n_words, n_components)
+def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5, **choices):
+    """Random parameters of a strategy in the kernels' form.
+
+    Of the map, too, if it is learned, near to where it starts.
+    """
+    directional = choices.get("directional", False)
+    layout = strategy.layout(n_words, n_components, directional=directional)
     params = layout.allocate()
     params[:, : n_components + 1] = size * rng.normal(
         size=(params.shape[0], n_components + 1)
     )
     p, p_noise = rng.dirichlet(np.ones(n_words), size=2)
     bias = _tying.get_bias(bias, strategy)
+    if layout.learns_map:
+        noise = 0.2 * rng.normal(size=layout.map.shape).astype(np.float32)
+        layout = dataclasses.replace(layout, map=layout.map + noise)
     return spans.Model(
         params=params,
-        scale=layout.scale(1.0),
+        map=_training.start_map(layout),
         offset=bias.offset(p, p_noise, 3),
         n_components=n_components,
-        context_row=layout.context_row,
-        noise_row=layout.noise_row,
-        word_bias=float(bias.learned and layout.one_table),
+        rows=layout.rows,
+        directional=directional,
+        word_bias=float(bias.learned and layout.shares_rows),
         context_bias=float(bias.learned),
-        scaled=strategy.signed,
+        moves_contexts=choices.get("moves_contexts", True),
         average=False,
     )
 
 
+def map_of(model):
+    """The map as a matrix."""
+    d = model.n_components
+    forward = model.map.forward[:, :d].astype(np.float64)
+    if len(forward) == 0:
+        return np.eye(d)
+    return np.diag(forward[0]) if len(forward) == 1 else forward[:d]
+
+
+def copied(model):
+    """The model with parameters of its own."""
+    arrays = {
+        name: getattr(model.map, name).copy()
+        for name in ("forward", "backward", "squares", "bound", "longest")
+    }
+    return model._replace(params=model.params.copy(), map=model.map._replace(**arrays))
+
+
 def sgns_twin(model):
     """The same parameters, in float64, for the reference."""
+    matrix, learned = map_of(model), None
+    if model.map.learned:
+        learned = reference.LearnedMap(matrix, len(model.map.forward) == 1)
     return reference.SkipGram(
         table=model.params[:, : model.n_components + 1].astype(np.float64),
-        signs=model.scale[: model.n_components].astype(np.float64),
+        map=matrix,
         offset=model.offset,
-        context_row=model.context_row,
-        noise_row=model.noise_row,
+        first_rows=model.rows,
         word_bias=model.word_bias,
         context_bias=model.context_bias,
+        moves_contexts=model.moves_contexts,
+        learned=learned,
     )
 
 
-def make_sampler(noise, negative, window=3, weighting="dynamic"):
+def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False):
     return spans.Sampler(
         _sampling.window_thresholds(window, weighting),
         *_sampling.alias_table(noise),
         _training._SHARED_NOISE,
         float(negative),
+        exclusive,
     )
 
 
 def sgns_buffers(sampler, model, seeds):
     n_lanes = len(seeds)
     family = _training.Family(sgns.train_rounds)
-    n_slots = _training._n_slots(family, sampler.window_thresholds.size)
-    lanes = _training._lanes(n_lanes, n_slots, model.params.shape[1])
+    window = sampler.window_thresholds.size
+    n_slots = _training._n_slots(family, window, model.directional)
+    lanes = _training._lanes(n_lanes, n_slots, model)
     lanes.states[:] = seeds
     return lanes, _training._scratch(lanes)
 
@@ -423,7 +456,7 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
     rounds = (0, n_rounds(tokens, len(seeds)))
     lanes = train(tokens, model, sampler, seeds, rounds, rates)
     loss, pairs, states = reference.rounds_of(
-        reference.draw_span,
+        functools.partial(reference.draw_span, directional=model.directional),
         tokens,
         twin,
         sampler,
@@ -436,6 +469,7 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
     table = model.params[:, : model.n_components + 1]
     np.testing.assert_allclose(table, twin.table, rtol=1e-5, atol=atol)
     assert not model.params[:, model.n_components + 1 :].any()
+    np.testing.assert_allclose(map_of(model), twin.map, rtol=1e-5, atol=atol)
     np.testing.assert_allclose(lanes.loss, loss, rtol=2e-5)
     assert lanes.pairs.tolist() == pairs.tolist()
     assert lanes.states.tolist() == states
@@ -494,8 +528,47 @@ def test_rounds_with_other_windows(tokens, window, weighting):
 def test_rounds_with_a_table_for_noise_words(tokens):
     """The kernel takes any row as noise vector, as `Model` says."""
     model = sgns_model(STRATEGIES[0], "word", 22, 7, np.random.default_rng(11))
-    model = model._replace(context_row=11, noise_row=33)
+    model = model._replace(rows=(11, 11, 33, 33))
     assert_equals_twin(tokens, model, make_sampler(NOISE, 3), [1, 2, 3])
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("window", [1, 2, 5, 30])
+@pytest.mark.parametrize("bias", ["exact", "word"])
+def test_rounds_with_directions(tokens, window, bias):
+    """Left and right contexts in tables of their own, each with its noise words."""
+    rng = np.random.default_rng(22)
+    model = sgns_model(STRATEGIES[0], bias, 11, 7, rng, directional=True)
+    assert model.rows == (11, 22, 11, 22)
+    sampler = make_sampler(NOISE, 5, window)
+    assert_equals_twin(tokens, model, sampler, [1, 2, 3], (0.01, 0.0))
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("bias", [None, "word"])
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
+def test_rounds_that_move_words_only(tokens, strategy, bias):
+    rng = np.random.default_rng(23)
+    model = sgns_model(strategy, bias, 11, 7, rng, moves_contexts=False)
+    before = model.params.copy()
+    assert_equals_twin(tokens, model, make_sampler(NOISE, 3), [1, 2, 3])
+    if strategy.context_table:
+        # Only the words' table, and biases of contexts.
+        assert (model.params[11:, :7] == before[11:, :7]).all()
+        assert (model.params[:11] != before[:11]).any()
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("directional", [False, True])
+def test_rounds_without_the_window_among_noise_words(tokens, directional):
+    rng = np.random.default_rng(24)
+    choice = {"directional": directional}
+    model = sgns_model(STRATEGIES[0], None, 11, 7, rng, **choice)
+    other = copied(model)
+    sampler = make_sampler(NOISE, 3, exclusive=True)
+    assert_equals_twin(tokens, model, sampler, [1, 2, 3])
+    train(tokens, other, sampler._replace(exclusive=False), [1, 2, 3])
+    assert not np.allclose(model.params, other.params, atol=1e-3)
 
 
 @pytest.mark.small
@@ -555,8 +628,7 @@ def test_lanes_do_not_depend_on_their_order():
     seeds, noise = [1, 2, 3], rng.dirichlet(np.ones(12))
     model = sgns_model(STRATEGIES[0], "word", 24, 7, rng)
     forward, backward = (
-        model._replace(params=model.params.copy(), context_row=12, noise_row=24)
-        for _ in range(2)
+        copied(model)._replace(rows=(12, 12, 24, 24)) for _ in range(2)
     )
     sampler = make_sampler(noise, 3)
     lanes = train(reference.mark(documents), forward, sampler, seeds, (0, 1))
@@ -576,7 +648,7 @@ def test_buffers_carry_nothing_over(tokens):
     """What earlier rounds left in the buffers has no influence on later ones."""
     sampler, seeds = make_sampler(NOISE, 3), [1, 2]
     fresh = sgns_model(STRATEGIES[1], "word", 11, 7, np.random.default_rng(17))
-    used = fresh._replace(params=fresh.params.copy())
+    used = copied(fresh)
     lanes = train(tokens, fresh, sampler, seeds, (0, 2))
     buffers = sgns_buffers(sampler, used, seeds)
     other = used._replace(params=100.0 * used.params)
@@ -621,7 +693,8 @@ def test_shared_noise_has_the_expectation_of_independent_draws(strategy):
         terms = reference.Terms()
         for position, word in enumerate(documents[0]):
             contexts = reference.window(tokens, position, 2)
-            reference.add_pairs(terms, word, contexts, drawn, negative)
+            sampler = make_sampler(noise, negative)
+            reference.add_pairs(terms, word, contexts, drawn, sampler)
         objective += noise[list(drawn)].prod() * model.objective(terms)
         gradient += noise[list(drawn)].prod() * model.gradient(terms)
     wanted = independent_draws(model, documents, noise, negative, [1.0, 1.0])

@@ -21,7 +21,9 @@ from sklearn.pipeline import Pipeline
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _tying
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap
 
-STRATEGIES = [strategy.name for strategy in _tying.strategies()]
+# Those that all estimators can hold, and all there are.
+STRATEGIES = [strategy.name for strategy in _tying.strategies(_tying.CLOSED_FORM)]
+ALL_STRATEGIES = [strategy.name for strategy in _tying.strategies()]
 LABELS = np.array([0, 1] * (len(DOCUMENTS) // 2))
 
 
@@ -122,19 +124,40 @@ def test_fits_in_other_processes_are_the_same(tiny_corpus, tiny_labels):
 
 @pytest.mark.small
 def test_grid_over_bias():
-    grid = {"embed__bias": list(_tying.biases()), "embed__share_context": STRATEGIES}
+    grid = {
+        "embed__bias": list(_tying.biases()),
+        "embed__share_context": ALL_STRATEGIES,
+    }
     search = GridSearchCV(
         make_pipeline(cheap(SGNSEmbedder)), grid, cv=2, error_score="raise"
     )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         search.fit(DOCUMENTS, LABELS)
-    n_rows = len(_tying.biases()) * len(STRATEGIES)
+    n_rows = len(_tying.biases()) * len(ALL_STRATEGIES)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert len(search.cv_results_["params"]) == n_rows
-    # Two folds of the one row that is known to fail to learn, and perhaps the refit.
-    assert len(caught) in (2, 3)
-    assert all("bias=None cannot express" in str(w.message) for w in caught)
+    # Two folds of each row that is known to fail to learn, and perhaps the refit.
+    degenerate = 2 * len(_tying.biases())
+    assert len(caught) in (2 * (1 + degenerate), 2 * (1 + degenerate) + 1)
+    notes = ("bias=None cannot express", "vectors become parallel")
+    assert all(any(note in str(w.message) for note in notes) for w in caught)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_grid_over_all_strategies(estimator):
+    """What an estimator cannot hold is scored nan, and the search goes on."""
+    grid = {"embed__share_context": ALL_STRATEGIES}
+    search = GridSearchCV(make_pipeline(cheap(estimator)), grid, cv=2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        search.fit(DOCUMENTS, LABELS)
+    held = [one.name for one in _tying.strategies(estimator._method)]
+    scores = dict(
+        zip(ALL_STRATEGIES, search.cv_results_["mean_test_score"], strict=True)
+    )
+    assert [name for name in scores if np.isfinite(scores[name])] == held
 
 
 @pytest.mark.small

@@ -24,6 +24,8 @@ BIASES = _tying.biases()[1:]
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 every_name = pytest.mark.parametrize("name", NAMES, ids=str)
+# Names that an estimator of counts can hold.
+every_name_of_counts = pytest.mark.parametrize("name", [False, True, "signed"], ids=str)
 every_bias = pytest.mark.parametrize("bias", BIASES, ids=str)
 
 
@@ -36,10 +38,12 @@ def make(estimator, **parameters):
 
 
 def fit(embedder, documents):
-    """Fit; only the model that cannot hold the constant may warn, and must."""
+    """Fit; only models that cannot hold the constant or degenerate warn, and must."""
     strategy = _tying.get_strategy(embedder.share_context)
-    if strategy.needs_constant and getattr(embedder, "bias", "") is None:
-        with pytest.warns(UserWarning, match=r"bias='auto'") as caught:
+    without = strategy.needs_constant and getattr(embedder, "bias", "") is None
+    if without or strategy.note:
+        note = r"bias='auto'" if without else "vectors become parallel"
+        with pytest.warns(UserWarning, match=note) as caught:
             embedder.fit(documents)
         assert len(caught) == 1
     else:
@@ -54,10 +58,30 @@ def fit(embedder, documents):
 
 @pytest.mark.small
 def test_registered_values():
-    assert NAMES == [False, True, "signed"]
+    assert [*(False, True, "signed", "diagonal", "bilinear", "noise", "three")] == NAMES
     assert _tying.biases() == ("auto", None, "shift", "exact", "word")
-    assert [s.n_tables for s in STRATEGIES] == [2, 1, 1]
-    assert [s.default_bias for s in STRATEGIES] == [None, "exact", None]
+    assert [s.n_tables for s in STRATEGIES] == [2, 1, 1, 1, 1, 2, 3]
+    assert {s.name: s.default_bias for s in STRATEGIES if s.default_bias} == {
+        True: "exact"
+    }
+    assert [s.name for s in STRATEGIES if s.signed] == ["signed"]
+    assert [s.name for s in STRATEGIES if s.learns_map] == ["diagonal", "bilinear"]
+    for method in (_tying.LEAST_SQUARES, _tying.CLOSED_FORM):
+        held = [strategy.name for strategy in _tying.strategies(method)]
+        assert held == [False, True, "signed"]
+    assert _tying.strategies(_tying.SAMPLING) == STRATEGIES
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", [GloVeEmbedder, PPMISVDEmbedder])
+@pytest.mark.parametrize("name", ["diagonal", "bilinear", "noise", "three"])
+def test_what_an_estimator_cannot_hold_is_refused(estimator, name, tiny_corpus):
+    """By an error that names the estimators that can."""
+    embedder = make(estimator, share_context=name)
+    wanted = rf"'{name}' is available in SGNSEmbedder, CBOWEmbedder only; .*signed"
+    with pytest.raises(ValueError, match=wanted):
+        embedder.fit(tiny_corpus)
+    assert not hasattr(embedder, "word_vectors_")
 
 
 @pytest.mark.small
@@ -91,6 +115,8 @@ def test_estimators_refuse_other_values(estimator, wrong, tiny_corpus):
 @pytest.mark.small
 def test_an_unknown_strategy_is_answered_with_the_known_ones(tiny_corpus):
     with pytest.raises(ValueError, match=r"\[False, True, 'signed'\], got 'tied'"):
+        make(GloVeEmbedder, share_context="tied").fit(tiny_corpus)
+    with pytest.raises(ValueError, match=r"\[False, .*, 'three'\], got 'tied'"):
         make(SGNSEmbedder, share_context="tied").fit(tiny_corpus)
 
 
@@ -122,17 +148,18 @@ class Mirrored(_tying.Tying):
     """A toy: context vectors are the word vectors, every second dimension negated."""
 
     name = "mirrored"
-    signed = True
 
-    def signs(self, n_components):
+    def start_map(self, n_components, n_negative):
         """Return +1, -1, +1, ..."""
-        return np.where(np.arange(n_components) % 2, -1, 1).astype(np.float32)
+        odd = np.arange(n_components) % 2
+        return np.where(odd, -1, 1).astype(np.float32)[None]
 
     def factorise(self, factoriser, n_components, exponent):
         """Return any table of the right form, with the signs in its contexts."""
         values, vectors = factoriser.eigh(n_components, positive=True)
         table = vectors * np.sqrt(values)
-        return table, table * self.signs(n_components), np.ones(n_components)
+        signs = self.start_map(n_components, 0)[0]
+        return table, table * signs, np.ones(n_components)
 
 
 @pytest.fixture
@@ -171,9 +198,13 @@ class Open(_tying.Tying):
 
 def test_a_strategy_without_closed_form_says_so(tiny_corpus, monkeypatch):
     monkeypatch.setitem(_tying._STRATEGIES, "open", Open())
-    with pytest.raises(NotImplementedError, match="Open has no closed form"):
+    able = "SGNSEmbedder, CBOWEmbedder, GloVeEmbedder only"
+    with pytest.raises(ValueError, match=f"'open' is available in {able}"):
         make(PPMISVDEmbedder, share_context="open").fit(tiny_corpus)
-    fit(make(SGNSEmbedder, share_context="open"), tiny_corpus)
+    with pytest.raises(NotImplementedError, match="Open has no closed form"):
+        Open().factorise(None, 2, 0.5)
+    for estimator in (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder):
+        fit(make(estimator, share_context="open"), tiny_corpus)
 
 
 # --- layouts and numbers --------------------------------------------------------------
@@ -191,24 +222,40 @@ def test_layout(name, n_components):
     assert params.shape[1] % 16 == 0
     assert params.dtype == np.float32
     assert not params.any()
-    scale = layout.scale(5.0)
-    np.testing.assert_array_equal(scale[:n_components], layout.signs)
-    assert (scale[n_components:] == 5.0).all()
+    if len(layout.map) < 2:
+        scale = layout.scale(5.0)
+        diagonal = layout.map[0] if len(layout.map) else np.ones(n_components)
+        np.testing.assert_array_equal(scale[:n_components], diagonal)
+        assert (scale[n_components:] == 5.0).all()
     params[:] = np.random.default_rng(0).normal(size=params.shape)
     used = params.copy()
-    word, context = layout.vectors(used)
+    a = layout.map.copy()
+    if layout.learns_map:
+        a += np.random.default_rng(1).normal(size=a.shape).astype(np.float32)
+    word, context, attributes = layout.vectors(used, a if len(a) else None)
     np.testing.assert_array_equal(word, params[:7, :n_components])
-    rows = params[layout.context_row : layout.context_row + 7]
-    np.testing.assert_array_equal(context, rows[:, :n_components] * layout.signs)
+    rows = params[7 * strategy.context_table :][:7]
+    matrix = np.eye(n_components)
+    if len(a):
+        matrix = np.diag(a[0]) if len(a) == 1 else a
+        if name == "bilinear":
+            matrix = a
+    wanted = rows[:, :n_components] @ matrix.T
+    np.testing.assert_allclose(context, wanted, rtol=1e-4, atol=1e-4)
+    if strategy.noise_table != strategy.context_table:
+        noise = params[7 * strategy.noise_table :][:7, :n_components]
+        np.testing.assert_array_equal(attributes["noise_vectors_"], noise)
+    found = {"noise_vectors_", "context_map_", "context_signs_"} & attributes.keys()
+    assert len(found) == len(attributes) == (name not in (False, True))
     word_biases, context_biases = layout.biases(params)
     np.testing.assert_array_equal(word_biases, params[:7, n_components])
     np.testing.assert_array_equal(context_biases, rows[:, n_components])
-    assert (word_biases is context_biases) == (strategy.n_tables == 1)
+    assert (word_biases is context_biases) == (strategy.context_table == 0)
     # Both lie in the table's own memory, so that there is no second copy.
     assert np.shares_memory(word, used)
     assert word.flags.c_contiguous
     assert context.flags.c_contiguous
-    if (layout.signs == 1).all():
+    if len(layout.map) == 0:
         assert np.shares_memory(context, used)
 
 
@@ -217,10 +264,23 @@ def test_layout(name, n_components):
     ("n_components", "negative"), [(1, 1), (2, 1), (10, 1), (16, 2), (100, 10)]
 )
 def test_a_tenth_of_the_dimensions_is_negative(n_components, negative):
-    signs = _tying.get_strategy("signed").signs(n_components)
+    (signs,) = _tying.get_strategy("signed").layout(9, n_components).map
     assert signs.dtype == np.float32
     assert (signs == -1).sum() == negative
     assert (signs == 1).sum() == n_components - negative
+
+
+@pytest.mark.small
+def test_number_of_negative_dimensions():
+    """A share gives at least one, unless it is 0; an int is the number itself."""
+    shares = [(0.0, 0), (0.001, 1), (0.25, 2), (0.5, 5), (1.0, 10), (0, 0), (1, 1)]
+    for share, wanted in [*shares, (10, 10)]:
+        for name in ("signed", "diagonal"):
+            layout = _tying.get_strategy(name).layout(9, 10, share)
+            assert layout.map.tolist() == [[1.0] * (10 - wanted) + [-1.0] * wanted]
+    assert _tying.count_negative(np.int64(1), 10) == 1
+    with pytest.raises(ValueError, match=r"negative_dims=11 .* n_components=10"):
+        _tying.get_strategy("signed").layout(9, 10, 11)
 
 
 @every_name
@@ -229,12 +289,13 @@ def test_number_of_parameters_of_sgns(name, bias, tiny_corpus):
     """Tables and learned biases; fixed signs and offsets cost nothing."""
     embedder = fit(make(SGNSEmbedder, share_context=name, bias=bias), tiny_corpus)
     n_words = len(embedder.vocabulary_)
-    tables = 2 if name is False else 1
-    biases = n_words if bias == "word" else 0
-    assert embedder.n_embedding_parameters_ == tables * n_words * 6 + biases
+    tables = {False: 2, "noise": 2, "three": 3}.get(name, 1)
+    others = {"diagonal": 6, "bilinear": 36}.get(name, 0)
+    others += n_words if bias == "word" else 0
+    assert embedder.n_embedding_parameters_ == tables * n_words * 6 + others
 
 
-@every_name
+@every_name_of_counts
 def test_number_of_parameters_of_the_others(name, tiny_corpus):
     tables = 2 if name is False else 1
     glove = fit(make(GloVeEmbedder, share_context=name), tiny_corpus)
@@ -326,7 +387,7 @@ def documented_scores(embedder, documents):
         scores += expected_offset(embedder, documents)
     if bias == "word":
         scores += embedder.context_biases_
-        if embedder.share_context is not False:
+        if embedder.share_context not in (False, "three"):
             scores += embedder.context_biases_[:, None]
     if isinstance(embedder, GloVeEmbedder):
         scores += embedder.word_biases_[:, None] + embedder.context_biases_
@@ -356,7 +417,7 @@ def assert_attributes(embedder, biases):
         assert vectors.shape == (n_words, 6)
         assert vectors.dtype == np.float32
         assert vectors.flags.c_contiguous
-    assert (word is context) == (name is True)
+    assert (word is context) == (name in (True, "noise"))
     assert hasattr(embedder, "context_signs_") == (name == "signed")
     if name == "signed":
         assert embedder.context_signs_.shape == (6,)
@@ -369,7 +430,7 @@ def assert_attributes(embedder, biases):
         assert getattr(embedder, bias).any()
     if len(found) == 2:
         shared = embedder.word_biases_ is embedder.context_biases_
-        assert shared == (name is not False)
+        assert shared == (name not in (False, "three"))
     trained = not isinstance(embedder, PPMISVDEmbedder)
     assert hasattr(embedder, "loss_curve_") == trained
     assert hasattr(embedder, "n_iter_") == trained
@@ -378,7 +439,8 @@ def assert_attributes(embedder, biases):
 def biases_of_sgns(name, bias):
     if bias != "word":
         return []
-    return ["context_biases_"] if name is False else ["word_biases_", "context_biases_"]
+    both = ["word_biases_", "context_biases_"]
+    return both[1:] if name in (False, "three") else both
 
 
 @every_name
@@ -410,16 +472,17 @@ def test_biases_are_learned_where_they_are_published(
 
     monkeypatch.setattr(_training._Training, "run", spy)
     embedder = fit(make(estimator, share_context=name, bias=bias), tiny_corpus)
-    learned = models[0][:, 6]
     n_words = len(embedder.vocabulary_)
-    assert learned[-n_words:].any() == (bias == "word")
-    if name is False:
-        assert not learned[:n_words].any()
+    tables = models[0][:, 6].reshape(-1, n_words)
+    of_contexts = tables[_tying.get_strategy(name).context_table]
+    assert of_contexts.any() == (bias == "word")
+    if name in (False, "three"):
+        assert not tables[0].any()
     if bias == "word":
-        np.testing.assert_array_equal(embedder.context_biases_, learned[-n_words:])
+        np.testing.assert_array_equal(embedder.context_biases_, of_contexts)
 
 
-@every_name
+@every_name_of_counts
 def test_glove_scores_and_attributes(name, tiny_corpus):
     embedder = fit(make(GloVeEmbedder, share_context=name), tiny_corpus)
     assert_documented(embedder, tiny_corpus)
@@ -430,7 +493,7 @@ def test_glove_scores_and_attributes(name, tiny_corpus):
         )
 
 
-@every_name
+@every_name_of_counts
 def test_ppmi_svd_scores_and_attributes(name, tiny_corpus):
     embedder = fit(make(PPMISVDEmbedder, share_context=name), tiny_corpus)
     assert_documented(embedder, tiny_corpus)
@@ -570,7 +633,7 @@ def test_sgns_learns_the_pmi(name, bias, pairs):
     assert abs(((scores - skipped) * joint).sum()) < 0.1
 
 
-@every_name
+@every_name_of_counts
 def test_glove_learns_the_logarithms_of_counts(name, pairs):
     documents, counts = pairs
     embedder = learn(
@@ -583,7 +646,7 @@ def test_glove_learns_the_logarithms_of_counts(name, pairs):
     assert correlation(embedder, np.log(counts), counts) > 0.95
 
 
-@every_name
+@every_name_of_counts
 def test_ppmi_svd_learns_the_ppmi(name, pairs):
     documents, counts = pairs
     embedder = learn(
@@ -671,17 +734,21 @@ def test_word_vectors_start_small_and_even(estimator, strategy, long_corpus):
     embedder = estimator(
         50,
         share_context=strategy.name,
-        bias=None if strategy.n_tables > 1 else "exact",
+        bias="exact" if strategy.needs_constant else None,
         learning_rate=1e-12,
         max_iter=1,
         subsample=0,
         random_state=0,
-    ).fit(long_corpus)
+    )
+    fit(embedder, long_corpus)
     scaled = np.sort((50 * embedder.word_vectors_).ravel())
     even = (np.arange(scaled.size) + 0.5) / scaled.size - 0.5
     np.testing.assert_allclose(scaled, even, atol=0.04)
-    if strategy.n_tables > 1:
+    if strategy.context_table:
         assert np.abs(embedder.context_vectors_).max() < 1e-8
+    if strategy.noise_table:
+        noise = getattr(embedder, "noise_vectors_", embedder.context_vectors_)
+        assert np.abs(noise).max() < 1e-8
 
 
 def test_many_tokens_are_trained_in_many_lanes(long_corpus, monkeypatch):
@@ -716,7 +783,8 @@ def test_training_stays_finite_at_any_rate(
             learning_rate=learning_rate,
             subsample=0,
             random_state=0,
-        ).fit(documents)
+        )
+        fit(embedder, documents)
         chance = (1 + embedder.negative) * np.log(2.0)
         assert embedder.loss_curve_.max() < 3.0 * chance
         assert np.abs(embedder.word_vectors_).max() < 100.0

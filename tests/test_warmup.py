@@ -28,7 +28,14 @@ from skembed import (
 )
 from tests import test_jit
 from tests.benchmarks import bits
-from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, cheap, learned
+from tests.helpers import (
+    DOCUMENTS,
+    ESTIMATORS,
+    TOKENISED,
+    cheap,
+    learned,
+    sound_strategies,
+)
 
 needs_compiler = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="there is no compiler to warm up"
@@ -77,7 +84,7 @@ def fit_everything(folder):
     for module in bits.modules_with_threads():
         module.n_threads = bits.as_told
     for kind in ESTIMATORS:
-        for strategy in _tying.strategies():
+        for strategy in sound_strategies(kind):
             for name, values in choices(kind).items():
                 for value in values:
                     params = {"share_context": strategy.name, "n_jobs": 2, name: value}

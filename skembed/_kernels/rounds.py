@@ -7,11 +7,12 @@ alone. So every row is written by one thread, in lane order.
 import numpy as np
 
 from skembed._kernels._jit import helper
+from skembed._kernels.maps import apply_map, finish_map
 from skembed._kernels.numeric import LOW_32, SHIFT_32
 from skembed._kernels.simd import fetch_row, fetch_to_write
-from skembed._kernels.spans import AHEAD, CLAIM_NUMBERS
+from skembed._kernels.spans import AHEAD, CLAIM_NUMBERS, PARTS
 from skembed._kernels.steps import CURVATURE
-from skembed._kernels.sync import count_up
+from skembed._kernels.sync import count_up, wait
 
 # An odd number that spreads its multiples evenly over 32 bits (Knuth).
 KNUTH = np.uint64(0x9E3779B1)
@@ -60,13 +61,13 @@ def route_updates(lanes, scratch, lane, size):
     bounds, routes = lanes.bounds, lanes.routes
     for thread in range(size + 2):
         bounds[lane, thread] = 0
-    for part in range(3):
+    for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
         for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
             bounds[lane, owner(row + lanes.words[lane, slot], size) + 2] += 1
     for thread in range(size):
         bounds[lane, thread + 2] += bounds[lane, thread + 1]
-    for part in range(3):
+    for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
         for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
             target = row + lanes.words[lane, slot]
@@ -131,3 +132,36 @@ def apply_updates(model, lanes, team, rate):
             params[routes[lane, i, 1], column] = np.float32(0.0)
     for lane in range(thread, lanes.words.shape[0], team.size):
         lanes.claims[lane * CLAIM_NUMBERS] = 0
+
+
+@helper
+def finish_round(model, lanes, team, rate, done):
+    """Let all threads add the updates of their rows, once every lane is computed.
+
+    Parameters
+    ----------
+    model : Model
+    lanes : Lanes
+    team : Team
+    rate : float32
+    done : int
+        Rounds that this call of the kernel has finished before.
+
+    Returns
+    -------
+    bool
+        False if a thread has failed and the others should return.
+    """
+    learned = model.map.learned
+    meetings = (3 if learned else 2) * done
+    if not wait(team, meetings + 1):
+        return False
+    apply_updates(model, lanes, team, rate)
+    if not learned:
+        return wait(team, meetings + 2)
+    apply_map(model.map, lanes.maps, lanes.parts, team, rate)
+    if not wait(team, meetings + 2):
+        return False
+    if team.thread == 0:
+        finish_map(model.map)
+    return wait(team, meetings + 3)

@@ -8,9 +8,15 @@ are small matrix products, computed in tiles of four words and four contexts.
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.rounds import apply_updates, next_lane, route_updates
+from skembed._kernels.maps import clear_rows, map_words, unmap_steps
+from skembed._kernels.rounds import (
+    finish_round,
+    next_lane,
+    route_updates,
+)
 from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
 from skembed._kernels.spans import (
+    PARTS,
     close_words,
     cut_span,
     draw_noise,
@@ -19,85 +25,118 @@ from skembed._kernels.spans import (
     lay_windows,
     list_words,
     open_words,
+    place_windows,
     set_part,
 )
 from skembed._kernels.steps import BIAS_STEP, CHUNK, step_chunk
-from skembed._kernels.sync import wait
+
+# Parts of a span, see `spans.Lanes`.
+WORDS, LEFT, LEFT_NOISE, RIGHT, RIGHT_NOISE = range(PARTS)
 
 
 @helper
-def weigh_pairs(sampler, scratch, n_words, columns, center):
+def weigh_pairs(model, sampler, scratch, n_words, columns):
     """Set the weights of all pairs of a span; return how many are positive.
 
     A context in the window weighs 1. A noise word weighs ``negative / n_noise`` for
-    every context of the word.
+    every context of the word; of the contexts on its own side, where the two sides
+    have noise words of their own.
 
     Parameters
     ----------
     columns : (int, int)
         First context slot and first noise slot.
-    center : int
-        Context slot of word 0.
     """
-    share = np.float32(sampler.negative / sampler.n_noise)
+    window, weights = scratch.window, scratch.weights
+    middle = columns[1] + sampler.n_noise // 2
+    share = noise_share(model, sampler)
     pairs = 0
     for word in range(n_words):
-        first, last = scratch.window[word, 0], scratch.window[word, 1]
+        left = window[word, 1] - window[word, 0]
+        right = window[word, 3] - window[word, 2]
         # Steps of pairs outside all windows must not be those of the last span.
         scratch.scores[word, columns[0] : columns[1]] = np.float32(0.0)
-        scratch.weights[word, columns[0] : columns[1]] = np.float32(0.0)
-        scratch.weights[word, first : last + 1] = np.float32(1.0)
-        scratch.weights[word, center + word] = np.float32(0.0)
-        weight = share * np.float32(last - first)
-        scratch.weights[word, columns[1] :] = weight
-        pairs += last - first
+        weights[word, columns[0] : columns[1]] = np.float32(0.0)
+        weights[word, window[word, 0] : window[word, 1]] = np.float32(1.0)
+        weights[word, window[word, 2] : window[word, 3]] = np.float32(1.0)
+        one, other = left + right, left + right
+        if model.directional:
+            one, other = left, right
+        weights[word, columns[1] : middle] = share * np.float32(one)
+        weights[word, middle:] = share * np.float32(other)
+        pairs += left + right
     return pairs
 
 
 @helper
-def skip_equal_draws(sampler, words, scratch, contexts, n_words):
-    """Take the pairs whose context a noise word equals out of that word's weight.
-
-    Such a draw is skipped, as in word2vec.
-
-    Parameters
-    ----------
-    contexts : (int, int)
-        First and last + 1 context slot.
-    """
-    share = np.float32(sampler.negative / sampler.n_noise)
-    for slot in range(words.size - sampler.n_noise, words.size):
-        drawn = words[slot]
-        equal = 0
-        for j in range(contexts[0], contexts[1]):
-            equal += words[j] == drawn
-        if equal == 0:
-            continue
-        for j in range(contexts[0], contexts[1]):
-            if words[j] == drawn:
-                for word in range(n_words):
-                    scratch.weights[word, slot] -= share * scratch.weights[word, j]
+def noise_share(model, sampler):
+    """Return what a noise word weighs for a context."""
+    n_noise = sampler.n_noise // 2 if model.directional else sampler.n_noise
+    return np.float32(sampler.negative / n_noise)
 
 
 @helper
-def reach(window, first, last):
-    """Return the tiles of context slots that the words first .. last - 1 use."""
-    low, high = window[first, 0], window[first, 1]
-    for word in range(first + 1, last):
+def skip_equal_draws(model, sampler, lanes, scratch, lane, n_words):
+    """Take out of a noise word's weights the pairs with an equal context.
+
+    Such a draw is skipped, as in word2vec. If noise words are to be none of the
+    window's words, it is skipped for all contexts of the window.
+    """
+    words, weights = lanes.words, scratch.weights
+    share = noise_share(model, sampler)
+    for noise_part in range(LEFT_NOISE, PARTS, RIGHT_NOISE - LEFT_NOISE):
+        drawn = lanes.parts[lane, noise_part, 0]
+        for slot in range(drawn, lanes.parts[lane, noise_part, 1]):
+            for part in range(LEFT, RIGHT + 1, RIGHT - LEFT):
+                own = part == noise_part - 1
+                if not own and not sampler.exclusive:
+                    continue
+                first = lanes.parts[lane, part, 0]
+                for j in range(first, lanes.parts[lane, part, 1]):
+                    if words[lane, j] != words[lane, slot]:
+                        continue
+                    for word in range(n_words):
+                        if sampler.exclusive:
+                            weights[word, slot] *= np.float32(1.0) - weights[word, j]
+                        else:
+                            weights[word, slot] -= share * weights[word, j]
+
+
+@helper
+def reach(window, block, directional):
+    """Return the tiles of context slots that some words use, left (or all) and right.
+
+    Returns
+    -------
+    left, right : (int, int)
+    """
+    low, high = window[block[0], 0], window[block[0], 1]
+    low_right, high_right = window[block[0], 2], window[block[0], 3]
+    for word in range(block[0] + 1, block[1]):
         low = min(low, window[word, 0])
         high = max(high, window[word, 1])
-    return low // TILE * TILE, (high // TILE + 1) * TILE
+        low_right = min(low_right, window[word, 2])
+        high_right = max(high_right, window[word, 3])
+    if not directional:
+        return whole_tiles(low, max(high, high_right)), (0, 0)
+    return whole_tiles(low, high), whole_tiles(low_right, high_right)
 
 
 @helper
-def score_block(scratch, block, near, noise, rate):
+def whole_tiles(first, last):
+    """Return the tiles that hold the slots first .. last - 1."""
+    return first // TILE * TILE, (last + TILE - 1) // TILE * TILE
+
+
+@helper
+def score_block(scratch, block, left, right, noise, rate):
     """Score four words with some slots and the noise words; turn scores into steps.
 
     Parameters
     ----------
     block : (int, int)
         First and last + 1 word.
-    near : (int, int)
+    left, right : (int, int)
         First and last + 1 slot of what is predicted.
     noise : int
         First noise slot.
@@ -105,12 +144,16 @@ def score_block(scratch, block, near, noise, rate):
     """
     scores, weights = scratch.scores, scratch.weights
     open_words(scratch, block)
-    for side in range(2):
-        first = near[0] if side == 0 else noise
-        last = near[1] if side == 0 else scratch.vectors.shape[0]
-        sign = np.float32(-1.0 if side == 0 else 1.0)
+    for part in range(3):
+        first, last = noise, scratch.vectors.shape[0]
+        sign = np.float32(1.0)
+        if part < 2:
+            first, last = left if part == 0 else right
+            sign = np.float32(-1.0)
         for slot in range(first, last, TILE):
             dot_tile(scratch.vectors, block[0], slot, scores)
+        if first == last:
+            continue
         for word in range(block[0], block[1]):
             for chunk in range(first // CHUNK, (last + CHUNK - 1) // CHUNK):
                 at = (word, chunk * CHUNK)
@@ -120,41 +163,37 @@ def score_block(scratch, block, near, noise, rate):
 
 
 @helper
-def clear_rows(updates, first):
-    """Set the four rows of a tile to zero, just before they are added to."""
-    width = (updates.shape[1] >> 4) << 4
-    for row in range(first, first + TILE):
-        for k in range(width):
-            updates[row, k] = np.float32(0.0)
-
-
-@helper
-def add_updates(model, updates, scratch, n_words, contexts, noise, nearest):
+def add_updates(model, lanes, scratch, lane, n_words, radius):
     """Add up the steps of a span: of its words, its contexts and its noise words.
 
     Parameters
     ----------
-    contexts : (int, int)
-        First and last + 1 context slot.
-    noise : int
-        First noise slot.
-    nearest : (int, int)
-        Context slot of word 0, and the largest distance of a context.
+    radius : int
+        Largest distance of a context.
     """
-    steps, vectors = scratch.scores, scratch.vectors
+    steps, vectors, updates = scratch.scores, scratch.vectors, lanes.updates[lane]
     n_slots = vectors.shape[0]
+    noise = lanes.parts[lane, LEFT_NOISE, 0]
     for word in range(0, n_words, TILE):
-        low, high = reach(scratch.window, word, min(word + TILE, n_words))
-        clear_rows(updates, word)
-        add_rows(updates, word, steps, vectors, low, high - low)
+        block = (word, min(word + TILE, n_words))
+        left, right = reach(scratch.window, block, model.directional)
+        clear_rows(updates, word, TILE)
+        add_rows(updates, word, steps, vectors, left[0], left[1] - left[0])
+        if model.directional:
+            add_rows(updates, word, steps, vectors, right[0], right[1] - right[0])
         add_rows(updates, word, steps, vectors, noise, n_slots - noise)
-    for slot in range(contexts[0], contexts[1], TILE):
-        first = max(slot - nearest[0] - nearest[1], 0)
-        last = min(slot + TILE - nearest[0] + nearest[1], n_words)
-        clear_rows(updates, slot)
-        add_columns(updates, slot, steps, vectors, first, max(last - first, 0))
+    unmap_steps(model.map, scratch, updates, lanes.maps[lane], n_words)
+    for part in range(LEFT, RIGHT + 1, RIGHT - LEFT):
+        # The slot of word 0 as a context, were it one.
+        center = scratch.window[0, 1 if part == LEFT else 2] - (part == RIGHT)
+        first, last = lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]
+        for slot in range(first, last, TILE):
+            low = max(slot - center - radius, 0)
+            high = min(slot + TILE - center + radius, n_words)
+            clear_rows(updates, slot, TILE)
+            add_columns(updates, slot, steps, vectors, low, max(high - low, 0))
     for slot in range(noise, n_slots, TILE):
-        clear_rows(updates, slot)
+        clear_rows(updates, slot, TILE)
         add_columns(updates, slot, steps, vectors, 0, n_words)
     # The steps of the words' own biases; those of contexts come with their scale.
     for word in range(n_words):
@@ -164,37 +203,56 @@ def add_updates(model, updates, scratch, n_words, contexts, noise, nearest):
 
 @helper
 def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
-    """Lay the windows of a span; list its words, the contexts and fresh noise words.
-
-    Returns
-    -------
-    contexts : (int, int)
-        First and last + 1 slot.
-    noise : (int, int)
-        Likewise.
-    center : int
-        Context slot of word 0.
-    """
+    """Lay the windows of a span; list its words, the contexts and fresh noise words."""
     # A copy of its own for the thread: neighbouring lanes' streams share a cache line,
     # which two threads would take from each other at every draw.
     scratch.stream[0] = lanes.states[lane]
-    outer = lay_windows(
-        tokens, sampler.window_thresholds, scratch.stream, span, scratch.window
-    )
-    words, first = lanes.words[lane], scratch.window.shape[0]
-    n_words, center = span[1] - span[0], first + span[0] - outer[0]
-    contexts = (first, first + outer[1] + 1 - outer[0])
-    for word in range(n_words):
-        scratch.window[word, 0] += center - span[0]
-        scratch.window[word, 1] += center - span[0]
+    window, words = scratch.window, lanes.words[lane]
+    outer = lay_windows(tokens, sampler.window_thresholds, scratch.stream, span, window)
+    size = window.shape[0]
+    set_part(lanes, lane, WORDS, (0, span[1] - span[0]), 0, 0)
     list_words(tokens, span, words, 0)
-    list_words(tokens, (outer[0], outer[1] + 1), words, first)
-    noise = draw_noise(words, sampler, scratch.stream)
+    left, right = (outer[0], outer[1] + 1), (outer[0], outer[0])
+    first_right = size
+    if model.directional:
+        # The last word is nobody's left context, the first nobody's right one.
+        left, right = (outer[0], span[1] - 1), (span[0] + 1, outer[1] + 1)
+        first_right += (words.size - sampler.n_noise - size) // 2
+    place_windows(window, span, size - left[0], first_right - right[0])
+    list_part(tokens, model, lanes, lane, LEFT, left, size)
+    list_part(tokens, model, lanes, lane, RIGHT, right, first_right)
+    first, last = draw_noise(words, sampler, scratch.stream)
+    middle = first + sampler.n_noise // 2 if model.directional else last
     lanes.states[lane] = scratch.stream[0]
-    set_part(lanes, lane, 0, (0, n_words), 0, 0)
-    set_part(lanes, lane, 1, contexts, model.context_row, 1)
-    set_part(lanes, lane, 2, noise, model.noise_row, 1)
-    return contexts, noise, center
+    set_part(lanes, lane, LEFT_NOISE, (first, middle), model.rows[2], 1)
+    set_part(lanes, lane, RIGHT_NOISE, (middle, last), model.rows[3], 1)
+
+
+@helper
+def list_part(tokens, model, lanes, lane, part, positions, first):
+    """List the words at some positions as contexts on one side."""
+    n_slots = max(positions[1] - positions[0], 0)
+    list_words(tokens, positions, lanes.words[lane], first)
+    row = model.rows[0] if part == LEFT else model.rows[1]
+    set_part(lanes, lane, part, (first, first + n_slots), row, 1)
+
+
+@helper
+def train_span(model, sampler, lanes, scratch, lane, n_words, rate):
+    """Score the pairs of a span; write its steps to the lane's buffers."""
+    columns = (lanes.parts[lane, LEFT, 0], lanes.parts[lane, LEFT_NOISE, 0])
+    gather(model, lanes, scratch, lane)
+    lanes.pairs[lane] += weigh_pairs(model, sampler, scratch, n_words, columns)
+    skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
+    for word in range(0, n_words, TILE):
+        block = (word, min(word + TILE, n_words))
+        map_words(model.map, scratch, block, np.float32(model.context_bias))
+        left, right = reach(scratch.window, block, model.directional)
+        score_block(scratch, block, left, right, columns[1], rate)
+    lanes.loss[lane] += close_words(scratch, n_words)
+    radius = sampler.window_thresholds.size
+    add_updates(model, lanes, scratch, lane, n_words, radius)
+    finish_updates(model, lanes, scratch, lane)
 
 
 @kernel
@@ -221,31 +279,11 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
         lane, tried = next_lane(lanes, team, 0)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
-            n_words = span[1] - span[0]
-            if n_words > 0:
-                contexts, noise, center = lay_slots(
-                    tokens, model, sampler, lanes, scratch, lane, span
-                )
-                gather(model, lanes, scratch, lane)
-                columns = (contexts[0], noise[0])
-                pairs = weigh_pairs(sampler, scratch, n_words, columns, center)
-                lanes.pairs[lane] += pairs
-                skip_equal_draws(sampler, lanes.words[lane], scratch, contexts, n_words)
-                for word in range(0, n_words, TILE):
-                    block = (word, min(word + TILE, n_words))
-                    near = reach(scratch.window, block[0], block[1])
-                    score_block(scratch, block, near, noise[0], rate)
-                lanes.loss[lane] += close_words(scratch, n_words)
-                nearest = (center, sampler.window_thresholds.size)
-                updates = lanes.updates[lane]
-                add_updates(
-                    model, updates, scratch, n_words, contexts, noise[0], nearest
-                )
-                finish_updates(model, lanes, scratch, lane)
+            if span[1] > span[0]:
+                lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
+                n_words = span[1] - span[0]
+                train_span(model, sampler, lanes, scratch, lane, n_words, rate)
             route_updates(lanes, scratch, lane, team.size)
             lane, tried = next_lane(lanes, team, tried)
-        if not wait(team, 2 * done + 1):
-            return
-        apply_updates(model, lanes, team, rate)
-        if not wait(team, 2 * done + 2):
+        if not finish_round(model, lanes, team, rate, done):
             return

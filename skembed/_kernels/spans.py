@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
+from skembed._kernels.maps import Map
 from skembed._kernels.numeric import SHIFT_32, draw_word, next_random
 from skembed._kernels.simd import fetch_row
 from skembed._kernels.steps import (
@@ -29,6 +30,8 @@ from skembed._kernels.steps import (
 
 # Slots ahead of which rows are fetched, since most of them are in slower memory.
 AHEAD = 8
+# Parts of a span's slots, see `Lanes.parts`.
+PARTS = 5
 # A lane's place among the claims: a cache line.
 CLAIM_NUMBERS = 8
 
@@ -36,19 +39,19 @@ CLAIM_NUMBERS = 8
 class Model(NamedTuple):
     """Parameters and the tying strategy, as data.
 
-    Word w's word vector is row w; its context vector is row ``context_row + w``
-    times `scale`; its noise vector is row ``noise_row + w`` times `scale`.
+    Word w's word vector is row w; `rows` are the rows of word 0 as a context to the
+    left and to the right, and as a noise word in place of either.
     """
 
     params: np.ndarray  # INOUT float32 (n_rows, width)
-    scale: np.ndarray  # IN float32 (width,), of each context dimension
+    map: Map  # of word vectors, in the score
     offset: np.ndarray  # IN float32 (n_words,), added to a score with that context
     n_components: int
-    context_row: int
-    noise_row: int
+    rows: tuple[int, int, int, int]
+    directional: bool  # whether the rows of left and of right contexts differ
     word_bias: float  # 1 where the word row's bias enters the score, else 0
     context_bias: float  # likewise for the context row's bias
-    scaled: bool  # whether any number of `scale` is not 1
+    moves_contexts: bool  # whether gradients reach context vectors
     average: bool  # of CBOW: whether context vectors are averaged, not summed up
 
 
@@ -60,19 +63,23 @@ class Sampler(NamedTuple):
     noise_alias: np.ndarray  # IN int32 (n_words,)
     n_noise: int  # shared noise words of a span, a multiple of 16
     negative: float  # noise words per pair
+    exclusive: bool  # whether the words of a window are no noise words of its word
 
 
 class Lanes(NamedTuple):
     """Row l of every buffer is written by whoever computes lane l, and no other.
 
     Slots are the rows of a span's vectors: its words, the contexts around it and its
-    noise words; CBOW has its hidden vectors before them. The first slot of each part
-    is a multiple of 16.
+    noise words; CBOW has its hidden vectors before them. The first slot of a part of
+    words or contexts is a multiple of 16. Where left and right contexts have rows of
+    their own, there are two parts of contexts, and half of the noise words' slots
+    belong to either.
     """
 
     states: np.ndarray  # INOUT uint64 (n_lanes,), random streams
-    # OUT int64 (n_lanes, 3, 4): of a span's words, contexts and noise words the first
-    # slot, the last + 1, the table row of word 0, and 1 if rows are context vectors
+    # OUT int64 (n_lanes, 5, 4): of a span's words, left (or all) contexts, left (or
+    # all) noise words, right contexts and right noise words the first slot, the last
+    # + 1, the table row of word 0, and 1 if rows are context vectors
     parts: np.ndarray
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
@@ -80,6 +87,7 @@ class Lanes(NamedTuple):
     bounds: np.ndarray
     routes: np.ndarray  # OUT int32 (n_lanes, n_slots, 2), of these the slot and row
     curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), likewise
+    maps: np.ndarray  # OUT float32 (n_lanes, n_rows, width), steps of a learned map
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
     claims: np.ndarray  # scratch int64 (n_lanes * CLAIM_NUMBERS,), zeros between rounds
@@ -91,7 +99,9 @@ class Scratch(NamedTuple):
     vectors: np.ndarray  # float32 (n_slots, width), gathered rows
     slots: np.ndarray  # float32 (4, n_slots), numbers of each slot, see `steps`
     words: np.ndarray  # float32 (span, 64), sums and numbers of each word, see `steps`
-    window: np.ndarray  # int64 (span, 2), outermost contexts of each word
+    # int64 (span, 4): each word's first left context and last + 1, and likewise right
+    window: np.ndarray
+    unmapped: np.ndarray  # float32 (span, width), word vectors before they are mapped
     scores: np.ndarray  # float32 (span, n_slots), scores, then steps
     weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
     stream: np.ndarray  # uint64 (8,), the lane's random stream, in a cache line
@@ -133,7 +143,7 @@ def cut_span(tokens, lanes, lane, index, size):
     n_lanes = lanes.words.shape[0]
     first = lane * tokens.size // n_lanes + index * size
     last = min(first + size, (lane + 1) * tokens.size // n_lanes)
-    for part in range(3):
+    for part in range(PARTS):
         lanes.parts[lane, part, 1] = lanes.parts[lane, part, 0]
     return first, last
 
@@ -141,6 +151,8 @@ def cut_span(tokens, lanes, lane, index, size):
 @helper
 def lay_windows(tokens, thresholds, stream, span, window):
     """Draw each word's window within its document; return the outermost contexts.
+
+    Their positions come first and last in a row of `window`.
 
     Parameters
     ----------
@@ -150,7 +162,7 @@ def lay_windows(tokens, thresholds, stream, span, window):
     stream : uint64 (1,), INOUT
     span : (int, int)
         First and last + 1 position of the words.
-    window : int64 (span, 2), OUT
+    window : int64 (span, 4), OUT
     """
     first, last = span
     low, high = first, last - 1
@@ -168,7 +180,7 @@ def lay_windows(tokens, thresholds, stream, span, window):
                 break
             right += 1
         window[center - first, 0] = left
-        window[center - first, 1] = right
+        window[center - first, 3] = right + 1
         low = min(low, left)
         high = max(high, right)
     return low, high
@@ -178,15 +190,15 @@ def lay_windows(tokens, thresholds, stream, span, window):
 def gather(model, lanes, scratch, lane):
     """Copy the rows of a span's words, contexts and noise words to their slots.
 
-    A context vector is scaled. Its numbers are the part of the score that does not
-    depend on the word, and the squared norm of what a score derives by: the vector
-    and, where the other side learns a bias, 1.
+    Numbers of a slot are the part of the score that depends on it alone, and a bound
+    on the squared norm of the score's derivative by the other side: the vector,
+    stretched by the map if it is a context's, and 1 where that side learns a bias.
     """
     # Plain indices, here and below: a view of a row costs two atomic operations.
     vectors, slots = scratch.vectors, scratch.slots
     width = (vectors.shape[1] >> 4) << 4
     column = model.n_components
-    for part in range(3):
+    for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
         context = lanes.parts[lane, part, 3] == 1
         own_bias = np.float32(model.context_bias if context else model.word_bias)
@@ -203,15 +215,13 @@ def gather(model, lanes, scratch, lane):
                 norm += value * value
             bias = model.params[row + word, column]
             vectors[slot, column] = np.float32(0.0)
-            slots[NORM, slot] = norm - bias * bias + other_bias
+            stretch = model.map.bound[0] if context else np.float32(1.0)
+            slots[NORM, slot] = (norm - bias * bias) * stretch + other_bias
             slots[BIAS, slot] = bias * own_bias
             slots[BIAS_STEP, slot] = np.float32(0.0)
             slots[CURVATURE, slot] = np.float32(0.0)
             if context:
                 slots[BIAS, slot] += model.offset[word]
-                if model.scaled:
-                    for k in range(width):
-                        vectors[slot, k] *= model.scale[k]
 
 
 @helper
@@ -232,6 +242,26 @@ def draw_noise(words, sampler, stream):
             stream, 0, sampler.noise_thresholds, sampler.noise_alias
         )
     return slots
+
+
+@helper
+def place_windows(window, span, left, right):
+    """Turn positions of contexts into slots.
+
+    Parameters
+    ----------
+    window : int64 (span, 4), INOUT
+        Outermost positions in columns 0 and 3.
+    span : (int, int)
+        First and last + 1 position of the words.
+    left, right : int
+        Slots of position 0, were there one, among left and right contexts.
+    """
+    for word in range(span[1] - span[0]):
+        window[word, 0] += left
+        window[word, 1] = span[0] + word + left
+        window[word, 2] = span[0] + word + 1 + right
+        window[word, 3] += right
 
 
 @helper
@@ -270,7 +300,7 @@ def close_words(scratch, n_words):
 
 @helper
 def finish_updates(model, lanes, scratch, lane):
-    """Scale the updates of context vectors; add those of the learned biases.
+    """Add the steps of learned biases; take those of contexts that are to stay away.
 
     Parameters
     ----------
@@ -281,12 +311,12 @@ def finish_updates(model, lanes, scratch, lane):
     """
     column = model.n_components
     width = (scratch.vectors.shape[1] >> 4) << 4
-    for part in range(3):
+    for part in range(PARTS):
         context = lanes.parts[lane, part, 3] == 1
         for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
             if context:
-                if model.scaled:
+                if not model.moves_contexts:
                     for k in range(width):
-                        lanes.updates[lane, slot, k] *= model.scale[k]
+                        lanes.updates[lane, slot, k] = np.float32(0.0)
                 step = np.float32(model.context_bias) * scratch.slots[BIAS_STEP, slot]
                 lanes.updates[lane, slot, column] = step

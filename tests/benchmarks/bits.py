@@ -132,7 +132,7 @@ def compare(documents, params, n_jobs=N_JOBS):
     """Yield estimator, strategy, place and one fingerprint for each of `n_jobs`."""
     for place, fit_all in places().items():
         for kind in public_embedders():
-            for strategy in _tying.strategies():
+            for strategy in _tying.strategies(kind._method):
                 case = (kind.__name__, strategy.name, params, documents)
                 found = fit_all([(*case, threads) for threads in n_jobs])
                 yield kind.__name__, strategy.name, place, found

@@ -1,0 +1,224 @@
+"""The map between word and context vectors: ``s(w, c) = x_w' A y_c``.
+
+A span maps its word vectors, z = A'x, and is scored and updated with these; the steps
+of z then become those of x, ``dx = A dz``, and of the map, ``dA = sum x dz'``. So
+context vectors are used as they are. A is a diagonal (one row) or a matrix.
+
+A learned map takes part in every pair of a round, whose steps added up would
+overshoot by far. So each of its rows has a rate of its own, in the way of AdaGrad:
+the learning rate divided by the root of the sum of all its squared gradients. The
+first step of a row is as long as the learning rate, up to a limit, whatever the
+gradient's size.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skembed._kernels._jit import helper, kernel
+from skembed._kernels.simd import TILE, add_columns, add_rows
+from skembed._kernels.steps import NORM
+
+# First step of a row at large learning rates.
+_LONGEST = np.float32(0.25)
+# The power method comes near the largest stretch from below.
+_MARGIN = np.float32(1.25)
+
+
+class Map(NamedTuple):
+    """A map of word vectors; no rows for the identity, which costs nothing."""
+
+    forward: np.ndarray  # INOUT float32 (n_rows, width), A; rows a multiple of 4, or 1
+    backward: np.ndarray  # INOUT float32 (n_rows, width), the transpose of a matrix
+    squares: np.ndarray  # INOUT float64 (n_rows,), sums of squared gradients
+    bound: np.ndarray  # INOUT float32 (1,), largest squared stretch of a vector
+    longest: np.ndarray  # INOUT float32 (2, width), vectors that are stretched most
+    learned: bool
+
+
+@helper
+def clear_rows(rows, first, n_rows):
+    """Set some rows to zero, just before they are added to."""
+    width = (rows.shape[1] >> 4) << 4
+    for row in range(first, first + n_rows):
+        for k in range(width):
+            rows[row, k] = np.float32(0.0)
+
+
+@helper
+def map_words(map_, scratch, block, bias):
+    """Replace four word vectors x by z = A'x, with their norms; keep x.
+
+    Parameters
+    ----------
+    block : (int, int)
+        First and last + 1 word.
+    bias : float32
+        What a bias of the context adds to the squared norm.
+    """
+    n_rows = map_.forward.shape[0]
+    if n_rows == 0:
+        return
+    vectors, kept = scratch.vectors, scratch.unmapped
+    width = (vectors.shape[1] >> 4) << 4
+    for word in range(block[0], block[1]):
+        for k in range(width):
+            kept[word, k] = vectors[word, k]
+    if n_rows == 1:
+        for word in range(block[0], block[1]):
+            for k in range(width):
+                vectors[word, k] *= map_.forward[0, k]
+    else:
+        clear_rows(vectors, block[0], TILE)
+        add_rows(vectors, block[0], kept, map_.forward, 0, n_rows)
+    for word in range(block[0], block[1]):
+        norm = np.float32(0.0)
+        for k in range(width):
+            norm += vectors[word, k] * vectors[word, k]
+        scratch.slots[NORM, word] = norm + bias
+
+
+@helper
+def unmap_steps(map_, scratch, updates, gradient, n_words):
+    """Turn the steps of mapped vectors into those of the word vectors and the map.
+
+    Parameters
+    ----------
+    updates : float32 (n_slots, width), INOUT
+        Rows 0 .. n_words - 1.
+    gradient : float32 (n_rows, width), OUT
+        Step of the map.
+    n_words : int
+    """
+    n_rows = map_.forward.shape[0]
+    if n_rows == 0:
+        return
+    width = (updates.shape[1] >> 4) << 4
+    if map_.learned:
+        add_map_steps(scratch, updates, gradient, n_words)
+    if n_rows == 1:
+        for word in range(n_words):
+            for k in range(width):
+                updates[word, k] *= map_.forward[0, k]
+        return
+    for word in range(0, n_words, TILE):
+        clear_rows(scratch.unmapped, word, TILE)
+        add_rows(scratch.unmapped, word, updates, map_.backward, 0, n_rows)
+    for word in range(n_words):
+        for k in range(width):
+            updates[word, k] = scratch.unmapped[word, k]
+
+
+@helper
+def add_map_steps(scratch, updates, gradient, n_words):
+    """Write the sum of x dz' of a span; of a diagonal, that of x * dz."""
+    n_rows = gradient.shape[0]
+    width = (updates.shape[1] >> 4) << 4
+    clear_rows(gradient, 0, n_rows)
+    if n_rows == 1:
+        for word in range(n_words):
+            for k in range(width):
+                gradient[0, k] += scratch.unmapped[word, k] * updates[word, k]
+        return
+    for row in range(0, n_rows, TILE):
+        add_columns(gradient, row, scratch.unmapped, updates, 0, n_words)
+
+
+@helper
+def apply_map(map_, gradients, used, team, rate):
+    """Add the steps of all lanes to this thread's rows of the map.
+
+    Parameters
+    ----------
+    map_ : Map
+    gradients : float32 (n_lanes, n_rows, width)
+        Summed up in lane order into the first one used.
+    used : int64 (n_lanes, ...)
+        Lanes of which ``used[lane, 0, 1]`` is 0 had no words.
+    team : Team
+    rate : float32
+    """
+    width = (map_.forward.shape[1] >> 4) << 4
+    for row in range(team.thread, map_.forward.shape[0], team.size):
+        total = map_.squares[row]
+        first = -1
+        for lane in range(gradients.shape[0]):
+            if used[lane, 0, 1] == used[lane, 0, 0]:
+                continue
+            if first < 0:
+                first = lane
+                continue
+            for k in range(width):
+                gradients[first, row, k] += gradients[lane, row, k]
+        if first < 0:
+            continue
+        square = np.float32(0.0)
+        for k in range(width):
+            square += gradients[first, row, k] * gradients[first, row, k]
+        if square > np.float32(0.0):
+            total += np.float64(square) / (np.float64(rate) * np.float64(rate))
+            map_.squares[row] = total
+            share = min(np.float32(1.0), _LONGEST / rate) / np.float32(np.sqrt(total))
+            for k in range(width):
+                map_.forward[row, k] += share * gradients[first, row, k]
+
+
+@helper
+def finish_map(map_):
+    """Bring the transpose and the bound up to date; by one thread, between rounds."""
+    n_rows, width = map_.forward.shape
+    if n_rows == 1:
+        largest = np.float32(0.0)
+        for k in range(width):
+            largest = max(largest, abs(map_.forward[0, k]))
+        map_.bound[0] = largest * largest
+        return
+    for row in range(n_rows):
+        for column in range(n_rows):
+            map_.backward[column, row] = map_.forward[row, column]
+    # One step of the power method a round; the vector moves on with the matrix.
+    multiply(map_.forward, map_.longest, 0, 1)
+    stretch = multiply(map_.backward, map_.longest, 1, 0)
+    map_.bound[0] = _MARGIN * max(stretch, longest_row(map_.forward))
+
+
+@helper
+def multiply(matrix, vectors, source, target):
+    """Write a matrix times a vector, to length 1; return its length before."""
+    n_rows, width = matrix.shape[0], (matrix.shape[1] >> 4) << 4
+    square = np.float32(0.0)
+    for row in range(n_rows):
+        total = np.float32(0.0)
+        for k in range(width):
+            total += matrix[row, k] * vectors[source, k]
+        vectors[target, row] = total
+        square += total * total
+    length = np.sqrt(square)
+    if length > np.float32(0.0):
+        for row in range(n_rows):
+            vectors[target, row] /= length
+    return length
+
+
+@helper
+def longest_row(matrix):
+    """Return the largest squared length of a row."""
+    width = (matrix.shape[1] >> 4) << 4
+    largest = np.float32(0.0)
+    for row in range(matrix.shape[0]):
+        square = np.float32(0.0)
+        for k in range(width):
+            square += matrix[row, k] * matrix[row, k]
+        largest = max(largest, square)
+    return largest
+
+
+@kernel
+def update_map(map_):
+    """Bring the transpose and the bound up to date, before training.
+
+    Parameters
+    ----------
+    map_ : Map
+    """
+    finish_map(map_)
