@@ -28,6 +28,7 @@ _HOMES = {
     "PPMISVDEmbedder": "skembed._ppmi_svd",
     "SGNSEmbedder": "skembed._sgns",
     "datasets": "skembed.datasets",
+    "inspection": "skembed.inspection",
     "warmup": "skembed._warmup",
 }
 

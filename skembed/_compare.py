@@ -56,6 +56,9 @@ METHOD_HELP = f"""\
   same seed gives the same table, apart from the seconds.
 """
 
+# The study has all strategies.
+_SHOWN = [_tying.get_strategy(name) for name in (False, True, "signed")]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -209,17 +212,11 @@ def _epochs(settings: Settings) -> dict[str, Any]:
     return {} if settings.epochs is None else {"max_iter": settings.epochs}
 
 
-def _shown() -> list[_tying.Tying]:
-    # The study has all of them.
-    return [_tying.get_strategy(name) for name in (False, True, "signed")]
-
-
 def _sgns_grid(settings: Settings) -> list[dict[str, list]]:
     embedder = SGNSEmbedder(**_common(settings), **_epochs(settings))
     grid = []
-    for strategy in _shown():
-        # Where nothing else stands for the constant in the scores, the ways to supply
-        # it are compared; None then shows what is lost without it.
+    for strategy in _SHOWN:
+        # One table is tried with all that can stand for the constant it lacks.
         constants = ["exact", "shift", "word", None]
         biases = constants if strategy.needs_constant else [None, "exact"]
         grid.append(_grid_of(embedder, strategy, bias=biases))
@@ -235,13 +232,13 @@ def _glove_grid(settings: Settings) -> list[dict[str, list]]:
         _grid_of(
             embedder, strategy, combine=["word" if strategy.n_tables < 2 else "sum"]
         )
-        for strategy in _shown()
+        for strategy in _SHOWN
     ]
 
 
 def _ppmi_svd_grid(settings: Settings) -> list[dict[str, list]]:
     embedder = PPMISVDEmbedder(**_common(settings))
-    return [_grid_of(embedder, strategy) for strategy in _shown()]
+    return [_grid_of(embedder, strategy) for strategy in _SHOWN]
 
 
 def _grid_of(embedder: Any, strategy: _tying.Tying, **values: list) -> dict[str, list]:

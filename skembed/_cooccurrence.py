@@ -90,7 +90,11 @@ def exact_weights(weights: np.ndarray, most: int) -> tuple[np.ndarray, float]:
 
 
 def count_cooccurrences(
-    corpus: Corpus, n_words: int, weights: np.ndarray, n_jobs: int | None = None
+    corpus: Corpus,
+    n_words: int,
+    weights: np.ndarray,
+    n_jobs: int | None = None,
+    direction: str = "both",
 ) -> sparse.csr_array:
     """Count how often words stand in each other's window.
 
@@ -106,11 +110,15 @@ def count_cooccurrences(
         Weight of a context by its distance, see `_sampling.window_weights`.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
+    direction : {"both", "left", "right"}, default="both"
+        Where contexts, the columns, are counted: on either side of a word, before it
+        only or behind it only.
 
     Returns
     -------
     csr_array of shape (n_words, n_words), float64
-        Symmetric to the last bit, with sorted columns.
+        With sorted columns. Symmetric to the last bit; of one direction, the transpose
+        of that of the other.
 
     Raises
     ------
@@ -124,18 +132,27 @@ def count_cooccurrences(
         )
     n_pairs = 2 * weights.size * corpus.token_ids.size
     with ThreadTeam(n_threads(n_jobs, 1 + n_pairs // _TASK_PAIRS)) as team:
-        sizes, parts, divisor = _count_parts(corpus, n_words, weights, team)
+        sizes, parts, divisor = _count_parts(corpus, n_words, weights, direction, team)
         return _join(sizes, parts, divisor, team)
 
 
 def _count_parts(
-    corpus: Corpus, n_words: int, weights: np.ndarray, team: ThreadTeam
+    corpus: Corpus,
+    n_words: int,
+    weights: np.ndarray,
+    direction: str,
+    team: ThreadTeam,
 ) -> tuple[np.ndarray, list[Any], float]:
     """Return the size of each row, the rows in parts and their divisor."""
     from skembed._kernels import counting
 
     bits = int(weights.size).bit_length()
     starts, places = _list_places(corpus, n_words, (weights.size, bits), team)
+    if direction != "both":
+        # Places no longer tell of contexts on the other side. Tasks keep room for both:
+        # kernels write beyond the last entry of a row.
+        other = {"left": 0, "right": bits}[direction]
+        places &= ~(((1 << bits) - 1) << other)
     frequency = np.diff(starts[:, :-1]).sum(axis=0)
     whole, divisor = exact_weights(weights, 2 * int(frequency.max(initial=0)))
     tasks = _tasks(frequency, 2 * weights.size)

@@ -36,6 +36,7 @@ _THREAD_ENTRIES = 1 << 18
 _NOISE = 1e-6
 # Squares of lengths, of columns of length 1, which come from rounding to float64.
 _ROUNDING = 1e-14
+_Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 # The number of BLAS threads belongs to the process: of two overlapping fits, the first
 # to end would give its threads back to the other, which might never return its own.
@@ -53,7 +54,7 @@ class TruncatedFactoriser:
 
     Parameters
     ----------
-    matrix : csr_array of shape (n, n), float32
+    matrix : csr_array of shape (n, m), float32
     seed : int
         Of the random start.
     n_jobs : int or None, default=None
@@ -65,14 +66,15 @@ class TruncatedFactoriser:
         self.seed = seed
         self.n_jobs = n_jobs
 
-    def svd(self, n_components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return P (n, d), singular values (d,) and Q (n, d), largest first.
+    def svd(self, n_components: int) -> _Triple:
+        """Return P (n, d), singular values (d,) and Q (m, d), largest first.
 
         Zeros fill up what the rank of the matrix does not provide.
         """
         with _one_blas_thread():
             if self._is_small(n_components):
-                left, values, right = linalg.svd(self._dense(self.matrix))
+                dense = self._dense(self.matrix)
+                left, values, right = linalg.svd(dense, full_matrices=False)
                 right = right.T
             else:
                 left, values, right = self._krylov_svd(n_components)
@@ -105,7 +107,7 @@ class TruncatedFactoriser:
         return _padded(values, n_components), vectors
 
     def _is_small(self, n_components: int) -> bool:
-        n = self.matrix.shape[0]
+        n = min(self.matrix.shape)
         return n <= _DENSE_LIMIT or n_components > n // 4
 
     @staticmethod
@@ -116,24 +118,27 @@ class TruncatedFactoriser:
     def _rows(self) -> Iterator["_Rows"]:
         at_most = self.matrix.nnz // _THREAD_ENTRIES
         with ThreadTeam(n_threads(self.n_jobs, at_most)) as team:
-            yield _Rows(team, self.matrix.shape[0])
+            yield _Rows(team, min(self.matrix.shape))
 
-    def _krylov_svd(
-        self, n_components: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _krylov_svd(self, n_components: int) -> _Triple:
         with self._rows() as rows:
             forward = _Product(rows, self.matrix)
             backward = _Product(rows, sparse.csr_array(self.matrix.T))
+            # Of the transpose where that makes the basis the shorter one.
+            if wide := forward.n_rows < backward.n_rows:
+                forward, backward = backward, forward
             space = _KrylovSpace(rows, forward, backward, self.seed)
             space.grow(_space_size(n_components))
             right, turn = space.leading(n_components)
             del space, backward
             image = forward(right)
-            gram = turn.T @ rows.gram(image, image) @ turn
+            images = _Rows(rows.team, len(image))
+            gram = turn.T @ images.gram(image, image) @ turn
             turn_left, _ = _orthonormaliser(gram, scaled=True)
             left, values, small = linalg.svd(turn_left.T @ gram)
-            left = rows.turn(image, turn @ turn_left @ left)
-            return left, values, rows.turn(right, turn @ small.T)
+            left = images.turn(image, turn @ turn_left @ left)
+            right = rows.turn(right, turn @ small.T)
+            return (right, values, left) if wide else (left, values, right)
 
     def _krylov_eigh(
         self, symmetric: sparse.csr_array, n_components: int, positive: bool
@@ -197,6 +202,7 @@ class _Product:
 
         self._multiply = kernels.multiply_rows
         self._team = rows.team
+        self.n_rows = matrix.shape[0]
         indptr = matrix.indptr.astype(np.int64)
         self._arrays = indptr, matrix.indices.astype(np.int32, copy=False), matrix.data
         cuts = np.searchsorted(indptr, range(0, matrix.nnz, _TASK_ENTRIES))
@@ -204,7 +210,7 @@ class _Product:
 
     def __call__(self, block: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the product with a block of some times 16 columns."""
-        out = np.empty_like(block) if out is None else out
+        out = np.empty((self.n_rows, block.shape[1])) if out is None else out
 
         def multiply(_: int, rows: tuple[int, int]) -> None:
             self._multiply(*self._arrays, block, rows, out)
@@ -228,8 +234,9 @@ class _KrylovSpace:
         self._rows = rows
         self._forward, self._backward = forward, backward
         self._random = np.random.default_rng(seed)
-        self._next, self._last, self._before, self._image = (
-            aligned_zeros((rows.n_rows, _BLOCK), np.float64) for _ in range(4)
+        self._image = aligned_zeros((forward.n_rows, _BLOCK), np.float64)
+        self._next, self._last, self._before = (
+            aligned_zeros((rows.n_rows, _BLOCK), np.float64) for _ in range(3)
         )
         self._image[:] = self._random.standard_normal(self._image.shape)
         backward(self._image, self._next)

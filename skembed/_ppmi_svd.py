@@ -4,12 +4,14 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
 from skembed import _cooccurrence, _ppmi, _tying
 from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
 from skembed._fitted import Fitted
+from skembed._vocabulary import Corpus
 
 
 class PPMISVDEmbedder(BaseEmbedder):
@@ -23,6 +25,9 @@ class PPMISVDEmbedder(BaseEmbedder):
       the largest positive eigenvalues;
     - "signed": the eigenvalues of largest size; a dimension has its eigenvalue's sign.
 
+    With ``directional=True`` the matrix is made of contexts to the left and contexts to
+    the right, side by side.
+
     Parameters
     ----------
     n_components : int, default=100
@@ -33,6 +38,10 @@ class PPMISVDEmbedder(BaseEmbedder):
         - False: two tables, as published;
         - True: one table, a word's context vector is its word vector;
         - "signed": one table; a dimension counts with its eigenvalue's sign.
+    directional : bool, default=False
+        Keep tables of left and of right contexts, with ``share_context=False`` only:
+        the singular value decomposition is that of the two PPMI matrices side by side,
+        ``[M_left, M_right]``, each with context frequencies of its own.
     shift : float, default=1
         The number k >= 1 of noise words whose logarithm is subtracted from the PMI.
     context_exponent : float, default=0.75
@@ -91,6 +100,9 @@ class PPMISVDEmbedder(BaseEmbedder):
         `word_vectors_` where the two are shared.
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``: the sign of each dimension's eigenvalue.
+    left_context_vectors_, right_context_vectors_ : ndarray, float32
+        With ``directional=True``: vectors of contexts on either side, of the shape of
+        `context_vectors_`, which is their mean.
     n_embedding_parameters_ : int
         Learned numbers: tables and biases.
 
@@ -103,6 +115,9 @@ class PPMISVDEmbedder(BaseEmbedder):
     -----
     Where the vocabulary has fewer words than `n_components`, or the matrix a lower
     rank, the remaining dimensions are 0.
+
+    With ``directional=True`` a score is the mean of what approximates the entries of
+    the two matrices; scores with `left_context_vectors_` approximate ``M_left`` alone.
 
     References
     ----------
@@ -123,6 +138,7 @@ class PPMISVDEmbedder(BaseEmbedder):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseEmbedder._parameter_constraints,
+        "directional": ["boolean"],
         "shift": [Interval(Real, 1, None, closed="left")],
         "context_exponent": [Interval(Real, 0, None, closed="left")],
         "singular_exponent": [Interval(Real, 0, 1, closed="both")],
@@ -134,6 +150,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         n_components=100,
         *,
         share_context=False,
+        directional=False,
         shift=1.0,
         context_exponent=0.75,
         singular_exponent=0.5,
@@ -172,18 +189,18 @@ class PPMISVDEmbedder(BaseEmbedder):
             n_jobs=n_jobs,
             verbose=verbose,
         )
+        self.directional = directional
         self.shift = shift
         self.context_exponent = context_exponent
         self.singular_exponent = singular_exponent
 
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
-        weights = self._window_weights(corpus)
-        self._print(f"counting {corpus.token_ids.size} tokens")
-        counts = _cooccurrence.count_cooccurrences(
-            corpus, len(vocabulary), weights, self.n_jobs
+        n_words = len(vocabulary)
+        layout = strategy.layout(
+            n_words, self.n_components, directional=self.directional
         )
-        matrix = _ppmi.ppmi(counts, self.shift, self.context_exponent, self.n_jobs)
-        del counts
+        self._print(f"counting {corpus.token_ids.size} tokens")
+        matrix = self._matrix(corpus, n_words)
         self._print(f"factorising {matrix.nnz} non-zeros")
         seed = int(seeds.generate_state(1)[0])
         factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs)
@@ -198,14 +215,38 @@ class PPMISVDEmbedder(BaseEmbedder):
         if strategy.signed:
             negative = (word * context).sum(axis=0) < 0
             attributes["context_signs_"] = np.where(negative, -1, 1).astype(np.float32)
+        if self.directional:
+            left, right = context_vectors[:n_words], context_vectors[n_words:]
+            attributes["left_context_vectors_"] = left
+            attributes["right_context_vectors_"] = right
+            context_vectors = (left + right) * np.float32(0.5)
         return Fitted(
-            strategy.layout(len(vocabulary), self.n_components).n_parameters,
+            layout.n_parameters,
             word_vectors,
             context_vectors,
-            np.zeros(len(vocabulary), dtype=np.float32),
+            np.zeros(n_words, dtype=np.float32),
             scale.astype(np.float32),
             attributes=attributes,
         )
+
+    def _matrix(self, corpus: Corpus, n_words: int) -> sparse.csr_array:
+        """Return the PPMI matrix, or those of both directions side by side."""
+        counts = _cooccurrence.count_cooccurrences(
+            corpus,
+            n_words,
+            self._window_weights(corpus),
+            self.n_jobs,
+            "left" if self.directional else "both",
+        )
+        # A word has to its right what it stands to the left of.
+        sides = [counts, sparse.csr_array(counts.T)] if self.directional else [counts]
+        matrices = [
+            _ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
+            for side in sides
+        ]
+        if not self.directional:
+            return matrices[0]
+        return sparse.hstack(matrices, format="csr")
 
     def _print(self, message: str) -> None:
         if self.verbose:

@@ -157,11 +157,13 @@ def start_map(layout: Layout) -> Any:
 
     Returns
     -------
-    Map
+    Map or None
     """
     from skembed._kernels import maps
 
     n_rows = len(layout.map)
+    if n_rows == 0:
+        return None
     padded = n_rows if n_rows < 2 else -(-n_rows // 4) * 4
     forward = aligned_zeros((padded, layout.width))
     forward[:n_rows, : layout.n_components] = layout.map
@@ -340,7 +342,8 @@ def _lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
     from skembed._kernels import spans
 
     width = model.params.shape[1]
-    n_map_rows = len(model.map.forward) if model.map.learned else 0
+    learned = model.map is not None and model.map.learned
+    n_map_rows = len(model.map.forward) if learned else 0
 
     return spans.Lanes(
         states=aligned_zeros((n_lanes,), np.uint64),

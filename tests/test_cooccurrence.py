@@ -310,6 +310,93 @@ def test_too_wide_windows():
             count_cooccurrences(corpus, N_WORDS, weights)
 
 
+# --- one direction --------------------------------------------------------------------
+
+
+def twin_of_direction(documents, window, weighting, direction):
+    """A dictionary of the contexts before each position, or of those behind it."""
+    sign = {"left": 1, "right": -1}[direction]
+    met = Counter(
+        (word, context, sign * (i - j))
+        for words in documents
+        for i, word in enumerate(words)
+        for j, context in enumerate(words)
+        if 0 < sign * (i - j) <= window
+    )
+    counts = Counter()
+    for (word, context, distance), times in met.items():
+        counts[word, context] += times * exact_weight(distance, window, weighting)
+    return counts
+
+
+@given(documents, windows, weightings)
+@example([[0, 0, 0, 0]], 2, "flat")
+@example([[], [3], [], [1, 2], []], 5, "dynamic")
+@example([[0, 1, 2, 0, 1, 2] * 6], 17, "dynamic")
+def test_directed_counts_against_a_dictionary(documents, window, weighting):
+    corpus, weights = corpus_of(documents), window_weights(window, weighting)
+    both, left, right = (
+        count_cooccurrences(corpus, N_WORDS, weights, direction=direction)
+        for direction in ("both", "left", "right")
+    )
+    for direction, counts in (("left", left), ("right", right)):
+        assert_canonical(counts)
+        twin = twin_of_direction(documents, window, weighting, direction)
+        if weighting != "harmonic" or window <= EXACT:
+            assert counts.toarray().tolist() == as_dense(twin).tolist()
+        np.testing.assert_allclose(counts.toarray(), as_dense(twin), rtol=1e-14)
+    # Also where weights are rounded.
+    assert_same_bits(left, right.T.tocsr())
+    np.testing.assert_allclose((left + right).toarray(), both.toarray(), rtol=1e-14)
+
+
+def test_hand_counted_direction():
+    documents = [[0, 1, 2], [1, 0]]
+    weights = window_weights(2, "harmonic")
+    counts = count_cooccurrences(
+        corpus_of(documents), N_WORDS, weights, direction="left"
+    ).toarray()
+    expected = np.zeros((N_WORDS, N_WORDS))
+    # What stands before 1 and before 2, and in the second document before 0.
+    expected[1, 0] = expected[2, 1] = expected[0, 1] = 1.0
+    expected[2, 0] = 0.5
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_unknown_direction():
+    with pytest.raises(KeyError, match="behind"):
+        count_cooccurrences(corpus_of([[0, 1]]), N_WORDS, np.ones(1), None, "behind")
+
+
+@pytest.mark.parametrize("direction", ["left", "right"])
+@pytest.mark.parametrize("n_words", [300, 9000])
+def test_many_words_in_one_direction(n_words, direction):
+    """Rows of many columns and of few, by any number of threads."""
+    rng = np.random.default_rng(n_words)
+    tokens = (rng.random(900) ** 6 * n_words).astype(int)
+    documents = [part.tolist() for part in np.split(tokens, [5, 5, 60, 61, 500])]
+    corpus, weights = corpus_of(documents), window_weights(7, "dynamic")
+    twin = twin_of_direction(documents, 7, "dynamic", direction)
+    for n_jobs in (1, 2, 3):
+        with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
+            counts = count_cooccurrences(corpus, n_words, weights, n_jobs, direction)
+        assert_canonical(counts, n_words)
+        found = counts.tocoo()
+        cells = zip(found.row.tolist(), found.col.tolist(), found.data, strict=True)
+        wanted = {cell: float(count) for cell, count in twin.items()}
+        assert {(i, j): count for i, j, count in cells} == wanted
+
+
+def test_full_row_of_one_direction():
+    """All contexts differ, and the columns behind them are looked at, too."""
+    documents = [[1, 2, 3, 4, 0], [5, 6, 7, 8, 0]]
+    with many_threads(task_pairs=1, task_entries=1, chunk_entries=1):
+        counts = count_cooccurrences(
+            corpus_of(documents), 16, np.ones(4), 1, direction="left"
+        )
+    assert counts[[0], :].toarray().tolist() == [[0] + [1] * 8 + [0] * 7]
+
+
 # --- weights --------------------------------------------------------------------------
 
 

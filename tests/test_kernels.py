@@ -381,14 +381,16 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5, **choices):
 def map_of(model):
     """The map as a matrix."""
     d = model.n_components
-    forward = model.map.forward[:, :d].astype(np.float64)
-    if len(forward) == 0:
+    if model.map is None:
         return np.eye(d)
+    forward = model.map.forward[:, :d].astype(np.float64)
     return np.diag(forward[0]) if len(forward) == 1 else forward[:d]
 
 
 def copied(model):
     """The model with parameters of its own."""
+    if model.map is None:
+        return model._replace(params=model.params.copy())
     arrays = {
         name: getattr(model.map, name).copy()
         for name in ("forward", "backward", "squares", "bound", "longest")
@@ -399,7 +401,7 @@ def copied(model):
 def sgns_twin(model):
     """The same parameters, in float64, for the reference."""
     matrix, learned = map_of(model), None
-    if model.map.learned:
+    if model.map is not None and model.map.learned:
         learned = reference.LearnedMap(matrix, len(model.map.forward) == 1)
     return reference.SkipGram(
         table=model.params[:, : model.n_components + 1].astype(np.float64),

@@ -11,10 +11,10 @@ product: H = A X, scores = H Y', dY = S' H, dH = S Y, dX = A' dH.
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.maps import clear_rows, map_words, unmap_steps
+from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, route_updates
 from skembed._kernels.sgns import reach, score_block
-from skembed._kernels.simd import TILE, add_columns, add_rows
+from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows
 from skembed._kernels.spans import (
     close_words,
     cut_span,

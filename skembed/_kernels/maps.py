@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.simd import TILE, add_columns, add_rows
+from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows
 from skembed._kernels.steps import NORM
 
 # First step of a row at large learning rates.
@@ -26,7 +26,10 @@ _MARGIN = np.float32(1.25)
 
 
 class Map(NamedTuple):
-    """A map of word vectors; no rows for the identity, which costs nothing."""
+    """A map of word vectors; where None stands for it, it is the identity.
+
+    Kernels are compiled without what a map needs where there is none.
+    """
 
     forward: np.ndarray  # INOUT float32 (n_rows, width), A; rows a multiple of 4, or 1
     backward: np.ndarray  # INOUT float32 (n_rows, width), the transpose of a matrix
@@ -37,12 +40,19 @@ class Map(NamedTuple):
 
 
 @helper
-def clear_rows(rows, first, n_rows):
-    """Set some rows to zero, just before they are added to."""
-    width = (rows.shape[1] >> 4) << 4
-    for row in range(first, first + n_rows):
-        for k in range(width):
-            rows[row, k] = np.float32(0.0)
+def stretch_of(map_):
+    """Return by how much a map stretches a vector at most, squared."""
+    if map_ is None:
+        return np.float32(1.0)
+    return map_.bound[0]
+
+
+@helper
+def is_learned(map_):
+    """Whether a map is trained, too."""
+    if map_ is None:
+        return False
+    return map_.learned
 
 
 @helper
@@ -56,9 +66,9 @@ def map_words(map_, scratch, block, bias):
     bias : float32
         What a bias of the context adds to the squared norm.
     """
-    n_rows = map_.forward.shape[0]
-    if n_rows == 0:
+    if map_ is None:
         return
+    n_rows = map_.forward.shape[0]
     vectors, kept = scratch.vectors, scratch.unmapped
     width = (vectors.shape[1] >> 4) << 4
     for word in range(block[0], block[1]):
@@ -90,9 +100,9 @@ def unmap_steps(map_, scratch, updates, gradient, n_words):
         Step of the map.
     n_words : int
     """
-    n_rows = map_.forward.shape[0]
-    if n_rows == 0:
+    if map_ is None:
         return
+    n_rows = map_.forward.shape[0]
     width = (updates.shape[1] >> 4) << 4
     if map_.learned:
         add_map_steps(scratch, updates, gradient, n_words)
@@ -138,6 +148,8 @@ def apply_map(map_, gradients, used, team, rate):
     team : Team
     rate : float32
     """
+    if map_ is None:
+        return
     width = (map_.forward.shape[1] >> 4) << 4
     for row in range(team.thread, map_.forward.shape[0], team.size):
         total = map_.squares[row]
@@ -166,6 +178,8 @@ def apply_map(map_, gradients, used, team, rate):
 @helper
 def finish_map(map_):
     """Bring the transpose and the bound up to date; by one thread, between rounds."""
+    if map_ is None:
+        return
     n_rows, width = map_.forward.shape
     if n_rows == 1:
         largest = np.float32(0.0)

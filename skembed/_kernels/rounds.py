@@ -7,7 +7,7 @@ alone. So every row is written by one thread, in lane order.
 import numpy as np
 
 from skembed._kernels._jit import helper
-from skembed._kernels.maps import apply_map, finish_map
+from skembed._kernels.maps import apply_map, finish_map, is_learned
 from skembed._kernels.numeric import LOW_32, SHIFT_32
 from skembed._kernels.simd import fetch_row, fetch_to_write
 from skembed._kernels.spans import AHEAD, CLAIM_NUMBERS, PARTS
@@ -152,7 +152,7 @@ def finish_round(model, lanes, team, rate, done):
     bool
         False if a thread has failed and the others should return.
     """
-    learned = model.map.learned
+    learned = is_learned(model.map)
     meetings = (3 if learned else 2) * done
     if not wait(team, meetings + 1):
         return False

@@ -8,13 +8,13 @@ are small matrix products, computed in tiles of four words and four contexts.
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.maps import clear_rows, map_words, unmap_steps
+from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import (
     finish_round,
     next_lane,
     route_updates,
 )
-from skembed._kernels.simd import TILE, add_columns, add_rows, dot_tile
+from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows, dot_tile
 from skembed._kernels.spans import (
     PARTS,
     close_words,

@@ -17,8 +17,8 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 TILE = 4
-# Numbers of a cache line.
-_LINE = 16
+# Numbers of a cache line, and bytes of a number.
+_LINE, FLOAT_BYTES = 16, 4
 FLOAT, INT32, _INT64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 # Fused multiply-add and sums in any order, as in plain kernels.
 FLAGS = ("reassoc", "contract", "arcp", "nsz", "afn")
@@ -37,14 +37,20 @@ def host_lanes() -> int:
 
 
 class Matrix:
-    """A two-dimensional array argument, seen from inside an intrinsic."""
+    """A two-dimensional array, seen from inside an intrinsic."""
 
-    def __init__(self, context, builder, kind, value, lanes):
-        array = context.make_array(kind)(context, builder, value)
+    def __init__(self, builder, data, columns, lanes):
         self.builder = builder
-        self.data = array.data
-        self.columns = cgutils.unpack_tuple(builder, array.shape, 2)[1]
+        self.data = data
+        self.columns = columns
         self.vector = ir.VectorType(FLOAT, lanes)
+
+    @classmethod
+    def of(cls, context, builder, kind, value, lanes):
+        """Return that of an array argument."""
+        array = context.make_array(kind)(context, builder, value)
+        columns = cgutils.unpack_tuple(builder, array.shape, 2)[1]
+        return cls(builder, array.data, columns, lanes)
 
     def pointer(self, row, column, kind=FLOAT):
         builder = self.builder
@@ -174,8 +180,8 @@ def make_dot_tile(lanes):
         signature = types.void(vectors, types.int64, types.int64, scores)
 
         def generate(context, builder, signature, arguments):
-            x = Matrix(context, builder, vectors, arguments[0], lanes)
-            out = Matrix(context, builder, scores, arguments[3], lanes)
+            x = Matrix.of(context, builder, vectors, arguments[0], lanes)
+            out = Matrix.of(context, builder, scores, arguments[3], lanes)
             # Four rows of totals need 16 registers, which only 16 lanes come with.
             rows = TILE if lanes == 16 else 2
             for first in range(0, TILE, rows):
@@ -188,6 +194,31 @@ def make_dot_tile(lanes):
     return dot_tile
 
 
+def _add_tile_function(module, lanes, transposed):
+    """Return the function of a tile in this module, which all its callers share.
+
+    Unrolled code takes long to compile, so it is not written once for every call. The
+    function belongs to the module, as if it were inlined: see `_jit.helper`.
+    """
+    matrix = [FLOAT.as_pointer(), _INT64]
+    kind = ir.FunctionType(ir.VoidType(), 3 * matrix + 3 * [_INT64])
+    name = f"skembed_add_tile_{int(transposed)}"
+    function = cgutils.get_or_insert_function(module, kind, name)
+    if function.is_declaration:
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        builder = ir.IRBuilder(function.append_basic_block())
+        passed = function.args
+        matrices = [Matrix(builder, passed[i], passed[i + 1], lanes) for i in (0, 2, 4)]
+
+        def step_at(row, term):
+            return (term, row) if transposed else (row, term)
+
+        _write_add_tile(builder, matrices, passed[6], passed[7:], step_at, lanes)
+        builder.ret_void()
+    return function
+
+
 def make_add_tile(lanes, transposed):
     """Return `add_rows`, or `add_columns`, for registers of `lanes` numbers."""
 
@@ -198,16 +229,13 @@ def make_add_tile(lanes, transposed):
         )
 
         def generate(context, builder, signature, arguments):
-            matrices = [
-                Matrix(context, builder, kind, arguments[i], lanes)
-                for i, kind in ((0, updates), (2, steps), (3, vectors))
-            ]
-
-            def step_at(row, term):
-                return (term, row) if transposed else (row, term)
-
-            terms = (arguments[4], arguments[5])
-            _write_add_tile(builder, matrices, arguments[1], terms, step_at, lanes)
+            passed = []
+            for i, kind in ((0, updates), (2, steps), (3, vectors)):
+                matrix = Matrix.of(context, builder, kind, arguments[i], lanes)
+                passed += [matrix.data, matrix.columns]
+            function = _add_tile_function(builder.module, lanes, transposed)
+            numbers = [arguments[1], arguments[4], arguments[5]]
+            builder.call(function, passed + numbers)
             return context.get_dummy_value()
 
         return signature, generate
@@ -223,7 +251,7 @@ def make_fetch(to_write):
         signature = types.void(rows, types.int64)
 
         def generate(context, builder, signature, arguments):
-            matrix = Matrix(context, builder, rows, arguments[0], TILE)
+            matrix = Matrix.of(context, builder, rows, arguments[0], TILE)
             byte = ir.IntType(8).as_pointer()
             kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
             prefetch = cgutils.get_or_insert_function(
@@ -241,6 +269,26 @@ def make_fetch(to_write):
         return signature, generate
 
     return fetch
+
+
+@intrinsic
+def clear_rows(typing_context, rows, first, n_rows):
+    """Set some rows of a matrix to zero."""
+    signature = types.void(rows, types.int64, types.int64)
+
+    def generate(context, builder, signature, arguments):
+        matrix = Matrix.of(context, builder, rows, arguments[0], TILE)
+        start = matrix.pointer(arguments[1], constant(0), ir.IntType(8))
+        numbers = builder.mul(arguments[2], matrix.columns)
+        n_bytes = builder.mul(numbers, constant(FLOAT_BYTES))
+        cgutils.memset(builder, start, n_bytes, 0)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _clear_rows(rows, first, n_rows):
+    rows[first : first + n_rows] = 0.0
 
 
 def _dot_tile(vectors, row, column, scores):
@@ -269,6 +317,7 @@ def _add_columns(updates, at, steps, vectors, first, n_terms):
 if numba.config.DISABLE_JIT:
     dot_tile, add_rows, add_columns = _dot_tile, _add_rows, _add_columns
     fetch_row = fetch_to_write = _fetch
+    clear_rows = _clear_rows
 else:
     dot_tile = make_dot_tile(host_lanes())
     add_rows = make_add_tile(host_lanes(), transposed=False)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.maps import Map
+from skembed._kernels.maps import Map, stretch_of
 from skembed._kernels.numeric import SHIFT_32, draw_word, next_random
 from skembed._kernels.simd import fetch_row
 from skembed._kernels.steps import (
@@ -44,7 +44,7 @@ class Model(NamedTuple):
     """
 
     params: np.ndarray  # INOUT float32 (n_rows, width)
-    map: Map  # of word vectors, in the score
+    map: Map | None  # of word vectors, in the score
     offset: np.ndarray  # IN float32 (n_words,), added to a score with that context
     n_components: int
     rows: tuple[int, int, int, int]
@@ -215,7 +215,7 @@ def gather(model, lanes, scratch, lane):
                 norm += value * value
             bias = model.params[row + word, column]
             vectors[slot, column] = np.float32(0.0)
-            stretch = model.map.bound[0] if context else np.float32(1.0)
+            stretch = stretch_of(model.map) if context else np.float32(1.0)
             slots[NORM, slot] = (norm - bias * bias) * stretch + other_bias
             slots[BIAS, slot] = bias * own_bias
             slots[BIAS_STEP, slot] = np.float32(0.0)

@@ -123,7 +123,7 @@ def make_step_chunk(lanes):
 
         def generate(context, builder, signature, arguments):
             matrices = [
-                Matrix(context, builder, kind, arguments[i], lanes)
+                Matrix.of(context, builder, kind, arguments[i], lanes)
                 for i, kind in enumerate((scores, weights, slots, words))
             ]
             row, column = cgutils.unpack_tuple(builder, arguments[4], 2)

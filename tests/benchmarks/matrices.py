@@ -1,5 +1,6 @@
 """Sections of `speed` on counts and matrices, and on the scaling with threads."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -124,7 +125,24 @@ def scaling(data, options):
             seconds = [f"{np.median(column):.2f}" for column in (first, second)]
             ratio = f"{median_ratio(first, second):.2f}"
             rows.append([name, f"{few} to {more}", *seconds, ratio])
+    rows.append(_copies(works["SGNS"], options))
     print_table(["work", "threads", "seconds", "seconds", "ratio"], rows)
+
+
+def _copies(work, options):
+    """Several trainings at once that share nothing: what the machine itself allows."""
+    few, more = options.threads[0], options.threads[-1]
+    n_copies = more // few
+    pairs = []
+    with ThreadPoolExecutor(n_copies) as pool:
+        for seed in range(options.rounds):
+            alone = work(few, seed)
+            at_once = max(pool.map(work, [few] * n_copies, [seed] * n_copies))
+            pairs.append((n_copies * alone, at_once))
+    one, all_ = np.array(pairs).T
+    seconds = [f"{np.median(column):.2f}" for column in (one / n_copies, all_)]
+    name = f"SGNS, {n_copies} fits at once"
+    return [name, f"{few} each", *seconds, f"{median_ratio(one, all_):.2f}"]
 
 
 def _works(data, options):

@@ -1,0 +1,128 @@
+"""Diagnostics of fitted vectors that need no documents."""
+
+from typing import Any
+
+import numpy as np
+from scipy import linalg
+from sklearn.utils.validation import check_is_fitted
+
+from skembed._base import BaseEmbedder
+
+# Words that are scored at once.
+_CHUNK = 1 << 14
+
+
+def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -> None:
+    """Check that an estimator is of a class that a diagnostic is for, and fitted.
+
+    Parameters
+    ----------
+    estimator : object
+    kinds : tuple of type, default=(BaseEmbedder,)
+
+    Raises
+    ------
+    TypeError
+        If it is of another class.
+    NotFittedError
+        If it is not fitted.
+    """
+    if not isinstance(estimator, kinds):
+        names = " or ".join(kind.__name__ for kind in kinds)
+        if kinds == (BaseEmbedder,):
+            names = "embedder of skembed"
+        raise TypeError(
+            f"estimator must be a fitted {names}, got {type(estimator).__name__}. Of a "
+            "pipeline or a search, pass the step that holds the embedder."
+        )
+    check_is_fitted(estimator)
+
+
+def self_scores(estimator: BaseEmbedder) -> np.ndarray:
+    """Return the score of every word as its own context.
+
+    Words are rarely found in their own context, so that large scores would be wrong;
+    but without a bias, one table cannot have negative ones.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), float64
+        ``s(w, w)`` in the order of rows, with all biases and offsets: what
+        `score_pairs` returns.
+    """
+    check_estimator(estimator)
+    words = list(estimator.vocabulary_)
+    scores = np.empty(len(words))
+    for first in range(0, len(words), _CHUNK):
+        some = words[first : first + _CHUNK]
+        scores[first : first + _CHUNK] = estimator.score_pairs(some, some)
+    return scores
+
+
+def vector_cosines(estimator: BaseEmbedder) -> np.ndarray:
+    """Return the cosine between every word's word vector and context vector.
+
+    It is 1 where a model has one table and no signs. With two tables it is no stable
+    property of a word: it differs much between values of `bias`.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), float64
+        Between -1 and 1; 0 where one of the two vectors is zero, as are those of words
+        that were never in a pair.
+    """
+    check_estimator(estimator)
+    cosines = np.empty(len(estimator.word_vectors_))
+    for first in range(0, cosines.size, _CHUNK):
+        some = slice(first, first + _CHUNK)
+        x = estimator.word_vectors_[some].astype(np.float64)
+        y = estimator.context_vectors_[some].astype(np.float64)
+        products = np.einsum("ik,ik->i", x, y)
+        squares = np.einsum("ik,ik->i", x, x) * np.einsum("ik,ik->i", y, y)
+        lengths = np.sqrt(np.where(squares > 0, squares, 1.0))
+        cosines[some] = np.clip(products / lengths, -1.0, 1.0)
+    return cosines
+
+
+def linear_predictability(estimator: BaseEmbedder) -> float:
+    """Return how well a linear map of word vectors predicts the context vectors.
+
+    The share of the context vectors' total variance that least squares explain, with
+    an intercept, over all words: R², with dimensions weighted by their variance.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted.
+
+    Returns
+    -------
+    float
+        Between 0 and 1. It is 1 for every model of one table, and wherever there are
+        not more words than dimensions or all context vectors are equal.
+    """
+    check_estimator(estimator)
+    if estimator.context_vectors_ is estimator.word_vectors_:
+        return 1.0
+    word = estimator.word_vectors_.astype(np.float64)
+    context = estimator.context_vectors_.astype(np.float64)
+    word -= word.mean(axis=0)
+    context -= context.mean(axis=0)
+    total = np.sum(context**2)
+    if total == 0:
+        return 1.0
+    # An orthonormal basis of what word vectors span, without what rounding adds.
+    basis, sizes, _ = linalg.svd(word, full_matrices=False, overwrite_a=True)
+    basis = basis[:, sizes > sizes[0] * max(word.shape) * np.finfo(np.float64).eps]
+    rest = context - basis @ (basis.T @ context)
+    return float(np.clip(1.0 - np.sum(rest**2) / total, 0.0, 1.0))
