@@ -170,8 +170,8 @@ def start_map(layout: Layout) -> Any:
     backward = aligned_zeros((padded if n_rows > 1 else 0, layout.width))
     longest = aligned_zeros((2, layout.width))
     longest[0, : layout.n_components] = layout.n_components**-0.5
-    squares, bound = np.zeros(padded), np.ones(1, dtype=np.float32)
-    a = maps.Map(forward, backward, squares, bound, longest, layout.learns_map)
+    bound = np.ones(1, dtype=np.float32)
+    a = maps.Map(forward, backward, bound, longest, layout.learns_map)
     if layout.learns_map:
         maps.update_map(a)
     return a
@@ -354,6 +354,7 @@ def _lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
         routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
         curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
         maps=aligned_zeros((n_lanes, n_map_rows, width)),
+        map_curvatures=aligned_zeros((n_lanes,)),
         loss=aligned_zeros((n_lanes,), np.float64),
         pairs=aligned_zeros((n_lanes,), np.int64),
         claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),

@@ -153,11 +153,10 @@ class Terms:
 
 
 class LearnedMap:
-    """How a learned map moves: each row by AdaGrad with one sum of squares."""
+    """How a learned map moves: along its gradient, up to a limit by its curvature."""
 
     def __init__(self, matrix, diagonal):
         self.matrix, self.diagonal = matrix, diagonal
-        self.squares = np.zeros(1 if diagonal else len(matrix))
         self.longest = np.full(len(matrix), len(matrix) ** -0.5)
         self.stretch()
 
@@ -172,12 +171,13 @@ class LearnedMap:
         rows = (self.matrix**2).sum(axis=1)
         self.bound = 1.25 * max(np.linalg.norm(back), rows.max())
 
-    def move(self, step, rate):
-        """Move along ``step``, rate times the negative gradient."""
-        rows = np.diag(step)[None] if self.diagonal else step
-        self.squares += (rows**2).sum(axis=1) / rate**2
-        rows = min(1.0, 0.25 / rate) * rows / np.sqrt(self.squares)[:, None]
-        self.matrix += np.diag(rows[0]) if self.diagonal else rows
+    def part(self, gradient):
+        """Return what of a matrix's gradient belongs to the map."""
+        return np.diag(np.diag(gradient)) if self.diagonal else gradient
+
+    def move(self, steps, curvatures, rate):
+        """Add the steps of all lanes, rate times the negative gradients."""
+        self.matrix += sum(steps) / max(1.0, rate * sum(curvatures))
         self.stretch()
 
 
@@ -246,6 +246,25 @@ class SkipGram:
         """Return the gradient of `objective` with respect to the map."""
         rows, others, _, slopes, _, _ = self.pairs(terms)
         return (slopes[:, None] * self.table[rows, :-1]).T @ self.table[others, :-1]
+
+    def map_step(self, terms):
+        """Return what a step of rate 1 subtracts from the map, and the curvature.
+
+        It is at most the sum over words of ``|G'x|^2 / |G|^2`` times their curvature.
+        """
+        gradient = self.learned.part(self.map_gradient(terms))
+        words, curvatures = self.mapped(terms)
+        along = ((words @ gradient) ** 2).sum(axis=1)
+        return gradient, (along * curvatures).sum() / (gradient**2).sum()
+
+    def mapped(self, terms):
+        """Return the vectors that are mapped, term by term, and their curvatures."""
+        rows, others, scores, slopes, weights, _ = self.pairs(terms)
+        size = np.maximum(np.abs(scores), 1e-9)
+        bends = weights * np.tanh(size / 2.0) / (2.0 * size)
+        norms = self.stretch * (self.table[others, :-1] ** 2).sum(axis=1)
+        curvatures = bends * (norms + self.word_bias) + np.abs(slopes)
+        return self.table[rows, :-1], curvatures
 
     def steps(self, terms):
         """Return what a step of rate 1 subtracts."""
@@ -376,7 +395,8 @@ def rounds_of(draw, tokens, model, sampler, states, span, rounds, rates, order=N
                 continue
             terms = draw(tokens, sampler, streams[lane], first, last)
             updates[lane] = -rate * model.steps(terms)
-            map_steps[lane] = -rate * model.map_gradient(terms)
+            if model.learned:
+                map_steps[lane] = model.map_step(terms)
             curvature += model.curvature(terms)
             loss[lane] += model.objective(terms)
             pairs[lane] += terms.n_pairs
@@ -385,7 +405,8 @@ def rounds_of(draw, tokens, model, sampler, states, span, rounds, rates, order=N
         for lane in sorted(updates):
             model.table += damping[:, None] * updates[lane]
         if model.learned and map_steps:
-            model.learned.move(sum(map_steps[lane] for lane in sorted(map_steps)), rate)
+            gradients, curvatures = zip(*map_steps.values(), strict=True)
+            model.learned.move([-rate * g for g in gradients], curvatures, rate)
     return loss, pairs, [stream.state for stream in streams]
 
 
@@ -479,6 +500,18 @@ class Bag(SkipGram):
             )
             for one in predictions.all
         )
+
+    def mapped(self, predictions):
+        norms = self.stretch * (self.table[:, :-1] ** 2).sum(axis=1)
+        curvatures = []
+        for one in predictions.all:
+            scores, rows = self.prediction_scores(one), self.output_rows(one)
+            size = np.maximum(np.abs(scores), 1e-9)
+            bends = one.weights * np.tanh(size / 2.0) / (2.0 * size)
+            pulls = np.abs(self.slopes(one))
+            curvatures.append((bends * (norms[rows] + self.word_bias) + pulls).sum())
+        hidden = [self.hidden(one)[:-1] for one in predictions.all]
+        return np.array(hidden), np.array(curvatures)
 
     def steps(self, predictions):
         """As word2vec: every vector of a mean moves by what the mean should."""

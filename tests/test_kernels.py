@@ -393,7 +393,7 @@ def copied(model):
         return model._replace(params=model.params.copy())
     arrays = {
         name: getattr(model.map, name).copy()
-        for name in ("forward", "backward", "squares", "bound", "longest")
+        for name in ("forward", "backward", "bound", "longest")
     }
     return model._replace(params=model.params.copy(), map=model.map._replace(**arrays))
 

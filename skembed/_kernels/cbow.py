@@ -154,14 +154,14 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
         add_rows(updates, word, steps, vectors, noise, n_slots - noise)
         clear_rows(updates, own, TILE)
         add_columns(updates, own, steps, vectors, word, n_rows)
-    unmap_steps(model.map, scratch, updates, lanes.maps[lane], n_words)
+    for slot in range(noise, n_slots, TILE):
+        clear_rows(updates, slot, TILE)
+        add_columns(updates, slot, steps, vectors, 0, n_words)
+    unmap_steps(model.map, lanes, scratch, lane, n_words)
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
         updates[word, column] = step
         spread_step(model, updates, scratch, word)
-    for slot in range(noise, n_slots, TILE):
-        clear_rows(updates, slot, TILE)
-        add_columns(updates, slot, steps, vectors, 0, n_words)
     center = scratch.window[0, 1]
     for slot in range(lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1], TILE):
         first = max(slot - center - radius, 0)

@@ -4,11 +4,10 @@ A span maps its word vectors, z = A'x, and is scored and updated with these; the
 of z then become those of x, ``dx = A dz``, and of the map, ``dA = sum x dz'``. So
 context vectors are used as they are. A is a diagonal (one row) or a matrix.
 
-A learned map takes part in every pair of a round, whose steps added up would
-overshoot by far. So each of its rows has a rate of its own, in the way of AdaGrad:
-the learning rate divided by the root of the sum of all its squared gradients. The
-first step of a row is as long as the learning rate, up to a limit, whatever the
-gradient's size.
+A learned map takes part in every pair of a round. So its step along the summed
+gradient G goes as far as the learning rate says, but at most to where a parabola above
+the objective has its minimum. Along G its curvature is at most the sum of
+``|G'x|**2 / |G|**2`` times the curvature of x, see `rounds.apply_updates`.
 """
 
 from typing import NamedTuple
@@ -17,10 +16,8 @@ import numpy as np
 
 from skembed._kernels._jit import helper, kernel
 from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows
-from skembed._kernels.steps import NORM
+from skembed._kernels.steps import CURVATURE, NORM
 
-# First step of a row at large learning rates.
-_LONGEST = np.float32(0.25)
 # The power method comes near the largest stretch from below.
 _MARGIN = np.float32(1.25)
 
@@ -33,7 +30,6 @@ class Map(NamedTuple):
 
     forward: np.ndarray  # INOUT float32 (n_rows, width), A; rows a multiple of 4, or 1
     backward: np.ndarray  # INOUT float32 (n_rows, width), the transpose of a matrix
-    squares: np.ndarray  # INOUT float64 (n_rows,), sums of squared gradients
     bound: np.ndarray  # INOUT float32 (1,), largest squared stretch of a vector
     longest: np.ndarray  # INOUT float32 (2, width), vectors that are stretched most
     learned: bool
@@ -89,23 +85,25 @@ def map_words(map_, scratch, block, bias):
 
 
 @helper
-def unmap_steps(map_, scratch, updates, gradient, n_words):
+def unmap_steps(map_, lanes, scratch, lane, n_words):
     """Turn the steps of mapped vectors into those of the word vectors and the map.
 
     Parameters
     ----------
-    updates : float32 (n_slots, width), INOUT
-        Rows 0 .. n_words - 1.
-    gradient : float32 (n_rows, width), OUT
-        Step of the map.
+    map_ : Map or None
+    lanes : Lanes
+        ``updates[lane]``, INOUT, and ``maps[lane]``, OUT.
+    scratch : Scratch
+    lane : int
     n_words : int
+        Rows 0 .. n_words - 1 are those of words.
     """
     if map_ is None:
         return
-    n_rows = map_.forward.shape[0]
+    updates, n_rows = lanes.updates[lane], map_.forward.shape[0]
     width = (updates.shape[1] >> 4) << 4
     if map_.learned:
-        add_map_steps(scratch, updates, gradient, n_words)
+        add_map_steps(lanes, scratch, lane, n_words)
     if n_rows == 1:
         for word in range(n_words):
             for k in range(width):
@@ -120,59 +118,73 @@ def unmap_steps(map_, scratch, updates, gradient, n_words):
 
 
 @helper
-def add_map_steps(scratch, updates, gradient, n_words):
-    """Write the sum of x dz' of a span; of a diagonal, that of x * dz."""
-    n_rows = gradient.shape[0]
+def add_map_steps(lanes, scratch, lane, n_words):
+    """Write the sum of x dz' of a span, of a diagonal that of x * dz; and curvature."""
+    updates, steps = lanes.updates[lane], lanes.maps[lane]
+    kept = scratch.unmapped
     width = (updates.shape[1] >> 4) << 4
-    clear_rows(gradient, 0, n_rows)
-    if n_rows == 1:
+    clear_rows(steps, 0, steps.shape[0])
+    if steps.shape[0] == 1:
         for word in range(n_words):
             for k in range(width):
-                gradient[0, k] += scratch.unmapped[word, k] * updates[word, k]
-        return
-    for row in range(0, n_rows, TILE):
-        add_columns(gradient, row, scratch.unmapped, updates, 0, n_words)
+                steps[0, k] += kept[word, k] * updates[word, k]
+    for row in range(0, steps.shape[0] // TILE * TILE, TILE):
+        add_columns(steps, row, kept, updates, 0, n_words)
+    # The span's vectors are not needed any more: their rows take G'x.
+    along = scratch.vectors
+    clear_rows(along, 0, scratch.window.shape[0])
+    bend = np.float32(0.0)
+    for word in range(0, n_words, TILE):
+        if steps.shape[0] > 1:
+            add_rows(along, word, kept, steps, 0, steps.shape[0])
+        for i in range(word, min(word + TILE, n_words)):
+            square = np.float32(0.0)
+            for k in range(width):
+                if steps.shape[0] == 1:
+                    along[i, k] = kept[i, k] * steps[0, k]
+                square += along[i, k] * along[i, k]
+            bend += square * scratch.slots[CURVATURE, i]
+    size = square_sum(steps)
+    lanes.map_curvatures[lane] = bend / size if size > np.float32(0.0) else size
 
 
 @helper
-def apply_map(map_, gradients, used, team, rate):
-    """Add the steps of all lanes to this thread's rows of the map.
+def square_sum(matrix):
+    """Return the sum of all squares of a matrix."""
+    width = (matrix.shape[1] >> 4) << 4
+    total = np.float32(0.0)
+    for row in range(matrix.shape[0]):
+        for k in range(width):
+            total += matrix[row, k] * matrix[row, k]
+    return total
+
+
+@helper
+def apply_map(map_, lanes, team, rate):
+    """Add the steps of all lanes, in their order, to this thread's rows of the map.
 
     Parameters
     ----------
-    map_ : Map
-    gradients : float32 (n_lanes, n_rows, width)
-        Summed up in lane order into the first one used.
-    used : int64 (n_lanes, ...)
-        Lanes of which ``used[lane, 0, 1]`` is 0 had no words.
+    map_ : Map or None
+    lanes : Lanes
     team : Team
     rate : float32
     """
     if map_ is None:
         return
     width = (map_.forward.shape[1] >> 4) << 4
-    for row in range(team.thread, map_.forward.shape[0], team.size):
-        total = map_.squares[row]
-        first = -1
-        for lane in range(gradients.shape[0]):
-            if used[lane, 0, 1] == used[lane, 0, 0]:
-                continue
-            if first < 0:
-                first = lane
-                continue
-            for k in range(width):
-                gradients[first, row, k] += gradients[lane, row, k]
-        if first < 0:
+    curvature = np.float32(0.0)
+    for lane in range(lanes.maps.shape[0]):
+        if lanes.parts[lane, 0, 1] > lanes.parts[lane, 0, 0]:
+            curvature += lanes.map_curvatures[lane]
+    damping = np.float32(1.0) / max(np.float32(1.0), rate * curvature)
+    for lane in range(lanes.maps.shape[0]):
+        # Lanes without words in this round hold the steps of an earlier one.
+        if lanes.parts[lane, 0, 1] == lanes.parts[lane, 0, 0]:
             continue
-        square = np.float32(0.0)
-        for k in range(width):
-            square += gradients[first, row, k] * gradients[first, row, k]
-        if square > np.float32(0.0):
-            total += np.float64(square) / (np.float64(rate) * np.float64(rate))
-            map_.squares[row] = total
-            share = min(np.float32(1.0), _LONGEST / rate) / np.float32(np.sqrt(total))
+        for row in range(team.thread, map_.forward.shape[0], team.size):
             for k in range(width):
-                map_.forward[row, k] += share * gradients[first, row, k]
+                map_.forward[row, k] += damping * lanes.maps[lane, row, k]
 
 
 @helper

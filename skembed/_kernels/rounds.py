@@ -159,7 +159,7 @@ def finish_round(model, lanes, team, rate, done):
     apply_updates(model, lanes, team, rate)
     if not learned:
         return wait(team, meetings + 2)
-    apply_map(model.map, lanes.maps, lanes.parts, team, rate)
+    apply_map(model.map, lanes, team, rate)
     if not wait(team, meetings + 2):
         return False
     if team.thread == 0:

@@ -182,7 +182,6 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
         if model.directional:
             add_rows(updates, word, steps, vectors, right[0], right[1] - right[0])
         add_rows(updates, word, steps, vectors, noise, n_slots - noise)
-    unmap_steps(model.map, scratch, updates, lanes.maps[lane], n_words)
     for part in range(LEFT, RIGHT + 1, RIGHT - LEFT):
         # The slot of word 0 as a context, were it one.
         center = scratch.window[0, 1 if part == LEFT else 2] - (part == RIGHT)
@@ -195,6 +194,7 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
     for slot in range(noise, n_slots, TILE):
         clear_rows(updates, slot, TILE)
         add_columns(updates, slot, steps, vectors, 0, n_words)
+    unmap_steps(model.map, lanes, scratch, lane, n_words)
     # The steps of the words' own biases; those of contexts come with their scale.
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]

@@ -88,6 +88,7 @@ class Lanes(NamedTuple):
     routes: np.ndarray  # OUT int32 (n_lanes, n_slots, 2), of these the slot and row
     curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), likewise
     maps: np.ndarray  # OUT float32 (n_lanes, n_rows, width), steps of a learned map
+    map_curvatures: np.ndarray  # OUT float32 (n_lanes,), of the map, see `maps`
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
     claims: np.ndarray  # scratch int64 (n_lanes * CLAIM_NUMBERS,), zeros between rounds
