@@ -1,23 +1,19 @@
 """``python -m skembed``: which tying strategy is best for a classification task?"""
 
 import argparse
-import csv
-import gzip
-import json
 import os
 import sys
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TextIO
+from typing import Any
 
 import joblib
 
 from skembed import __version__, _compare, _report
+from skembed._input import InputError, count, jobs, positive, read_file
 
 _DEFAULTS = _compare.Settings()
-_CSV_LIMIT = 2**31 - 1  # characters of a field; the module's own limit is 131,072
 
 DESCRIPTION = """\
 Which way of tying word and context vectors is best for a task? Trains word
@@ -44,10 +40,6 @@ files:
 exit codes: 0 done (lines that failed are marked), 2 wrong usage or input, or no line
 could be fitted, 130 interrupted (what is done by then is printed).
 """
-
-
-class InputError(Exception):
-    """A file or a value that cannot be used; its text is for the user."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -155,7 +147,8 @@ def _plot(rows: list[dict[str, Any]], about: dict[str, Any], path: Path) -> None
 def _load(args: argparse.Namespace) -> tuple[list[str], list[str], str]:
     """Return texts, labels and what they are called."""
     if args.data:
-        texts, labels = read_file(args.data, args.text, args.label)
+        texts, found = read_file(args.data, args.text, args.label)
+        labels = found or []  # a column is always named
         title = args.data.name
     else:
         texts, labels, title = _docstrings()
@@ -191,105 +184,6 @@ def _docstrings() -> tuple[list[str], list[str], str]:
     return bunch.data, labels, f"docstrings of {versions}"
 
 
-def read_file(path: Path, text: str, label: str) -> tuple[list[str], list[str]]:
-    """Return the texts and the labels in two columns of a file.
-
-    It is CSV or JSON lines, as its name says, perhaps packed. Raises `InputError`.
-    """
-    packed = path.suffix.lower() == ".gz"
-    kind = (path.with_suffix("") if packed else path).suffix.lower()
-    if kind not in _READERS:
-        raise InputError(
-            f"{path}: the name must end in {', '.join(_READERS)}, or one of these and "
-            ".gz"
-        )
-    documents: list[list[str]] = []
-    opener: Callable[..., TextIO] = gzip.open if packed else open
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            for line, record in _READERS[kind](file, path):
-                place = f"{path}, line {line}"
-                documents.append(_document(record, [text, label], place))
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: not UTF-8 ({error.reason}); save it as UTF-8"
-        ) from error
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: not a complete gzip file ({error})") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
-    if not documents:
-        raise InputError(f"{path}: holds no documents")
-    return [text for text, _ in documents], [label for _, label in documents]
-
-
-def _csv_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    csv.field_size_limit(_CSV_LIMIT)
-    # Strict: a forgotten quote would otherwise make one text of the rest of the file.
-    reader = csv.reader(file, strict=True)
-    line = 1
-    try:
-        header = next(reader, [])
-        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-            problem = f"the header is a single column, {header[0]!r}"
-            raise InputError(f"{path}: {problem}; columns must be separated by commas")
-        for name in header:
-            if header.count(name) > 1:
-                raise InputError(f"{path}: two columns are called {name!r}")
-        line = reader.line_num + 1
-        for fields in reader:
-            if fields and len(fields) != len(header):
-                raise InputError(
-                    f"{path}, line {line}: {len(fields)} fields, but the header has "
-                    f"{len(header)}; texts with commas or line breaks need quotes"
-                )
-            if fields:
-                yield line, dict(zip(header, fields, strict=True))
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise InputError(f"{path}, line {line}: not CSV ({error})") from error
-
-
-def _json_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(file, start=1):
-        if not content.strip():
-            continue
-        try:
-            record = json.loads(content)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{path}, line {line}: not JSON ({error})") from error
-        if not isinstance(record, dict):
-            raise InputError(
-                f"{path}, line {line}: a JSON object is needed on every line, not "
-                f"{content.strip()[:40]}"
-            )
-        yield line, record
-
-
-_READERS = {".csv": _csv_records, ".jsonl": _json_records, ".ndjson": _json_records}
-
-
-def _document(record: dict[str, Any], columns: list[str], place: str) -> list[str]:
-    """Return a record's text and label."""
-    for column in columns:
-        if column not in record:
-            found = ", ".join(map(repr, record))
-            raise InputError(f"{place}: no column {column!r}; there are {found}")
-    text, label = (record[column] for column in columns)
-    if not isinstance(text, str):
-        raise InputError(
-            f"{place}: the text in column {columns[0]!r} is {json.dumps(text)[:40]}, "
-            "not a string; leave such documents out or give them an empty text"
-        )
-    # NaN, which Python's JSON reader accepts, differs from itself.
-    if label is None or label == "" or label != label or isinstance(label, dict | list):
-        raise InputError(
-            f"{place}: the label in column {columns[1]!r} is {json.dumps(label)[:40]}; "
-            "every document needs a label, a single value"
-        )
-    return [text, label if isinstance(label, str) else json.dumps(label)]
-
-
 def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m skembed",
@@ -303,7 +197,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     data.add_argument("--label", metavar="COLUMN", help="column of the classes")
     data.add_argument(
         "--max-documents",
-        type=_count(2),
+        type=count(2),
         metavar="N",
         help="use only a random sample of N documents, drawn with --seed",
     )
@@ -345,12 +239,12 @@ def _add_model_options(group: Any) -> None:
         help=f"some of {', '.join(_compare.GRIDS)} (default: all)",
     )
     options: list[tuple[str, Callable[[str], Any], str]] = [
-        ("n-components", _count(1), "dimensions of a word vector" + shown),
-        ("epochs", _count(1), "of SGNS (default: 5) and GloVe (default: 15)"),
-        ("x-max", _positive, "x_max of GloVe; large corpora take more" + shown),
-        ("min-count", _count(1), "leave rarer words out" + shown),
-        ("cv", _count(2), "folds of the cross-validation" + shown),
-        ("seed", _count(0, 2**32 - 1), "of folds, vectors, sample" + shown),
+        ("n-components", count(1), "dimensions of a word vector" + shown),
+        ("epochs", count(1), "of SGNS (default: 5) and GloVe (default: 15)"),
+        ("x-max", positive, "x_max of GloVe; large corpora take more" + shown),
+        ("min-count", count(1), "leave rarer words out" + shown),
+        ("cv", count(2), "folds of the cross-validation" + shown),
+        ("seed", count(0, 2**32 - 1), "of folds, vectors, sample" + shown),
     ]
     for name, kind, text in options:
         default = getattr(_DEFAULTS, name.replace("-", "_"))
@@ -359,38 +253,11 @@ def _add_model_options(group: Any) -> None:
         )
     group.add_argument(
         "--n-jobs",
-        type=_jobs,
+        type=jobs,
         default=min(2, joblib.cpu_count()),
         metavar="N",
         help=f"processes, -1 for all processors{shown}",
     )
-
-
-def _count(least: int, most: int | None = None) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        number = int(text) if text.strip().isdecimal() else -1
-        if number < least or (most is not None and number > most):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a whole number from {least}"
-                + (f" to {most}" if most is not None else " on")
-            )
-        return number
-
-    return parse
-
-
-def _jobs(text: str) -> int:
-    return -1 if text == "-1" else _count(1)(text)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return number
 
 
 if __name__ == "__main__":

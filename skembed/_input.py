@@ -1,0 +1,185 @@
+"""What the command lines share: files of documents, and values of options."""
+
+import argparse
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO
+
+_CSV_LIMIT = 2**31 - 1  # characters of a field; the module's own limit is 131,072
+
+
+class InputError(Exception):
+    """A file or a value that cannot be used; its text is for the user."""
+
+
+def read_file(
+    path: Path, text: str, label: str | None = None, limit: int | None = None
+) -> tuple[list[str], list[str] | None]:
+    """Return the texts and the labels in two columns of a file.
+
+    It is CSV or JSON lines, as its name says, perhaps packed; without labels it may
+    also be plain text, ``.txt``, with a document on every line that is not blank.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+        Column of the texts.
+    label : str, default=None
+        Column of the labels.
+    limit : int, default=None
+        Read only the first so many documents.
+
+    Returns
+    -------
+    texts : list of str
+    labels : list of str, or None
+        None without a column of labels.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read or is not of such a form.
+    """
+    packed = path.suffix.lower() == ".gz"
+    kind = (path.with_suffix("") if packed else path).suffix.lower()
+    readers = _READERS if label is not None else {**_READERS, ".txt": _text_records}
+    if kind not in readers:
+        raise InputError(
+            f"{path}: the name must end in {', '.join(readers)}, or one of these and "
+            ".gz"
+        )
+    columns = ("text" if kind == ".txt" else text, label)
+    documents: list[tuple[str, str]] = []
+    opener: Callable[..., TextIO] = gzip.open if packed else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            for line, record in islice(readers[kind](file, path), limit):
+                documents.append(_document(record, columns, f"{path}, line {line}"))
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}: not UTF-8 ({error.reason}); save it as UTF-8"
+        ) from error
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: not a complete gzip file ({error})") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    if not documents:
+        raise InputError(f"{path}: holds no documents")
+    texts = [text for text, _ in documents]
+    return texts, None if label is None else [label for _, label in documents]
+
+
+def _text_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, content in enumerate(file, start=1):
+        if content.strip():
+            yield line, {"text": content.rstrip("\r\n")}
+
+
+def _csv_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    csv.field_size_limit(_CSV_LIMIT)
+    # Strict: a forgotten quote would otherwise make one text of the rest of the file.
+    reader = csv.reader(file, strict=True)
+    line = 1
+    try:
+        header = next(reader, [])
+        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
+            problem = f"the header is a single column, {header[0]!r}"
+            raise InputError(f"{path}: {problem}; columns must be separated by commas")
+        for name in header:
+            if header.count(name) > 1:
+                raise InputError(f"{path}: two columns are called {name!r}")
+        line = reader.line_num + 1
+        for fields in reader:
+            if fields and len(fields) != len(header):
+                raise InputError(
+                    f"{path}, line {line}: {len(fields)} fields, but the header has "
+                    f"{len(header)}; texts with commas or line breaks need quotes"
+                )
+            if fields:
+                yield line, dict(zip(header, fields, strict=True))
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise InputError(f"{path}, line {line}: not CSV ({error})") from error
+
+
+def _json_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    for line, content in enumerate(file, start=1):
+        if not content.strip():
+            continue
+        try:
+            record = json.loads(content)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}, line {line}: not JSON ({error})") from error
+        if not isinstance(record, dict):
+            raise InputError(
+                f"{path}, line {line}: a JSON object is needed on every line, not "
+                f"{content.strip()[:40]}"
+            )
+        yield line, record
+
+
+_READERS = {".csv": _csv_records, ".jsonl": _json_records, ".ndjson": _json_records}
+
+
+def _document(
+    record: dict[str, Any], columns: tuple[str, str | None], place: str
+) -> tuple[str, str]:
+    """Return a record's text and label; the label is empty without a column."""
+    text_column, label_column = columns
+    for column in columns:
+        if column is not None and column not in record:
+            found = ", ".join(map(repr, record))
+            raise InputError(f"{place}: no column {column!r}; there are {found}")
+    text = record[text_column]
+    if not isinstance(text, str):
+        raise InputError(
+            f"{place}: the text in column {text_column!r} is {json.dumps(text)[:40]}, "
+            "not a string; leave such documents out or give them an empty text"
+        )
+    if label_column is None:
+        return text, ""
+    label = record[label_column]
+    # NaN, which Python's JSON reader accepts, differs from itself.
+    if label is None or label == "" or label != label or isinstance(label, dict | list):
+        raise InputError(
+            f"{place}: the label in column {label_column!r} is "
+            f"{json.dumps(label)[:40]}; every document needs a label, a single value"
+        )
+    return text, label if isinstance(label, str) else json.dumps(label)
+
+
+def count(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        number = int(text) if text.strip().isdecimal() else -1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least}"
+                + (f" to {most}" if most is not None else " on")
+            )
+        return number
+
+    return parse
+
+
+def jobs(text: str) -> int:
+    """Read a number of threads or processes; -1 is all processors."""
+    return -1 if text == "-1" else count(1)(text)
+
+
+def positive(text: str) -> float:
+    """Read a positive, finite number."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return number

@@ -1,0 +1,246 @@
+"""The figures of a study; matplotlib is imported when one is drawn."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+_LINES = ("-", "--", ":", "-.")
+_MARKERS = "osD^"
+_COLOURS = 10  # in matplotlib's own cycle
+
+
+def can_draw() -> bool:
+    """Return whether matplotlib is installed."""
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+def draw(
+    outcomes: Sequence[Any], spectra: Mapping[str, Sequence[float]], folder: Path
+) -> list[str]:
+    """Write the figures that there are numbers for.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+    spectra : mapping of str to sequence of float
+        Eigenvalues of the shifted PMI matrix, by a title.
+    folder : Path
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+    """
+    done = [outcome for outcome in outcomes if outcome.problem is None]
+    with_curves = [o for o in done if len(_first(o)["loss_curve"] or ()) > 1]
+    score = _best_score(done)
+    figures = {
+        "loss_curves.png": _panels(with_curves, _curves),
+        "own_scores.png": _panels(done, _own_scores),
+        "spectrum.png": _spectra(spectra),
+        "parameters.png": _panels(done, _against_parameters(*score)) if score else None,
+    }
+    names = []
+    for name, figure in figures.items():
+        if figure is not None:
+            figure.savefig(folder / name)
+            names.append(name)
+    return names
+
+
+def _first(outcome: Any) -> dict[str, Any]:
+    """Return the record of the first seed at the chosen rate."""
+    return outcome.records[outcome.rate, 0]
+
+
+def _panels(
+    outcomes: Sequence[Any], fill: Callable[[Any, Sequence[Any]], None]
+) -> Any | None:
+    """Return a figure with a panel for each estimator, legends beside them."""
+    from matplotlib.figure import Figure
+
+    titles = list(dict.fromkeys(outcome.candidate.title for outcome in outcomes))
+    if not titles:
+        return None
+    groups = [[o for o in outcomes if o.candidate.title == t] for t in titles]
+    heights = [max(2.8, 0.75 + 0.2 * len(group)) for group in groups]
+    figure = Figure(figsize=(9, 0.3 + sum(heights)), dpi=120, layout="constrained")
+    panels = figure.subplots(len(titles), squeeze=False, height_ratios=heights)[:, 0]
+    for axes, title, group in zip(panels, titles, groups, strict=True):
+        axes.set_title(title, loc="left")
+        fill(axes, group)
+        _plain(axes)
+        axes.legend(
+            loc="upper left", bbox_to_anchor=(1.01, 1.02), fontsize=7.5, frameon=False
+        )
+    return figure
+
+
+def _plain(axes: Any) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3)
+
+
+def _style(number: int) -> dict[str, str]:
+    turn = number // _COLOURS % len(_LINES)
+    return {"color": f"C{number % _COLOURS}", "linestyle": _LINES[turn]}
+
+
+def _curves(axes: Any, outcomes: Sequence[Any]) -> None:
+    for number, outcome in enumerate(outcomes):
+        curve = _first(outcome)["loss_curve"]
+        epochs = np.arange(1, len(curve) + 1)
+        axes.plot(epochs, curve, label=outcome.candidate.label, **_style(number))
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("training loss")
+
+
+def _own_scores(axes: Any, outcomes: Sequence[Any]) -> None:
+    peaks, ranges = [], []
+    for number, outcome in enumerate(outcomes):
+        scores = _first(outcome)["self_scores"]
+        counts, edges = np.array(scores["counts"]), np.array(scores["edges"])
+        shares = counts / max(counts.sum(), 1)
+        density = shares / np.maximum(np.diff(edges), 1e-12)
+        label = f"{outcome.candidate.label}: mean {_number(scores['mean'])}"
+        axes.stairs(density, edges, label=label, **_style(number))
+        peaks.append(density.max())
+        ranges.append(edges[np.searchsorted(shares.cumsum(), [0.001, 0.99])])
+    axes.axvline(0.0, color="0.5", linewidth=0.8)
+    # Scores that hardly differ, or a few large ones, would flatten all the others.
+    axes.set_ylim(0.0, min(max(peaks), 3 * float(np.median(peaks))) * 1.05)
+    low, high = np.array(ranges).T
+    span = 0.5 + float(np.median(high - low))
+    axes.set_xlim(
+        max(low.min() - 0.5, np.median(low) - span),
+        min(high.max() + 0.5, np.median(high) + span),
+    )
+    axes.set_xlabel("score of a word as its own context")
+    axes.set_ylabel("density")
+
+
+def _number(number: float | None) -> str:
+    return "–" if number is None else f"{number:.2f}"
+
+
+def _best_score(outcomes: Sequence[Any]) -> tuple[str, Callable] | None:
+    """Return what vectors are judged by, and how it is read from a record.
+
+    Accuracy where there are classes, else the first similarity set, else the loss.
+    """
+    records = [record for o in outcomes for record in o.chosen()]
+    if not records:
+        return None
+    reading = next(iter(records[0]["readings"].values()))
+    first_set = next(iter(reading["similarity"]), None)
+
+    def accuracy(record: dict[str, Any], combine: str) -> float | None:
+        return record["readings"][combine]["accuracy"]
+
+    def correlation(record: dict[str, Any], combine: str) -> float | None:
+        return record["readings"][combine]["similarity"][first_set][0]
+
+    def loss(record: dict[str, Any], combine: str) -> float | None:
+        return (record["test"] or {}).get("loss")
+
+    if reading["accuracy"] is not None:
+        return "accuracy", accuracy
+    if first_set is not None:
+        return f"correlation, {first_set}", correlation
+    if any(loss(record, "word") is not None for record in records):
+        return "held-out loss", loss
+    return None
+
+
+def _against_parameters(title: str, read: Callable) -> Callable:
+    """Return a function that draws a score against the number of parameters."""
+
+    def fill(axes: Any, outcomes: Sequence[Any]) -> None:
+        means: dict[str, float] = {}
+        for number, outcome in enumerate(outcomes):
+            combines = outcome.candidate.combines
+            for marker, combine in zip(_MARKERS, combines, strict=False):
+                records = outcome.chosen()
+                scores = [read(record, combine) for record in records]
+                if None in scores:
+                    continue
+                sizes = np.mean([record["n_parameters"] for record in records])
+                label = outcome.candidate.label
+                label += "" if combine == "word" else f", {combine}"
+                means[label] = mean = float(np.mean(scores))
+                axes.errorbar(
+                    # Next to each other, not one over the other.
+                    sizes / 1e6 * (1 + 0.006 * (number - len(outcomes) / 2)),
+                    mean,
+                    yerr=[[mean - min(scores)], [max(scores) - mean]],
+                    marker=marker,
+                    markersize=5,
+                    capsize=2,
+                    color=f"C{number % _COLOURS}",
+                    markerfacecolor=None if number < _COLOURS else "white",
+                    linestyle="none",
+                    label=label,
+                )
+        _leave_out_far(axes, means)
+        axes.set_xlabel("million parameters (those of one size stand side by side)")
+        axes.set_ylabel(title)
+
+    return fill
+
+
+def _leave_out_far(axes: Any, means: Mapping[str, float]) -> None:
+    """Let no failure flatten the differences between all others; name it instead."""
+    values = np.array(list(means.values()))
+    if values.size < 4:
+        return
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    reach = 4 * max(high - low, 0.01 * abs(middle))
+    near = values[np.abs(values - middle) <= reach]
+    if near.size == values.size:
+        return
+    margin = 0.2 * max(float(np.ptp(near)), 0.01 * abs(middle))
+    axes.set_ylim(near.min() - margin, near.max() + margin)
+    far = [f"{k} {v:.2f}" for k, v in means.items() if abs(v - middle) > reach]
+    text = "\n".join(["outside:", *far])
+    axes.annotate(
+        text, (0.99, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=7
+    )
+
+
+def _spectra(spectra: Mapping[str, Sequence[float]]) -> Any | None:
+    """Return a figure of eigenvalues by size, with the negative ones marked."""
+    from matplotlib.figure import Figure
+
+    if not spectra:
+        return None
+    figure = Figure(figsize=(4.5 * len(spectra), 3.4), dpi=120, layout="constrained")
+    panels = figure.subplots(1, len(spectra), squeeze=False, sharey=True)[0]
+    for axes, (title, found) in zip(panels, spectra.items(), strict=True):
+        values = np.array(sorted(found, key=abs, reverse=True), dtype=float)
+        ranks = np.arange(1, values.size + 1)
+        for name, chosen, colour in (
+            ("positive", values > 0, "C0"),
+            ("negative", values < 0, "C3"),
+        ):
+            share = (values[chosen] ** 2).sum() / max((values**2).sum(), 1e-300)
+            axes.scatter(
+                ranks[chosen],
+                np.abs(values[chosen]),
+                s=9,
+                color=colour,
+                label=f"{name}: {chosen.sum()} of {values.size}, {share:.1%} of energy",
+            )
+        axes.set_yscale("log")
+        axes.set_title(title, loc="left", fontsize="medium")
+        axes.set_xlabel("rank by size")
+        axes.legend(fontsize="small", frameon=False)
+        _plain(axes)
+    panels[0].set_ylabel("size of eigenvalue")
+    return figure

@@ -1,0 +1,247 @@
+"""The fits of a study: which are made, in which order, and where they are kept.
+
+A fit that is done is a small JSON file, so that a study that was stopped, however it
+was, continues where it is.
+"""
+
+import hashlib
+import json
+import math
+import os
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file so that it is there as a whole or not at all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class Store:
+    """Records in a folder, one file each, found again by what they came from.
+
+    Parameters
+    ----------
+    folder : Path
+    *origin : str
+        What all records come from: the data, the version of the package.
+    """
+
+    def __init__(self, folder: Path, *origin: str):
+        self.folder = folder
+        self.origin = origin
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def _path(self, key: dict[str, Any]) -> Path:
+        text = json.dumps([*self.origin, key], sort_keys=True, default=str)
+        name = hashlib.sha256(text.encode()).hexdigest()[:24]
+        return self.folder / f"{name}.json"
+
+    def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        """Return the record of a key, or None."""
+        try:
+            return json.loads(self._path(key).read_text(encoding="utf-8"))["record"]
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: dict[str, Any], record: dict[str, Any]) -> None:
+        """Keep the record of a key."""
+        content = {"key": key, "record": record}
+        write(self._path(key), json.dumps(content, default=str))
+
+
+@dataclass
+class Outcome:
+    """What became of a candidate.
+
+    Attributes
+    ----------
+    candidate : Candidate
+    records : dict
+        By learning rate and seed.
+    rate : float or None
+        The learning rate that was chosen.
+    problem : str or None
+        Why there is none.
+    notes : list of str
+    """
+
+    candidate: Any
+    records: dict[tuple[float | None, int], dict[str, Any]] = field(
+        default_factory=dict
+    )
+    rate: float | None = None
+    problem: str | None = None
+    notes: list[str] = field(default_factory=list)
+
+    def chosen(self) -> list[dict[str, Any]]:
+        """Return the records at the chosen rate, in the order of seeds."""
+        return [r for (rate, _), r in self.records.items() if rate == self.rate]
+
+
+def criteria(records: dict[Any, dict[str, Any]]) -> dict[Any, float]:
+    """Return what one of some records is chosen by: lower is better.
+
+    The held-out loss of the validation documents; the last training loss where an
+    estimator has no such loss.
+    """
+    has_loss = all(record["validation"] is not None for record in records.values())
+    judged = {}
+    for key, record in records.items():
+        curve = record["loss_curve"] or [0.0]
+        loss = record["validation"]["loss"] if has_loss else curve[-1]
+        judged[key] = math.inf if loss is None else loss
+    return judged
+
+
+class Search:
+    """All fits of a study: a search of the learning rate, then the other seeds.
+
+    Parameters
+    ----------
+    plan : iterable of (Candidate, list of float or None)
+        What to compare, and the learning rates to try.
+    n_seeds : int
+    run : callable
+        Takes a candidate, a rate and a seed; returns a record, with "all_seconds" it
+        took.
+    store : Store
+    tell : callable
+        Takes a line about every fit.
+    """
+
+    def __init__(
+        self,
+        plan: Iterable[tuple[Any, list[float | None]]],
+        n_seeds: int,
+        run: Callable[[Any, float | None, int], dict[str, Any]],
+        store: Store,
+        tell: Callable[[str], None],
+    ):
+        self.plan = list(plan)
+        self.n_seeds = n_seeds
+        self._run = run
+        self._store = store
+        self._tell = tell
+        self.n_found = self.n_fitted = 0
+        self._seconds: dict[str, list[float]] = defaultdict(list)
+        self._waiting = Counter[str]()
+        for candidate, rates in self.plan:
+            self._waiting[candidate.family] += len(rates) + n_seeds - 1
+
+    @property
+    def n_done(self) -> int:
+        return self.n_found + self.n_fitted
+
+    @property
+    def n_all(self) -> int:
+        """Fits that are done or to be done."""
+        return self.n_done + self._waiting.total()
+
+    def outcomes(self) -> list[Outcome]:
+        """Make all fits that are not done."""
+        found = [self._choose_rate(*planned) for planned in self.plan]
+        for outcome in found:
+            for seed in range(1, self.n_seeds) if outcome.problem is None else ():
+                self._fit(outcome, outcome.rate, seed)
+        return found
+
+    def _choose_rate(self, candidate: Any, rates: list[float | None]) -> Outcome:
+        outcome = Outcome(candidate)
+        for rate in rates:
+            # The smallest comes first: what fails with it fails with all others.
+            if outcome.problem is None:
+                self._fit(outcome, rate, 0)
+            else:
+                self._waiting[candidate.family] -= 1
+        if not outcome.records:
+            self._waiting[candidate.family] -= self.n_seeds - 1
+            return outcome
+        outcome.problem = None
+        judged = criteria({rate: r for (rate, _), r in outcome.records.items()})
+        outcome.rate = min(judged, key=lambda rate: judged[rate])
+        if len(rates) > 1 and outcome.rate in (rates[0], rates[-1]):
+            outcome.notes.append(
+                "The best learning rate is at the edge of those tried: perhaps another "
+                "one is better."
+            )
+        return outcome
+
+    def _fit(self, outcome: Outcome, rate: float | None, seed: int) -> None:
+        candidate = outcome.candidate
+        key = {
+            "family": candidate.family,
+            "params": candidate.params,
+            "combines": candidate.combines,
+            "rate": rate,
+            "seed": seed,
+        }
+        record = self._store.get(key)
+        self._waiting[candidate.family] -= 1
+        try:
+            if record is None:
+                record = self._run(candidate, rate, seed)
+                self._store.put(key, record)
+                self.n_fitted += 1
+            else:
+                self.n_found += 1
+        except (ValueError, ArithmeticError, NotImplementedError) as error:
+            self._fail(outcome, rate, error)
+            return
+        outcome.records[rate, seed] = record
+        self._seconds[candidate.family].append(record["all_seconds"])
+        self._report(candidate, rate, seed, _summary(record))
+
+    def _fail(self, outcome: Outcome, rate: float | None, error: Exception) -> None:
+        text = " ".join(str(error).split()) or type(error).__name__
+        if outcome.records:
+            outcome.notes.append(f"Failed once (learning rate {rate}): {text}")
+        else:
+            outcome.problem = text
+        self._report(outcome.candidate, rate, None, f"not possible: {text}")
+
+    def _report(
+        self, candidate: Any, rate: float | None, seed: int | None, text: str
+    ) -> None:
+        place = f"[{self.n_done}/{self.n_all}]"
+        name = f"{candidate.title} {candidate.label}"
+        name += "" if rate is None else f", rate {rate:g}"
+        name += "" if seed is None else f", seed {seed}"
+        self._tell(f"{place} {name}: {text}{self._left()}")
+
+    def _left(self) -> str:
+        """Return an estimate of the time left, in words."""
+        known = [s for seconds in self._seconds.values() for s in seconds]
+        if not known or not self._waiting.total():
+            return ""
+        typical = float(np.median(known))
+        left = sum(
+            n * float(np.median(self._seconds.get(family) or typical))
+            for family, n in self._waiting.items()
+        )
+        if left < 90:
+            return f" (about {left:.0f} s left)"
+        return f" (about {left / 60:.0f} min left)"
+
+
+def _summary(record: dict[str, Any]) -> str:
+    """Return the numbers of a record for the line about it."""
+    parts = []
+    if record["test"] is not None and record["test"]["loss"] is not None:
+        parts.append(f"held-out loss {record['test']['loss']:.3f}")
+    reading = next(iter(record["readings"].values()))
+    if reading["accuracy"] is not None:
+        parts.append(f"accuracy {reading['accuracy']:.3f}")
+    for name, (rho, _) in reading["similarity"].items():
+        parts += [] if rho is None else [f"{name} {rho:.3f}"]
+    return ", ".join([*parts, f"{record['seconds']:.1f} s"])
