@@ -14,7 +14,7 @@ import tempfile
 import time
 
 import skembed
-from tests.benchmarks import matrices, training, whole
+from tests.benchmarks import matrices, strategies, training, whole
 from tests.benchmarks.common import describe_machine
 from tests.benchmarks.data import Data
 
@@ -25,6 +25,7 @@ SECTIONS = {
         training.cbow,
         training.short,
         training.flops,
+        strategies.strategies,
         matrices.scaling,
         matrices.counting,
         matrices.glove,

@@ -1,0 +1,61 @@
+"""Section of `speed` on what the ways of tying cost in training."""
+
+import warnings
+
+import numpy as np
+
+from skembed import CBOWEmbedder, SGNSEmbedder, _tying
+from tests.benchmarks.common import median_ratio, print_table
+from tests.benchmarks.ours import timed
+
+# Choices beside `share_context`, of those estimators that have them.
+WAYS = (
+    {"directional": True},
+    {"update": "word"},
+    {"exclude_window_noise": True},
+)
+
+
+def strategies(data, options):
+    """Seconds of training under every strategy, times those with two tables."""
+    threads = max(options.threads)
+    rows = []
+    for kind in (SGNSEmbedder, CBOWEmbedder):
+        for params in _choices(kind):
+            pairs = [
+                [
+                    _seconds(kind, one, data, options, threads, seed)
+                    for one in ({}, params)
+                ]
+                for seed in range(options.rounds)
+            ]
+            separate, other = np.array(pairs).T
+            name = ", ".join(f"{key}={value!r}" for key, value in params.items())
+            seconds = [f"{np.median(times):.2f}" for times in (separate, other)]
+            ratio = f"{median_ratio(other, separate):.2f}"
+            rows.append([kind.__name__, name, *seconds, ratio])
+            print(*rows[-1], flush=True)
+    print()
+    header = ["estimator", "parameters", "two tables, s", "so, s", "ratio"]
+    print_table(header, rows)
+
+
+def _choices(kind):
+    names = [one.name for one in _tying.strategies(_tying.SAMPLING)]
+    known = kind._get_param_names()
+    ways = [way for way in WAYS if way.keys() <= set(known)]
+    return [{"share_context": name} for name in names if name is not False] + ways
+
+
+def _seconds(kind, params, data, options, threads, seed):
+    embedder = timed(kind, "_fit_vectors")(
+        options.size[0],
+        max_iter=options.epochs,
+        random_state=seed,
+        n_jobs=threads,
+        **params,
+    )
+    with warnings.catch_warnings():
+        # Some strategies say that they are of no use.
+        warnings.simplefilter("ignore", UserWarning)
+        return embedder.fit(data.tokens).seconds
