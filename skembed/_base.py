@@ -324,13 +324,12 @@ class BaseEmbedder(
         # A refit with other parameters must not inherit what only the last fit has.
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
-        n_biases = sum({id(bias): bias.size for bias in learned.values()}.values())
         self.__dict__.update(
             vocabulary_=vocabulary.rows,
             word_counts_=vocabulary.counts,
             word_vectors_=fitted.word_vectors,
             context_vectors_=fitted.context_vectors,
-            n_embedding_parameters_=fitted.n_parameters + n_biases,
+            n_embedding_parameters_=fitted.n_parameters,
             _score_offset=fitted.offset,
             _score_scale=fitted.scale,
             **learned,

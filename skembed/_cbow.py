@@ -124,6 +124,8 @@ class CBOWEmbedder(BaseEmbedder):
     word_biases_, context_biases_ : ndarray of shape (n_words,), float32
         Learned biases, with ``bias="word"`` only: `context_biases_` with two tables,
         both (the same object) with one.
+    noise_biases_ : ndarray of shape (n_words,), float32
+        With ``bias="word"`` and "noise" or "three".
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``: the sign of each dimension in the score.
     context_map_ : ndarray of shape (n_components,) or (n_components, n_components)

@@ -13,7 +13,7 @@ class Fitted:
     Attributes
     ----------
     n_parameters : int
-        Learned numbers, without biases.
+        Learned numbers, biases included.
     word_vectors, context_vectors : ndarray of shape (n_words, n_components), float32
     offset : ndarray of shape (n_words,), float32
         Fixed part of a score, by its context.

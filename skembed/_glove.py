@@ -207,13 +207,13 @@ class GloVeEmbedder(BaseEmbedder):
         params[:, :n_learned] = (start - np.float32(0.5)) / self.n_components
         progress = _blocks.train(self, counts, params, layout, random)
 
-        word_biases, context_biases = layout.biases(params)
+        word_biases, context_biases, _ = layout.biases(params)
         word_vectors, context_vectors, attributes = layout.vectors(params)
         word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
         word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
         attributes.update(progress.learned())
         return Fitted(
-            layout.n_parameters,
+            layout.n_parameters + layout.n_words * layout.n_tables,
             word_vectors,
             context_vectors,
             np.zeros(len(vocabulary), dtype=np.float32),

@@ -120,15 +120,27 @@ class Layout:
         word = self._table(tables, 0)
         return word, (word if self.shares_rows and not len(a) else context), attributes
 
-    def biases(self, params: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the biases of words and contexts, one object where they share."""
-        word = params[: self.n_words, self.n_components].copy()
-        if self.shares_rows:
-            return word, word
-        left, right = (
-            self._table(params, row)[:, self.n_components] for row in self.rows[:2]
-        )
-        return word, (left + right) * np.float32(0.5)
+    def biases(
+        self, params: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        """Return the biases of words and contexts, one object where they share.
+
+        And, as fitted attributes, those that only some strategies have.
+        """
+        attributes: dict[str, Any] = {}
+        word = self._biases(params, 0)
+        context = word if self.shares_rows else self._biases(params, self.context_row)
+        if self.directional:
+            right = self._biases(params, self.rows[1])
+            attributes["left_context_biases_"] = context
+            attributes["right_context_biases_"] = right
+            context = (context + right) * np.float32(0.5)
+        if self.noise_row != self.context_row:
+            attributes["noise_biases_"] = self._biases(params, self.noise_row)
+        return word, context, attributes
+
+    def _biases(self, params: np.ndarray, row: int) -> np.ndarray:
+        return self._table(params, row)[:, self.n_components].copy()
 
     def _table(self, params: np.ndarray, row: int) -> np.ndarray:
         return params[row : row + self.n_words]

@@ -120,6 +120,9 @@ class SGNSEmbedder(BaseEmbedder):
     word_biases_, context_biases_ : ndarray of shape (n_words,), float32
         Learned biases, with ``bias="word"`` only: `context_biases_` with two tables,
         both (the same object) with one.
+    left_context_biases_, right_context_biases_, noise_biases_ : ndarray, float32
+        With ``bias="word"``: those of tables that "noise", "three" and
+        ``directional=True`` keep apart; then `context_biases_` is the mean of the two.
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``: the sign of each dimension in the score.
     context_map_ : ndarray of shape (n_components,) or (n_components, n_components)

@@ -83,13 +83,17 @@ def fit(
     training = _Training(estimator, family, corpus, model, draws, seeds)
     progress = training.run()
 
-    word_biases, context_biases = layout.biases(model.params)
+    word_biases, context_biases, other_biases = layout.biases(model.params)
     word_vectors, context_vectors, attributes = layout.vectors(
         model.params, _learned_map(model, layout)
     )
     attributes.update(progress.learned())
+    n_parameters = layout.n_parameters
+    if bias.learned:
+        attributes.update(other_biases)
+        n_parameters += layout.n_words * len(set(layout.rows))
     return Fitted(
-        layout.n_parameters,
+        n_parameters,
         word_vectors,
         context_vectors,
         offset,

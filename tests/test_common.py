@@ -1020,7 +1020,9 @@ def test_biases_that_exist(strategy, bias):
     assert hasattr(embedder, "word_biases_") == (bias == "word" and one_table)
     if bias == "word" and one_table:
         assert embedder.word_biases_ is embedder.context_biases_
-    n_biases = len(WORDS) if bias == "word" else 0
+    own_noise = strategy.noise_table != strategy.context_table
+    n_biases = len(WORDS) * (1 + own_noise) if bias == "word" else 0
+    assert hasattr(embedder, "noise_biases_") == (bias == "word" and own_noise)
     expected = strategy.n_tables * embedder.word_vectors_.size + n_biases
     expected += np.size(getattr(embedder, "context_map_", ()))
     assert embedder.n_embedding_parameters_ == expected

@@ -247,7 +247,10 @@ def test_layout(name, n_components):
         np.testing.assert_array_equal(attributes["noise_vectors_"], noise)
     found = {"noise_vectors_", "context_map_", "context_signs_"} & attributes.keys()
     assert len(found) == len(attributes) == (name not in (False, True))
-    word_biases, context_biases = layout.biases(params)
+    word_biases, context_biases, other_biases = layout.biases(params)
+    assert list(other_biases) == (
+        ["noise_biases_"] if name in ("noise", "three") else []
+    )
     np.testing.assert_array_equal(word_biases, params[:7, n_components])
     np.testing.assert_array_equal(context_biases, rows[:, n_components])
     assert (word_biases is context_biases) == (strategy.context_table == 0)
@@ -289,9 +292,11 @@ def test_number_of_parameters_of_sgns(name, bias, tiny_corpus):
     """Tables and learned biases; fixed signs and offsets cost nothing."""
     embedder = fit(make(SGNSEmbedder, share_context=name, bias=bias), tiny_corpus)
     n_words = len(embedder.vocabulary_)
+    own_noise = name in ("noise", "three")
     tables = {False: 2, "noise": 2, "three": 3}.get(name, 1)
     others = {"diagonal": 6, "bilinear": 36}.get(name, 0)
-    others += n_words if bias == "word" else 0
+    # With a table for noise words, these have biases of their own.
+    others += n_words * (2 if own_noise else 1) if bias == "word" else 0
     assert embedder.n_embedding_parameters_ == tables * n_words * 6 + others
 
 
