@@ -274,8 +274,14 @@ def test_every_kernel_has_one_signature(tmp_path):
     entries = {name for name, kinds in found.items() if kinds}
     wanted = {"sgns.train_rounds", "cbow.train_rounds", "glove.train_stages"}
     assert wanted | {"counting.count_rows"} <= entries
-    twice = {name: kinds for name, kinds in found.items() if len(kinds) > 1}
-    assert not twice, json.dumps(twice, indent=1)
+    # Training is compiled without what a map needs, and with it where there is one.
+    allowed = {"sgns.train_rounds": 2, "cbow.train_rounds": 2}
+    more = {
+        name: kinds
+        for name, kinds in found.items()
+        if len(kinds) > allowed.get(name, 1)
+    }
+    assert not more, json.dumps(more, indent=1)
 
 
 # --- with and without the compiler ----------------------------------------------------
