@@ -38,7 +38,7 @@ class CBOWEmbedder(BaseEmbedder):
           so in a warning: nothing keeps the scores of observed pairs from growing.
     aggregation : {"mean", "sum"}, default="mean"
         How the vectors of the words around become the hidden vector that predicts.
-        The gradient is that of the same expression.
+        Every vector of a mean moves by what the mean should, as in word2vec.
     bias : {"auto", None, "shift", "exact", "word"}, default="auto"
         What is added to the dot product of the hidden vector and the context vector
         of the predicted word c:
@@ -56,6 +56,7 @@ class CBOWEmbedder(BaseEmbedder):
     update : {"both", "word"}, default="both"
         Which vectors of a pair gradients reach: both, or the word vector alone, with
         context vectors left at random values where they have a table of their own.
+        Learned biases and maps learn in either case.
     exclude_window_noise : bool, default=False
         Leave out noise words that occur in the window, and not only one that equals
         the context at hand, as word2vec does.
@@ -153,9 +154,6 @@ class CBOWEmbedder(BaseEmbedder):
     of `negative` draws per pair. Updates of one row that were computed side by side
     are added up to a bound on its curvature only, so that training stays finite at
     learning rates that are too large.
-
-    Word2vec's own program adds the whole gradient of a mean to each of its words
-    instead of dividing it by their number, so its learning rate means another thing.
 
     `score_pairs` gives the score of a context that is predicted from one word alone.
 

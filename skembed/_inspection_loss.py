@@ -167,14 +167,18 @@ def bag_of_words(
     return Total(loss, contexts)
 
 
-def _tables(estimator: Any, context_vectors: np.ndarray) -> Tables:
+def _tables(
+    estimator: Any, context_vectors: np.ndarray, biases: str = "context_biases_"
+) -> Tables:
     zeros = np.zeros(len(context_vectors), dtype=np.float32)
     word_biases = getattr(estimator, "word_biases_", zeros)
-    context_biases = getattr(estimator, "context_biases_", zeros)
+    context_biases = getattr(estimator, biases, zeros)
     offset = estimator._score_offset + context_biases
     scaled = estimator.word_vectors_ * estimator._score_scale
     contexts = noises = _append(context_vectors, 1.0, offset)
     if hasattr(estimator, "noise_vectors_"):
+        own = getattr(estimator, "noise_biases_", zeros)
+        offset = estimator._score_offset + own
         noises = _append(estimator.noise_vectors_, 1.0, offset)
     return Tables(_append(scaled, word_biases, 1.0), contexts, noises)
 
@@ -190,9 +194,9 @@ def _append(vectors: np.ndarray, *columns: Any) -> np.ndarray:
 
 def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_array]]:
     """Yield tables, and expected counts of the pairs whose scores they give."""
-    sides = {"both": "context_vectors_"}
+    sides = {"both": "context"}
     if hasattr(estimator, "left_context_vectors_"):
-        sides = {side: f"{side}_context_vectors_" for side in ("left", "right")}
+        sides = {side: f"{side}_context" for side in ("left", "right")}
     for side, name in sides.items():
         counts = _cooccurrence.count_cooccurrences(
             corpus,
@@ -201,7 +205,8 @@ def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_
             estimator.n_jobs,
             side,
         )
-        yield _tables(estimator, getattr(estimator, name)), counts
+        vectors = getattr(estimator, f"{name}_vectors_")
+        yield _tables(estimator, vectors, f"{name}_biases_"), counts
 
 
 def _pairs_loss(tables: Tables, counts: sparse.csr_array, noise: Noise) -> float:

@@ -50,6 +50,12 @@ class Layout:
         return self.context_row == 0
 
     @property
+    def is_signed(self) -> bool:
+        """Whether dimensions have a fixed sign in the score."""
+        fixed = len(self.map) == 1 and not self.learns_map
+        return bool(fixed and (np.abs(self.map) == 1.0).all())
+
+    @property
     def rows(self) -> tuple[int, int, int, int]:
         """First rows of left and right contexts, of left and right noise words."""
         right = self.n_words if self.directional else 0
@@ -113,10 +119,10 @@ class Layout:
         if self.noise_row != self.context_row:
             noise = _mapped(self._table(tables, self.noise_row), a)
             attributes["noise_vectors_"] = noise
-        if self.learns_map:
-            attributes["context_map_"] = a[0] if len(a) == 1 else a
-        elif len(a):
+        if self.is_signed:
             attributes["context_signs_"] = a[0]
+        elif len(a):
+            attributes["context_map_"] = a[0] if len(a) == 1 else a
         word = self._table(tables, 0)
         return word, (word if self.shares_rows and not len(a) else context), attributes
 
@@ -150,4 +156,7 @@ def _mapped(vectors: np.ndarray, a: np.ndarray) -> np.ndarray:
     """Return A y of every context vector y."""
     if len(a) == 0:
         return vectors
-    return vectors * a[0] if len(a) == 1 else vectors @ a.T
+    if len(a) == 1:
+        return vectors * a[0]
+    # Not by BLAS, whose sums depend on its number of threads.
+    return np.einsum("wj,ij->wi", vectors, a)

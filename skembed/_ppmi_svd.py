@@ -104,7 +104,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         With ``directional=True``: vectors of contexts on either side, of the shape of
         `context_vectors_`, which is their mean.
     n_embedding_parameters_ : int
-        Learned numbers: tables and biases.
+        Learned numbers: those of the tables.
 
     See Also
     --------

@@ -52,6 +52,7 @@ class SGNSEmbedder(BaseEmbedder):
     update : {"both", "word"}, default="both"
         Which vectors of a pair gradients reach: both, or the word vector alone, with
         context vectors left at random values where they have a table of their own.
+        Learned biases and maps learn in either case.
     exclude_window_noise : bool, default=False
         Leave out noise words that occur in the window, and not only one that equals
         the context at hand, as word2vec does.

@@ -101,14 +101,17 @@ def fit(
         word_biases if bias.learned and layout.shares_rows else None,
         context_biases if bias.learned else None,
         attributes,
-        _notes(estimator, strategy, bias),
+        _notes(estimator, strategy, layout, bias),
     )
 
 
-def _notes(estimator: Any, strategy: _tying.Tying, bias: Any) -> list[str]:
+def _notes(
+    estimator: Any, strategy: _tying.Tying, layout: Layout, bias: Any
+) -> list[str]:
     """Return what a user of this strategy should be warned of."""
     notes = [strategy.note] if strategy.note else []
-    if strategy.needs_constant and bias.name is None and estimator.negative > 1:
+    plain = strategy.needs_constant or (layout.is_signed and layout.map.min() > 0.0)
+    if plain and bias.name is None and estimator.negative > 1:
         notes.append(
             f"share_context={strategy.name!r} with bias=None cannot express the "
             "negative mean of the scores, -ln(negative), and hardly learns; use "
@@ -176,8 +179,7 @@ def start_map(layout: Layout) -> Any:
     longest[0, : layout.n_components] = layout.n_components**-0.5
     bound = np.ones(1, dtype=np.float32)
     a = maps.Map(forward, backward, bound, longest, layout.learns_map)
-    if layout.learns_map:
-        maps.update_map(a)
+    maps.update_map(a)
     return a
 
 
@@ -252,6 +254,9 @@ class _Training:
                         "few for it. Pass subsample=0."
                     )
                 loss = lanes.loss.sum() / lanes.pairs.sum()
+                if self.model.map is not None:
+                    # What is not finite there makes the loss so, too.
+                    loss += 0.0 * float(self.model.map.forward.sum())
                 progress.finish_epoch(loss, self.model.params)
         return progress
 

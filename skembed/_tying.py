@@ -78,13 +78,14 @@ class Tying:
     @property
     def signed(self) -> bool:
         """Whether dimensions have a fixed sign in the score."""
-        return not self.learns_map and len(self.start_map(2, 1)) == 1
+        return self.layout(1, 2).is_signed
 
     @property
     def methods(self) -> set[str]:
         """What kinds of estimators can hold this strategy."""
         found = {SAMPLING}
-        if self.noise_table == self.context_table and not self.learns_map:
+        diagonal = len(self.start_map(2, 1)) <= 1 and not self.learns_map
+        if self.noise_table == self.context_table and diagonal:
             found.add(LEAST_SQUARES)
         if type(self).factorise is not Tying.factorise:
             found.add(CLOSED_FORM)
@@ -249,6 +250,10 @@ class Diagonal(Tying):
 
     name = "diagonal"
     learns_map = True
+    combine_notes: ClassVar[dict[str, str]] = {
+        "sum": "the sum is the word vector, each dimension times 1 + its factor",
+        "concat": "the concatenation repeats the word vector, scaled by the factors",
+    }
     start_map = Signed.start_map
 
 
@@ -257,6 +262,10 @@ class Bilinear(Tying):
 
     name = "bilinear"
     learns_map = True
+    combine_notes: ClassVar[dict[str, str]] = {
+        "sum": "the sum is a linear map of the word vector, I + A",
+        "concat": "the concatenation is the word vector and a linear map of it",
+    }
 
     def start_map(self, n_components, n_negative):
         """Return the identity."""
@@ -268,6 +277,7 @@ class OwnNoise(Tying):
 
     name = "noise"
     noise_table = 1
+    combine_notes = Tied.combine_notes
     note = (
         "share_context='noise' lets noise words have vectors of their own, so nothing "
         "keeps the scores of observed pairs from growing: the loss goes to 0 and all "

@@ -234,11 +234,10 @@ def held_out_loss(
     training. For CBOW, if predicted words and words of the vocabulary have more than
     half a billion scores, random noise words stand for all, which moves the loss by
     less than 0.001.
-    What decides only where gradients go (`update`, `exclude_window_noise`) does not
-    change this objective.
+    `update` and `exclude_window_noise` change how a model is trained, and not this
+    objective.
     """
     check_estimator(estimator, (SGNSEmbedder, CBOWEmbedder))
-    _check_sides(estimator)
     random = check_random_state(random_state)
     draws = _sampling.draws(
         estimator.word_counts_, estimator.subsample, estimator.noise_exponent
@@ -331,19 +330,6 @@ def similarity_kind(
         near.same_places,
         all_pairs.same_places,
     )
-
-
-def _check_sides(estimator: Any) -> None:
-    """Refuse the models of which not all that is in their scores is kept."""
-    several = ("left_context_vectors_", "noise_vectors_")
-    if hasattr(estimator, "context_biases_") and any(
-        hasattr(estimator, name) for name in several
-    ):
-        raise ValueError(
-            "held_out_loss does not support bias='word' with directional=True or with "
-            f"share_context={estimator.share_context!r}: only one bias of a context "
-            "is kept."
-        )
 
 
 def _check_pairs(corpus: Corpus, advice: str) -> None:

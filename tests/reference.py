@@ -169,7 +169,7 @@ class LearnedMap:
         back = self.matrix.T @ (ahead / np.linalg.norm(ahead))
         self.longest = back / np.linalg.norm(back)
         rows = (self.matrix**2).sum(axis=1)
-        self.bound = 1.25 * max(np.linalg.norm(back), rows.max())
+        self.bound = 1.25 * max(np.linalg.norm(back) ** 2, rows.max())
 
     def part(self, gradient):
         """Return what of a matrix's gradient belongs to the map."""

@@ -6,8 +6,9 @@ context vectors are used as they are. A is a diagonal (one row) or a matrix.
 
 A learned map takes part in every pair of a round. So its step along the summed
 gradient G goes as far as the learning rate says, but at most to where a parabola above
-the objective has its minimum. Along G its curvature is at most the sum of
-``|G'x|**2 / |G|**2`` times the curvature of x, see `rounds.apply_updates`.
+the objective has its minimum. Along G its curvature is about the sum of
+``|G'x|**2 / |G|**2`` times the curvature of x, see `rounds.apply_updates`.  It is
+added up span by span, each along its own part of G.
 """
 
 from typing import NamedTuple
@@ -205,7 +206,7 @@ def finish_map(map_):
     # One step of the power method a round; the vector moves on with the matrix.
     multiply(map_.forward, map_.longest, 0, 1)
     stretch = multiply(map_.backward, map_.longest, 1, 0)
-    map_.bound[0] = _MARGIN * max(stretch, longest_row(map_.forward))
+    map_.bound[0] = _MARGIN * max(stretch * stretch, longest_row(map_.forward))
 
 
 @helper
