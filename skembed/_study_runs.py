@@ -11,6 +11,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,16 @@ def write(path: Path, text: str) -> None:
         part.unlink(missing_ok=True)
 
 
+def programs() -> str:
+    """Return what made a record: versions, and a hash of this package's own files."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(path.read_bytes())
+    names = ("numba", "numpy", "scipy", "scikit-learn")
+    versions = [f"{name} {metadata.version(name)}" for name in names]
+    return ", ".join([*versions, digest.hexdigest()])
+
+
 class Store:
     """Records in a folder, one file each, found again by what they came from.
 
@@ -34,7 +45,7 @@ class Store:
     ----------
     folder : Path
     *origin : str
-        What all records come from: the data, the version of the package.
+        What all records come from: the data and the programs.
     """
 
     def __init__(self, folder: Path, *origin: str):

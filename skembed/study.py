@@ -107,9 +107,8 @@ def _run(args: argparse.Namespace) -> int:
         raise InputError("none of these estimators has any of these strategies")
     data, title = _load(args)
     args.output.mkdir(parents=True, exist_ok=True)
-    # The package itself stands above this module, and is loaded whenever it is.
-    version = sys.modules["skembed"].__version__
-    store = _study_runs.Store(args.output / "fits", version, data.digest())
+    origin = _study_runs.programs(), data.digest()
+    store = _study_runs.Store(args.output / "fits", *origin)
     with _watched() as interrupted:
         study = _Study(data, args.n_jobs, interrupted)
         search = _study_runs.Search(

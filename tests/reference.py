@@ -177,7 +177,7 @@ class LearnedMap:
 
     def move(self, steps, curvatures, rate):
         """Add the steps of all lanes, rate times the negative gradients."""
-        self.matrix += sum(steps) / max(1.0, rate * sum(curvatures))
+        self.matrix += sum(steps) * 0.1 / max(0.1, rate * sum(curvatures))
         self.stretch()
 
 

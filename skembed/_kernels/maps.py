@@ -5,10 +5,11 @@ of z then become those of x, ``dx = A dz``, and of the map, ``dA = sum x dz'``. 
 context vectors are used as they are. A is a diagonal (one row) or a matrix.
 
 A learned map takes part in every pair of a round. So its step along the summed
-gradient G goes as far as the learning rate says, but at most to where a parabola above
-the objective has its minimum. Along G its curvature is about the sum of
-``|G'x|**2 / |G|**2`` times the curvature of x, see `rounds.apply_updates`.  It is
-added up span by span, each along its own part of G.
+gradient G goes as far as the learning rate says, but at most a tenth of the way to
+where a parabola above the objective has its minimum: the vectors go there, too, and if
+all went the whole way, the map would shrink while they grow. Along G its curvature is
+about the sum of ``|G'x|**2 / |G|**2`` times the curvature of x, see
+`rounds.apply_updates`. It is added up span by span, each along its own part of G.
 """
 
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from skembed._kernels._jit import helper, kernel
 from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows
 from skembed._kernels.steps import CURVATURE, NORM
 
+# How far the map goes to the minimum along its gradient.
+_SHARE = np.float32(0.1)
 # The power method comes near the largest stretch from below.
 _MARGIN = np.float32(1.25)
 
@@ -178,7 +181,7 @@ def apply_map(map_, lanes, team, rate):
     for lane in range(lanes.maps.shape[0]):
         if lanes.parts[lane, 0, 1] > lanes.parts[lane, 0, 0]:
             curvature += lanes.map_curvatures[lane]
-    damping = np.float32(1.0) / max(np.float32(1.0), rate * curvature)
+    damping = _SHARE / max(_SHARE, rate * curvature)
     for lane in range(lanes.maps.shape[0]):
         # Lanes without words in this round hold the steps of an earlier one.
         if lanes.parts[lane, 0, 1] == lanes.parts[lane, 0, 0]:
