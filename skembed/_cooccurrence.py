@@ -188,7 +188,7 @@ def _list_places(
     """
     from skembed._kernels import counting
 
-    token_ids, doc_offsets = corpus
+    token_ids, doc_offsets = corpus.token_ids, corpus.doc_offsets
     # Each chunk has a table of all words: not so many that this takes much memory.
     n_chunks = max(1, min(team.size, token_ids.size // (4 * n_words)))
     edges = np.arange(n_chunks + 1) * token_ids.size // n_chunks

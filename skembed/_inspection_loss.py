@@ -92,7 +92,7 @@ def subsample(
     -------
     Corpus
     """
-    token_ids, doc_offsets = corpus
+    token_ids, doc_offsets = corpus.token_ids, corpus.doc_offsets
     kept = np.empty(token_ids.size, dtype=bool)
     for first in range(0, kept.size, _TOKENS):
         chunk = token_ids[first : first + _TOKENS]

@@ -13,10 +13,16 @@ _CHUNK = 2**18
 
 
 class Corpus(NamedTuple):
-    """Documents as word ids, one behind the other."""
+    """Documents as word ids, one behind the other.
+
+    The rows of a documents x words matrix are documents, too: each of its entries is
+    a token that counts as much as the entry says, in no particular order.
+    """
 
     token_ids: np.ndarray  # int32 (n_tokens,)
     doc_offsets: np.ndarray  # int64 (n_documents + 1,)
+    token_weights: np.ndarray | None = None  # float64 (n_tokens,), of a matrix; or 1
+    doc_weights: np.ndarray | None = None  # float64 (n_documents,), in `fit`; or 1
 
     @classmethod
     def of_known(cls, ids: array, offsets: array) -> "Corpus":
