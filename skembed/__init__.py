@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skembed._cbow import CBOWEmbedder
+    from skembed._counts import cooccurrence
     from skembed._glove import GloVeEmbedder
     from skembed._ppmi_svd import PPMISVDEmbedder
     from skembed._sgns import SGNSEmbedder
@@ -18,6 +19,7 @@ __all__ = [
     "PPMISVDEmbedder",
     "SGNSEmbedder",
     "__version__",
+    "cooccurrence",
     "warmup",
 ]
 
@@ -27,8 +29,10 @@ _HOMES = {
     "GloVeEmbedder": "skembed._glove",
     "PPMISVDEmbedder": "skembed._ppmi_svd",
     "SGNSEmbedder": "skembed._sgns",
+    "cooccurrence": "skembed._counts",
     "datasets": "skembed.datasets",
     "inspection": "skembed.inspection",
+    "pooling": "skembed.pooling",
     "warmup": "skembed._warmup",
 }
 

@@ -11,7 +11,15 @@ from typing import Any
 import joblib
 
 from skembed import __version__, _compare, _report
-from skembed._input import InputError, count, jobs, positive, read_file
+from skembed._input import (
+    InputError,
+    count,
+    docstrings,
+    jobs,
+    positive,
+    read_file,
+    tell,
+)
 
 _DEFAULTS = _compare.Settings()
 
@@ -52,16 +60,16 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except InputError as error:
-        _tell(f"skembed: error: {error}")
+        tell(f"skembed: error: {error}")
         return 2
     except KeyboardInterrupt:
-        _tell("skembed: interrupted")
+        tell("skembed: interrupted")
         return 130
     except BrokenPipeError:
         _drop_output()  # whoever was reading has seen enough
         return 0
     except OSError as error:
-        _tell(f"skembed: error: {error}")
+        tell(f"skembed: error: {error}")
         _drop_output()
         return 2
 
@@ -75,7 +83,7 @@ def _drop_output() -> None:
 def _run(args: argparse.Namespace) -> int:
     if args.plot and not _report.can_draw():
         # Said before the long run, which is worth its while without a picture.
-        _tell(f"hint: {args.plot} needs matplotlib: pip install matplotlib")
+        tell(f"hint: {args.plot} needs matplotlib: pip install matplotlib")
         args.plot = None
     if args.plot and (problem := _report.picture_problem(args.plot)):
         raise InputError(f"--plot {args.plot}: {problem}")
@@ -94,13 +102,13 @@ def _run(args: argparse.Namespace) -> int:
     lines = _compare.candidates(settings)
     rows: list[dict[str, Any]] = []
     try:
-        _tell("preparing the kernels (the first time, they are compiled)")
+        tell("preparing the kernels (the first time, they are compiled)")
         _compare.warm_up(settings)
         _follow(texts, labels, settings, lines, rows)
     except KeyboardInterrupt:
         if rows:
             n_done = sum(row["accuracy"] is not None for row in rows)
-            _tell(f"only {n_done} {'line is' if n_done == 1 else 'lines are'} done")
+            tell(f"only {n_done} {'line is' if n_done == 1 else 'lines are'} done")
             not_run = lines[len(rows) :]
             rows += [_compare.without_result(c, _report.NOT_RUN) for c in not_run]
             print(_report.FORMATS[args.output](rows, about), flush=True)
@@ -123,17 +131,13 @@ def _follow(
     """Run the comparison into `rows`, with a line about each on standard error."""
     total, start = len(lines), perf_counter()
     width = max(len(_report.name(line.labels)) for line in lines)
-    _tell(f"comparing {total} ways on {len(texts)} documents, {settings.cv} folds each")
+    tell(f"comparing {total} ways on {len(texts)} documents, {settings.cv} folds each")
     for batch in _compare.compare(texts, labels, lines, settings):
         rows += batch
         left = (perf_counter() - start) / len(rows) * (total - len(rows))
         for number, row in enumerate(batch, start=len(rows) - len(batch) + 1):
             place = f"[{number:{len(str(total))}}/{total}]"
-            _tell(f"{place} {_report.name(row):{width}}  {_report.progress(row, left)}")
-
-
-def _tell(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
+            tell(f"{place} {_report.name(row):{width}}  {_report.progress(row, left)}")
 
 
 def _plot(rows: list[dict[str, Any]], about: dict[str, Any], path: Path) -> None:
@@ -141,7 +145,7 @@ def _plot(rows: list[dict[str, Any]], about: dict[str, Any], path: Path) -> None
         _report.draw(rows, about, path)
     except OSError as error:
         raise InputError(f"--plot {path}: {error.strerror or error}") from error
-    _tell(f"drawn to {path}")
+    tell(f"drawn to {path}")
 
 
 def _load(args: argparse.Namespace) -> tuple[list[str], list[str], str]:
@@ -151,7 +155,7 @@ def _load(args: argparse.Namespace) -> tuple[list[str], list[str], str]:
         labels = found or []  # a column is always named
         title = args.data.name
     else:
-        texts, labels, title = _docstrings()
+        texts, labels, title = docstrings()
     hint = ""
     if args.max_documents:
         drawn = _compare.sample(len(texts), args.max_documents, args.seed)
@@ -166,22 +170,8 @@ def _load(args: argparse.Namespace) -> tuple[list[str], list[str], str]:
     if n_empty == len(texts):
         raise InputError(f"{args.data}, --text {args.text}: all texts are empty")
     if n_empty:
-        _tell(f"note: {n_empty} of {len(texts)} texts are empty")
+        tell(f"note: {n_empty} of {len(texts)} texts are empty")
     return texts, labels, title
-
-
-def _docstrings() -> tuple[list[str], list[str], str]:
-    # Not needed with a file: the loader imports most of three libraries.
-    from skembed.datasets import load_docstrings
-
-    _tell("collecting the docstrings of the installed libraries")
-    try:
-        bunch = load_docstrings()
-    except RuntimeError as error:
-        raise InputError(str(error)) from error
-    versions = ", ".join(f"{name} {number}" for name, number in bunch.versions.items())
-    labels = [bunch.target_names[code] for code in bunch.target]
-    return bunch.data, labels, f"docstrings of {versions}"
 
 
 def _parse(argv: list[str] | None) -> argparse.Namespace:

@@ -4,6 +4,7 @@ import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterable, Mapping
 from numbers import Integral
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,31 +14,36 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    RealNotInt,
+    StrOptions,
+)
 from sklearn.utils.validation import check_is_fitted
 
-from skembed import _pooling, _sampling, _text, _tying, _vocabulary
+from skembed import _features, _reading, _sampling, _tying
+from skembed import pooling as _pooling
 from skembed._fitted import Fitted
+from skembed._reading import Reading
+from skembed._scores import ScoresMixin
 from skembed._vocabulary import Corpus, Vocabulary
 
-_TOKENISING = (
-    "analyzer",
-    "lowercase",
-    "strip_accents",
-    "stop_words",
-    "token_pattern",
-)
 # What `negative_dims` may be: a number of dimensions, or a share of them.
 NEGATIVE_DIMS = [
     Interval(Integral, 0, None, closed="left"),
     Interval(RealNotInt, 0, 1, closed="both"),
 ]
-COMBINATIONS = ("word", "context", "sum", "concat")
+
+
+def _is_directed(counts: Any) -> bool:
+    return counts is not None and bool((counts != counts.T).nnz)
 
 
 class BaseEmbedder(
+    ScoresMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
@@ -60,8 +66,14 @@ class BaseEmbedder(
         "min_count": [Interval(Integral, 1, None, closed="left")],
         "max_features": [Interval(Integral, 1, None, closed="left"), None],
         "vocabulary": [Mapping, Iterable, None],
-        "combine": [StrOptions(set(COMBINATIONS))],
-        "pooling": [StrOptions(set(_pooling.POOLINGS))],
+        "input": [StrOptions({"content", "cooccurrence"})],
+        "combine": [StrOptions(set(_features.COMBINATIONS))],
+        "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
+        "norm": [StrOptions({"l2"}), None],
+        "dtype": [
+            StrOptions({"auto", "float32", "float64"}),
+            Options(type, {np.float32, np.float64}),
+        ],
         "random_state": ["random_state"],
         "n_jobs": [
             Interval(Integral, None, -1, closed="right"),
@@ -69,6 +81,7 @@ class BaseEmbedder(
             None,
         ],
         "verbose": ["verbose"],
+        "memory": [str, PathLike, HasMethods("cache"), None],
     }
 
     def __init__(
@@ -86,11 +99,15 @@ class BaseEmbedder(
         min_count,
         max_features,
         vocabulary,
+        input,
         combine,
         pooling,
+        norm,
+        dtype,
         random_state,
         n_jobs,
         verbose,
+        memory,
     ):
         self.n_components = n_components
         self.share_context = share_context
@@ -104,11 +121,15 @@ class BaseEmbedder(
         self.min_count = min_count
         self.max_features = max_features
         self.vocabulary = vocabulary
+        self.input = input
         self.combine = combine
         self.pooling = pooling
+        self.norm = norm
+        self.dtype = dtype
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.memory = memory
 
     @abstractmethod
     def _fit_vectors(
@@ -121,16 +142,22 @@ class BaseEmbedder(
         """Learn the vectors; the one hook of an estimator."""
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y=None):
+    def fit(self, X, y=None, sample_weight=None):
         """Learn word and context vectors from documents.
 
         Parameters
         ----------
-        X : iterable of str, or of lists, tuples or 1-D arrays of str
-            Raw documents, or tokenised ones: a list, an array, a Series, a
-            one-column frame, a generator (consumed once).
+        X : iterable of documents, or matrix
+            Raw documents, str, or tokenised ones, lists, tuples or 1-D arrays of str:
+            a list, an array, a Series, a one-column frame, a generator (consumed
+            once). Or a sparse matrix, an array or a frame of shape
+            (n_documents, n_words) with non-negative counts or weights: words co-occur
+            that share a document. With ``input="cooccurrence"``: a square matrix of
+            non-negative counts, words x contexts.
         y : Ignored
             Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_documents,), default=None
+            How often each document counts; 2 is the same as the document twice.
 
         Returns
         -------
@@ -143,26 +170,28 @@ class BaseEmbedder(
             If a parameter or a document is not valid, or if no word or no pair of
             words is left to learn from.
         """
-        self._fit(X, stacklevel=4)
+        self._fit(X, sample_weight, stacklevel=4)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None):
+    def fit_transform(self, X, y=None, sample_weight=None):
         """Learn the vectors and return the features of the same documents.
 
         Equal to ``fit(X).transform(X)``, but the documents are tokenised once.
 
         Parameters
         ----------
-        X : iterable of str, or of lists, tuples or 1-D arrays of str
+        X : iterable of documents, or matrix
             As in `fit`.
         y : Ignored
             Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_documents,), default=None
+            As in `fit`.
 
         Returns
         -------
-        ndarray of shape (n_documents, n_features), float32
-            Document features.
+        ndarray of shape (n_documents, n_features)
+            Document features, as in `transform`.
 
         Raises
         ------
@@ -170,20 +199,25 @@ class BaseEmbedder(
             As in `fit`.
         """
         # One level more: scikit-learn wraps this method for `set_output`.
-        return self._pool(self._fit(X, stacklevel=5))
+        reading = self._fit(X, sample_weight, stacklevel=5)
+        return self._pool(reading.corpus, reading.dtype)
 
     def transform(self, X):
         """Return the features of documents: their words' vectors, pooled.
 
         Parameters
         ----------
-        X : iterable of str, or of lists, tuples or 1-D arrays of str
-            As in `fit`. Words outside `vocabulary_` are left out.
+        X : iterable of documents, or matrix
+            Documents as in `fit`; words outside `vocabulary_` are left out. A matrix
+            needs the columns of that in `fit` or, after a fit on text, a column for
+            each word in the order of `vocabulary_`. After a fit on a matrix, text
+            can be passed if its columns have names.
 
         Returns
         -------
-        ndarray of shape (n_documents, n_features), float32
-            Document features; zeros for a document without known words.
+        ndarray of shape (n_documents, n_features)
+            Document features, of the type that `dtype` says; zeros for a document
+            without known words.
 
         Raises
         ------
@@ -191,45 +225,7 @@ class BaseEmbedder(
             If a document is not valid.
         """
         check_is_fitted(self)
-        return self._pool(_text.look_up(X, self._vectorizer(), self.vocabulary_))
-
-    def score_pairs(self, words, contexts):
-        """Return the model's score s(w, c) of words with contexts.
-
-        Biases and offsets are included. For SGNS it estimates
-        ``PMI(w, c) - ln(negative) + ln p(c) - ln p_noise(c)``, whatever the `bias`;
-        for GloVe the logarithm of the co-occurrence count; for PPMI-SVD an entry of
-        the matrix.
-
-        Parameters
-        ----------
-        words : str or array-like of str
-            Words of the vocabulary.
-        contexts : str or array-like of str
-            Words of the vocabulary; broadcast against `words`.
-
-        Returns
-        -------
-        ndarray, float32
-            Scores, in the broadcast shape.
-
-        Raises
-        ------
-        ValueError
-            If a word is not in the vocabulary.
-        """
-        check_is_fitted(self)
-        rows, columns = np.broadcast_arrays(self._rows(words), self._rows(contexts))
-        scores = np.einsum(
-            "...k,...k->...",
-            self.word_vectors_[rows] * self._score_scale,
-            self.context_vectors_[columns],
-        )
-        scores = scores + self._score_offset[columns]
-        for biases, index in (("word_biases_", rows), ("context_biases_", columns)):
-            if hasattr(self, biases):
-                scores = scores + getattr(self, biases)[index]
-        return scores
+        return self._pool(*_reading.look_up(self, X))
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` puts out.
@@ -242,54 +238,49 @@ class BaseEmbedder(
         Returns
         -------
         ndarray of str objects
-            The class name in lower case and a number; with ``combine="concat"``
-            ``_word`` or ``_context`` between them.
+            The class name in lower case and a number. Between them ``_mean`` or
+            ``_max`` with ``pooling="mean_max"``, and ``_word`` or ``_context`` with
+            ``combine="concat"``.
         """
         check_is_fitted(self)
-        if self.combine != "concat":
-            return super().get_feature_names_out(input_features)
+        tables = ("word", "context") if self.combine == "concat" else ("",)
+        blocks = [
+            "_" + part + table if part or table else ""
+            for part in self._parts
+            for table in tables
+        ]
         prefix = type(self).__name__.lower()
         numbers = range(self.word_vectors_.shape[1])
         return np.asarray(
-            [f"{prefix}_{part}{i}" for part in ("word", "context") for i in numbers],
-            dtype=object,
+            [f"{prefix}{block}{i}" for block in blocks for i in numbers], dtype=object
         )
+
+    @property
+    def _parts(self) -> tuple[str, ...]:
+        return getattr(self.pooling_, "parts", ("",))
 
     @property
     def _n_features_out(self) -> int:
         tables = 2 if self.combine == "concat" else 1
-        return tables * self.word_vectors_.shape[1]
+        return len(self._parts) * tables * self.word_vectors_.shape[1]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.transformer_tags.preserves_dtype = []
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def _vectorizer(self):
-        return CountVectorizer(**{name: getattr(self, name) for name in _TOKENISING})
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "word_vectors_")
 
-    def _read(self, X: Any) -> tuple[Corpus, Vocabulary]:
-        vectorizer = self._vectorizer()
-        if self.vocabulary is None:
-            ids, offsets, words = _text.number(X, vectorizer)
-            return _vocabulary.build(
-                ids, offsets, words, self.min_count, self.max_features
-            )
-        if self.max_features is not None:
-            raise ValueError(
-                f"max_features={self.max_features} cannot select from a given "
-                "vocabulary; shorten vocabulary or set one of the two to None."
-            )
-        rows = _vocabulary.check_vocabulary(self.vocabulary)
-        corpus = _text.look_up(X, vectorizer, rows)
-        return corpus, _vocabulary.count(corpus, rows)
-
-    def _fit(self, X: Any, stacklevel: int) -> Corpus:
+    def _fit(self, X: Any, sample_weight: Any, stacklevel: int) -> Reading:
         strategy = _tying.get_strategy(self.share_context, self._method)
-        corpus, vocabulary = self._read(X)
-        if corpus.longest < 2:
+        pooling = _pooling.make(self.pooling)
+        reading = _reading.read(self, X, sample_weight)
+        corpus, vocabulary = reading.corpus, reading.vocabulary
+        if corpus.token_weights is None and corpus.longest < 2:
             raise ValueError(
                 "No document holds two words of the vocabulary, so there are no pairs "
                 "of words to learn from. Pass longer documents, or more words: by a "
@@ -298,67 +289,64 @@ class BaseEmbedder(
         random = check_random_state(self.random_state)
         seeds = np.random.SeedSequence(random.randint(2**31, size=4).tolist())
         fitted = self._fit_vectors(corpus, vocabulary, strategy, seeds)
-        self._publish(fitted, vocabulary)
+        tables = fitted.word_vectors, fitted.context_vectors
+        pooling = _features.fit(pooling, corpus, tables, self.combine)
+        self._publish(fitted, reading, pooling)
         notes = list(fitted.notes)
         if self.combine in strategy.combine_notes:
             notes.append(
                 f"combine={self.combine!r} with share_context={strategy.name!r}: "
                 f"{strategy.combine_notes[self.combine]}."
             )
+        if strategy.is_symmetric and _is_directed(corpus.counts):
+            notes.append(
+                "X is not symmetric, but with share_context="
+                f"{strategy.name!r} word w has the same score with context c as c "
+                "with w: share_context=False tells the two apart."
+            )
         if notes:
             warnings.warn(" ".join(notes), UserWarning, stacklevel=stacklevel)
-        return corpus
+        return reading
 
-    def _window_weights(self, corpus: Corpus) -> np.ndarray:
-        return _sampling.window_weights(
-            self.window, self.window_weighting, corpus.longest
-        )
-
-    def _publish(self, fitted: Fitted, vocabulary: Vocabulary) -> None:
+    def _publish(self, fitted: Fitted, reading: Reading, pooling: Any) -> None:
         """Set all learned attributes at once, so that none is left half fitted."""
-        biases = {
+        columns = reading.columns
+        optional = {
             "word_biases_": fitted.word_biases,
             "context_biases_": fitted.context_biases,
+            "n_features_in_": None if columns is None else columns.n_features,
+            "feature_names_in_": None if columns is None else columns.names,
         }
-        learned = {name: bias for name, bias in biases.items() if bias is not None}
+        learned = {name: value for name, value in optional.items() if value is not None}
         # A refit with other parameters must not inherit what only the last fit has.
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         self.__dict__.update(
-            vocabulary_=vocabulary.rows,
-            word_counts_=vocabulary.counts,
+            vocabulary_=reading.vocabulary.rows,
+            word_counts_=reading.vocabulary.counts,
             word_vectors_=fitted.word_vectors,
             context_vectors_=fitted.context_vectors,
             n_embedding_parameters_=fitted.n_parameters,
+            pooling_=pooling,
             _score_offset=fitted.offset,
             _score_scale=fitted.scale,
+            _columns=columns,
             **learned,
             **fitted.attributes,
         )
 
-    def _pool(self, corpus: Corpus) -> np.ndarray:
-        if self.combine == "word":
-            return _pooling.pool(corpus, self.word_vectors_)
-        if self.combine == "context":
-            return _pooling.pool(corpus, self.context_vectors_)
-        if self.combine in ("sum", "concat"):
-            # Pooled first: documents may be few, and the tables need no third one.
-            word = _pooling.pool(corpus, self.word_vectors_)
-            context = _pooling.pool(corpus, self.context_vectors_)
-            if self.combine == "sum":
-                return word + context
-            return np.hstack([word, context])
-        raise ValueError(
-            f"combine must be one of {COMBINATIONS}, got {self.combine!r}."
-        )
-
-    def _rows(self, words: Any) -> np.ndarray:
-        words = np.asarray(words, dtype=object)
-        unknown = [word for word in words.flat if word not in self.vocabulary_]
-        if unknown:
+    def _pool(self, corpus: Corpus, dtype: Any) -> np.ndarray:
+        if self.combine not in _features.COMBINATIONS:
             raise ValueError(
-                f"{unknown[0]!r} is not in the vocabulary of {len(self.vocabulary_)} "
-                "words; see vocabulary_."
+                f"combine must be one of {_features.COMBINATIONS}, got "
+                f"{self.combine!r}."
             )
-        rows = [self.vocabulary_[word] for word in words.flat]
-        return np.asarray(rows, dtype=np.intp).reshape(words.shape)
+        tables = self.word_vectors_, self.context_vectors_
+        plan = _features.Plan(
+            self.pooling_,
+            self.combine,
+            self.norm,
+            dtype if self.dtype == "auto" else np.dtype(self.dtype),
+            self._n_features_out,
+        )
+        return _features.pool(corpus, tables, plan, self.n_jobs)

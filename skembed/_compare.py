@@ -33,6 +33,7 @@ from skembed import _tying
 from skembed._glove import GloVeEmbedder
 from skembed._ppmi_svd import PPMISVDEmbedder
 from skembed._sgns import SGNSEmbedder
+from skembed._warmup import warmup
 
 # Inverse strengths of the penalty which suit features of unit length: tf-idf is best
 # served by the first ones, word vectors with a large common part by the last.
@@ -259,25 +260,13 @@ def warm_up(settings: Settings) -> None:
 
     Otherwise the first lines of a comparison would pay for it with their seconds.
     """
+    lines = [line for line in candidates(settings) if not line.is_reference]
+    kinds = dict.fromkeys(type(line.point["features"]) for line in lines)
     # Compiled once and kept on disk, if that is possible, before all processes ask.
-    _fit_tiny(settings)
+    warmup(*kinds)
     n_jobs = joblib.effective_n_jobs(settings.n_jobs)
     if n_jobs > 1:
-        fit_tiny = joblib.delayed(_fit_tiny)
-        joblib.Parallel(n_jobs)(fit_tiny(settings) for _ in range(n_jobs))
-
-
-def _fit_tiny(settings: Settings) -> None:
-    # So many words that PPMI-SVD takes its way for large matrices. With the default
-    # options: if others cannot be fitted, the comparison says so.
-    words = [f"w{i}" for i in range(1100)]
-    documents = [words[i : i + 4] for i in range(0, len(words), 2)]
-    for key in settings.estimators:
-        point = next(iter(ParameterGrid(GRIDS[key][1](Settings()))))
-        embedder = point["features"].set_params(n_components=2, min_count=1)
-        if "max_iter" in embedder.get_params():
-            embedder.set_params(max_iter=1)
-        embedder.fit(documents)
+        joblib.Parallel(n_jobs)(joblib.delayed(warmup)(*kinds) for _ in range(n_jobs))
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""Weighted co-occurrence counts of a corpus as a sparse matrix."""
+"""Weighted co-occurrence counts of a corpus or a matrix as a sparse matrix."""
 
 import math
 from fractions import Fraction
@@ -19,6 +19,8 @@ _TASK_ENTRIES = 1 << 19
 _CHUNK_ENTRIES = 1 << 22
 # A token's position and the sizes of its window's sides share 63 bits.
 _MOST_PLACES = 1 << 63
+# Tokens whose weights are looked up at once.
+_CHUNK_TOKENS = 1 << 18
 # Indices are int32 where the number of entries allows it.
 _INT32_MAX = int(np.iinfo(np.int32).max)
 
@@ -78,15 +80,20 @@ def exact_weights(weights: np.ndarray, most: int) -> tuple[np.ndarray, float]:
     # Half of the range is left for what rounding adds.
     room = math.ldexp(1.0, 62) / (max(most, 1) * max(math.fsum(weights), 1.0))
     limit = min(2**52, int(room))
+    divisor = _common_denominator(weights, limit) or 1 << limit.bit_length() - 1
+    whole = np.maximum(np.rint(weights * divisor), 1.0)
+    return whole.astype(np.int64), float(divisor)
+
+
+def _common_denominator(weights: np.ndarray, limit: int) -> int:
+    """Return the least common multiple of denominators, or 0 if it is too large."""
     divisor = 1
     for weight in weights.tolist():
         fraction = Fraction(weight).limit_denominator(1 << 16)
         divisor = math.lcm(divisor, fraction.denominator)
         if divisor > limit or not math.isclose(fraction, weight, rel_tol=1e-15):
-            divisor = 1 << limit.bit_length() - 1
-            break
-    whole = np.maximum(np.rint(weights * divisor), 1.0)
-    return whole.astype(np.int64), float(divisor)
+            return 0
+    return divisor
 
 
 def count_cooccurrences(
@@ -102,9 +109,16 @@ def count_cooccurrences(
     Sums are exact: whole numbers are added up and divided in the end, see
     `exact_weights`.
 
+    Pairs count as often as the weight of their document says. Whole numbers give the
+    counts of repeated documents to the last bit, and multiples of a power of two exact
+    ones, too. Other weights are rounded to such multiples with which sums fit into 63
+    bits: for words that occur up to a million times by less than 2**-26 of their mean
+    weight for windows up to ten, and by less than 2**-17 for windows up to a thousand.
+
     Parameters
     ----------
     corpus : Corpus
+        Its weights of documents are finite and not negative.
     n_words : int
     weights : ndarray of shape (window,), float64
         Weight of a context by its distance, see `_sampling.window_weights`.
@@ -125,6 +139,11 @@ def count_cooccurrences(
     ValueError
         If the corpus has more than ``2**61 / window**2`` tokens.
     """
+    if corpus.doc_weights is not None:
+        corpus = _counted(corpus, corpus.doc_weights)
+        # As if the documents that do not count had not been passed: weights of contexts
+        # that are too far away may change how the others are rounded.
+        weights = weights[: np.diff(corpus.doc_offsets).max(initial=1)]
     if 4 * weights.size**2 * corpus.token_ids.size > _MOST_PLACES:
         raise ValueError(
             f"Windows of {weights.size} tokens to either side are too wide to count "
@@ -152,16 +171,24 @@ def _count_parts(
         # Places no longer tell of contexts on the other side. Tasks keep room for both:
         # kernels write beyond the last entry of a row.
         other = {"left": 0, "right": bits}[direction]
-        places &= ~(((1 << bits) - 1) << other)
+        places[: corpus.token_ids.size] &= ~(((1 << bits) - 1) << other)
     frequency = np.diff(starts[:, :-1]).sum(axis=0)
-    whole, divisor = exact_weights(weights, 2 * int(frequency.max(initial=0)))
+    most, shift = int(frequency.max(initial=0)), 0
+    if corpus.doc_weights is not None:
+        doc_weights, shift, most = _whole_doc_weights(
+            corpus, corpus.doc_weights, weights, frequency
+        )
+        by_token = np.repeat(doc_weights, np.diff(corpus.doc_offsets))
+        _weigh_places(places, by_token, 2 * bits, team)
+    whole, divisor = exact_weights(weights, 2 * most)
     tasks = _tasks(frequency, 2 * weights.size)
     # Several chunks for each thread, most of which are free before the last is joined.
     in_all = sum(capacity for _, _, capacity in tasks)
     size = min(in_all // (8 * team.size), _CHUNK_ENTRIES)
     sizes = np.empty(n_words, dtype=np.int64)
-    scratch = [counting.allocate_scratch(n_words) for _ in range(team.size)]
-    chunks = [_Chunks(size) for _ in range(team.size)]
+    threads = range(team.size)
+    scratch = [counting.allocate_scratch(n_words, weights.size) for _ in threads]
+    chunks = [_Chunks(size) for _ in threads]
 
     def count(thread: int, task: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
         used = counting.count_rows(
@@ -176,7 +203,67 @@ def _count_parts(
         )
         return chunks[thread].cut(used)
 
-    return sizes, team.map(count, tasks), divisor
+    return sizes, team.map(count, tasks), math.ldexp(divisor, shift)
+
+
+def _counted(corpus: Corpus, doc_weights: np.ndarray) -> Corpus:
+    """Return the documents that have a weight and tokens."""
+    lengths = np.diff(corpus.doc_offsets)
+    used = (doc_weights > 0) & (lengths > 0)
+    if used.all():
+        return corpus
+    kept, offsets = np.repeat(used, lengths), np.cumsum(lengths[used])
+    of_tokens = corpus.token_weights
+    if of_tokens is not None:
+        of_tokens = of_tokens[kept]
+    offsets = np.concatenate([[0], offsets])
+    return Corpus(corpus.token_ids[kept], offsets, of_tokens, doc_weights[used])
+
+
+def _whole_doc_weights(
+    corpus: Corpus, doc_weights: np.ndarray, weights: np.ndarray, frequency: np.ndarray
+) -> tuple[np.ndarray, int, int]:
+    """Return documents' weights as whole numbers, exact ones if sums then fit.
+
+    Returns
+    -------
+    doc_weights : ndarray of shape (n_documents,), int64
+        At least 1, and ``2**shift`` times as large.
+    shift : int
+    most : int
+        Those of the most frequent word's tokens, added up.
+    """
+    by_token = np.repeat(doc_weights, np.diff(corpus.doc_offsets))
+    total = float(np.bincount(corpus.token_ids, by_token).max(initial=0.0)) or 1.0
+    highest = int(frequency.max(initial=1))
+    # What the frequency leaves of 60 bits is for the precision of documents' weights
+    # and for the divisor of those by distance, at most half of it for either.
+    room = 60.0 - math.log2(max(math.fsum(weights), 1.0))
+    own = (room - math.log2(highest)) / 2
+    own = math.log2(_common_denominator(weights, 2 ** int(own)) or 2**own)
+    shift = math.floor(room - own - math.log2(total))
+    scaled = np.ldexp(doc_weights, shift)
+    rounded = np.maximum(np.rint(scaled), 1.0)
+    whole = rounded.astype(np.int64)
+    if not np.array_equal(rounded, scaled):
+        return whole, shift, int(math.ldexp(total, shift)) + highest
+    # Without the last zeros of all, so that whole numbers are what they were.
+    bits = int(np.bitwise_or.reduce(whole))
+    zeros = max(0, min((bits & -bits).bit_length() - 1, shift))
+    return whole >> zeros, shift - zeros, int(math.ldexp(total, shift - zeros))
+
+
+def _weigh_places(
+    places: np.ndarray, by_token: np.ndarray, shift: int, team: ThreadTeam
+) -> None:
+    """Write the weight of each place's token behind the places."""
+    places, weights = np.split(places, 2)
+
+    def weigh(_: int, first: int) -> None:
+        here = slice(first, first + _CHUNK_TOKENS)
+        weights[here] = by_token[places[here] >> shift]
+
+    team.map(weigh, range(0, places.size, _CHUNK_TOKENS))
 
 
 def _list_places(
@@ -194,7 +281,9 @@ def _list_places(
     edges = np.arange(n_chunks + 1) * token_ids.size // n_chunks
     documents = np.searchsorted(doc_offsets, edges, side="right") - 1
     starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
-    places = np.empty(token_ids.size, dtype=np.int64)
+    # With room for weights.
+    parts = 1 if corpus.doc_weights is None else 2
+    places = np.empty(parts * token_ids.size, dtype=np.int64)
 
     def list_chunk(_: int, i: int) -> None:
         chunk = counting.Chunk(i, int(edges[i]), int(edges[i + 1]), int(documents[i]))
@@ -241,3 +330,70 @@ def _join(
     counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, sizes.size))
     counts.has_canonical_format = True
     return counts
+
+
+def count_shared_documents(corpus: Corpus, n_words: int) -> sparse.csr_array:
+    """Count how often words share a document of a documents x words matrix X.
+
+    That is X' W X without its diagonal, W being the documents' weights: in every
+    document a pair of words counts the product of their entries. Entries of the same
+    word in one document are added up first.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The rows of X, with weights of tokens; none is negative, nor are those of
+        documents.
+    n_words : int
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        With sorted columns, without zeros, and symmetric to the last bit. Exact if all
+        entries and weights are whole numbers and no sum exceeds 2**53; otherwise
+        rounded to the 24 significant bits of float32.
+    """
+    if corpus.doc_weights is not None:
+        corpus = _counted(corpus, corpus.doc_weights)
+    data, doc_weights = corpus.token_weights, corpus.doc_weights
+    if doc_weights is None:
+        doc_weights = np.ones(corpus.n_documents)
+    index = np.int32 if corpus.token_ids.size <= _INT32_MAX else np.int64
+    offsets = corpus.doc_offsets.astype(index)
+    X = sparse.csr_array((data, corpus.token_ids, offsets), (offsets.size - 1, n_words))
+    if not (X.has_canonical_format and X.data.all()):
+        X = X.copy()
+        X.sum_duplicates()
+        X.eliminate_zeros()
+    by_entry = np.repeat(doc_weights, np.diff(X.indptr))
+    with np.errstate(over="ignore"):
+        # No entry of the product is larger than the largest of its diagonal.
+        largest = np.bincount(X.indices, X.data**2 * by_entry).max(initial=0.0)
+        whole = largest < 2.0**53 and not ((X.data % 1).any() or (by_entry % 1).any())
+        if whole:
+            weighted = X.data * by_entry
+        else:
+            # On one side only, products of a pair would differ with its order.
+            X.data = weighted = X.data * np.sqrt(by_entry)
+    right = sparse.csr_array((weighted, X.indices, X.indptr), X.shape)
+    # Both entries of a pair are the same products, in the order of documents.
+    counts = X.T.tocsr() @ right
+    counts.sort_indices()
+    rows = np.arange(n_words, dtype=counts.indices.dtype)
+    counts.data[counts.indices == np.repeat(rows, np.diff(counts.indptr))] = 0.0
+    if not whole:
+        _round_to_float32(counts.data)
+    counts.eliminate_zeros()
+    counts.has_canonical_format = True
+    return counts
+
+
+def _round_to_float32(values: np.ndarray) -> None:
+    """Round numbers >= 0 in place to the 24 significant bits of float32.
+
+    A document with a weight and one that is repeated are added up in other steps, whose
+    last bits differ: without these, the counts are the same.
+    """
+    bits = values.view(np.int64)
+    bits += 1 << 28
+    bits &= -(1 << 29)

@@ -12,15 +12,13 @@ that the number of threads does not show. BLAS, whose results change with it, ge
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from scipy import linalg, sparse
-from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
 from skembed._memory import aligned_zeros
-from skembed._parallel import ThreadTeam, n_threads
+from skembed._parallel import ThreadTeam, n_threads, one_blas_thread
 
 _DENSE_LIMIT = 1000
 # Columns of a block of the Krylov space.
@@ -37,16 +35,6 @@ _NOISE = 1e-6
 # Squares of lengths, of columns of length 1, which come from rounding to float64.
 _ROUNDING = 1e-14
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
-
-# The number of BLAS threads belongs to the process: of two overlapping fits, the first
-# to end would give its threads back to the other, which might never return its own.
-_BLAS_LOCK = Lock()
-
-
-@contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    with _BLAS_LOCK, threadpool_limits(limits=1, user_api="blas"):
-        yield
 
 
 class TruncatedFactoriser:
@@ -71,7 +59,7 @@ class TruncatedFactoriser:
 
         Zeros fill up what the rank of the matrix does not provide.
         """
-        with _one_blas_thread():
+        with one_blas_thread():
             if self._is_small(n_components):
                 dense = self._dense(self.matrix)
                 left, values, right = linalg.svd(dense, full_matrices=False)
@@ -92,7 +80,7 @@ class TruncatedFactoriser:
         negative ones.
         """
         symmetric = sparse.csr_array((self.matrix + self.matrix.T) * np.float32(0.5))
-        with _one_blas_thread():
+        with one_blas_thread():
             if self._is_small(n_components):
                 values, vectors = linalg.eigh(self._dense(symmetric))
             else:

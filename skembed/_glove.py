@@ -4,11 +4,13 @@ from numbers import Integral, Real
 from typing import ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _blocks, _cooccurrence, _tying
+from skembed import _blocks, _objective, _reading, _tying
 from skembed._base import NEGATIVE_DIMS, BaseEmbedder
 from skembed._fitted import Fitted
+from skembed._vocabulary import Corpus
 
 
 class GloVeEmbedder(BaseEmbedder):
@@ -64,11 +66,24 @@ class GloVeEmbedder(BaseEmbedder):
         Keep only this many of the most frequent words.
     vocabulary : mapping of str to int, or iterable of str, default=None
         The words to learn vectors of, instead of those that `min_count` and
-        `max_features` select.
+        `max_features` select. Of a matrix: the columns to keep or, where these have
+        no names, the names of all.
+    input : {"content", "cooccurrence"}, default="content"
+        What `fit` takes: documents, as text or as a matrix of shape
+        (n_documents, n_words); or a square matrix of co-occurrence counts,
+        words x contexts. `window`, `window_weighting`, `min_count` and the parameters
+        of tokens do not apply to matrices.
     combine : {"word", "context", "sum", "concat"}, default="sum"
         Which vector stands for a word in `transform`.
-    pooling : {"mean"}, default="mean"
-        How the vectors of a document's words become one row.
+    pooling : str or object, default="mean"
+        How the vectors of a document's words become one row: "mean", "max", "sum",
+        "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and
+        ``pool``; see :mod:`skembed.pooling`.
+    norm : {"l2"}, default=None
+        Scale each row to unit length.
+    dtype : {"auto", "float32", "float64"} or type, default="auto"
+        Type of the features; "auto" is float64 for a matrix of float64, else float32.
+        Vectors are float32.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same bits on every run.
     n_jobs : int or None, default=None
@@ -77,13 +92,24 @@ class GloVeEmbedder(BaseEmbedder):
         on it.
     verbose : int, default=0
         If not 0, print a line per epoch.
+    memory : str, path or object with the joblib.Memory interface, default=None
+        Keep vocabulary and co-occurrence counts of a text in this folder: another
+        `fit` of the same documents, as in a grid search, reads them from there. Of a
+        callable `analyzer` only the name is compared: clear the folder when it changes.
 
     Attributes
     ----------
     vocabulary_ : dict of str to int
         Row of each word; by count, descending, then by word.
-    word_counts_ : ndarray of shape (n_words,), int64
-        Occurrences of each word.
+    word_counts_ : ndarray of shape (n_words,), int64 or float64
+        Occurrences of each word; float64 with sample weights or a matrix of floats.
+        Of co-occurrence counts, the sum of each row.
+    pooling_ : object
+        The fitted pooling.
+    n_features_in_ : int
+        Columns of the matrix in `fit`; not there after a fit on text.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,), object
+        Their names, if all of them are str.
     word_vectors_ : ndarray of shape (n_words, n_components), float32
         Word vectors.
     context_vectors_ : ndarray of shape (n_words, n_components), float32
@@ -159,11 +185,15 @@ class GloVeEmbedder(BaseEmbedder):
         min_count=5,
         max_features=None,
         vocabulary=None,
+        input="content",
         combine="sum",
         pooling="mean",
+        norm=None,
+        dtype="auto",
         random_state=None,
         n_jobs=None,
         verbose=0,
+        memory=None,
     ):
         super().__init__(
             n_components,
@@ -178,11 +208,15 @@ class GloVeEmbedder(BaseEmbedder):
             min_count=min_count,
             max_features=max_features,
             vocabulary=vocabulary,
+            input=input,
             combine=combine,
             pooling=pooling,
+            norm=norm,
+            dtype=dtype,
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,
+            memory=memory,
         )
         self.x_max = x_max
         self.alpha = alpha
@@ -190,17 +224,15 @@ class GloVeEmbedder(BaseEmbedder):
         self.max_iter = max_iter
         self.negative_dims = negative_dims
 
+    def _held_out_loss(self, corpus):
+        return _objective.least_squares(self, corpus)
+
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
         layout = strategy.layout(len(vocabulary), self.n_components, self.negative_dims)
         random = np.random.default_rng(seeds)
         # Words in random order, so that blocks hold about equally many pairs.
         row_of = random.permutation(len(vocabulary)).astype(np.int32)
-        counts = _cooccurrence.count_cooccurrences(
-            corpus._replace(token_ids=row_of[corpus.token_ids]),
-            len(vocabulary),
-            self._window_weights(corpus),
-            self.n_jobs,
-        )
+        counts = self._permuted_counts(corpus, row_of)
         params = layout.allocate()
         n_learned = self.n_components + 1
         start = random.random((params.shape[0], n_learned), dtype=np.float32)
@@ -222,6 +254,18 @@ class GloVeEmbedder(BaseEmbedder):
             context_biases,
             attributes,
         )
+
+    def _permuted_counts(self, corpus: Corpus, row_of: np.ndarray) -> sparse.csr_array:
+        """Return co-occurrence counts with word w in row and column ``row_of[w]``."""
+        if corpus.counts is None and self.memory is None:
+            # Counting in this order saves sorting; what is kept has one order only.
+            corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
+            return _reading.count_pairs(self, corpus, row_of.size)
+        counts = _reading.count_pairs(self, corpus, row_of.size)
+        order = np.argsort(row_of)
+        counts = counts[order][:, order]
+        counts.sort_indices()
+        return counts
 
 
 def _reorder(words, contexts, row_of):

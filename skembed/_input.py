@@ -1,9 +1,10 @@
-"""What the command lines share: files of documents, and values of options."""
+"""What the command lines share: documents, values of options, and messages."""
 
 import argparse
 import csv
 import gzip
 import json
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -50,9 +51,10 @@ def read_file(
     kind = (path.with_suffix("") if packed else path).suffix.lower()
     readers = _READERS if label is not None else {**_READERS, ".txt": _text_records}
     if kind not in readers:
+        plain = "; plain text has no labels" if kind == ".txt" else ""
         raise InputError(
             f"{path}: the name must end in {', '.join(readers)}, or one of these and "
-            ".gz"
+            f".gz{plain}"
         )
     columns = ("text" if kind == ".txt" else text, label)
     documents: list[tuple[str, str]] = []
@@ -132,10 +134,13 @@ def _document(
 ) -> tuple[str, str]:
     """Return a record's text and label; the label is empty without a column."""
     text_column, label_column = columns
-    for column in columns:
+    for option, column in zip(("--text", "--label"), columns, strict=True):
         if column is not None and column not in record:
-            found = ", ".join(map(repr, record))
-            raise InputError(f"{place}: no column {column!r}; there are {found}")
+            found = ", ".join(map(repr, record)) or "none"
+            raise InputError(
+                f"{place}: no column {column!r}; there are {found}: name one with "
+                f"{option}"
+            )
     text = record[text_column]
     if not isinstance(text, str):
         raise InputError(
@@ -152,6 +157,38 @@ def _document(
             f"{json.dumps(label)[:40]}; every document needs a label, a single value"
         )
     return text, label if isinstance(label, str) else json.dumps(label)
+
+
+def docstrings() -> tuple[list[str], list[str], str]:
+    """Return the documents that every installation has, and say that it takes a while.
+
+    Returns
+    -------
+    texts, labels : list of str
+    title : str
+        Which libraries they are from, with versions.
+
+    Raises
+    ------
+    InputError
+        If the libraries are installed without docstrings.
+    """
+    # Not needed with a file: the loader imports most of three libraries.
+    from skembed.datasets import load_docstrings
+
+    tell("collecting the docstrings of the installed libraries")
+    try:
+        bunch = load_docstrings()
+    except RuntimeError as error:
+        raise InputError(str(error)) from error
+    versions = ", ".join(f"{name} {number}" for name, number in bunch.versions.items())
+    labels = [bunch.target_names[code] for code in bunch.target]
+    return bunch.data, labels, f"docstrings of {versions}"
+
+
+def tell(message: str) -> None:
+    """Print a message to the user, at once, apart from results."""
+    print(message, file=sys.stderr, flush=True)
 
 
 def count(least: int, most: int | None = None) -> Callable[[str], int]:

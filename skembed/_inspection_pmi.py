@@ -7,7 +7,7 @@ from scipy import linalg, sparse
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from skembed import _cooccurrence, _ppmi
-from skembed._factorisation import _one_blas_thread
+from skembed._parallel import one_blas_thread
 from skembed._vocabulary import Corpus
 
 # Smaller matrices are decomposed densely.
@@ -70,7 +70,7 @@ def largest_eigenvalues(
         The largest by size, in this order; 0 for what is due to rounding.
     """
     n = matrix.shape[0]
-    with _one_blas_thread():
+    with one_blas_thread():
         if n <= _DENSE_LIMIT or n_values > n // 4:
             values = linalg.eigvalsh(matrix.toarray() + constant)
         else:

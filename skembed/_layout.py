@@ -30,6 +30,8 @@ class Layout:
         A before training, d = n_components: the identity, a diagonal or a matrix.
     learns_map : bool
         Whether the map is trained, too.
+    is_matrix : bool
+        Whether the map is a matrix, as one of a single dimension may be, too.
     directional : bool
         Whether contexts to the right have a table of their own, the one after that of
         contexts to the left.
@@ -42,6 +44,7 @@ class Layout:
     noise_row: int
     map: np.ndarray
     learns_map: bool = False
+    is_matrix: bool = False
     directional: bool = False
 
     @property
@@ -122,7 +125,7 @@ class Layout:
         if self.is_signed:
             attributes["context_signs_"] = a[0]
         elif len(a):
-            attributes["context_map_"] = a[0] if len(a) == 1 else a
+            attributes["context_map_"] = a if self.is_matrix else a[0]
         word = self._table(tables, 0)
         return word, (word if self.shares_rows and not len(a) else context), attributes
 

@@ -1,11 +1,25 @@
 """Threads of one fit: together in one kernel, or each with tasks of its own."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
+from threadpoolctl import threadpool_limits  # scikit-learn requires it too
+
+# The number of BLAS threads belongs to the process: of two overlapping fits, the first
+# to end would give its threads back to the other, which might never return its own.
+_BLAS_LOCK = Lock()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Give BLAS a single thread, whose number changes the bits of its results."""
+    with _BLAS_LOCK, threadpool_limits(limits=1, user_api="blas"):
+        yield
 
 
 def n_threads(n_jobs: int | None, at_most: int) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _cooccurrence, _ppmi, _tying
+from skembed import _objective, _ppmi, _reading, _tying
 from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
 from skembed._fitted import Fitted
@@ -73,11 +73,24 @@ class PPMISVDEmbedder(BaseEmbedder):
         Keep only this many of the most frequent words.
     vocabulary : mapping of str to int, or iterable of str, default=None
         The words to learn vectors of, instead of those that `min_count` and
-        `max_features` select.
+        `max_features` select. Of a matrix: the columns to keep or, where these have
+        no names, the names of all.
+    input : {"content", "cooccurrence"}, default="content"
+        What `fit` takes: documents, as text or as a matrix of shape
+        (n_documents, n_words); or a square matrix of co-occurrence counts,
+        words x contexts. `window`, `window_weighting`, `min_count` and the parameters
+        of tokens do not apply to matrices.
     combine : {"word", "context", "sum", "concat"}, default="word"
         Which vector stands for a word in `transform`.
-    pooling : {"mean"}, default="mean"
-        How the vectors of a document's words become one row.
+    pooling : str or object, default="mean"
+        How the vectors of a document's words become one row: "mean", "max", "sum",
+        "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and
+        ``pool``; see :mod:`skembed.pooling`.
+    norm : {"l2"}, default=None
+        Scale each row to unit length.
+    dtype : {"auto", "float32", "float64"} or type, default="auto"
+        Type of the features; "auto" is float64 for a matrix of float64, else float32.
+        Vectors are float32.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same bits on every run.
     n_jobs : int or None, default=None
@@ -86,13 +99,24 @@ class PPMISVDEmbedder(BaseEmbedder):
         on it.
     verbose : int, default=0
         If not 0, print the steps.
+    memory : str, path or object with the joblib.Memory interface, default=None
+        Keep vocabulary and co-occurrence counts of a text in this folder: another
+        `fit` of the same documents, as in a grid search, reads them from there. Of a
+        callable `analyzer` only the name is compared: clear the folder when it changes.
 
     Attributes
     ----------
     vocabulary_ : dict of str to int
         Row of each word; by count, descending, then by word.
-    word_counts_ : ndarray of shape (n_words,), int64
-        Occurrences of each word.
+    word_counts_ : ndarray of shape (n_words,), int64 or float64
+        Occurrences of each word; float64 with sample weights or a matrix of floats.
+        Of co-occurrence counts, the sum of each row.
+    pooling_ : object
+        The fitted pooling.
+    n_features_in_ : int
+        Columns of the matrix in `fit`; not there after a fit on text.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,), object
+        Their names, if all of them are str.
     word_vectors_ : ndarray of shape (n_words, n_components), float32
         Word vectors.
     context_vectors_ : ndarray of shape (n_words, n_components), float32
@@ -164,11 +188,15 @@ class PPMISVDEmbedder(BaseEmbedder):
         min_count=5,
         max_features=None,
         vocabulary=None,
+        input="content",
         combine="word",
         pooling="mean",
+        norm=None,
+        dtype="auto",
         random_state=None,
         n_jobs=None,
         verbose=0,
+        memory=None,
     ):
         super().__init__(
             n_components,
@@ -183,23 +211,30 @@ class PPMISVDEmbedder(BaseEmbedder):
             min_count=min_count,
             max_features=max_features,
             vocabulary=vocabulary,
+            input=input,
             combine=combine,
             pooling=pooling,
+            norm=norm,
+            dtype=dtype,
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,
+            memory=memory,
         )
         self.directional = directional
         self.shift = shift
         self.context_exponent = context_exponent
         self.singular_exponent = singular_exponent
 
+    def _held_out_loss(self, corpus):
+        return _objective.closed_form(self, corpus)
+
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
         n_words = len(vocabulary)
         layout = strategy.layout(
             n_words, self.n_components, directional=self.directional
         )
-        self._print(f"counting {corpus.token_ids.size} tokens")
+        self._print(f"counting co-occurrences of {n_words} words")
         matrix = self._matrix(corpus, n_words)
         self._print(f"factorising {matrix.nnz} non-zeros")
         seed = int(seeds.generate_state(1)[0])
@@ -231,13 +266,8 @@ class PPMISVDEmbedder(BaseEmbedder):
 
     def _matrix(self, corpus: Corpus, n_words: int) -> sparse.csr_array:
         """Return the PPMI matrix, or those of both directions side by side."""
-        counts = _cooccurrence.count_cooccurrences(
-            corpus,
-            n_words,
-            self._window_weights(corpus),
-            self.n_jobs,
-            "left" if self.directional else "both",
-        )
+        side = "left" if self.directional else "both"
+        counts = _reading.count_pairs(self, corpus, n_words, side)
         # A word has to its right what it stands to the left of.
         sides = [counts, sparse.csr_array(counts.T)] if self.directional else [counts]
         matrices = [

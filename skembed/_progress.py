@@ -28,13 +28,13 @@ class Progress:
         self.curve: list[float] = []
         self._start = perf_counter()
 
-    def finish_epoch(self, loss: float, params: np.ndarray) -> None:
+    def finish_epoch(self, loss: float, *learned: np.ndarray) -> None:
         """Record an epoch's mean loss.
 
         Parameters
         ----------
         loss : float
-        params : ndarray
+        *learned : ndarray
             All learned numbers.
 
         Raises
@@ -46,7 +46,11 @@ class Progress:
         epoch = len(self.curve)
         name = type(self.estimator).__name__
         # Piece by piece, since the comparison fills an array of its own.
-        pieces = np.array_split(params, 1 + params.size // _PIECE)
+        pieces = (
+            piece
+            for array in learned
+            for piece in np.array_split(array, 1 + array.size // _PIECE)
+        )
         if not (np.isfinite(loss) and all(np.isfinite(p).all() for p in pieces)):
             raise ValueError(
                 f"{name}: vectors became infinite or NaN in epoch {epoch}. "

@@ -90,8 +90,10 @@ def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
     """
     if subsample == 0:
         return np.ones(counts.size)
-    frequency = np.maximum(counts, 1) / counts.sum()
-    return np.minimum(1.0, np.sqrt(subsample / frequency) + subsample / frequency)
+    # Words that do not occur have no frequency; all of them are kept.
+    frequency = np.where(counts > 0, counts, counts.max()) / counts.sum()
+    keep = np.minimum(1.0, np.sqrt(subsample / frequency) + subsample / frequency)
+    return np.where(counts > 0, keep, 1.0)
 
 
 def noise_distribution(counts: np.ndarray, exponent: float) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skembed import _training, _tying
+from skembed import _bias, _objective, _training, _tying
 from skembed._base import NEGATIVE_DIMS, BaseEmbedder
 
 
@@ -93,11 +93,24 @@ class SGNSEmbedder(BaseEmbedder):
         Keep only this many of the most frequent words.
     vocabulary : mapping of str to int, or iterable of str, default=None
         The words to learn vectors of, instead of those that `min_count` and
-        `max_features` select.
+        `max_features` select. Of a matrix: the columns to keep or, where these have
+        no names, the names of all.
+    input : {"content", "cooccurrence"}, default="content"
+        What `fit` takes: documents, as text or as a matrix of shape
+        (n_documents, n_words); or a square matrix of co-occurrence counts,
+        words x contexts. `window`, `window_weighting`, `min_count` and the parameters
+        of tokens do not apply to matrices.
     combine : {"word", "context", "sum", "concat"}, default="word"
         Which vector stands for a word in `transform`.
-    pooling : {"mean"}, default="mean"
-        How the vectors of a document's words become one row.
+    pooling : str or object, default="mean"
+        How the vectors of a document's words become one row: "mean", "max", "sum",
+        "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and
+        ``pool``; see :mod:`skembed.pooling`.
+    norm : {"l2"}, default=None
+        Scale each row to unit length.
+    dtype : {"auto", "float32", "float64"} or type, default="auto"
+        Type of the features; "auto" is float64 for a matrix of float64, else float32.
+        Vectors are float32.
     random_state : int, RandomState instance or None, default=None
         Pass an int for the same bits on every run.
     n_jobs : int or None, default=None
@@ -106,13 +119,24 @@ class SGNSEmbedder(BaseEmbedder):
         on it.
     verbose : int, default=0
         If not 0, print a line per epoch.
+    memory : str, path or object with the joblib.Memory interface, default=None
+        Keep tokens and vocabulary of a text in this folder: another
+        `fit` of the same documents, as in a grid search, reads them from there. Of a
+        callable `analyzer` only the name is compared: clear the folder when it changes.
 
     Attributes
     ----------
     vocabulary_ : dict of str to int
         Row of each word; by count, descending, then by word.
-    word_counts_ : ndarray of shape (n_words,), int64
-        Occurrences of each word.
+    word_counts_ : ndarray of shape (n_words,), int64 or float64
+        Occurrences of each word; float64 with sample weights or a matrix of floats.
+        Of co-occurrence counts, the sum of each row.
+    pooling_ : object
+        The fitted pooling.
+    n_features_in_ : int
+        Columns of the matrix in `fit`; not there after a fit on text.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,), object
+        Their names, if all of them are str.
     word_vectors_ : ndarray of shape (n_words, n_components), float32
         Word vectors.
     context_vectors_ : ndarray of shape (n_words, n_components), float32
@@ -179,7 +203,7 @@ class SGNSEmbedder(BaseEmbedder):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseEmbedder._parameter_constraints,
-        "bias": [StrOptions(set(filter(None, _tying.biases()))), None],
+        "bias": [StrOptions(set(filter(None, _bias.biases()))), None],
         "negative": [Interval(Integral, 1, None, closed="left")],
         "noise_exponent": [Interval(Real, 0, None, closed="left")],
         "subsample": [Interval(Real, 0, None, closed="left")],
@@ -217,11 +241,15 @@ class SGNSEmbedder(BaseEmbedder):
         min_count=5,
         max_features=None,
         vocabulary=None,
+        input="content",
         combine="word",
         pooling="mean",
+        norm=None,
+        dtype="auto",
         random_state=None,
         n_jobs=None,
         verbose=0,
+        memory=None,
     ):
         super().__init__(
             n_components,
@@ -236,11 +264,15 @@ class SGNSEmbedder(BaseEmbedder):
             min_count=min_count,
             max_features=max_features,
             vocabulary=vocabulary,
+            input=input,
             combine=combine,
             pooling=pooling,
+            norm=norm,
+            dtype=dtype,
             random_state=random_state,
             n_jobs=n_jobs,
             verbose=verbose,
+            memory=memory,
         )
         self.bias = bias
         self.negative_dims = negative_dims
@@ -252,6 +284,9 @@ class SGNSEmbedder(BaseEmbedder):
         self.subsample = subsample
         self.learning_rate = learning_rate
         self.max_iter = max_iter
+
+    def _held_out_loss(self, corpus):
+        return _objective.sampling(self, corpus)
 
     def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
         from skembed._kernels import sgns

@@ -198,6 +198,7 @@ class Search:
             "seed": seed,
         }
         record = self._store.get(key)
+        before = "" if record is None else ", done before"
         self._waiting[candidate.family] -= 1
         try:
             if record is None:
@@ -211,7 +212,7 @@ class Search:
             return
         outcome.records[rate, seed] = record
         self._seconds[candidate.family].append(record["all_seconds"])
-        self._report(candidate, rate, seed, _summary(record))
+        self._report(candidate, rate, seed, _summary(record) + before)
 
     def _fail(self, outcome: Outcome, rate: float | None, error: Exception) -> None:
         text = " ".join(str(error).split()) or type(error).__name__

@@ -1,19 +1,19 @@
 """Training with negative sampling: the way that skip-gram and CBOW share."""
 
 import functools
-import itertools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skembed import _sampling, _tying
+from skembed import _bias, _reading, _sampling, _tying
 from skembed._fitted import Fitted
 from skembed._layout import Layout
 from skembed._memory import aligned_zeros
 from skembed._parallel import ThreadTeam, n_threads
 from skembed._progress import Progress
 from skembed._sampling import Draws
+from skembed._sources import Chunk, Documents, Pairs, pair_draws
 from skembed._vocabulary import Corpus, Vocabulary
 
 # Words of a lane between two exchanges of updates, and noise words they share;
@@ -26,8 +26,6 @@ _MAX_LANES = 16
 _MAX_PAIRS_OF_A_ROW = 64
 _MIN_TOKENS_OF_A_LANE = 1000
 _LAST_RATE = 1e-4
-# Tokens that are subsampled at once, which bounds the memory for them.
-_CHUNK = 1 << 20
 # Rounds between two looks at signals, less than 0.1 s.
 _SLICE = 256
 # Kept tokens of all epochs that are worth a thread: some ten milliseconds.
@@ -67,27 +65,25 @@ def fit(
     -------
     Fitted
     """
-    bias = _tying.get_bias(estimator.bias, strategy)
+    bias = _bias.get_bias(estimator.bias, strategy)
     layout = strategy.layout(
         len(vocabulary),
         estimator.n_components,
         estimator.negative_dims,
         family.directional and estimator.directional,
     )
-    draws = _sampling.draws(
-        vocabulary.counts, estimator.subsample, estimator.noise_exponent
-    )
+    source, draws, totals = _source(estimator, corpus, vocabulary, seeds)
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
     both = estimator.update == "both"
     model = _start(layout, bias, offset, both, seeds)._replace(average=family.average)
-    training = _Training(estimator, family, corpus, model, draws, seeds)
+    training = _Training(estimator, family, source, model, draws.noise, seeds)
     progress = training.run()
 
     word_biases, context_biases, other_biases = layout.biases(model.params)
     word_vectors, context_vectors, attributes = layout.vectors(
         model.params, _learned_map(model, layout)
     )
-    attributes.update(progress.learned())
+    attributes.update(progress.learned(), _context_totals=totals)
     n_parameters = layout.n_parameters
     if bias.learned:
         attributes.update(other_biases)
@@ -105,17 +101,43 @@ def fit(
     )
 
 
+def _source(
+    estimator: Any,
+    corpus: Corpus,
+    vocabulary: Vocabulary,
+    seeds: np.random.SeedSequence,
+) -> tuple[Documents | Pairs, Draws, np.ndarray]:
+    """Return what is visited, the probabilities, and how often each context counts."""
+    settings = estimator.subsample, estimator.noise_exponent
+    if corpus.token_weights is None:
+        draws = _sampling.draws(vocabulary.counts, *settings)
+        window = estimator.window, estimator.window_weighting
+        return Documents(corpus, draws, window, seeds), draws, vocabulary.counts
+    if estimator.exclude_window_noise:
+        raise ValueError(
+            "exclude_window_noise=True asks for the words of a window, which a matrix "
+            "does not have. Pass text, or exclude_window_noise=False."
+        )
+    side = "left" if getattr(estimator, "directional", False) else "both"
+    counts = _reading.count_pairs(estimator, corpus, len(vocabulary), side)
+    totals = np.ones(counts.shape[0]) @ counts
+    draws = pair_draws(counts, totals, *settings)
+    return Pairs(counts, draws, seeds), draws, totals
+
+
 def _notes(
     estimator: Any, strategy: _tying.Tying, layout: Layout, bias: Any
 ) -> list[str]:
     """Return what a user of this strategy should be warned of."""
     notes = [strategy.note] if strategy.note else []
-    plain = strategy.needs_constant or (layout.is_signed and layout.map.min() > 0.0)
+    # A factor of a learned diagonal hardly ever changes its sign.
+    positive = len(layout.map) == 1 and layout.map.min() > 0.0
+    plain = strategy.needs_constant or positive
     if plain and bias.name is None and estimator.negative > 1:
         notes.append(
             f"share_context={strategy.name!r} with bias=None cannot express the "
             "negative mean of the scores, -ln(negative), and hardly learns; use "
-            "bias='auto'."
+            "bias='exact'."
         )
     return notes
 
@@ -142,21 +164,21 @@ def _start(
     start /= layout.n_components
     params[:n_rows, : layout.n_components] = start
     return spans.Model(
-        params,
-        start_map(layout),
-        offset,
-        layout.n_components,
-        layout.rows,
-        layout.directional,
-        float(bias.learned and layout.shares_rows),
-        float(bias.learned),
-        moves_contexts,
-        False,
+        params=params,
+        **start_map(layout),
+        offset=offset,
+        n_components=layout.n_components,
+        rows=layout.rows,
+        directional=layout.directional,
+        word_bias=float(bias.learned and layout.shares_rows),
+        context_bias=float(bias.learned),
+        moves_contexts=moves_contexts,
+        average=False,
     )
 
 
-def start_map(layout: Layout) -> Any:
-    """Return the map of word vectors before training, in the kernels' form.
+def start_map(layout: Layout) -> dict[str, Any]:
+    """Return the map of word vectors before training, as fields of a `Model`.
 
     Parameters
     ----------
@@ -164,23 +186,28 @@ def start_map(layout: Layout) -> Any:
 
     Returns
     -------
-    Map or None
+    dict
+        Of `mapped`, `scale`, `bound` and `map`.
     """
     from skembed._kernels import maps
 
     n_rows = len(layout.map)
-    if n_rows == 0:
-        return None
-    padded = n_rows if n_rows < 2 else -(-n_rows // 4) * 4
-    forward = aligned_zeros((padded, layout.width))
-    forward[:n_rows, : layout.n_components] = layout.map
-    backward = aligned_zeros((padded if n_rows > 1 else 0, layout.width))
-    longest = aligned_zeros((2, layout.width))
-    longest[0, : layout.n_components] = layout.n_components**-0.5
-    bound = np.ones(1, dtype=np.float32)
-    a = maps.Map(forward, backward, bound, longest, layout.learns_map)
-    maps.update_map(a)
-    return a
+    scale = aligned_zeros((layout.width,))
+    scale[:] = layout.scale(fill=0.0) if n_rows < 2 else 1.0
+    bound = np.full(1, np.abs(scale).max() ** 2, dtype=np.float32)
+    fields = {"mapped": n_rows > 0, "scale": scale, "bound": bound, "map": None}
+    if layout.learns_map or n_rows > 1:
+        forward, n_padded = scale.reshape(1, -1), 0
+        if n_rows > 1:
+            n_padded = -(-n_rows // 4) * 4
+            forward = aligned_zeros((n_padded, layout.width))
+            forward[:n_rows, : layout.n_components] = layout.map
+        backward = aligned_zeros((n_padded, layout.width))
+        longest = aligned_zeros((2, layout.width))
+        longest[0, : layout.n_components] = layout.n_components**-0.5
+        fields["map"] = maps.Map(forward, backward, bound, longest, layout.learns_map)
+        maps.update_map(fields["map"])
+    return fields
 
 
 def _learned_map(model: Any, layout: Layout) -> np.ndarray | None:
@@ -189,12 +216,12 @@ def _learned_map(model: Any, layout: Layout) -> np.ndarray | None:
     return model.map.forward[: len(layout.map), : layout.n_components].copy()
 
 
-class _Chunk(NamedTuple):
-    """The kept tokens of some documents, and how they are visited."""
+class _Slice(NamedTuple):
+    """The tokens of a chunk, and how they are visited."""
 
     tokens: np.ndarray
-    n_rounds: int
     rates: tuple[float, float]
+    rounds: tuple[int, int]
 
 
 class _Training:
@@ -204,49 +231,44 @@ class _Training:
         self,
         estimator: Any,
         family: Family,
-        corpus: Corpus,
+        source: Documents | Pairs,
         model: Any,
-        draws: Draws,
+        noise: np.ndarray,
         seeds: np.random.SeedSequence,
     ):
         from skembed._kernels import spans
 
         self.estimator = estimator
         self.family = family
-        self.corpus = corpus
+        self.source = source
         self.model = model
-        window = (estimator.window, estimator.window_weighting, corpus.longest)
-        thresholds = _sampling.window_thresholds(*window)
+        thresholds = _sampling.window_thresholds(*source.window)
         self.sampler = spans.Sampler(
             thresholds,
-            *_sampling.alias_table(draws.noise),
+            *_sampling.alias_table(noise),
             _SHARED_NOISE,
             float(estimator.negative),
             bool(estimator.exclude_window_noise),
+            source.one_way,
         )
-        n_lanes = _n_lanes(draws.kept, _sampling.window_weights(*window))
-        worth = int(draws.kept.sum() * estimator.max_iter / _MIN_TOKENS_OF_A_THREAD)
+        kept = source.kept
+        n_lanes = _n_lanes(kept, _sampling.window_weights(*source.window))
+        worth = int(kept.sum() * estimator.max_iter / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(estimator.n_jobs, min(n_lanes, worth))
         n_slots = _n_slots(family, thresholds.size, model.directional)
         self.lanes = _lanes(n_lanes, n_slots, model, self.n_threads)
         self.scratches = [_scratch(self.lanes) for _ in range(self.n_threads)]
-        states = seeds.generate_state(n_lanes + 1, np.uint64)
-        self.lanes.states[:] = states[:n_lanes]
-        self.subsample_state = states[n_lanes:]
-        self.keep_thresholds = (draws.keep * 2.0**32).astype(np.uint64)
+        self.lanes.states[:] = seeds.generate_state(n_lanes, np.uint64)
 
     def run(self) -> Progress:
-        progress = Progress(self.estimator, "tokens", self.corpus.token_ids.size)
-        edges = _chunks(self.corpus.doc_offsets)
-        largest = np.diff(self.corpus.doc_offsets[edges]).max()
-        kept = np.empty(largest, dtype=np.int32)
+        progress = Progress(self.estimator, self.source.unit, self.source.size)
         lanes = self.lanes
         with ThreadTeam(self.n_threads) as team:
             for epoch in range(self.estimator.max_iter):
                 lanes.loss[:] = 0.0
                 lanes.pairs[:] = 0
-                for documents in itertools.pairwise(edges):
-                    self._train_chunk(self._draw_chunk(epoch, documents, kept), team)
+                for chunk in self.source.chunks():
+                    self._train_chunk(epoch, chunk, team)
                 if not lanes.pairs.any():
                     raise ValueError(
                         f"subsample={self.estimator.subsample} left no pair of words "
@@ -254,61 +276,37 @@ class _Training:
                         "few for it. Pass subsample=0."
                     )
                 loss = lanes.loss.sum() / lanes.pairs.sum()
+                # A learned diagonal, or ones; a learned matrix.
+                learned = [self.model.params, self.model.scale]
                 if self.model.map is not None:
-                    # What is not finite there makes the loss so, too.
-                    loss += 0.0 * float(self.model.map.forward.sum())
-                progress.finish_epoch(loss, self.model.params)
+                    learned.append(self.model.map.forward)
+                progress.finish_epoch(loss, *learned)
         return progress
 
-    def _draw_chunk(
-        self, epoch: int, documents: tuple[int, int], kept: np.ndarray
-    ) -> _Chunk:
-        """Subsample some documents; set the first rate and its change per round."""
-        from skembed._kernels import spans
-
-        offsets = self.corpus.doc_offsets[documents[0] : documents[1] + 1]
-        n_kept = spans.subsample(
-            self.corpus.token_ids,
-            offsets,
-            self.keep_thresholds,
-            self.subsample_state,
-            kept,
-        )
-        longest_lane = -(-n_kept // self.lanes.states.size)
+    def _train_chunk(self, epoch: int, chunk: Chunk, team: ThreadTeam) -> None:
+        longest_lane = -(-chunk.tokens.size // self.lanes.states.size)
         n_rounds = -(-longest_lane // _SPAN)
         # Shares of the whole training, before this chunk and after it.
-        done = (epoch + offsets[[0, -1]] / self.corpus.doc_offsets[-1]) / (
-            self.estimator.max_iter
-        )
+        done = (epoch + chunk.done) / self.estimator.max_iter
         rates = _rates(self.estimator.learning_rate, done, n_rounds)
-        return _Chunk(kept[:n_kept], n_rounds, rates)
-
-    def _train_chunk(self, chunk: _Chunk, team: ThreadTeam) -> None:
         # Between two slices Python looks at signals.
-        for first in range(0, chunk.n_rounds, _SLICE):
-            rounds = (first, min(first + _SLICE, chunk.n_rounds))
-            team.run(functools.partial(self._train_slice, chunk, rounds))
+        for first in range(0, n_rounds, _SLICE):
+            rounds = (first, min(first + _SLICE, n_rounds))
+            part = _Slice(chunk.tokens, rates, rounds)
+            team.run(functools.partial(self._train_slice, part))
 
-    def _train_slice(self, chunk: _Chunk, rounds: tuple[int, int], member: Any) -> None:
+    def _train_slice(self, part: _Slice, member: Any) -> None:
         """Take part in some rounds, as one thread of a team."""
         self.family.train_rounds(
-            chunk.tokens,
+            part.tokens,
             self.model,
             self.sampler,
             self.lanes,
             self.scratches[member.thread],
-            rounds,
-            chunk.rates,
+            part.rounds,
+            part.rates,
             member,
         )
-
-
-def _chunks(doc_offsets: np.ndarray) -> list[int]:
-    """Return where to cut the documents into chunks of some `_CHUNK` tokens."""
-    n_tokens = doc_offsets[-1]
-    wanted = np.linspace(0, n_tokens, max(1, n_tokens // _CHUNK) + 1)
-    edges = np.searchsorted(doc_offsets, wanted)
-    return np.unique([0, *edges[1:-1], doc_offsets.size - 1]).tolist()
 
 
 def _rates(
@@ -348,12 +346,14 @@ def _n_slots(family: Family, window: int, directional: bool = False) -> int:
 
 def _lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
     """Return the lanes' buffers, all zeros."""
-    from skembed._kernels import spans
+    from skembed._kernels import maps, spans
 
     width = model.params.shape[1]
-    learned = model.map is not None and model.map.learned
-    n_map_rows = len(model.map.forward) if learned else 0
-
+    steps = None
+    if model.map is not None:
+        n_rows = len(model.map.forward) if model.map.learned else 0
+        map_steps = aligned_zeros((n_lanes, n_rows, width))
+        steps = maps.MapSteps(map_steps, aligned_zeros((n_lanes,)))
     return spans.Lanes(
         states=aligned_zeros((n_lanes,), np.uint64),
         parts=np.zeros((n_lanes, spans.PARTS, 4), dtype=np.int64),
@@ -362,8 +362,7 @@ def _lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
         bounds=np.zeros((n_lanes, n_threads + 2), dtype=np.int64),
         routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
         curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
-        maps=aligned_zeros((n_lanes, n_map_rows, width)),
-        map_curvatures=aligned_zeros((n_lanes,)),
+        map=steps,
         loss=aligned_zeros((n_lanes,), np.float64),
         pairs=aligned_zeros((n_lanes,), np.int64),
         claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),

@@ -13,8 +13,6 @@ from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from skembed._bias import biases as biases
-from skembed._bias import get_bias as get_bias
 from skembed._layout import Layout
 
 # What an estimator needs of a strategy, see `Tying.methods`.
@@ -81,6 +79,11 @@ class Tying:
         return self.layout(1, 2).is_signed
 
     @property
+    def is_symmetric(self) -> bool:
+        """Whether a score stays when word and context change places."""
+        return self.context_table == 0 and len(self.start_map(2, 1)) <= 1
+
+    @property
     def methods(self) -> set[str]:
         """What kinds of estimators can hold this strategy."""
         found = {SAMPLING}
@@ -140,6 +143,7 @@ class Tying:
             noise_row=n_words * self.noise_table,
             map=self.start_map(n_components, n_negative),
             learns_map=self.learns_map,
+            is_matrix=len(self.start_map(2, 1)) > 1,
             directional=bool(directional),
         )
 

@@ -7,9 +7,14 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 # Tokens that are counted or renumbered at once.
 _CHUNK = 2**18
+# Weights are added up in so many parts, each without rounding.
+_PARTS = 3
+# The binary exponents between which the largest weight and the sum of all have to be.
+_EXPONENTS = (-800, 800)
 
 
 class Corpus(NamedTuple):
@@ -23,6 +28,10 @@ class Corpus(NamedTuple):
     doc_offsets: np.ndarray  # int64 (n_documents + 1,)
     token_weights: np.ndarray | None = None  # float64 (n_tokens,), of a matrix; or 1
     doc_weights: np.ndarray | None = None  # float64 (n_documents,), in `fit`; or 1
+    # float64 (n_words, n_words), words x contexts, if these are given in place of
+    # documents: their rows are then the documents
+    counts: sparse.csr_array | None = None
+    key: str | None = None  # what a `memory` knows it by, if there is one
 
     @classmethod
     def of_known(cls, ids: array, offsets: array) -> "Corpus":
@@ -38,8 +47,11 @@ class Corpus(NamedTuple):
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest document; no window can be wider."""
-        return int(np.diff(self.doc_offsets).max())
+        """Tokens of the longest document that counts; no window can be wider."""
+        lengths = np.diff(self.doc_offsets)
+        if self.doc_weights is not None:
+            lengths = lengths[self.doc_weights > 0.0]
+        return int(lengths.max(initial=0))
 
 
 @dataclass(frozen=True)
@@ -47,7 +59,7 @@ class Vocabulary:
     """Words in row order, with how often each occurs."""
 
     rows: dict[str, int]  # word -> row
-    counts: np.ndarray  # int64 (n_words,)
+    counts: np.ndarray  # int64 (n_words,), or float64 where there are weights
 
     @property
     def words(self) -> list[str]:
@@ -109,6 +121,7 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
     Parameters
     ----------
     corpus : Corpus
+        Every token counts as much as its weight and that of its document say.
     rows : dict of str to int
 
     Returns
@@ -118,7 +131,7 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
     Raises
     ------
     ValueError
-        If none of the words occurs.
+        If none of the words occurs in a document that counts.
     """
     if not corpus.token_ids.size:
         raise ValueError(
@@ -126,7 +139,10 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
             f"{corpus.n_documents} documents. Check that lowercase, strip_accents and "
             "token_pattern produce words of the vocabulary's form."
         )
-    return Vocabulary(rows, _counts(corpus.token_ids, len(rows)))
+    counts = _counts(corpus, len(rows))
+    if not counts.any():
+        raise ValueError(_why_nothing_counts(corpus.doc_weights))
+    return Vocabulary(rows, counts)
 
 
 def build(
@@ -135,6 +151,7 @@ def build(
     words: list[str],
     min_count: int,
     max_features: int | None,
+    doc_weights: np.ndarray | None = None,
 ) -> tuple[Corpus, Vocabulary]:
     """Choose a vocabulary from all words of documents, and drop the others.
 
@@ -148,25 +165,36 @@ def build(
     words : list of str
         By their numbers.
     min_count : int
-        Words that occur less often are dropped.
+        Words that occur less often are dropped; at least 1.
     max_features : int or None
         Keep only this many of the most frequent words.
+    doc_weights : ndarray of shape (n_documents,), float64, or None, default=None
+        How often each document counts, for `min_count` and `max_features` as well;
+        not negative. Words of documents that do not count at all are dropped.
 
     Returns
     -------
     corpus : Corpus
-        Without the dropped words.
+        Without the dropped words, with the weights.
     vocabulary : Vocabulary
-        Sorted by count, descending, and by word where counts are equal.
+        Sorted by count, descending, and by word where counts are equal. Whole weights
+        count like repeated documents, exactly. Sums of others do not depend on the
+        order of documents.
 
     Raises
     ------
     ValueError
         If no word is left.
     """
-    counts = _counts(_view(ids, np.int32), len(words))
+    # Not kept: an array of which there is a view cannot shrink.
+    counts = _counts(
+        Corpus(_view(ids, np.int32), _view(offsets, np.int64), None, doc_weights),
+        len(words),
+    )
     order = np.flatnonzero(counts >= min_count).tolist()
     if not order:
+        if words and not counts.any():
+            raise ValueError(_why_nothing_counts(doc_weights))
         raise ValueError(_why_empty(len(offsets) - 1, words, counts, min_count))
     order.sort(key=words.__getitem__)
     order.sort(key=counts.tolist().__getitem__, reverse=True)
@@ -175,7 +203,8 @@ def build(
     new_row[order] = np.arange(len(order), dtype=np.int32)
     _renumber(_view(ids, np.int32), new_row)
     index = {words[row]: i for i, row in enumerate(order)}
-    return Corpus.of_known(ids, offsets), Vocabulary(index, counts[order])
+    corpus = Corpus.of_known(ids, offsets)._replace(doc_weights=doc_weights)
+    return corpus, Vocabulary(index, counts[order])
 
 
 def _renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
@@ -203,11 +232,74 @@ def _drop_negative(token_ids: np.ndarray, offsets: np.ndarray) -> int:
     return n_left
 
 
-def _counts(token_ids: np.ndarray, n_words: int) -> np.ndarray:
+def _counts(corpus: Corpus, n_words: int) -> np.ndarray:
+    if corpus.doc_weights is not None or corpus.token_weights is not None:
+        return _weighted_counts(corpus, n_words)
     counts = np.zeros(n_words, dtype=np.int64)
-    for chunk in _chunks(token_ids):
+    for chunk in _chunks(corpus.token_ids):
         counts += np.bincount(chunk, minlength=n_words)
     return counts
+
+
+def _weighted_counts(corpus: Corpus, n_words: int) -> np.ndarray:
+    """Add up the weights of each word's tokens, in float64.
+
+    Equal weights have equal sums, however they are mixed: weights are cut into parts
+    that are multiples of such powers of two that no sum of them is rounded.
+    """
+    largest = n_tokens = most = 0.0
+    with np.errstate(over="ignore"):
+        for _, weights, times in _weights(corpus):
+            largest = max(largest, float(weights.max()))
+            most = max(most, float((weights * times).max()))
+            n_tokens += float(times.sum())
+    lowest, highest = (2.0**exponent for exponent in _EXPONENTS)
+    if largest and not (lowest < most and n_tokens * largest < highest):
+        raise ValueError(
+            f"Sums of weights, the largest of which is {most}, are too large or too "
+            "small for float64: divide sample_weight by its mean."
+        )
+    units = []
+    for _ in range(_PARTS):
+        # Rounding to a unit adds half of it at most, for which there is a bit.
+        units.append(np.ldexp(1.0, np.frexp(n_tokens * largest)[1] - 52))
+        largest = units[-1] / 2
+    totals = np.zeros((_PARTS, n_words))
+    for token_ids, weights, times in _weights(corpus):
+        for unit, total in zip(units, totals, strict=True):
+            part = np.rint(weights / unit) * unit
+            total += np.bincount(token_ids, part * times, n_words)
+            weights = weights - part
+            if not weights.any():
+                break
+    return totals[::-1].sum(axis=0)
+
+
+def _weights(corpus: Corpus) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return words, weights and how often each counts, of tokens in chunks.
+
+    Only whole weights of documents are numbers of times: repeated documents have the
+    same weights of tokens.
+    """
+    offsets, doc_weights = corpus.doc_offsets, corpus.doc_weights
+    if doc_weights is None:
+        doc_weights = np.ones(corpus.n_documents)
+    whole = not (doc_weights % 1).any()
+    first = 0
+    for chunk in _chunks(corpus.token_ids):
+        last = first + chunk.size
+        begin = offsets.searchsorted(first, side="right") - 1
+        end = offsets.searchsorted(last, side="left")
+        lengths = np.diff(offsets[begin : end + 1].clip(first, last))
+        times = np.repeat(doc_weights[begin:end], lengths)
+        weights = (times > 0).astype(np.float64)
+        if corpus.token_weights is not None:
+            weights *= corpus.token_weights[first:last]
+        if not whole:
+            weights *= times
+            times = np.ones(chunk.size)
+        yield chunk, weights, times
+        first = last
 
 
 def _chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
@@ -232,8 +324,21 @@ def _why_empty(
             "match."
         )
     top = int(counts.argmax())
+    weighted = "" if counts.dtype == np.int64 else " by sample_weight"
     return (
         f"Empty vocabulary: no word occurs min_count={min_count} times; the most "
-        f"frequent, {words[top]!r}, occurs {counts[top]} times. Lower min_count or "
-        "pass more documents."
+        f"frequent, {words[top]!r}, occurs {counts[top]} times{weighted}. Lower "
+        "min_count or pass more documents."
+    )
+
+
+def _why_nothing_counts(doc_weights: np.ndarray | None) -> str:
+    if doc_weights is None or doc_weights.any():
+        return (
+            "No word occurs in a document that counts: the documents whose "
+            "sample_weight is not 0 hold none."
+        )
+    return (
+        f"sample_weight is 0 for all {doc_weights.size} documents: at least one has to "
+        "count."
     )

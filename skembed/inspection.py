@@ -14,15 +14,16 @@ from sklearn.utils._param_validation import Interval, validate_params
 
 from skembed import (
     _cooccurrence,
-    _inspection_loss,
     _inspection_pmi,
     _ppmi,
+    _reading,
     _sampling,
+    _sampling_loss,
     _text,
-    _tying,
     _vocabulary,
 )
 from skembed._base import BaseEmbedder
+from skembed._bias import get_bias
 from skembed._cbow import CBOWEmbedder
 from skembed._inspection_vectors import (
     check_estimator,
@@ -238,23 +239,16 @@ def held_out_loss(
     objective.
     """
     check_estimator(estimator, (SGNSEmbedder, CBOWEmbedder))
+    draws = _sampling_loss.draws_of(estimator)
+    noise = _sampling_loss.Noise(draws.noise, estimator.negative)
+    corpus = _reading.look_up_pairs(estimator, X)
     random = check_random_state(random_state)
-    draws = _sampling.draws(
-        estimator.word_counts_, estimator.subsample, estimator.noise_exponent
-    )
-    corpus = _text.look_up(X, estimator._vectorizer(), estimator.vocabulary_)
-    corpus = _inspection_loss.subsample(corpus, draws.keep, random)
-    _check_pairs(corpus, "Words may be unknown, or dropped by the model's subsample.")
-    noise = _inspection_loss.Noise(draws.noise, estimator.negative)
-    if isinstance(estimator, CBOWEmbedder):
-        total = _inspection_loss.bag_of_words(estimator, corpus, noise, random)
-    else:
-        total = _inspection_loss.skip_gram(estimator, corpus, noise)
+    total = _sampling_loss.held_out(estimator, corpus, noise, random)
     n_pairs = float(total.contexts.sum())
     p = draws.kept / draws.kept.sum()
     zero, shift, offset = (
-        _inspection_loss.constant_loss(
-            _tying.get_bias(bias, None).offset(p, draws.noise, estimator.negative),
+        _sampling_loss.constant_loss(
+            get_bias(bias, None).offset(p, draws.noise, estimator.negative),
             total.contexts,
             noise,
         )
@@ -303,14 +297,14 @@ def similarity_kind(
         If a parameter or a document is not valid, or fewer than two words have pairs.
     """
     check_estimator(estimator)
-    corpus = _text.look_up(X, estimator._vectorizer(), estimator.vocabulary_)
+    corpus, _ = _reading.look_up(estimator, X)
+    if corpus.token_weights is not None:
+        raise ValueError(
+            "X is a matrix, which does not tell what stands before and behind a word. "
+            "Pass documents as text."
+        )
     _check_pairs(corpus, "Words may be unknown.")
-    counts = _cooccurrence.count_cooccurrences(
-        corpus,
-        len(estimator.vocabulary_),
-        estimator._window_weights(corpus),
-        estimator.n_jobs,
-    )
+    counts = _reading.count_pairs(estimator, corpus, len(estimator.vocabulary_))
     order = np.argsort(-estimator.word_counts_, kind="stable")
     words = order[np.diff(counts.indptr)[order] > 0][:n_words]
     if words.size < 2:

@@ -25,7 +25,15 @@ from skembed import (
     _warmup,
     inspection,
 )
-from skembed._input import InputError, count, jobs, positive, read_file
+from skembed._input import (
+    InputError,
+    count,
+    docstrings,
+    jobs,
+    positive,
+    read_file,
+    tell,
+)
 
 __all__ = ["main"]
 
@@ -41,8 +49,8 @@ each, and writes a table and figures.
 
 Without --data the documents are the docstrings of NumPy, SciPy and scikit-learn
 as installed, and the classes their subpackages; nothing is downloaded. All
-estimators take about ten minutes on two cores, and one takes less: --estimators
-sgns. With --data: from your file.
+estimators take ten to fifteen minutes on two free cores, and one takes less:
+--estimators sgns. With --data: from your file.
 """
 
 EPILOG = """\
@@ -79,23 +87,19 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return _run(args)
     except KeyboardInterrupt:
-        _tell("skembed.study: interrupted; give the same command again to continue")
+        tell("skembed.study: interrupted; give the same command again to continue")
         return 130
     except InputError as error:
         problem = str(error)
     except OSError as error:
         problem = f"{args.output}: {error.strerror or error}"
-    _tell(f"skembed.study: error: {problem}")
+    tell(f"skembed.study: error: {problem}")
     return 2
-
-
-def _tell(message: str) -> None:
-    print(message, file=sys.stderr, flush=True)
 
 
 def _run(args: argparse.Namespace) -> int:
     if not _study_figures.can_draw():
-        _tell("hint: no figures without matplotlib: pip install matplotlib")
+        tell("hint: no figures without matplotlib: pip install matplotlib")
     chosen: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in vars(args).items()
@@ -116,15 +120,15 @@ def _run(args: argparse.Namespace) -> int:
             settings.seeds,
             study.fit,
             store,
-            _tell,
+            tell,
         )
-        _tell(f"{len(candidates)} candidates, {search.n_all} fits: {title}")
+        tell(f"{title}; ways to compare: {len(candidates)}, fits: {search.n_all}")
         outcomes = search.outcomes()
+        if all(outcome.problem is not None for outcome in outcomes):
+            raise InputError(f"nothing could be fitted: {outcomes[0].problem}")
         spectra = study.spectra(store, settings.min_count)
     if search.n_found:
-        _tell(f"{search.n_found} of {search.n_done} fits were done before")
-    if all(outcome.problem is not None for outcome in outcomes):
-        raise InputError(f"nothing could be fitted: {outcomes[0].problem}")
+        tell(f"{search.n_found} of {search.n_done} fits were done before")
     _write(args.output, outcomes, spectra, _about(title, data, settings))
     return 0
 
@@ -147,7 +151,7 @@ class _Study:
         """Fit a candidate and return the record about it."""
         if candidate.family not in self.warm:
             # Otherwise the first fit's seconds would be those of the compiler.
-            _tell(f"preparing {candidate.title} (compiled the first time)")
+            tell(f"preparing {candidate.title} (compiled the first time)")
             _warmup.warmup(_study_plan.KINDS[candidate.family][1])
             self.warm.add(candidate.family)
         start = perf_counter()
@@ -169,7 +173,7 @@ class _Study:
             key = {"spectrum": shift, "n": _SPECTRUM_SIZE, "min_count": min_count}
             record = store.get(key)
             if record is None:
-                _tell(f"spectrum of the PMI matrix, shift {shift}")
+                tell(f"spectrum of the PMI matrix, shift {shift}")
                 spectrum = inspection.pmi_spectrum(
                     self.data.documents,
                     n_components=_SPECTRUM_SIZE,
@@ -213,7 +217,10 @@ def _load(args: argparse.Namespace) -> tuple[_study_fits.Data, str]:
         texts, labels = read_file(args.data, args.text, args.label, args.documents)
         title = args.data.name
     else:
-        texts, labels, title = _docstrings(args.documents)
+        texts, labels, title = docstrings()
+        # They are in the order of the libraries: the first ones would be of one class.
+        drawn = _compare.sample(len(texts), args.documents or len(texts), seed=0)
+        texts, labels = [texts[i] for i in drawn], [labels[i] for i in drawn]
     if not any(text.strip() for text in texts):
         raise InputError(f"{args.data}, --text {args.text}: all texts are empty")
     if len(texts) < _LEAST_DOCUMENTS:
@@ -246,23 +253,6 @@ def _check_classes(data: _study_fits.Data, n_seeds: int, place: str) -> None:
                 f"classes, and {len(data.labelled(test))} test documents have one; "
                 "leave --label out, or take more documents"
             )
-
-
-def _docstrings(n_documents: int | None) -> tuple[list[str], list[str], str]:
-    # Not needed with a file: the loader imports most of three libraries.
-    from skembed.datasets import load_docstrings
-
-    _tell("collecting the docstrings of the installed libraries")
-    try:
-        bunch = load_docstrings()
-    except RuntimeError as error:
-        raise InputError(str(error)) from error
-    versions = ", ".join(f"{name} {number}" for name, number in bunch.versions.items())
-    # They are in the order of the libraries: the first ones would be of one class.
-    n_documents = min(n_documents or len(bunch.data), len(bunch.data))
-    drawn = _compare.sample(len(bunch.data), n_documents, seed=0)
-    labels = [bunch.target_names[bunch.target[i]] for i in drawn]
-    return [bunch.data[i] for i in drawn], labels, f"docstrings of {versions}"
 
 
 def _about(
@@ -311,9 +301,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     shown = " (default: %(default)s)"
     data = parser.add_argument_group("documents")
     data.add_argument("--data", type=Path, metavar="FILE", help="documents")
-    data.add_argument(
-        "--text", default="text", metavar="COLUMN", help="of the texts" + shown
-    )
+    data.add_argument("--text", metavar="COLUMN", help="of the texts (default: text)")
     data.add_argument("--label", metavar="COLUMN", help="of the classes, if any")
     data.add_argument(
         "--unlabelled",
@@ -338,9 +326,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
         help="folder for tables, figures and finished fits" + shown,
     )
     args = parser.parse_args(argv)
-    if args.label and not args.data:
-        parser.error("--label belongs to --data FILE")
-    if args.label and args.label == args.text:
+    for name in ("text", "label"):
+        if getattr(args, name) and not args.data:
+            parser.error(f"--{name} belongs to --data FILE")
+    args.text = args.text or "text"
+    if args.label == args.text:
         parser.error("--text and --label must be two columns")
     if args.unlabelled is not None and not args.label:
         parser.error("--unlabelled belongs to --label COLUMN")

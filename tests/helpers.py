@@ -11,6 +11,7 @@ from skembed import (
     _tying,
 )
 from skembed._vocabulary import Corpus
+from skembed.pooling import Pooling
 
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "haven"]
 
@@ -64,6 +65,11 @@ def same(left, right):
         )
     if isinstance(left, dict):
         return list(left.items()) == list(right.items())
+    if isinstance(left, Pooling):
+        parts = vars(left), vars(right)
+        return parts[0].keys() == parts[1].keys() and all(
+            same(parts[0][name], parts[1][name]) for name in parts[0]
+        )
     return left == right
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skembed import CBOWEmbedder, _sampling, _training, _tying
+from skembed import CBOWEmbedder, _bias, _sampling, _training, _tying
 from skembed._kernels import cbow
 from tests import reference
 from tests.test_gradients import assert_close, finite_differences
@@ -24,7 +24,7 @@ NOISE = np.random.default_rng(6).dirichlet(np.ones(11))
 every_strategy = pytest.mark.parametrize(
     "strategy", STRATEGIES, ids=lambda strategy: str(strategy.name)
 )
-every_bias = pytest.mark.parametrize("bias", _tying.biases())
+every_bias = pytest.mark.parametrize("bias", _bias.biases())
 mean_or_sum = pytest.mark.parametrize("average", [True, False], ids=["mean", "sum"])
 
 

@@ -12,10 +12,15 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from skembed import _cooccurrence, _ppmi
-from skembed._cooccurrence import count_cooccurrences, exact_weights
+from skembed._cooccurrence import (
+    count_cooccurrences,
+    count_shared_documents,
+    exact_weights,
+)
 from skembed._parallel import ThreadTeam
 from skembed._ppmi import ppmi
 from skembed._sampling import WINDOW_WEIGHTINGS, window_weights
+from skembed._vocabulary import Corpus
 from tests.helpers import corpus_of
 
 pytestmark = pytest.mark.small
@@ -455,6 +460,334 @@ def test_rounded_weights_are_added_up_exactly():
             if 0 < abs(i - j) <= 9:
                 dense[word, context] += weights[abs(i - j) - 1]
     np.testing.assert_allclose(once.toarray(), dense, rtol=1e-13)
+
+
+# --- weights of documents -------------------------------------------------------------
+
+repeated = st.lists(
+    st.tuples(st.integers(0, 4), st.lists(st.integers(0, N_WORDS - 1), max_size=25)),
+    min_size=1,
+    max_size=6,
+)
+directions = st.sampled_from(["both", "left", "right"])
+
+
+def weighted_corpus(documents, doc_weights):
+    return corpus_of(documents)._replace(
+        doc_weights=np.array(doc_weights, dtype=np.float64)
+    )
+
+
+def longest(documents):
+    return max([1, *map(len, documents)])
+
+
+@given(repeated, windows, weightings, directions, st.integers(-70, 70))
+@example([(0, [0, 1, 2] * 15), (3, [0, 1, 2, 3] * 3)], 44, "harmonic", "both", 0)
+@example([(0, [0, 1])], 2, "flat", "both", 0)
+@example([(4, [0, 1] * 12)], 30, "harmonic", "left", 0)
+def test_whole_weights_count_like_copies(
+    repeated, window, weighting, direction, exponent
+):
+    """To the last bit; a factor that is a power of two is exact, too."""
+    times = np.array([n for n, _ in repeated])
+    documents = [words for _, words in repeated]
+    copies = [words for n, words in repeated for _ in range(n)]
+    weights = window_weights(window, weighting, longest(documents))
+    found = count_cooccurrences(
+        weighted_corpus(documents, times), N_WORDS, weights, direction=direction
+    )
+    assert_canonical(found)
+    wanted = count_cooccurrences(
+        corpus_of(copies),
+        N_WORDS,
+        window_weights(window, weighting, longest(copies)),
+        direction=direction,
+    )
+    assert_same_bits(found, wanted)
+    # Of numbers without a common factor of two.
+    times[times % 2 == 0] += 1
+    found = count_cooccurrences(
+        weighted_corpus(documents, times), N_WORDS, weights, direction=direction
+    )
+    scaled = count_cooccurrences(
+        weighted_corpus(documents, np.ldexp(times, exponent)),
+        N_WORDS,
+        weights,
+        direction=direction,
+    )
+    if exponent <= 0:
+        scaled.data = np.ldexp(scaled.data, -exponent)
+        assert_same_bits(scaled, found)
+    np.testing.assert_allclose(
+        scaled.toarray(), np.ldexp(found.toarray(), max(exponent, 0)), rtol=1e-5
+    )
+
+
+def twin_of_weights(documents, doc_weights, window, weighting, direction="both"):
+    """The counts of each document times its weight, in fractions."""
+    counts = Counter()
+    for words, doc_weight in zip(documents, doc_weights, strict=True):
+        for i, word in enumerate(words):
+            for j, context in enumerate(words):
+                side = {"both": abs(i - j), "left": i - j, "right": j - i}[direction]
+                if 0 < side <= window:
+                    weight = exact_weight(side, window, weighting)
+                    counts[word, context] += weight * Fraction(doc_weight)
+    return counts
+
+
+@given(documents, windows, weightings, directions, st.data())
+def test_weighted_counts_against_fractions(
+    documents, window, weighting, direction, data
+):
+    """With few tokens there is room for a thousandth of a millionth of a weight."""
+    some = st.one_of(st.just(0.0), st.floats(1e-3, 1e3), st.sampled_from([0.25, 3.5]))
+    doc_weights = data.draw(
+        st.lists(some, min_size=len(documents), max_size=len(documents))
+    )
+    corpus = weighted_corpus(documents, doc_weights)
+    weights = window_weights(window, weighting)
+    found = count_cooccurrences(corpus, N_WORDS, weights, direction=direction)
+    assert_canonical(found)
+    twin = twin_of_weights(documents, doc_weights, window, weighting, direction)
+    twin = {cell: count for cell, count in twin.items() if count}
+    assert found.nnz == len(twin)
+    expected = as_dense(twin)
+    np.testing.assert_allclose(
+        found.toarray(), expected, rtol=1e-6, atol=1e-6 * max(doc_weights)
+    )
+    if all(Fraction(weight).denominator <= 4 for weight in doc_weights) and (
+        weighting != "harmonic" or window <= EXACT
+    ):
+        assert found.toarray().tolist() == expected.tolist()
+    other = {"both": "both", "left": "right", "right": "left"}[direction]
+    mirrored = count_cooccurrences(corpus, N_WORDS, weights, direction=other)
+    assert_same_bits(mirrored, found.T.tocsr())
+    for n_jobs in (1, 2, 3):
+        with many_threads():
+            cut = count_cooccurrences(corpus, N_WORDS, weights, n_jobs, direction)
+        assert_same_bits(cut, found)
+
+
+@pytest.mark.parametrize("n_words", [300, 9000])
+@pytest.mark.parametrize("kind", ["whole", "any"])
+def test_many_words_with_weights(n_words, kind):
+    """Rows of many columns and of few, by any number of threads and chunks."""
+    rng = np.random.default_rng(n_words)
+    tokens = (rng.random(900) ** 6 * n_words).astype(int)
+    documents = [part.tolist() for part in np.split(tokens, [5, 5, 60, 61, 500])]
+    doc_weights = rng.integers(0, 5, len(documents)) * 1.0
+    doc_weights[-1] = 3.0
+    if kind == "any":
+        doc_weights *= rng.random(len(documents))
+    corpus = weighted_corpus(documents, doc_weights)
+    weights = window_weights(7, "dynamic")
+    twin = twin_of_weights(documents, doc_weights, 7, "dynamic")
+    twin = {cell: float(count) for cell, count in twin.items() if count}
+    whole = count_cooccurrences(corpus, n_words, weights)
+    assert_canonical(whole, n_words)
+    found = whole.tocoo()
+    cells = zip(found.row.tolist(), found.col.tolist(), strict=True)
+    found = dict(zip(cells, found.data.tolist(), strict=True))
+    assert found.keys() == twin.keys()
+    if kind == "whole":
+        assert found == twin
+    for cell, count in twin.items():
+        assert found[cell] == pytest.approx(count, rel=1e-9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_cooccurrence, "_CHUNK_TOKENS", 70)
+        for n_jobs in (1, 2, 3):
+            with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
+                cut = count_cooccurrences(corpus, n_words, weights, n_jobs)
+            assert_same_bits(cut, whole)
+
+
+@pytest.mark.parametrize(
+    ("window", "weighting", "limit"),
+    [
+        (5, "dynamic", 2.0**-26),
+        (10, "flat", 2.0**-26),
+        (10, "harmonic", 2.0**-26),
+        (30, "harmonic", 2.0**-17),
+        (1000, "dynamic", 2.0**-17),
+        (1000, "harmonic", 2.0**-17),
+    ],
+)
+@pytest.mark.parametrize("factor", [1.0, 1e-200, 1e200])
+def test_how_precise_rounded_weights_are(window, weighting, limit, factor):
+    """Of words that occur a million times, however large the weights are."""
+    doc_weights = np.random.default_rng(0).random(1000) * factor
+    doc_weights[:2] = 1e-9 * factor, 1e-300
+    n_tokens = 1000
+    corpus = Corpus(
+        np.zeros(1000 * n_tokens, dtype=np.int32), np.arange(1001) * n_tokens
+    )
+    weights = window_weights(window, weighting)
+    frequency = np.array([1000 * n_tokens])
+    whole, shift, most = _cooccurrence._whole_doc_weights(
+        corpus, doc_weights, weights, frequency
+    )
+    assert whole.dtype == np.int64
+    assert whole.min() >= 1
+    by_distance, divisor = exact_weights(weights, 2 * most)
+    assert 2 * sum(by_distance.tolist()) * n_tokens * sum(whole.tolist()) < 2**63
+    assert np.abs(by_distance / divisor - weights).max() < limit
+    rounded = np.ldexp(whole.astype(np.float64), -shift)
+    assert np.abs(rounded - doc_weights).max() < limit * doc_weights.mean()
+
+
+def test_weights_do_not_compile_a_kernel_again():
+    from skembed._kernels import _jit, counting
+
+    if not _jit.COMPILED:
+        pytest.skip("there is no compiled kernel")
+    for doc_weights in (None, np.array([0.5]), np.array([3.0])):
+        corpus = corpus_of([[0, 1, 2]])._replace(doc_weights=doc_weights)
+        count_cooccurrences(corpus, N_WORDS, np.ones(2))
+    assert len(counting.count_rows.signatures) == 1
+    assert len(counting.list_places.signatures) == 1
+
+
+# --- shared documents -----------------------------------------------------------------
+
+entries = st.dictionaries(
+    st.integers(0, N_WORDS - 1),
+    st.one_of(st.integers(0, 5).map(float), st.sampled_from([0.1, 0.75, 1e-3, 1e8])),
+)
+rows_of_matrix = st.lists(st.tuples(st.integers(0, 3), entries), min_size=1, max_size=6)
+
+
+def matrix_corpus(rows, doc_weights=None):
+    """Return rows, as pairs of words and values, as a `Corpus`."""
+    rows = [list(row.items() if isinstance(row, dict) else row) for row in rows]
+    corpus = corpus_of([[word for word, _ in row] for row in rows])
+    values = [value for row in rows for _, value in row]
+    if doc_weights is not None:
+        doc_weights = np.array(doc_weights, dtype=np.float64)
+    return corpus._replace(
+        token_weights=np.array(values, dtype=np.float64), doc_weights=doc_weights
+    )
+
+
+def twin_of_sharing(rows, doc_weights):
+    counts = Counter()
+    for row, doc_weight in zip(rows, doc_weights, strict=True):
+        for word, value in row.items():
+            for context, other in row.items():
+                if word != context:
+                    product = Fraction(value) * Fraction(other) * Fraction(doc_weight)
+                    counts[word, context] += product
+    return as_dense(counts)
+
+
+def assert_symmetric(matrix):
+    assert_canonical(matrix)
+    assert_same_bits(matrix, matrix.T.tocsr())
+
+
+@given(rows_of_matrix)
+@example([(1, {0: 5000.0, 1: 5001.0}), (2, {0: 3.0, 1: 1.0})])
+@example([(0, {0: 0.5, 1: 1.0}), (2, {2: 3.0, 1: 1.0})])
+def test_shared_documents_of_copies(repeated):
+    times, rows = zip(*repeated, strict=True)
+    corpus = matrix_corpus(rows, times)
+    before = [array.copy() for array in corpus[:4]]
+    found = count_shared_documents(corpus, N_WORDS)
+    for array, old in zip(corpus[:4], before, strict=True):
+        assert array.tobytes() == old.tobytes()
+    assert_symmetric(found)
+    copies = [row for n, row in repeated for _ in range(n)]
+    assert_same_bits(found, count_shared_documents(matrix_corpus(copies), N_WORDS))
+    expected = twin_of_sharing(rows, times)
+    if all(value % 1 == 0 for row in copies for value in row.values()) and (
+        expected.max() < 2**40
+    ):
+        assert found.toarray().tolist() == expected.tolist()
+    np.testing.assert_allclose(found.toarray(), expected, rtol=2.0**-23)
+
+
+@given(rows_of_matrix, st.data())
+def test_shared_documents_of_any_weight(repeated, data):
+    """Symmetric to the last bit, where products in another order are not."""
+    rows = [row for _, row in repeated]
+    some = st.one_of(st.just(0.0), st.floats(1e-3, 1e3))
+    times = data.draw(st.lists(some, min_size=len(rows), max_size=len(rows)))
+    found = count_shared_documents(matrix_corpus(rows, times), N_WORDS)
+    assert_symmetric(found)
+    expected = twin_of_sharing(rows, times)
+    np.testing.assert_allclose(found.toarray(), expected, rtol=2.0**-23)
+    assert found.data.tolist() == found.data.astype(np.float32).tolist() or (
+        all(value % 1 == 0 for value in [*times, *found.data])
+    )
+
+
+def test_rounding_is_not_what_makes_counts_symmetric(monkeypatch):
+    """Nearly all pairs that differ in the last bit only are rounded to the same."""
+    monkeypatch.setattr(_cooccurrence, "_round_to_float32", lambda values: None)
+    rng = np.random.default_rng(0)
+    rows = [dict(enumerate(rng.random(N_WORDS))) for _ in range(20)]
+    for doc_weights in (None, rng.random(20)):
+        found = count_shared_documents(matrix_corpus(rows, doc_weights), N_WORDS)
+        assert_symmetric(found)
+        assert found.nnz == N_WORDS * (N_WORDS - 1)
+
+
+def test_repeated_and_unsorted_entries_of_a_row():
+    """Entries of one word count together, so that it is not paired with itself."""
+    rows = [
+        [(3, 1.0), (1, 2.0), (3, 4.0), (2, 0.0), (1, 0.5)],
+        [],
+        [(1, 2.0), (3, 1.0)],
+    ]
+    together = [{1: 2.5, 3: 5.0}, {}, {1: 2.0, 3: 1.0}]
+    corpus = matrix_corpus(rows)
+    found = count_shared_documents(corpus, N_WORDS)
+    assert_symmetric(found)
+    assert found.toarray().tolist() == twin_of_sharing(together, [1, 1, 1]).tolist()
+    assert corpus.token_weights.tolist() == [1.0, 2.0, 4.0, 0.0, 0.5, 2.0, 1.0]
+    assert corpus.token_ids.tolist() == [3, 1, 3, 2, 1, 1, 3]
+
+
+@pytest.mark.parametrize("weights", [None, [1.0], [3.0], [0.7]], ids=str)
+def test_whole_numbers_are_not_rounded(weights):
+    found = count_shared_documents(matrix_corpus([{0: 4097.0, 1: 4099.0}], weights), 2)
+    exact = 4097 * 4099 * Fraction(1.0 if weights is None else weights[0])
+    if weights == [0.7]:
+        assert found[0, 1] == np.float32(exact)
+    else:
+        assert found[0, 1] == exact > 2**24
+    assert found[0, 1] == found[1, 0]
+
+
+@pytest.mark.parametrize("value", [1e-30, 1e-120, 1e120])
+def test_rounding_at_any_exponent(value):
+    """Numbers that float32 itself cannot hold have as many digits."""
+    found = count_shared_documents(matrix_corpus([{0: value, 1: value * 0.7}]), 2)
+    assert found[0, 1] == pytest.approx(0.7 * value**2, rel=2.0**-24)
+    mantissa, _ = np.frexp(found[0, 1])
+    assert mantissa * 2**24 % 1 == 0
+
+
+def test_products_beyond_float64():
+    """For the caller to tell of; what is too small is no count."""
+    found = count_shared_documents(matrix_corpus([{0: 1e300, 1: 1e300}], [1.5]), 2)
+    assert found.data.tolist() == [np.inf, np.inf]
+    found = count_shared_documents(matrix_corpus([{0: 1e-300, 1: 1e-300}]), 2)
+    assert found.nnz == 0
+
+
+def test_sharing_among_many_words():
+    """A dense array of them would take terabytes."""
+    n_words = 2_000_000
+    rng = np.random.default_rng(0)
+    rows = [
+        dict.fromkeys(rng.integers(n_words, size=20).tolist(), 1.0) for _ in range(30)
+    ]
+    found = count_shared_documents(matrix_corpus(rows), n_words)
+    assert found.nnz == 30 * 20 * 19
+    assert found.sum() == found.nnz
+    assert found.indices.dtype == found.indptr.dtype == np.int32
 
 
 # --- PPMI -----------------------------------------------------------------------------

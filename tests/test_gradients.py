@@ -10,7 +10,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from skembed import GloVeEmbedder, SGNSEmbedder, _training, _tying
+from skembed import GloVeEmbedder, SGNSEmbedder, _bias, _training, _tying
 from tests import reference, test_glove
 from tests.test_kernels import (
     make_sampler,
@@ -29,7 +29,7 @@ every_glove_strategy = pytest.mark.parametrize(
     _tying.strategies(_tying.LEAST_SQUARES),
     ids=lambda strategy: str(strategy.name),
 )
-every_bias = pytest.mark.parametrize("bias", _tying.biases())
+every_bias = pytest.mark.parametrize("bias", _bias.biases())
 
 
 def finite_differences(objective, table, step=1e-5):

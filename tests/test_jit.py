@@ -23,9 +23,9 @@ from skembed import (
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
+    _bias,
     _factorisation,
     _kernels,
-    _tying,
 )
 from skembed._kernels import _jit
 from tests.helpers import sound_strategies
@@ -263,7 +263,7 @@ def fit_all_kinds(folder):
             estimator(**{**small, **numbers}).fit(documents[0])
         for X in documents:
             estimator(**small).fit(X)
-    for bias in _tying.biases():
+    for bias in _bias.biases():
         SGNSEmbedder(**small, bias=bias).fit(documents[0])
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import _sampling, _training, _tying
+from skembed import _bias, _sampling, _training, _tying
 from skembed._kernels import counting, numeric, ppmi, sgns, simd, spans, sync
 from skembed._kernels import sparse as sparse_kernels
 from tests import reference
@@ -360,13 +360,13 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5, **choices):
         size=(params.shape[0], n_components + 1)
     )
     p, p_noise = rng.dirichlet(np.ones(n_words), size=2)
-    bias = _tying.get_bias(bias, strategy)
+    bias = _bias.get_bias(bias, strategy)
     if layout.learns_map:
         noise = 0.2 * rng.normal(size=layout.map.shape).astype(np.float32)
         layout = dataclasses.replace(layout, map=layout.map + noise)
     return spans.Model(
         params=params,
-        map=_training.start_map(layout),
+        **_training.start_map(layout),
         offset=bias.offset(p, p_noise, 3),
         n_components=n_components,
         rows=layout.rows,
@@ -381,21 +381,15 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5, **choices):
 def map_of(model):
     """The map as a matrix."""
     d = model.n_components
-    if model.map is None:
-        return np.eye(d)
-    forward = model.map.forward[:, :d].astype(np.float64)
-    return np.diag(forward[0]) if len(forward) == 1 else forward[:d]
+    if model.map is not None and len(model.map.forward) > 1:
+        return model.map.forward[:d, :d].astype(np.float64)
+    return np.diag(model.scale[:d].astype(np.float64))
 
 
 def copied(model):
-    """The model with parameters of its own."""
-    if model.map is None:
-        return model._replace(params=model.params.copy())
-    arrays = {
-        name: getattr(model.map, name).copy()
-        for name in ("forward", "backward", "bound", "longest")
-    }
-    return model._replace(params=model.params.copy(), map=model.map._replace(**arrays))
+    """The model with parameters of its own; its map stays one that several share."""
+    assert model.map is None
+    return model._replace(params=model.params.copy())
 
 
 def sgns_twin(model):
@@ -422,6 +416,7 @@ def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False
         _training._SHARED_NOISE,
         float(negative),
         exclusive,
+        False,
     )
 
 
@@ -491,12 +486,23 @@ NOISE = np.random.default_rng(6).dirichlet(np.ones(11))
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("bias", _tying.biases())
+@pytest.mark.parametrize("bias", _bias.biases())
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
 def test_rounds_equal_twin(tokens, strategy, bias):
     """Three lanes, read in reverse by the twin: the order of lanes says nothing."""
     model = sgns_model(strategy, bias, 11, 7, np.random.default_rng(7))
     assert_equals_twin(tokens, model, make_sampler(NOISE, 3), [1, 2, 3])
+
+
+def test_only_learned_maps_need_a_kernel_of_their_own():
+    kinds = {True: set(), False: set()}
+    for strategy in STRATEGIES:
+        model = sgns_model(strategy, "word", 11, 7, np.random.default_rng(7))
+        lanes, _ = sgns_buffers(make_sampler(NOISE, 3), model, [1])
+        kind = str((numba.typeof(model), numba.typeof(lanes)))
+        kinds[strategy.learns_map].add(kind)
+    assert [len(kinds[learned]) for learned in (True, False)] == [1, 1]
+    assert kinds[True] != kinds[False]
 
 
 @pytest.mark.small

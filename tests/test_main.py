@@ -24,7 +24,14 @@ from sklearn.preprocessing import Normalizer
 from sklearn.utils import Bunch
 
 import skembed
-from skembed import PPMISVDEmbedder, SGNSEmbedder, _compare, _report, datasets
+from skembed import (
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    _compare,
+    _report,
+    datasets,
+)
 from skembed.__main__ import main, read_file
 
 COLUMNS = ["--text", "text", "--label", "label"]
@@ -207,8 +214,16 @@ ROW = '{"text": "t", "label": "a"}\n'
         ("a.csv", "", "holds no documents"),
         ("a.jsonl", "\n \n", "holds no documents"),
         ("a.csv", "text,label\n", "holds no documents"),
-        ("a.csv", "t,label\nx,y\n", "line 2: no column 'text'; there are 't', 'label'"),
-        ("a.csv", "text,class\nx,y\n", "no column 'label'; there are 'text', 'class'"),
+        (
+            "a.csv",
+            "t,label\nx,y\n",
+            "line 2: no column 'text'; there are 't', 'label':",
+        ),
+        (
+            "a.csv",
+            "text,class\nx,y\n",
+            "there are 'text', 'class': name one with --label",
+        ),
         (
             "a.csv",
             "text;label\nx, y;z\n",
@@ -426,6 +441,22 @@ def test_seed_and_subset(tiny_csv, capsys):
     first, second, third = map(without_seconds, results)
     assert {row["estimator"] for row in first if not row["is_reference"]} == {"GloVe"}
     assert second == third != first
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("chosen", "kinds"),
+    [
+        (["ppmi-svd", "sgns"], {PPMISVDEmbedder, SGNSEmbedder}),
+        (["glove"], {GloVeEmbedder}),
+    ],
+)
+def test_kernels_are_ready_before_seconds_are_taken(chosen, kinds, monkeypatch):
+    """With all strategies, as `warmup` promises, and nothing that is not used."""
+    calls = []
+    monkeypatch.setattr(_compare, "warmup", lambda *given: calls.append(given))
+    _compare.warm_up(_compare.Settings(estimators=tuple(chosen), n_jobs=1))
+    assert [set(call) for call in calls] == [kinds]
 
 
 def test_default_data(tiny_corpus, tiny_labels, monkeypatch, capsys):

@@ -531,7 +531,7 @@ def test_figures_are_shown_in_the_summary(everything):
 # Stopping and going on
 
 
-def test_continues_after_a_failure(everything, files, tmp_path, count_fits):
+def test_continues_after_a_failure(everything, files, tmp_path, count_fits, capsys):
     count_fits.stop, count_fits.error = 5, RuntimeError("power cut")
     options = arguments(files, tmp_path)
     with pytest.raises(RuntimeError, match="power cut"):
@@ -539,7 +539,11 @@ def test_continues_after_a_failure(everything, files, tmp_path, count_fits):
     assert len(list((tmp_path / "fits").iterdir())) == 5
     assert not (tmp_path / "results.csv").exists()
     count_fits.stop = None
+    assert "done before" not in capsys.readouterr().err
     assert study.main(options) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert sum(", done before" in line for line in lines if line[0] == "[") == 5
+    assert any(line.startswith("5 of ") for line in lines)
     n_fits = len(list((everything / "fits").iterdir())) - 2
     assert count_fits.n == n_fits
     assert without_seconds(tmp_path) == without_seconds(everything)
@@ -689,6 +693,7 @@ def test_what_no_estimator_can_do_is_an_error(files, tmp_path, monkeypatch, caps
     ("options", "message"),
     [
         (["--label", "x"], "--label belongs to --data"),
+        (["--text", "x"], "--text belongs to --data"),
         (["--data", "a.csv", "--label", "text"], "must be two columns"),
         (["--unlabelled", "x"], "--unlabelled belongs to --label"),
         (["--rates", "0"], "'0' is not a positive number"),
@@ -711,10 +716,16 @@ def test_wrong_usage(options, message, capsys):
     [
         ("a.xml", "", [], "the name must end in .csv, .jsonl, .ndjson, .txt, or one"),
         ("a.txt", "one\n", ["--label", "x"], "must end in .csv, .jsonl, .ndjson, or"),
+        ("a.txt", "one\n", ["--label", "x"], ".gz; plain text has no labels"),
         ("a.txt", " \n\n", [], "holds no documents"),
         ("a.txt", "a b\n" * 9, [], "a.txt: 9 documents; at least 10 are needed"),
         ("a.csv", "text\n" + '""\n' * 12, [], "all texts are empty"),
-        ("a.csv", "t\n1\n", [], "line 2: no column 'text'; there are 't'"),
+        (
+            "a.csv",
+            "t\n1\n",
+            [],
+            "no column 'text'; there are 't': name one with --text",
+        ),
         ("a.csv", "t\n1\n", ["--text", "u"], "line 2: no column 'u'"),
         (
             "a.csv",

@@ -11,6 +11,7 @@ from skembed import (
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
+    _bias,
     _training,
     _tying,
 )
@@ -20,7 +21,7 @@ ESTIMATORS = [SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder]
 STRATEGIES = _tying.strategies()
 NAMES = [strategy.name for strategy in STRATEGIES]
 # Without "auto", which stands for one of the others.
-BIASES = _tying.biases()[1:]
+BIASES = _bias.biases()[1:]
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 every_name = pytest.mark.parametrize("name", NAMES, ids=str)
@@ -42,7 +43,7 @@ def fit(embedder, documents):
     strategy = _tying.get_strategy(embedder.share_context)
     without = strategy.needs_constant and getattr(embedder, "bias", "") is None
     if without or strategy.note:
-        note = r"bias='auto'" if without else "vectors become parallel"
+        note = r"bias='exact'" if without else "vectors become parallel"
         with pytest.warns(UserWarning, match=note) as caught:
             embedder.fit(documents)
         assert len(caught) == 1
@@ -59,7 +60,7 @@ def fit(embedder, documents):
 @pytest.mark.small
 def test_registered_values():
     assert [*(False, True, "signed", "diagonal", "bilinear", "noise", "three")] == NAMES
-    assert _tying.biases() == ("auto", None, "shift", "exact", "word")
+    assert _bias.biases() == ("auto", None, "shift", "exact", "word")
     assert [s.n_tables for s in STRATEGIES] == [2, 1, 1, 1, 1, 2, 3]
     assert {s.name: s.default_bias for s in STRATEGIES if s.default_bias} == {
         True: "exact"
@@ -128,8 +129,8 @@ def test_other_biases_are_refused(wrong, tiny_corpus):
     for allowed in ("auto", "shift", "exact", "word", "None"):
         assert allowed in str(caught.value)
     with pytest.raises(ValueError, match="bias must be one of") as caught:
-        _tying.get_bias("none", STRATEGIES[0])
-    for allowed in _tying.biases():
+        _bias.get_bias("none", STRATEGIES[0])
+    for allowed in _bias.biases():
         assert repr(allowed) in str(caught.value)
 
 
@@ -317,16 +318,16 @@ def test_number_of_parameters_of_the_others(name, tiny_corpus):
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
 def test_auto_bias(strategy):
     wanted = "exact" if strategy.name is True else None
-    assert _tying.get_bias("auto", strategy).name == wanted
+    assert _bias.get_bias("auto", strategy).name == wanted
     for bias in BIASES:
-        assert _tying.get_bias(bias, strategy).name == bias
+        assert _bias.get_bias(bias, strategy).name == bias
 
 
 @pytest.mark.small
 def test_offsets():
     p, p_noise = np.array([0.5, 0.3, 0.2, 0.0]), np.array([0.4, 0.4, 0.2, 0.0])
     offsets = {
-        bias: _tying.get_bias(bias, STRATEGIES[0]).offset(p, p_noise, 3)
+        bias: _bias.get_bias(bias, STRATEGIES[0]).offset(p, p_noise, 3)
         for bias in BIASES
     }
     assert all(offset.dtype == np.float32 for offset in offsets.values())
@@ -449,7 +450,7 @@ def biases_of_sgns(name, bias):
 
 
 @every_name
-@pytest.mark.parametrize("bias", _tying.biases(), ids=str)
+@pytest.mark.parametrize("bias", _bias.biases(), ids=str)
 def test_sgns_scores_and_attributes(name, bias, tiny_corpus):
     embedder = fit(make(SGNSEmbedder, share_context=name, bias=bias), tiny_corpus)
     assert_documented(embedder, tiny_corpus)
@@ -556,6 +557,18 @@ def test_one_table_without_constant_warns(tiny_corpus):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         embedder.set_params(negative=1).fit(tiny_corpus)
+
+
+@pytest.mark.parametrize("name", ["signed", "diagonal"])
+def test_a_positive_diagonal_without_constant_warns(tiny_corpus, name):
+    """With its default bias, too, which is none; a negative dimension is enough."""
+    embedder = make(SGNSEmbedder, share_context=name, negative_dims=0)
+    with pytest.warns(UserWarning, match=f"{name}.*hardly learns; use bias='exact'"):
+        embedder.fit(tiny_corpus)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        embedder.set_params(bias="exact").fit(tiny_corpus)
+        embedder.set_params(bias="auto", negative_dims=1).fit(tiny_corpus)
 
 
 def test_at_most_one_warning(tiny_corpus):

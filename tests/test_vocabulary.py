@@ -4,12 +4,13 @@ import itertools
 import tracemalloc
 from array import array
 from collections import Counter, UserDict
+from fractions import Fraction
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
@@ -111,6 +112,181 @@ def test_count_against_a_counter(documents, chosen):
     with mock.patch.object(_vocabulary, "_CHUNK", 3):
         vocabulary = count(corpus, check_vocabulary(chosen))
     assert_vocabulary(vocabulary, rows, [ids.count(row) for row in range(len(rows))])
+
+
+# --- weights of documents and tokens --------------------------------------------------
+
+SOME_WEIGHTS = [0.0, 1.0, 2.0, 0.5, 0.1, 0.2, 0.3, 1 / 3, 1e-12, 1e9 + 0.1]
+weighted = st.lists(st.tuples(st.sampled_from(SOME_WEIGHTS), st.lists(words)))
+repeated = st.lists(st.tuples(st.integers(0, 4), st.lists(words, max_size=8)))
+most_features = st.one_of(st.none(), st.integers(1, 5))
+
+
+def sums_of_fractions(documents, weights):
+    """How often each word counts, added up without rounding."""
+    counts = Counter()
+    for words, weight in zip(documents, weights, strict=True):
+        for word in words:
+            counts[word] += Fraction(weight)
+    return counts
+
+
+@given(repeated, st.integers(1, 4), most_features, chunks)
+@example([(0, ["a"]), (1, ["b"])], 1, None, 1)
+def test_whole_weights_repeat_documents(repeated, min_count, max_features, chunk):
+    """The same words in the same rows, with the same counts."""
+    weights = np.array([times for times, _ in repeated], dtype=np.float64)
+    documents = [words for _, words in repeated]
+    copies = [words for times, words in repeated for _ in range(times)]
+    rows, counts, _ = twin_of_build(copies, min_count, max_features)
+    with mock.patch.object(_vocabulary, "_CHUNK", chunk):
+        if not rows:
+            with pytest.raises(ValueError, match=r"^(Empty|X holds|No word|sample_w)"):
+                build(*numbered(documents), min_count, max_features, weights)
+            return
+        corpus, vocabulary = build(
+            *numbered(documents), min_count, max_features, weights
+        )
+    assert list(vocabulary.rows.items()) == list(rows.items())
+    assert vocabulary.counts.dtype == np.float64
+    assert vocabulary.counts.tolist() == counts
+    left = [[word for word in words if word in rows] for words in documents]
+    assert_corpus(corpus, rows, left)
+    assert corpus.doc_weights is weights
+    assert corpus.token_weights is None
+
+
+@given(weighted, most_features, chunks, st.randoms(use_true_random=False))
+def test_weights_of_any_kind(weighted, max_features, chunk, random):
+    """Counts are sums that are rounded in the end, in whatever order they are added."""
+    weights = np.array([weight for weight, _ in weighted])
+    documents = [words for _, words in weighted]
+    exact = sums_of_fractions(documents, weights)
+    exact = {word: count for word, count in exact.items() if count >= 1}
+    if not exact:
+        return
+    with mock.patch.object(_vocabulary, "_CHUNK", chunk):
+        _, vocabulary = build(*numbered(documents), 1, None, weights)
+        random.shuffle(weighted)
+        shuffled = np.array([weight for weight, _ in weighted])
+        _, other = build(
+            *numbered([words for _, words in weighted]), 1, max_features, shuffled
+        )
+    counts = dict(zip(vocabulary.words, vocabulary.counts.tolist(), strict=True))
+    # Sums that are 1 but for rounding may be kept, too.
+    assert counts.keys() >= exact.keys()
+    for word, total in exact.items():
+        np.testing.assert_allclose(counts[word], float(total), rtol=2.0**-52)
+    expected = sorted(counts, key=lambda word: (-counts[word], word))
+    assert vocabulary.words == expected
+    assert other.words == expected[:max_features]
+    assert other.counts.tolist() == vocabulary.counts[:max_features].tolist()
+
+
+def test_equal_sums_are_ties():
+    """0.1 + 0.2 + 0.3 is more than 0.3 + 0.2 + 0.1 if numbers are merely added up."""
+    weights = np.array([0.1, 0.2, 0.3, 0.3, 0.2, 0.1])
+    assert sum(weights[:3]) > sum(weights[3:])
+    documents = [["b"]] * 3 + [["a"]] * 3
+    _, vocabulary = build(*numbered(documents * 10), 6, None, np.tile(weights, 10))
+    assert vocabulary.words == ["a", "b"]
+    assert vocabulary.counts.tolist() == [6.0, 6.0]
+
+
+@pytest.mark.parametrize("weight", [0.1, 0.2, 0.7, 1 / 3, 1.1])
+def test_sums_reach_min_count_when_users_expect_it(weight):
+    documents = [["a"]] * 30
+    least = round(30 * weight)
+    _, vocabulary = build(*numbered(documents), least, None, np.full(30, weight))
+    assert vocabulary.counts.tolist() == [least]
+
+
+@given(repeated, st.lists(words, unique=True, min_size=1, max_size=6), st.data())
+def test_count_of_repeated_documents(repeated, chosen, data):
+    """Tokens of a matrix have weights as well, which are not whole."""
+    rows = {word: row for row, word in enumerate(chosen)}
+    left = [[rows[word] for word in words if word in rows] for _, words in repeated]
+    times = [n for n, _ in repeated]
+    values = [
+        data.draw(st.lists(st.sampled_from(SOME_WEIGHTS), min_size=n, max_size=n))
+        for n in map(len, left)
+    ]
+
+    def counted(documents, values, doc_weights):
+        ids = np.array(list(itertools.chain.from_iterable(documents)), dtype=np.int32)
+        offsets = np.array(offsets_of(documents))
+        values = np.array(list(itertools.chain.from_iterable(values)), dtype=float)
+        with mock.patch.object(_vocabulary, "_CHUNK", 3):
+            return count(Corpus(ids, offsets, values, doc_weights), rows).counts
+
+    pairs = list(zip(left, values, times, strict=True))
+    copies = [(doc, row) for doc, row, n in pairs for _ in range(n)]
+    exact = Counter()
+    for ids, row in copies:
+        for word, value in zip(ids, row, strict=True):
+            exact[word] += Fraction(value)
+    if not any(exact.values()):
+        with pytest.raises(ValueError, match=r"^(None of the|No word|sample_weight)"):
+            counted(left, values, np.array(times, dtype=float))
+        return
+    found = counted(left, values, np.array(times, dtype=float))
+    assert found.dtype == np.float64
+    assert found.tolist() == counted(*zip(*copies, strict=True), None).tolist()
+    expected = [float(exact[row]) for row in range(len(rows))]
+    np.testing.assert_allclose(found, expected, rtol=2.0**-52)
+    halves = counted(left, values, np.array(times) / 2)
+    np.testing.assert_allclose(halves, found / 2, rtol=2.0**-51)
+
+
+def test_words_that_do_not_count_keep_their_rows():
+    """In a given vocabulary, with a count of 0."""
+    corpus = Corpus(np.array([0, 1, 1], dtype=np.int32), np.array([0, 1, 3]))
+    rows = {"a": 0, "b": 1, "c": 2}
+    weighted = corpus._replace(doc_weights=np.array([0.0, 2.5]))
+    assert count(weighted, rows).counts.tolist() == [0.0, 5.0, 0.0]
+    assert count(corpus, rows).counts.tolist() == [1, 2, 0]
+
+
+def test_counting_weights_takes_little_memory():
+    """What is computed of a chunk at a time, whatever the number of tokens."""
+    n_tokens = 2_000_000
+    ids = array("i", [0, 1, 2, 3] * (n_tokens // 4))
+    offsets = array("q", range(0, n_tokens + 1, 100))
+    weights = np.random.default_rng(0).random(n_tokens // 100)
+    tracemalloc.start()
+    try:
+        build(ids, offsets, ["a", "b", "c", "d"], 1, 2, weights)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * 8 * _vocabulary._CHUNK
+
+
+@pytest.mark.parametrize(
+    ("documents", "weights", "message"),
+    [
+        ([["a"], ["b"]], [0.0, 0.0], "sample_weight is 0 for all 2 documents"),
+        ([["a"], []], [0.0, 2.0], "sample_weight is not 0 hold none"),
+        ([[], []], [1.0, 2.0], "the 2 documents hold no tokens at all"),
+        ([["a"], ["b", "b"]], [1.0, 1.25], "'b', occurs 2.5 times by sample_weight"),
+        ([["a"]], [1e300], r"largest of which is 1e\+300, are too large or too small"),
+        ([["a", "b"]], [1.7e308], "Sums of weights, .* too large or too small"),
+        ([["a"] * 9], [1e-300], r"largest of which is 1e-300, are too large or too"),
+    ],
+)
+def test_weights_with_which_nothing_is_left(documents, weights, message):
+    with pytest.raises(ValueError, match=message):
+        build(*numbered(documents), 3, None, np.array(weights))
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [([0.0, 0.0], "sample_weight is 0 for all 2"), ([0.0, 1.0], "is not 0 hold none")],
+)
+def test_given_words_that_do_not_count(weights, message):
+    corpus = Corpus(np.array([0], dtype=np.int32), np.array([0, 1, 1]))
+    with pytest.raises(ValueError, match=message):
+        count(corpus._replace(doc_weights=np.array(weights)), {"a": 0})
 
 
 @given(documents, documents)

@@ -19,10 +19,10 @@ from skembed import (
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
-    _base,
+    _bias,
+    _features,
     _sampling,
     _text,
-    _tying,
     _warmup,
     warmup,
 )
@@ -102,8 +102,8 @@ def fit_everything(folder):
 def choices(kind):
     """Values of the parameters of which another may take another way."""
     values = {
-        "bias": _tying.biases(),
-        "combine": _base.COMBINATIONS,
+        "bias": _bias.biases(),
+        "combine": _features.COMBINATIONS,
         "n_components": [1, 15, 16, 40],
         "n_jobs": [1, 3],
         "window_weighting": _sampling.WINDOW_WEIGHTINGS,

@@ -38,7 +38,7 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     # A copy of its own for the thread, as in skip-gram.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
-    outer = lay_windows(tokens, sampler.window_thresholds, scratch.stream, span, window)
+    outer = lay_windows(tokens, sampler, scratch.stream, span, window)
     size, first = window.shape[0], 2 * window.shape[0]
     place_windows(window, span, first - outer[0], first - outer[0])
     list_words(tokens, span, words, size)
@@ -157,7 +157,7 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
     for slot in range(noise, n_slots, TILE):
         clear_rows(updates, slot, TILE)
         add_columns(updates, slot, steps, vectors, 0, n_words)
-    unmap_steps(model.map, lanes, scratch, lane, n_words)
+    unmap_steps(model, lanes, scratch, lane, n_words)
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
         updates[word, column] = step
@@ -185,24 +185,6 @@ def bend_contexts(scratch, n_words):
             curvatures[slot] += moved * scratch.weights[word, slot]
 
 
-@helper
-def train_span(model, sampler, lanes, scratch, lane, n_words, rate):
-    """Predict the words of a span; write the steps to the lane's buffers."""
-    gather(model, lanes, scratch, lane)
-    lanes.pairs[lane] += weigh_words(model, sampler, lanes, scratch, lane)
-    targets, noise = lanes.parts[lane, WORDS, 0], lanes.parts[lane, NOISE, 0]
-    for word in range(0, n_words, TILE):
-        block = (word, min(word + TILE, n_words))
-        build_hidden(model, scratch, block)
-        map_words(model.map, scratch, block, np.float32(model.context_bias))
-        own = (targets + word, targets + word + TILE)
-        score_block(scratch, block, own, (0, 0), noise, rate)
-    lanes.loss[lane] += close_words(scratch, n_words)
-    bend_contexts(scratch, n_words)
-    add_updates(model, lanes, scratch, lane, n_words, sampler.window_thresholds.size)
-    finish_updates(model, lanes, scratch, lane)
-
-
 @kernel
 def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """Train the spans of rounds ``rounds[0]`` .. ``rounds[1] - 1`` of an epoch.
@@ -221,7 +203,22 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
-                train_span(model, sampler, lanes, scratch, lane, n_words, rate)
+                gather(model, lanes, scratch, lane)
+                pairs = weigh_words(model, sampler, lanes, scratch, lane)
+                lanes.pairs[lane] += pairs
+                noise = lanes.parts[lane, NOISE, 0]
+                for word in range(0, n_words, TILE):
+                    block = (word, min(word + TILE, n_words))
+                    build_hidden(model, scratch, block)
+                    map_words(model, scratch, block)
+                    target = lanes.parts[lane, WORDS, 0] + word
+                    own = (target, target + TILE)
+                    score_block(scratch, block, own, (0, 0), noise, rate)
+                lanes.loss[lane] += close_words(scratch, n_words)
+                bend_contexts(scratch, n_words)
+                radius = sampler.window_thresholds.size
+                add_updates(model, lanes, scratch, lane, n_words, radius)
+                finish_updates(model, lanes, scratch, lane)
             route_updates(lanes, scratch, lane, team.size)
             lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, team, rate, done):

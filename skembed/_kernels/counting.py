@@ -39,16 +39,21 @@ class Scratch(NamedTuple):
     found: np.ndarray  # int32 (n_words + 1,), any values; columns as they are met
     columns: np.ndarray  # uint64 (n_words / 64,), a bit for each column
     blocks: np.ndarray  # uint64 (n_words / 4096,), a bit for each word of `columns`
+    weights: np.ndarray  # int64 (window,), any values; of contexts in one document
 
 
-def allocate_scratch(n_words: int) -> Scratch:
-    """Return work space for rows of `n_words` columns."""
+def allocate_scratch(n_words: int, window: int = 0) -> Scratch:
+    """Return work space for rows of `n_words` columns.
+
+    The window's width is needed where documents have weights.
+    """
     n_bit_words = n_words // 64 + 1
     return Scratch(
         np.zeros(n_words, dtype=np.int64),
         np.empty(n_words + 1, dtype=np.int32),
         np.zeros(n_bit_words, dtype=np.uint64),
         np.zeros(n_bit_words // 64 + 1, dtype=np.uint64),
+        np.empty(window, dtype=np.int64),
     )
 
 
@@ -141,19 +146,32 @@ def list_places(token_ids, doc_offsets, chunk, window, starts, places):
 @helper
 def fetch_ahead(token_ids, places, i, shift, width):
     """Ask for the tokens around a place that comes later."""
-    later = places[min(i + _AHEAD, places.size - 1)] >> shift
+    later = places[min(i + _AHEAD, token_ids.size - 1)] >> shift
     for distance in range(-width, width, _LINE):
         _prefetch(token_ids, later + distance)
     _prefetch(token_ids, later + width)
 
 
 @helper
+def weigh_contexts(token_ids, places, i, given, by_distance):
+    """Set the weights of contexts at a place, where documents have weights.
+
+    The loops that add contexts are the same with weights of documents and without.
+    """
+    if places.size > token_ids.size:
+        weight = places[token_ids.size + i]
+        for distance in range(by_distance.size):
+            by_distance[distance] = given[distance] * weight
+
+
+@helper
 def add_dense_row(token_ids, places, span, weights, scratch):
     """Add the contexts of a word at a span of its places to the row's totals."""
-    by_distance, bits = weights
+    given, by_distance, bits = weights
     mask = (1 << bits) - 1
     for i in range(span[0], span[1]):
         fetch_ahead(token_ids, places, i, 2 * bits, by_distance.size)
+        weigh_contexts(token_ids, places, i, given, by_distance)
         position = places[i] >> (2 * bits)
         for distance in range((places[i] >> bits) & mask):
             column = np.uintp(token_ids[position - 1 - distance])
@@ -191,10 +209,11 @@ def add_context(word, weight, scratch, n_found):
 @helper
 def add_sparse_row(token_ids, places, span, weights, scratch, n_found):
     """Add the contexts as above; return how many columns the row has now."""
-    by_distance, bits = weights
+    given, by_distance, bits = weights
     mask = (1 << bits) - 1
     for i in range(span[0], span[1]):
         fetch_ahead(token_ids, places, i, 2 * bits, by_distance.size)
+        weigh_contexts(token_ids, places, i, given, by_distance)
         position = places[i] >> (2 * bits)
         for distance in range((places[i] >> bits) & mask):
             word = token_ids[position - 1 - distance]
@@ -246,8 +265,9 @@ def count_rows(token_ids, places, starts, weights, rows, scratch, sizes, out):
     Parameters
     ----------
     token_ids : int32 (n_tokens,), IN
-    places : int64 (n_tokens,), IN
-        See `list_places`.
+    places : int64 (n_tokens,) or (2 * n_tokens,), IN
+        See `list_places`; behind them, for each, the weight of its document, at least
+        1, or nothing if all documents count once.
     starts : int64 (n_chunks, n_words + 2), IN
         Where in `places` those of each word begin, for each chunk of the corpus.
     weights : (int64 (window,), int), IN
@@ -265,22 +285,25 @@ def count_rows(token_ids, places, starts, weights, rows, scratch, sizes, out):
         Number of entries written.
     """
     used = 0
+    given, bits = weights
+    by_distance = scratch.weights if places.size > token_ids.size else given
+    in_use = (given, by_distance, bits)
     for row in range(rows[0], rows[1]):
         before = used
         frequency = 0
         for chunk in range(starts.shape[0]):
             frequency += starts[chunk, row + 1] - starts[chunk, row]
-        if 2 * weights[0].size * frequency >= sizes.size:
+        if 2 * given.size * frequency >= sizes.size:
             for chunk in range(starts.shape[0]):
                 span = (starts[chunk, row], starts[chunk, row + 1])
-                add_dense_row(token_ids, places, span, weights, scratch)
+                add_dense_row(token_ids, places, span, in_use, scratch)
             used = write_dense_row(scratch, out, used)
         else:
             n_found = np.uintp(0)
             for chunk in range(starts.shape[0]):
                 span = (starts[chunk, row], starts[chunk, row + 1])
                 n_found = add_sparse_row(
-                    token_ids, places, span, weights, scratch, n_found
+                    token_ids, places, span, in_use, scratch, n_found
                 )
             mark_columns(n_found, scratch)
             used = write_sparse_row(scratch, out, used)

@@ -2,7 +2,8 @@
 
 A span maps its word vectors, z = A'x, and is scored and updated with these; the steps
 of z then become those of x, ``dx = A dz``, and of the map, ``dA = sum x dz'``. So
-context vectors are used as they are. A is a diagonal (one row) or a matrix.
+context vectors are used as they are. A is a diagonal, `Model.scale`, or a matrix;
+what only learned maps and matrices need is in `Map`.
 
 A learned map takes part in every pair of a round. So its step along the summed
 gradient G goes as far as the learning rate says, but at most a tenth of the way to
@@ -27,9 +28,9 @@ _MARGIN = np.float32(1.25)
 
 
 class Map(NamedTuple):
-    """A map of word vectors; where None stands for it, it is the identity.
+    """A learned map of word vectors, or any matrix.
 
-    Kernels are compiled without what a map needs where there is none.
+    Kernels are compiled without what these need where None stands for it.
     """
 
     forward: np.ndarray  # INOUT float32 (n_rows, width), A; rows a multiple of 4, or 1
@@ -39,12 +40,11 @@ class Map(NamedTuple):
     learned: bool
 
 
-@helper
-def stretch_of(map_):
-    """Return by how much a map stretches a vector at most, squared."""
-    if map_ is None:
-        return np.float32(1.0)
-    return map_.bound[0]
+class MapSteps(NamedTuple):
+    """What a learned map gets from each lane."""
+
+    steps: np.ndarray  # OUT float32 (n_lanes, n_rows, width)
+    curvatures: np.ndarray  # OUT float32 (n_lanes,), see the top of the page
 
 
 @helper
@@ -56,100 +56,135 @@ def is_learned(map_):
 
 
 @helper
-def map_words(map_, scratch, block, bias):
-    """Replace four word vectors x by z = A'x, with their norms; keep x.
+def map_words(model, scratch, block):
+    """Replace four word vectors x by z = A'x, with their norms.
 
     Parameters
     ----------
+    model : Model
+    scratch : Scratch
     block : (int, int)
         First and last + 1 word.
-    bias : float32
-        What a bias of the context adds to the squared norm.
     """
+    if not model.mapped:
+        return
+    multiply_words(model.map, scratch, block)
+    vectors = scratch.vectors
+    width = (vectors.shape[1] >> 4) << 4
+    for word in range(block[0], block[1]):
+        norm = np.float32(0.0)
+        for k in range(width):
+            value = vectors[word, k] * model.scale[k]
+            vectors[word, k] = value
+            norm += value * value
+        scratch.slots[NORM, word] = norm + np.float32(model.context_bias)
+
+
+@helper
+def multiply_words(map_, scratch, block):
+    """Keep four word vectors; if the map is a matrix, multiply them by it."""
     if map_ is None:
         return
-    n_rows = map_.forward.shape[0]
     vectors, kept = scratch.vectors, scratch.unmapped
     width = (vectors.shape[1] >> 4) << 4
     for word in range(block[0], block[1]):
         for k in range(width):
             kept[word, k] = vectors[word, k]
-    if n_rows == 1:
-        for word in range(block[0], block[1]):
-            for k in range(width):
-                vectors[word, k] *= map_.forward[0, k]
-    else:
+    if map_.forward.shape[0] > 1:
         clear_rows(vectors, block[0], TILE)
-        add_rows(vectors, block[0], kept, map_.forward, 0, n_rows)
-    for word in range(block[0], block[1]):
-        norm = np.float32(0.0)
-        for k in range(width):
-            norm += vectors[word, k] * vectors[word, k]
-        scratch.slots[NORM, word] = norm + bias
+        add_rows(vectors, block[0], kept, map_.forward, 0, map_.forward.shape[0])
 
 
 @helper
-def unmap_steps(map_, lanes, scratch, lane, n_words):
+def unmap_steps(model, lanes, scratch, lane, n_words):
     """Turn the steps of mapped vectors into those of the word vectors and the map.
 
     Parameters
     ----------
-    map_ : Map or None
+    model : Model
     lanes : Lanes
-        ``updates[lane]``, INOUT, and ``maps[lane]``, OUT.
+        ``updates[lane]``, INOUT, and those of a learned map, OUT.
     scratch : Scratch
     lane : int
     n_words : int
         Rows 0 .. n_words - 1 are those of words.
     """
+    if not model.mapped:
+        return
+    updates = lanes.updates[lane]
+    multiply_steps(model.map, lanes, scratch, lane, n_words)
+    for word in range(n_words):
+        for k in range((updates.shape[1] >> 4) << 4):
+            updates[word, k] *= model.scale[k]
+
+
+@helper
+def multiply_steps(map_, lanes, scratch, lane, n_words):
+    """Add up the steps of a learned map; multiply those of words by a matrix."""
     if map_ is None:
         return
     updates, n_rows = lanes.updates[lane], map_.forward.shape[0]
-    width = (updates.shape[1] >> 4) << 4
-    if map_.learned:
-        add_map_steps(lanes, scratch, lane, n_words)
+    if map_.learned and n_rows == 1:
+        add_diagonal_steps(lanes, scratch, lane, n_words)
+    elif map_.learned:
+        add_matrix_steps(lanes, scratch, lane, n_words)
     if n_rows == 1:
-        for word in range(n_words):
-            for k in range(width):
-                updates[word, k] *= map_.forward[0, k]
         return
     for word in range(0, n_words, TILE):
         clear_rows(scratch.unmapped, word, TILE)
         add_rows(scratch.unmapped, word, updates, map_.backward, 0, n_rows)
     for word in range(n_words):
-        for k in range(width):
+        for k in range((updates.shape[1] >> 4) << 4):
             updates[word, k] = scratch.unmapped[word, k]
 
 
 @helper
-def add_map_steps(lanes, scratch, lane, n_words):
-    """Write the sum of x dz' of a span, of a diagonal that of x * dz; and curvature."""
-    updates, steps = lanes.updates[lane], lanes.maps[lane]
+def add_diagonal_steps(lanes, scratch, lane, n_words):
+    """Write the sum of x * dz of a span, and its curvature."""
+    updates, steps = lanes.updates[lane], lanes.map.steps[lane]
     kept = scratch.unmapped
     width = (updates.shape[1] >> 4) << 4
-    clear_rows(steps, 0, steps.shape[0])
-    if steps.shape[0] == 1:
-        for word in range(n_words):
-            for k in range(width):
-                steps[0, k] += kept[word, k] * updates[word, k]
-    for row in range(0, steps.shape[0] // TILE * TILE, TILE):
-        add_columns(steps, row, kept, updates, 0, n_words)
+    clear_rows(steps, 0, 1)
+    for word in range(n_words):
+        for k in range(width):
+            steps[0, k] += kept[word, k] * updates[word, k]
+    bend = np.float32(0.0)
+    for word in range(n_words):
+        square = np.float32(0.0)
+        for k in range(width):
+            along = kept[word, k] * steps[0, k]
+            square += along * along
+        bend += square * scratch.slots[CURVATURE, word]
+    set_curvature(lanes.map, lane, bend)
+
+
+@helper
+def add_matrix_steps(lanes, scratch, lane, n_words):
+    """Write the sum of x dz' of a span, and its curvature."""
+    updates, steps = lanes.updates[lane], lanes.map.steps[lane]
     # The span's vectors are not needed any more: their rows take G'x.
-    along = scratch.vectors
-    clear_rows(along, 0, scratch.window.shape[0])
+    kept, along = scratch.unmapped, scratch.vectors
+    n_rows = steps.shape[0]
+    clear_rows(steps, 0, n_rows)
+    for row in range(0, n_rows, TILE):
+        add_columns(steps, row, kept, updates, 0, n_words)
     bend = np.float32(0.0)
     for word in range(0, n_words, TILE):
-        if steps.shape[0] > 1:
-            add_rows(along, word, kept, steps, 0, steps.shape[0])
+        clear_rows(along, word, TILE)
+        add_rows(along, word, kept, steps, 0, n_rows)
         for i in range(word, min(word + TILE, n_words)):
             square = np.float32(0.0)
-            for k in range(width):
-                if steps.shape[0] == 1:
-                    along[i, k] = kept[i, k] * steps[0, k]
+            for k in range((updates.shape[1] >> 4) << 4):
                 square += along[i, k] * along[i, k]
             bend += square * scratch.slots[CURVATURE, i]
-    size = square_sum(steps)
-    lanes.map_curvatures[lane] = bend / size if size > np.float32(0.0) else size
+    set_curvature(lanes.map, lane, bend)
+
+
+@helper
+def set_curvature(map_steps, lane, bend):
+    """Divide a span's sum of curvatures by the squared size of its steps."""
+    size = square_sum(map_steps.steps[lane])
+    map_steps.curvatures[lane] = bend / size if size > np.float32(0.0) else size
 
 
 @helper
@@ -178,17 +213,17 @@ def apply_map(map_, lanes, team, rate):
         return
     width = (map_.forward.shape[1] >> 4) << 4
     curvature = np.float32(0.0)
-    for lane in range(lanes.maps.shape[0]):
+    for lane in range(lanes.map.steps.shape[0]):
         if lanes.parts[lane, 0, 1] > lanes.parts[lane, 0, 0]:
-            curvature += lanes.map_curvatures[lane]
+            curvature += lanes.map.curvatures[lane]
     damping = _SHARE / max(_SHARE, rate * curvature)
-    for lane in range(lanes.maps.shape[0]):
+    for lane in range(lanes.map.steps.shape[0]):
         # Lanes without words in this round hold the steps of an earlier one.
         if lanes.parts[lane, 0, 1] == lanes.parts[lane, 0, 0]:
             continue
         for row in range(team.thread, map_.forward.shape[0], team.size):
             for k in range(width):
-                map_.forward[row, k] += damping * lanes.maps[lane, row, k]
+                map_.forward[row, k] += damping * lanes.map.steps[lane, row, k]
 
 
 @helper

@@ -152,16 +152,13 @@ def finish_round(model, lanes, team, rate, done):
     bool
         False if a thread has failed and the others should return.
     """
-    learned = is_learned(model.map)
-    meetings = (3 if learned else 2) * done
-    if not wait(team, meetings + 1):
-        return False
-    apply_updates(model, lanes, team, rate)
-    if not learned:
-        return wait(team, meetings + 2)
-    apply_map(model.map, lanes, team, rate)
-    if not wait(team, meetings + 2):
-        return False
-    if team.thread == 0:
-        finish_map(model.map)
-    return wait(team, meetings + 3)
+    meetings = 3 if is_learned(model.map) else 2
+    for meeting in range(meetings):
+        if not wait(team, meetings * done + meeting + 1):
+            return False
+        if meeting == 0:
+            apply_updates(model, lanes, team, rate)
+            apply_map(model.map, lanes, team, rate)
+        elif meeting == 1 and team.thread == 0:
+            finish_map(model.map)
+    return True

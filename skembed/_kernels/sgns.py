@@ -95,11 +95,10 @@ def skip_equal_draws(model, sampler, lanes, scratch, lane, n_words):
                 for j in range(first, lanes.parts[lane, part, 1]):
                     if words[lane, j] != words[lane, slot]:
                         continue
+                    # Weights of contexts are 0 or 1.
                     for word in range(n_words):
-                        if sampler.exclusive:
-                            weights[word, slot] *= np.float32(1.0) - weights[word, j]
-                        else:
-                            weights[word, slot] -= share * weights[word, j]
+                        taken = weights[word, slot] if sampler.exclusive else share
+                        weights[word, slot] -= taken * weights[word, j]
 
 
 @helper
@@ -194,7 +193,7 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
     for slot in range(noise, n_slots, TILE):
         clear_rows(updates, slot, TILE)
         add_columns(updates, slot, steps, vectors, 0, n_words)
-    unmap_steps(model.map, lanes, scratch, lane, n_words)
+    unmap_steps(model, lanes, scratch, lane, n_words)
     # The steps of the words' own biases; those of contexts come with their scale.
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
@@ -208,7 +207,7 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     # which two threads would take from each other at every draw.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
-    outer = lay_windows(tokens, sampler.window_thresholds, scratch.stream, span, window)
+    outer = lay_windows(tokens, sampler, scratch.stream, span, window)
     size = window.shape[0]
     set_part(lanes, lane, WORDS, (0, span[1] - span[0]), 0, 0)
     list_words(tokens, span, words, 0)
@@ -235,24 +234,6 @@ def list_part(tokens, model, lanes, lane, part, positions, first):
     list_words(tokens, positions, lanes.words[lane], first)
     row = model.rows[0] if part == LEFT else model.rows[1]
     set_part(lanes, lane, part, (first, first + n_slots), row, 1)
-
-
-@helper
-def train_span(model, sampler, lanes, scratch, lane, n_words, rate):
-    """Score the pairs of a span; write its steps to the lane's buffers."""
-    columns = (lanes.parts[lane, LEFT, 0], lanes.parts[lane, LEFT_NOISE, 0])
-    gather(model, lanes, scratch, lane)
-    lanes.pairs[lane] += weigh_pairs(model, sampler, scratch, n_words, columns)
-    skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
-    for word in range(0, n_words, TILE):
-        block = (word, min(word + TILE, n_words))
-        map_words(model.map, scratch, block, np.float32(model.context_bias))
-        left, right = reach(scratch.window, block, model.directional)
-        score_block(scratch, block, left, right, columns[1], rate)
-    lanes.loss[lane] += close_words(scratch, n_words)
-    radius = sampler.window_thresholds.size
-    add_updates(model, lanes, scratch, lane, n_words, radius)
-    finish_updates(model, lanes, scratch, lane)
 
 
 @kernel
@@ -282,7 +263,20 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
-                train_span(model, sampler, lanes, scratch, lane, n_words, rate)
+                columns = (lanes.parts[lane, LEFT, 0], lanes.parts[lane, LEFT_NOISE, 0])
+                gather(model, lanes, scratch, lane)
+                pairs = weigh_pairs(model, sampler, scratch, n_words, columns)
+                lanes.pairs[lane] += pairs
+                skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
+                for word in range(0, n_words, TILE):
+                    block = (word, min(word + TILE, n_words))
+                    map_words(model, scratch, block)
+                    left, right = reach(scratch.window, block, model.directional)
+                    score_block(scratch, block, left, right, columns[1], rate)
+                lanes.loss[lane] += close_words(scratch, n_words)
+                radius = sampler.window_thresholds.size
+                add_updates(model, lanes, scratch, lane, n_words, radius)
+                finish_updates(model, lanes, scratch, lane)
             route_updates(lanes, scratch, lane, team.size)
             lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, team, rate, done):

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.maps import Map, stretch_of
+from skembed._kernels.maps import Map, MapSteps
 from skembed._kernels.numeric import SHIFT_32, draw_word, next_random
-from skembed._kernels.simd import fetch_row
+from skembed._kernels.simd import clear_rows, fetch_row
 from skembed._kernels.steps import (
     BEND,
     BIAS,
@@ -44,7 +44,10 @@ class Model(NamedTuple):
     """
 
     params: np.ndarray  # INOUT float32 (n_rows, width)
-    map: Map | None  # of word vectors, in the score
+    mapped: bool  # whether word vectors are mapped in the score
+    scale: np.ndarray  # IN float32 (width,), a diagonal map, else ones
+    bound: np.ndarray  # IN float32 (1,), largest squared stretch of a vector
+    map: Map | None  # if it is learned or a matrix
     offset: np.ndarray  # IN float32 (n_words,), added to a score with that context
     n_components: int
     rows: tuple[int, int, int, int]
@@ -64,6 +67,7 @@ class Sampler(NamedTuple):
     n_noise: int  # shared noise words of a span, a multiple of 16
     negative: float  # noise words per pair
     exclusive: bool  # whether the words of a window are no noise words of its word
+    one_way: bool  # whether words have contexts to the right only
 
 
 class Lanes(NamedTuple):
@@ -87,8 +91,7 @@ class Lanes(NamedTuple):
     bounds: np.ndarray
     routes: np.ndarray  # OUT int32 (n_lanes, n_slots, 2), of these the slot and row
     curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), likewise
-    maps: np.ndarray  # OUT float32 (n_lanes, n_rows, width), steps of a learned map
-    map_curvatures: np.ndarray  # OUT float32 (n_lanes,), of the map, see `maps`
+    map: MapSteps | None  # of a learned map
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
     claims: np.ndarray  # scratch int64 (n_lanes * CLAIM_NUMBERS,), zeros between rounds
@@ -150,7 +153,7 @@ def cut_span(tokens, lanes, lane, index, size):
 
 
 @helper
-def lay_windows(tokens, thresholds, stream, span, window):
+def lay_windows(tokens, sampler, stream, span, window):
     """Draw each word's window within its document; return the outermost contexts.
 
     Their positions come first and last in a row of `window`.
@@ -159,13 +162,14 @@ def lay_windows(tokens, thresholds, stream, span, window):
     ----------
     tokens : int32 (n_kept,), IN
         ``~id`` where a document starts.
-    thresholds : uint64 (window,), IN
+    sampler : Sampler
     stream : uint64 (1,), INOUT
     span : (int, int)
         First and last + 1 position of the words.
     window : int64 (span, 4), OUT
     """
     first, last = span
+    thresholds = sampler.window_thresholds
     low, high = first, last - 1
     for center in range(first, last):
         draw = next_random(stream, 0) >> SHIFT_32
@@ -173,7 +177,7 @@ def lay_windows(tokens, thresholds, stream, span, window):
         while half < thresholds.size and draw < thresholds[half]:
             half += 1
         left = center
-        while center - left < half and tokens[left] >= 0:
+        while not sampler.one_way and center - left < half and tokens[left] >= 0:
             left -= 1
         right = center
         while right - center < half and right + 1 < tokens.size:
@@ -216,7 +220,7 @@ def gather(model, lanes, scratch, lane):
                 norm += value * value
             bias = model.params[row + word, column]
             vectors[slot, column] = np.float32(0.0)
-            stretch = stretch_of(model.map) if context else np.float32(1.0)
+            stretch = model.bound[0] if context else np.float32(1.0)
             slots[NORM, slot] = (norm - bias * bias) * stretch + other_bias
             slots[BIAS, slot] = bias * own_bias
             slots[BIAS_STEP, slot] = np.float32(0.0)
@@ -310,14 +314,13 @@ def finish_updates(model, lanes, scratch, lane):
     scratch : Scratch
     lane : int
     """
-    column = model.n_components
-    width = (scratch.vectors.shape[1] >> 4) << 4
+    updates = lanes.updates[lane]
     for part in range(PARTS):
-        context = lanes.parts[lane, part, 3] == 1
-        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
-            if context:
-                if not model.moves_contexts:
-                    for k in range(width):
-                        lanes.updates[lane, slot, k] = np.float32(0.0)
-                step = np.float32(model.context_bias) * scratch.slots[BIAS_STEP, slot]
-                lanes.updates[lane, slot, column] = step
+        first, last = lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]
+        if lanes.parts[lane, part, 3] == 0:
+            continue
+        if not model.moves_contexts:
+            clear_rows(updates, first, last - first)
+        for slot in range(first, last):
+            step = np.float32(model.context_bias) * scratch.slots[BIAS_STEP, slot]
+            updates[slot, model.n_components] = step

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skembed import _cooccurrence
+from skembed import _reading, _sampling
+from skembed._sampling import Draws
 from skembed._vocabulary import Corpus
 
 # Scores that are computed at once.
@@ -101,49 +102,70 @@ def subsample(
     return Corpus(token_ids[kept], before[doc_offsets])
 
 
-def skip_gram(estimator: Any, corpus: Corpus, noise: Noise) -> Total:
-    """Return the expected objective of skip-gram.
+def draws_of(estimator: Any) -> Draws:
+    """Return what the training of a fitted estimator drew."""
+    return _sampling.draws(
+        estimator._context_totals, estimator.subsample, estimator.noise_exponent
+    )
+
+
+def held_out(
+    estimator: Any, corpus: Corpus, noise: Noise, random: np.random.RandomState
+) -> Total:
+    """Return the objective of a model on documents.
 
     Parameters
     ----------
-    estimator : SGNSEmbedder
+    estimator : SGNSEmbedder or CBOWEmbedder
         Fitted.
     corpus : Corpus
-        Subsampled.
+        Of its vocabulary.
     noise : Noise
+    random : RandomState
+        Of the subsampling and, for CBOW, of the windows.
 
     Returns
     -------
     Total
+
+    Raises
+    ------
+    ValueError
+        If no pair of words is left.
     """
+    keep = draws_of(estimator).keep
+    if corpus.token_weights is not None:
+        # Of a matrix, CBOW has one word around each, too.
+        return _skip_gram(estimator, corpus, noise, keep)
+    corpus = subsample(corpus, keep, random)
+    if not corpus.n_documents or corpus.longest < 2:
+        raise ValueError(
+            "X holds no pair of words of the vocabulary in a document. Words may be "
+            "unknown, or dropped by the model's subsample."
+        )
+    if hasattr(estimator, "aggregation"):
+        return _bag_of_words(estimator, corpus, noise, random)
+    return _skip_gram(estimator, corpus, noise, np.ones(keep.size))
+
+
+def _skip_gram(estimator: Any, corpus: Corpus, noise: Noise, keep: np.ndarray) -> Total:
+    """Return the expected objective of skip-gram; pairs count as often as kept."""
     loss, contexts = 0.0, np.zeros(noise.probabilities.size)
     for tables, counts in _sides(estimator, corpus):
+        rows = np.repeat(np.arange(keep.size), np.diff(counts.indptr))
+        counts.data *= keep[rows] * keep[counts.indices]
         loss += _pairs_loss(tables, counts, noise)
         contexts += counts.T @ np.ones(counts.shape[0])
     return Total(loss, contexts)
 
 
-def bag_of_words(
+def _bag_of_words(
     estimator: Any, corpus: Corpus, noise: Noise, random: np.random.RandomState
 ) -> Total:
-    """Return the objective of CBOW, with windows drawn as in training.
-
-    Parameters
-    ----------
-    estimator : CBOWEmbedder
-        Fitted.
-    corpus : Corpus
-        Subsampled.
-    noise : Noise
-    random : RandomState
-
-    Returns
-    -------
-    Total
-    """
+    """Return the objective of CBOW, with windows drawn as in training."""
     tables = _tables(estimator, estimator.context_vectors_)
     n_tokens, n_words = corpus.token_ids.size, noise.probabilities.size
-    weights = estimator._window_weights(corpus)
+    weights = _reading.window_weights(estimator, corpus)
     n_noise = min(n_words, max(_LEAST_NOISE, _MOST_SCORES // n_tokens))
     size = max(1, _SCORES // max(n_noise, tables.words.shape[1]))
     loss, contexts = 0.0, np.zeros(n_words)
@@ -198,13 +220,8 @@ def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_
     if hasattr(estimator, "left_context_vectors_"):
         sides = {side: f"{side}_context" for side in ("left", "right")}
     for side, name in sides.items():
-        counts = _cooccurrence.count_cooccurrences(
-            corpus,
-            len(estimator.word_vectors_),
-            estimator._window_weights(corpus),
-            estimator.n_jobs,
-            side,
-        )
+        n_words = len(estimator.word_vectors_)
+        counts = _reading.count_pairs(estimator, corpus, n_words, side)
         vectors = getattr(estimator, f"{name}_vectors_")
         yield _tables(estimator, vectors, f"{name}_biases_"), counts
 

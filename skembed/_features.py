@@ -1,0 +1,202 @@
+"""From documents to their rows of features, a chunk of documents at a time."""
+
+import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.preprocessing import normalize
+
+from skembed._parallel import ThreadTeam, n_threads
+from skembed._vocabulary import Corpus
+from skembed.pooling import POOLINGS, Pooling
+
+COMBINATIONS = ("word", "context", "sum", "concat")
+# Words and documents that are pooled at once, which bounds the working memory.
+_CHUNK = 2**16
+
+
+class Plan(NamedTuple):
+    """What becomes of the words of a document."""
+
+    pooling: Any  # fitted
+    combine: str
+    norm: str | None
+    dtype: Any
+    n_features: int
+
+
+def fit(
+    pooling: Any, corpus: Corpus, tables: tuple[np.ndarray, np.ndarray], combine: str
+) -> Any:
+    """Fit a pooling on the documents of an estimator's fit.
+
+    Parameters
+    ----------
+    pooling : Pooling
+        Not fitted.
+    corpus : Corpus
+    tables : (ndarray, ndarray)
+        Word and context vectors.
+    combine : str
+
+    Returns
+    -------
+    Pooling
+        The same object.
+
+    Raises
+    ------
+    ValueError
+        If it has to learn from documents, and there are none.
+    """
+    if isinstance(pooling, Pooling) and type(pooling).fit is Pooling.fit:
+        # It has nothing to learn, and needs no matrix of all documents.
+        return pooling
+    if corpus.counts is not None:
+        raise ValueError(
+            f"pooling={pooling!r} learns from documents, and with "
+            "input='cooccurrence' there are none. Pass pooling='mean', 'max', 'sum' "
+            "or 'mean_max'."
+        )
+    vectors = _combined(tables, combine)
+    documents = _as_matrix(corpus, (0, corpus.n_documents), len(vectors))
+    return pooling.fit(documents, vectors, sample_weight=corpus.doc_weights)
+
+
+def pool(
+    corpus: Corpus,
+    tables: tuple[np.ndarray, np.ndarray],
+    plan: Plan,
+    n_jobs: int | None = None,
+) -> np.ndarray:
+    """Return the features of documents.
+
+    A row depends on its own document alone, bit for bit.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    tables : (ndarray, ndarray)
+        Word and context vectors.
+    plan : Plan
+    n_jobs : int or None, default=None
+        Number of threads, by joblib's rules.
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_features)
+        Zeros for a document without words.
+
+    Raises
+    ------
+    ValueError
+        If a feature is not finite.
+    """
+    corpus, tables, pooling = _without_other_words(corpus, tables, plan)
+    vectors = _combined(tables, plan.combine)
+    features = np.empty((corpus.n_documents, plan.n_features), dtype=plan.dtype)
+    chunks = _chunks(corpus.doc_offsets)
+
+    def pool_chunk(_: int, documents: tuple[int, int]) -> None:
+        chunk = _as_matrix(corpus, documents, len(vectors))
+        rows = pooling.pool(chunk, vectors)
+        if plan.norm is not None:
+            rows = normalize(rows, norm=plan.norm, copy=False)
+        with np.errstate(over="ignore"):
+            features[slice(*documents)] = rows
+
+    if len(chunks) == 1:
+        pool_chunk(0, chunks[0])
+    else:
+        with ThreadTeam(n_threads(n_jobs, len(chunks))) as team:
+            team.map(pool_chunk, chunks)
+    if corpus.token_weights is not None or not _is_own(plan.pooling):
+        _check_finite(features)
+    return features
+
+
+def _check_finite(features: np.ndarray) -> None:
+    finite = np.isfinite(features).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"Features of document {int(np.argmin(finite))} are not finite: its "
+            "entries in X are too large, or `pooling` returns such numbers."
+        )
+
+
+def _without_other_words(
+    corpus: Corpus, tables: tuple[np.ndarray, np.ndarray], plan: Plan
+) -> tuple[Corpus, tuple[np.ndarray, np.ndarray], Any]:
+    """Number the words of few documents anew, where their vectors are to be computed.
+
+    So a single document does not pay for the whole vocabulary. A pooling of users may
+    know words by their rows, so it gets all of them.
+    """
+    pooling, n_words = plan.pooling, len(tables[0])
+    stored = plan.combine in ("word", "context")
+    if stored or not _is_own(pooling) or corpus.token_ids.size >= n_words:
+        return corpus, tables, pooling
+    used, ids = np.unique(corpus.token_ids, return_inverse=True)
+    # scipy's kernels take words and offsets of one type.
+    corpus = corpus._replace(token_ids=ids.astype(np.int32, copy=False))
+    word, context = tables
+    return corpus, (word[used], context[used]), _of_words(pooling, used)
+
+
+def _is_own(pooling: Any) -> bool:
+    """Whether it is of this package, and not a user's, who may do anything."""
+    return type(pooling) in POOLINGS.values()
+
+
+def _of_words(pooling: Pooling, rows: np.ndarray) -> Pooling:
+    """Return a fitted pooling for some of its words."""
+    per_word = [name for name, axis in pooling._axes.items() if axis == 0]
+    if per_word:
+        pooling = copy.copy(pooling)
+        for name in per_word:
+            setattr(pooling, name, getattr(pooling, name)[rows])
+    return pooling
+
+
+def _combined(tables: tuple[np.ndarray, np.ndarray], combine: str) -> np.ndarray:
+    """Return the vectors that stand for words."""
+    word, context = tables
+    if combine == "word":
+        return word
+    if combine == "context":
+        return context
+    return word + context if combine == "sum" else np.hstack([word, context])
+
+
+def _chunks(doc_offsets: np.ndarray) -> list[tuple[int, int]]:
+    """Return first and last + 1 documents of chunks."""
+    n_documents = doc_offsets.size - 1
+    sizes = doc_offsets + np.arange(n_documents + 1)
+    if sizes[-1] <= _CHUNK:
+        return [(0, n_documents)]
+    chunks, first = [], 0
+    while first < n_documents:
+        last = int(np.searchsorted(sizes, sizes[first] + _CHUNK, side="right")) - 1
+        last = max(last, first + 1)
+        chunks.append((first, last))
+        first = last
+    return chunks
+
+
+def _as_matrix(
+    corpus: Corpus, documents: tuple[int, int], n_words: int
+) -> sparse.csr_array:
+    """Return some documents as a matrix; each token of text is an entry of 1."""
+    offsets = corpus.doc_offsets[documents[0] : documents[1] + 1]
+    tokens = slice(offsets[0], offsets[-1])
+    words = corpus.token_ids[tokens]
+    if corpus.token_weights is None:
+        counts = np.ones(words.size, dtype=np.float32)
+    else:
+        counts = corpus.token_weights[tokens]
+    offsets = offsets - offsets[0]
+    if offsets[-1] < 2**31:
+        # Of the kind of the words, so that these are not copied.
+        offsets = offsets.astype(np.int32)
+    return sparse.csr_array((counts, words, offsets), shape=(offsets.size - 1, n_words))

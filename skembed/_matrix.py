@@ -1,0 +1,376 @@
+"""Matrices: documents x words, or words x contexts, as `Corpus` and co-occurrences."""
+
+from collections.abc import Iterable
+from numbers import Number
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import (
+    _get_feature_names,
+    check_array,
+    check_non_negative,
+    validate_data,
+)
+
+from skembed import _vocabulary
+from skembed._documents import describe, is_missing
+from skembed._vocabulary import Corpus, Vocabulary
+
+_NUMERIC = "biufc"
+_NUMBERS = (Number, np.bool_)
+# The largest number of a matrix has to be between these: squares of numbers far beyond
+# are infinite or 0.
+_LIMITS = (1e-100, 1e150)
+
+
+class Columns(NamedTuple):
+    """What a fit keeps of the columns of its matrix."""
+
+    n_features: int
+    names: np.ndarray | None  # feature names of a frame, objects of str
+    words: np.ndarray | None  # of all columns, objects of str; None without names
+    chosen: np.ndarray | None  # int64 (n_words,), column of each row; None for all
+
+
+def is_matrix(X: Any) -> bool:
+    """Return whether users mean a two-dimensional matrix of numbers, not text.
+
+    Parameters
+    ----------
+    X : object
+        What was passed to `fit` or `transform`. An iterator is not consumed.
+    """
+    if sparse.issparse(X):
+        return True
+    if isinstance(X, (list, tuple)):
+        return _holds_numbers(X)
+    if _is_frame(X):
+        dtypes = list(X.dtypes)
+        return bool(dtypes) and all(map(_is_numeric, dtypes))
+    if _is_array(X):
+        X = np.asarray(X)
+        if X.ndim != 2 or X.dtype.kind not in _NUMERIC + "O":
+            return False
+        # Whatever else one column of objects holds is for `_text` to take or to refuse.
+        enough = all if X.shape[1] == 1 else any
+        return X.dtype.kind != "O" or enough(isinstance(v, _NUMBERS) for v in X.flat)
+    return False
+
+
+def _is_frame(X: Any) -> bool:
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def _is_array(X: Any) -> bool:
+    """Whether it is an array, or turns into one and cannot be iterated or is 2-D."""
+    if isinstance(X, (np.ndarray, memoryview)):
+        return True
+    if not hasattr(X, "__array__") or isinstance(X, type):
+        return False
+    return not isinstance(X, Iterable) or getattr(X, "ndim", 1) == 2
+
+
+def _is_numeric(dtype: Any) -> bool:
+    if hasattr(dtype, "is_numeric") and callable(dtype.is_numeric):
+        return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
+    return getattr(dtype, "kind", "O") in _NUMERIC
+
+
+def _holds_numbers(rows: Any) -> bool:
+    for row in rows:
+        if isinstance(row, np.ndarray) and row.ndim == 1 and row.dtype.kind != "O":
+            return row.dtype.kind in _NUMERIC
+        if not isinstance(row, (list, tuple)):
+            return False
+        if row:
+            return isinstance(row[0], _NUMBERS)
+    return False
+
+
+def read(
+    X: Any, estimator: Any, rows: dict[str, int] | None
+) -> tuple[sparse.csr_array, Columns]:
+    """Check a matrix and return it as canonical CSR, with what to keep of it.
+
+    Parameters
+    ----------
+    X : sparse matrix, array or frame of shape (n_rows, n_columns)
+        Non-negative.
+    estimator : BaseEmbedder, or the parameters of a function
+        It is named in errors, and stays as it is.
+    rows : dict of str to int, or None
+        The words of a given vocabulary, if there is one.
+
+    Returns
+    -------
+    matrix : csr_array of shape (n_rows, n_columns)
+        All columns; with integers if `X` has integers.
+    columns : Columns
+        Without those that `max_features` drops, see `select`.
+
+    Raises
+    ------
+    ValueError
+        If it holds what is not a finite, non-negative number, has no rows or no
+        columns, or lacks a word of the vocabulary.
+    TypeError
+        If only some of its columns have names, or it is a `numpy.matrix`.
+    """
+    whole = _holds_whole_numbers(X)
+    X = _as_rectangle(X)
+    # As `validate_data`, but an estimator whose fit fails must not look fitted.
+    words = names = _get_feature_names(X)
+    X = check_array(X, estimator=_name(estimator), **_CHECKS)
+    chosen = None
+    if rows is not None:
+        words, chosen = _find(rows, names, X.shape[1])
+    return _as_csr(X, estimator, whole), Columns(X.shape[1], names, words, chosen)
+
+
+def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array:
+    """Return a documents x words matrix in the order of a fitted vocabulary.
+
+    Parameters
+    ----------
+    X : sparse matrix, array or frame of shape (n_documents, n_columns)
+    estimator : BaseEmbedder
+        Fitted.
+    columns : Columns or None
+        None if it was fitted on text: then every column is a word, in row order.
+
+    Returns
+    -------
+    csr_array of shape (n_documents, n_words)
+
+    Raises
+    ------
+    ValueError
+        If it is not such a matrix, or has other columns.
+    """
+    whole = _holds_whole_numbers(X)
+    X = _as_rectangle(X)
+    if columns is not None:
+        X = validate_data(estimator, X, reset=False, **_CHECKS)
+        X = _as_csr(X, estimator, whole)
+        return X if columns.chosen is None else _choose(X, columns.chosen)
+    names = _get_feature_names(X)
+    X = check_array(X, estimator=_name(estimator), **_CHECKS)
+    words = list(estimator.vocabulary_)
+    if X.shape[1] != len(words):
+        raise ValueError(
+            f"X has {X.shape[1]} columns, but the vocabulary has {len(words)} words. "
+            f"{type(estimator).__name__} was fitted on text: a matrix needs one column "
+            "for each word, in the order of vocabulary_."
+        )
+    if names is not None and list(names) != words:
+        wrong = next(i for i, word in enumerate(words) if names[i] != word)
+        raise ValueError(
+            f"Column {wrong} of X is {names[wrong]!r}, but row {wrong} of the "
+            f"vocabulary is {words[wrong]!r}: pass X[list(embedder.vocabulary_)]."
+        )
+    return _as_csr(X, estimator, whole)
+
+
+def select(
+    matrix: sparse.csr_array,
+    columns: Columns,
+    max_features: int | None,
+    weights: np.ndarray | None,
+) -> tuple[Vocabulary, Columns]:
+    """Count the words of a matrix, and choose the most frequent ones.
+
+    Parameters
+    ----------
+    matrix : csr_array of shape (n_rows, n_columns)
+    columns : Columns
+    max_features : int or None
+        Keep only this many columns, those of the largest sums; the first by name
+        where sums are equal. They stay in their order.
+    weights : ndarray of shape (n_rows,), or None
+        Sample weights.
+
+    Returns
+    -------
+    vocabulary : Vocabulary
+        Rows in the order of the columns, or of the given vocabulary; counts are
+        float64 unless the matrix holds integers and there are no weights.
+    columns : Columns
+
+    Raises
+    ------
+    ValueError
+        If numbers are too large or too small to be multiplied with each other, or if no
+        row that counts holds anything.
+    """
+    words = columns.words
+    if words is None:
+        words = np.array([f"x{i}" for i in range(matrix.shape[1])], dtype=object)
+    totals = _totals(matrix, words, weights)
+    chosen = columns.chosen
+    if chosen is None and max_features is not None and max_features < words.size:
+        order = np.lexsort([words.astype(str), -totals])
+        chosen = np.sort(order[:max_features])
+    if chosen is not None:
+        words, totals = words[chosen], totals[chosen]
+    rows = {str(word): row for row, word in enumerate(words)}
+    return Vocabulary(rows, totals), columns._replace(chosen=chosen)
+
+
+def _totals(
+    matrix: sparse.csr_array, words: np.ndarray, weights: np.ndarray | None
+) -> np.ndarray:
+    """Return the sums of columns; whole weights are exactly like repeated rows."""
+    counts_whole = weights is None and matrix.dtype.kind in "biu"
+    if not matrix.nnz:
+        return np.zeros(words.size, np.int64 if counts_whole else np.float64)
+    largest = float(matrix.data.max())
+    if not _LIMITS[0] < largest < _LIMITS[1]:
+        raise ValueError(
+            f"The largest number in X is {largest}, too {'large' * (largest > 1)}"
+            f"{'small' * (largest < 1)} to be multiplied by others. Divide X by it."
+        )
+    corpus = to_corpus(matrix, weights)
+    totals = _vocabulary.count(corpus, dict.fromkeys(words, 0)).counts
+    if counts_whole and totals.max() < 2.0**63:
+        return totals.astype(np.int64)
+    return totals
+
+
+def to_corpus(matrix: sparse.csr_array, doc_weights: np.ndarray | None) -> Corpus:
+    """Return the rows of a documents x words matrix as documents.
+
+    Parameters
+    ----------
+    matrix : csr_array of shape (n_documents, n_words)
+        Canonical.
+    doc_weights : ndarray of shape (n_documents,), float64, or None
+    """
+    return Corpus(
+        matrix.indices.astype(np.int32, copy=False),
+        matrix.indptr.astype(np.int64, copy=False),
+        matrix.data.astype(np.float64, copy=False),
+        doc_weights,
+    )
+
+
+def choose(matrix: sparse.csr_array, columns: Columns) -> sparse.csr_array:
+    """Return the chosen columns, in their order."""
+    return matrix if columns.chosen is None else _choose(matrix, columns.chosen)
+
+
+def _choose(matrix: sparse.csr_array, chosen: np.ndarray) -> sparse.csr_array:
+    found = matrix[:, chosen]
+    found.sort_indices()
+    return found
+
+
+_CHECKS: dict[str, Any] = {
+    "accept_sparse": "csr",
+    "dtype": "numeric",
+    "ensure_min_features": 1,
+}
+
+
+def _name(estimator: Any) -> str:
+    """Return what users have called."""
+    known = isinstance(estimator, BaseEstimator)
+    return type(estimator).__name__ if known else "cooccurrence"
+
+
+def _holds_whole_numbers(X: Any) -> bool:
+    """Whether all columns are whole, also of types that scikit-learn makes float64."""
+    return _is_frame(X) and all(getattr(d, "kind", "O") in "biu" for d in X.dtypes)
+
+
+def _as_rectangle(X: Any) -> Any:
+    """Refuse what is not a table of numbers, in the words of those who pass it."""
+    if isinstance(X, (list, tuple)):
+        for i, row in enumerate(X):
+            if not isinstance(row, (list, tuple, np.ndarray)):
+                raise ValueError(
+                    f"Row {i} of X is {describe(row)}, but row 0 is a list of numbers."
+                )
+            if len(row) != len(X[0]):
+                raise ValueError(
+                    f"Row {i} of X has {len(row)} numbers, but row 0 has {len(X[0])}."
+                )
+            _check_numbers(i, row)
+        return X
+    if isinstance(X, memoryview):
+        X = np.asarray(X)
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O":
+        for i, row in enumerate(X):
+            _check_numbers(i, row)
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError("X is a masked array. Fill it first, e.g. X.filled(0).")
+    # Tables of pyarrow have `column_names`; in a frame it may be the name of a column.
+    names = list(X.columns if _is_frame(X) else getattr(X, "column_names", ()))
+    if len(set(names)) < len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"X has two columns of the name {twice!r}; rename one.")
+    return X
+
+
+def _check_numbers(i: int, row: Any) -> None:
+    # The set of types is built in C; only a failing row is walked in Python.
+    if all(issubclass(kind, _NUMBERS) for kind in set(map(type, row))):
+        return
+    j = next(j for j, value in enumerate(row) if not isinstance(value, _NUMBERS))
+    if is_missing(row[j]):
+        raise ValueError(
+            f"Column {j} in row {i} of X is missing ({row[j]!r}). Fill missing values "
+            "first, e.g. with 0."
+        )
+    raise ValueError(
+        f"Column {j} in row {i} of X is {describe(row[j])}, but there are numbers "
+        "elsewhere. Pass numbers only, or documents as lists of str."
+    )
+
+
+def _as_csr(X: Any, estimator: Any, whole: bool) -> sparse.csr_array:
+    """Return checked numbers as a matrix with sorted entries, none of them 0."""
+    check_non_negative(X, _name(estimator))
+    if X.dtype.kind == "f" and X.dtype.itemsize not in (4, 8):
+        # SciPy has no sparse matrices of half precision.
+        X = X.astype(np.float32 if X.dtype.itemsize < 4 else np.float64)
+    matrix = sparse.csr_array(X)
+    if whole and matrix.dtype.kind == "f":
+        matrix = matrix.astype(np.int64)
+    if matrix.has_canonical_format and matrix.data.all():
+        return matrix
+    # Sums of duplicates must not be larger than their type allows.
+    kind = np.float64 if matrix.dtype == np.uint64 else np.int64
+    matrix = matrix.astype(kind) if matrix.dtype.kind in "iu" else matrix.copy()
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return matrix
+
+
+def _find(
+    rows: dict[str, int], names: np.ndarray | None, n_columns: int
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the names of all columns, and the columns of a given vocabulary."""
+    words = list(rows)
+    if names is None:
+        unnamed = {f"x{i}": i for i in range(n_columns)}
+        if not rows.keys() <= unnamed.keys():
+            if len(words) == n_columns:
+                # It gives the columns the names that they do not have.
+                return np.array(words, dtype=object), None
+            raise ValueError(
+                f"vocabulary holds {len(words)} words, but X has {n_columns} columns "
+                "without names: pass a frame whose columns have names, or as many "
+                "words as columns."
+            )
+        column_of = unnamed
+    else:
+        column_of = {str(name): i for i, name in enumerate(names)}
+    missing = [word for word in words if word not in column_of]
+    if missing:
+        raise ValueError(
+            f"vocabulary holds {missing[0]!r}, but X has no such column; its columns "
+            f"begin with {list(column_of)[:5]}."
+        )
+    return names, np.array([column_of[word] for word in words], dtype=np.int64)

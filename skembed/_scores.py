@@ -1,0 +1,104 @@
+"""Scores of fitted embedders: of pairs of words, and of models on documents."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skembed import _reading
+from skembed._vocabulary import Corpus
+
+
+class ScoresMixin:
+    """What embedders say of words that stand together."""
+
+    vocabulary_: dict[str, int]
+    word_vectors_: np.ndarray
+    context_vectors_: np.ndarray
+    _score_scale: np.ndarray
+    _score_offset: np.ndarray
+
+    @abstractmethod
+    def _held_out_loss(self, corpus: Corpus) -> float:
+        """Return the mean objective per pair of documents; lower is better."""
+
+    def score(self, X, y=None):
+        """Return the mean objective per pair of documents; higher is better.
+
+        So a search needs no labels. The objective is that of training: of SGNS and
+        CBOW the logarithm of a likelihood, in nats per pair or predicted word; of
+        GloVe minus the weighted squared error per pair that co-occurs; of PPMI-SVD
+        minus the squared error per entry of the PPMI matrix. It compares parameters
+        that leave the objective as it is, such as `n_components` or `share_context`,
+        and not others, such as `negative` or `shift`.
+
+        Parameters
+        ----------
+        X : iterable of documents, or matrix
+            Documents as in `transform`; with ``input="cooccurrence"`` a matrix is one
+            of counts, as in `fit`.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        float
+            At most 0.
+
+        Raises
+        ------
+        ValueError
+            If a document is not valid, or no two words of the vocabulary co-occur.
+        """
+        check_is_fitted(self)
+        return -self._held_out_loss(_reading.look_up_pairs(self, X))
+
+    def score_pairs(self, words, contexts):
+        """Return the model's score s(w, c) of words with contexts.
+
+        Biases and offsets are included. For SGNS it estimates
+        ``PMI(w, c) - ln(negative) + ln p(c) - ln p_noise(c)``, whatever the `bias`;
+        for GloVe the logarithm of the co-occurrence count; for PPMI-SVD an entry of
+        the matrix.
+
+        Parameters
+        ----------
+        words : str or array-like of str
+            Words of the vocabulary.
+        contexts : str or array-like of str
+            Words of the vocabulary; broadcast against `words`.
+
+        Returns
+        -------
+        ndarray, float32
+            Scores, in the broadcast shape.
+
+        Raises
+        ------
+        ValueError
+            If a word is not in the vocabulary.
+        """
+        check_is_fitted(self)
+        rows, columns = np.broadcast_arrays(self._rows(words), self._rows(contexts))
+        scores = np.einsum(
+            "...k,...k->...",
+            self.word_vectors_[rows] * self._score_scale,
+            self.context_vectors_[columns],
+        )
+        scores = scores + self._score_offset[columns]
+        for biases, index in (("word_biases_", rows), ("context_biases_", columns)):
+            if hasattr(self, biases):
+                scores = scores + getattr(self, biases)[index]
+        return scores
+
+    def _rows(self, words: Any) -> np.ndarray:
+        words = np.asarray(words, dtype=object)
+        unknown = [word for word in words.flat if word not in self.vocabulary_]
+        if unknown:
+            raise ValueError(
+                f"{unknown[0]!r} is not in the vocabulary of {len(self.vocabulary_)} "
+                "words; see vocabulary_."
+            )
+        rows = [self.vocabulary_[word] for word in words.flat]
+        return np.asarray(rows, dtype=np.intp).reshape(words.shape)

@@ -1,0 +1,619 @@
+"""What a `memory` keeps for the next fit on the same documents."""
+
+import copy
+import functools
+import os
+import pickle
+import re
+import subprocess
+import sys
+import tracemalloc
+
+import joblib
+import numpy as np
+import pytest
+from joblib.memory import CacheWarning
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+from skembed import (
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    _caching,
+    _cooccurrence,
+    _reading,
+    _text,
+)
+from tests.helpers import (
+    DOCUMENTS,
+    ESTIMATORS,
+    OTHER_DOCUMENTS,
+    TOKENISED,
+    Once,
+    assert_same_fit,
+    cheap,
+)
+
+pytestmark = pytest.mark.small
+
+COUNTING = (GloVeEmbedder, PPMISVDEmbedder)
+WEIGHTS = np.linspace(0.5, 2.0, len(DOCUMENTS))
+LABELS = np.array([0, 1] * (len(DOCUMENTS) // 2))
+
+
+def split_at_spaces(document):
+    return document.split(" ")
+
+
+def without_vowels(document):
+    return document.translate(dict.fromkeys(map(ord, "aeiou")))
+
+
+class Pieces:
+    """A callable with a state."""
+
+    def __init__(self, length):
+        self.length = length
+
+    def __call__(self, document):
+        n = self.length
+        return [document[i : i + n] for i in range(0, len(document), n)]
+
+
+class Text(str):
+    """Text with an idea of its own of what lower case is."""
+
+    def lower(self):
+        return self.upper()
+
+
+class Forgetful:
+    """A memory of the smallest interface, which hands out the same objects again."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def cache(self, function):
+        def call(*arguments):
+            key = joblib.hash(arguments)
+            if key not in self.kept:
+                self.kept[key] = function(*arguments)
+            return self.kept[key]
+
+        return call
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """Counts how often documents are tokenised, looked up and counted."""
+    done = {"number": 0, "look_up": 0, "count_cooccurrences": 0}
+
+    def counting(module, name):
+        function = getattr(module, name)
+
+        @functools.wraps(function)
+        def call(*arguments, **keywords):
+            done[name] += 1
+            return function(*arguments, **keywords)
+
+        monkeypatch.setattr(module, name, call)
+
+    counting(_text, "number")
+    counting(_text, "look_up")
+    counting(_cooccurrence, "count_cooccurrences")
+    return done
+
+
+@pytest.fixture
+def remembering(monkeypatch):
+    """Let look-ups of few documents be remembered, by nobody else."""
+    monkeypatch.setattr(_reading, "_MUCH", 0)
+    monkeypatch.setattr(_reading, "_MUCH_PER_WORD", 0)
+    recent = _caching.Recent(2**20)
+    monkeypatch.setattr(_reading, "_looked_up", recent)
+    return recent
+
+
+def files_in(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def results_in(folder):
+    return [path for path in files_in(folder) if path.name == "output.pkl"]
+
+
+# --- the same bits --------------------------------------------------------------------
+
+WAYS = {
+    "raw": {},
+    "tokenised": {"X": TOKENISED},
+    "tuples": {"X": list(map(tuple, TOKENISED))},
+    "arrays": {"X": [np.array(tokens) for tokens in TOKENISED]},
+    "array of str": {"X": np.array(DOCUMENTS)},
+    "objects": {"X": np.array(DOCUMENTS, dtype=object)},
+    "weights": {"sample_weight": WEIGHTS},
+    "whole weights": {"sample_weight": [1, 2] * (len(DOCUMENTS) // 2)},
+    "one weight": {"sample_weight": 2.0},
+    "vocabulary": {"vocabulary": ["cedar", "amber", "unseen", "birch"]},
+    "vocabulary as set": {"vocabulary": {"cedar", "amber", "birch"}},
+    "vocabulary, weights": {
+        "vocabulary": {"cedar": 1, "amber": 0},
+        "sample_weight": WEIGHTS,
+    },
+    "max_features": {"max_features": 4},
+    "stop words": {"stop_words": ["amber", "birch"]},
+    "stop words, tokenised": {"stop_words": ["amber"], "X": TOKENISED},
+    "characters": {"analyzer": "char"},
+    "function": {"analyzer": split_at_spaces},
+    "function of Python": {"analyzer": str.split},
+    "object": {"analyzer": Pieces(3)},
+    "partial": {"analyzer": functools.partial(re.findall, "[a-m]+")},
+    "accents": {"strip_accents": without_vowels},
+    "capitals": {"lowercase": False},
+    "surrogates": {"X": [f"{text} \ud800x \udfffy" for text in DOCUMENTS]},
+    "subclass": {"X": list(map(Text, DOCUMENTS))},
+    "tokens of a subclass": {"X": [list(map(Text, tokens)) for tokens in TOKENISED]},
+    "flat": {"window_weighting": "flat"},
+}
+
+
+def fit(estimator, params, memory):
+    params = dict(params)
+    X = params.pop("X", DOCUMENTS)
+    sample_weight = params.pop("sample_weight", None)
+    embedder = cheap(estimator, **params, memory=memory)
+    return embedder.fit(X, sample_weight=sample_weight)
+
+
+@pytest.mark.parametrize("params", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_same_bits(estimator, params, tmp_path, work):
+    """Without a memory, with an empty and with a filled one."""
+    expected = fit(estimator, params, None)
+    assert_same_fit(fit(estimator, params, str(tmp_path)), expected)
+    before = dict(work)
+    assert_same_fit(fit(estimator, params, tmp_path), expected)
+    assert work == before
+    assert len(results_in(tmp_path)) == 1 + (estimator in COUNTING)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda folder: joblib.Memory(folder, verbose=0),
+        lambda folder: joblib.Memory(folder, mmap_mode="r", verbose=0),
+        lambda folder: joblib.Memory(folder, compress=3, verbose=0),
+        lambda folder: joblib.Memory(None, verbose=0),
+        lambda folder: Forgetful(),
+    ],
+    ids=["plain", "mapped", "compressed", "nowhere", "other"],
+)
+def test_kinds_of_memory(estimator, make, tmp_path):
+    """Also of those that hand out what must not be changed."""
+    memory = make(tmp_path)
+    expected = fit(estimator, {}, None)
+    for _ in range(3):
+        assert_same_fit(fit(estimator, {}, memory), expected)
+
+
+@pytest.mark.parametrize("params", [{"directional": True}, {"share_context": True}])
+def test_both_directions(params, tmp_path):
+    expected = fit(PPMISVDEmbedder, params, None)
+    for _ in range(2):
+        assert_same_fit(fit(PPMISVDEmbedder, params, tmp_path), expected)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_what_is_learned_may_be_changed(estimator, tmp_path):
+    expected = fit(estimator, {}, None)
+    for _ in range(2):
+        embedder = fit(estimator, {}, tmp_path)
+        assert_same_fit(embedder, expected)
+        embedder.vocabulary_.clear()
+        embedder.word_counts_[:] = 0
+        embedder.word_vectors_[:] = 0
+
+
+@pytest.mark.parametrize("memory", [False, True])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_generator_is_consumed_once(estimator, memory, tmp_path):
+    documents = Once(DOCUMENTS)
+    folder = tmp_path if memory else None
+    embedder = cheap(estimator, memory=folder).fit(documents)
+    assert documents.n_next == len(DOCUMENTS) + 1
+    assert_same_fit(embedder, fit(estimator, {}, None))
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_nothing_is_written_without_a_memory(estimator, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    embedder = cheap(estimator).fit(DOCUMENTS)
+    embedder.transform(OTHER_DOCUMENTS)
+    embedder.score(OTHER_DOCUMENTS)
+    assert not files_in(tmp_path)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_a_matrix_needs_no_memory(estimator, tmp_path):
+    matrix = np.random.default_rng(0).poisson(1.0, size=(20, 6))
+    fitted = [cheap(estimator, memory=m).fit(matrix) for m in (None, tmp_path)]
+    assert_same_fit(*fitted)
+    assert not results_in(tmp_path)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_clones_and_pickles(estimator, tmp_path, work):
+    embedder = cheap(estimator, memory=str(tmp_path)).fit(DOCUMENTS)
+    before = dict(work)
+    copies = clone(embedder), pickle.loads(pickle.dumps(embedder))
+    assert all(one.memory == str(tmp_path) for one in copies)
+    for one in (*copies, copy.deepcopy(embedder)):
+        assert_same_fit(one.fit(DOCUMENTS), embedder)
+    assert work == before
+
+
+# --- what is not the same -------------------------------------------------------------
+
+OTHERS = {
+    "min_count": {"min_count": 16},
+    "max_features": {"max_features": 3},
+    "analyzer": {"analyzer": "char_wb"},
+    "function": {"analyzer": split_at_spaces},
+    "state": {"analyzer": Pieces(2)},
+    "other state": {"analyzer": Pieces(3)},
+    "strip_accents": {"strip_accents": without_vowels},
+    "lowercase": {"X": OTHER_DOCUMENTS[:15]},
+    "token_pattern": {"token_pattern": r"\b[a-d]\w+\b"},
+    "stop_words": {"stop_words": ["amber"]},
+    "other stop_words": {"stop_words": ["amber", "birch"]},
+    "vocabulary": {"vocabulary": ["amber", "birch"]},
+    "order": {"vocabulary": ["birch", "amber"]},
+    "rows": {"vocabulary": {"birch": 1, "amber": 0}},
+    "weights": {"sample_weight": WEIGHTS},
+    "ones": {"sample_weight": np.ones(len(DOCUMENTS))},
+    "other weights": {"sample_weight": WEIGHTS[::-1]},
+    "window": {"window": 1},
+    "window_weighting": {"window_weighting": "flat"},
+    "order of documents": {"X": DOCUMENTS[::-1]},
+    "tokenised": {"X": TOKENISED},
+    "subclass": {"X": list(map(Text, DOCUMENTS))},
+    "one subclass": {"X": [Text(DOCUMENTS[0]), *DOCUMENTS[1:]]},
+    "another subclass": {"X": [*DOCUMENTS[:-1], Text(DOCUMENTS[-1])]},
+}
+
+
+@pytest.mark.parametrize("estimator", COUNTING)
+def test_other_fits_are_told_apart(estimator, tmp_path):
+    for _ in range(2):
+        for params in ({}, *OTHERS.values()):
+            expected = fit(estimator, params, None)
+            assert_same_fit(fit(estimator, params, tmp_path), expected)
+
+
+PAIRS = {
+    "where a document ends": (["ab", "c"], ["a", "bc"]),
+    "where a token ends": ([["ab", "c"]], [["a", "bc"]]),
+    "tokens of a document": ([["a", "b"], ["c"]], [["a"], ["b", "c"]]),
+    "an empty document": (["a", "", "b"], ["a", "b", ""]),
+    "an empty list": ([["a"], []], [[], ["a"]]),
+    "no token": ([[""]], [[]]),
+    "raw or not": (["ab"], [["ab"]]),
+    "one letter or list": (["a"], [["a"]]),
+    "surrogates": (["\ud800"], ["\udfff"]),
+    "a pair of surrogates": (["\ud83d\ude00"], ["\U0001f600"]),
+    "a zero": (["a\0"], ["a"]),
+    "order": (["a", "b"], ["b", "a"]),
+    "repetition": (["a"], ["a", "a"]),
+    "kind": (["a"], [Text("a")]),
+    "where the kind is": ([Text("a"), "a"], ["a", Text("a")]),
+    "kinds of tokens": ([["a"]], [[Text("a")]]),
+}
+
+
+@pytest.mark.parametrize(("left", "right"), PAIRS.values(), ids=PAIRS)
+def test_digests_differ(left, right):
+    assert _caching.digest(left) == _caching.digest(list(left)) is not None
+    assert _caching.digest(left) != _caching.digest(right)
+
+
+@pytest.mark.parametrize("documents", [DOCUMENTS, TOKENISED, [], [""], [[]]])
+def test_equal_documents_have_equal_digests(documents):
+    """Also where nothing is remembered, and in other containers and parts."""
+    expected = _caching.digest(documents)
+    others = pickle.loads(pickle.dumps(documents))
+    if documents and isinstance(documents[0], list):
+        others = list(map(np.array, others)) if documents[0] else [()]
+        tuples = list(map(tuple, documents))
+        assert _caching.digest(tuples) == expected
+    else:
+        assert _caching.digest(others) == expected
+
+
+def test_digest_does_not_depend_on_the_process(monkeypatch):
+    """Though Python's hashes do, by which it is found again."""
+    code = (
+        "from skembed._caching import digest, key_of\n"
+        "from tests.helpers import DOCUMENTS, TOKENISED\n"
+        "print(digest(DOCUMENTS), digest(TOKENISED), key_of('a', None, 3))"
+    )
+    found = set()
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        found.add(
+            subprocess.run(
+                [sys.executable, "-c", code],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=environment,
+            ).stdout
+        )
+    assert len(found) == 1
+    expected = map(_caching.digest, (DOCUMENTS, TOKENISED))
+    assert found.pop().split() == [*expected, _caching.key_of("a", None, 3)]
+
+
+def test_digest_needs_little_memory():
+    documents = ["x" * 2000 + str(i) for i in range(20_000)]
+    tracemalloc.start()
+    try:
+        _caching.digest(documents)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * 2000 * _caching._TEXTS
+
+
+def test_documents_are_digested_once(monkeypatch):
+    done = []
+    digest = _caching._digest
+    monkeypatch.setattr(_caching, "_digest", lambda *x: done.append(1) or digest(*x))
+    monkeypatch.setattr(_caching, "_digests", _caching.Recent(2**18))
+    folds = [DOCUMENTS[:5], DOCUMENTS[5:]]
+    assert len({_caching.digest(list(f)) for _ in range(3) for f in folds}) == 2
+    assert len(done) == 2
+
+
+def test_a_key_depends_on_all_parts():
+    parts = [
+        ("a", "b"),
+        ("ab",),
+        ("a", "b", None),
+        (1,),
+        ("1",),
+        (None,),
+        (np.zeros(2),),
+        (np.zeros(2, dtype=np.float32),),
+        (np.zeros((1, 2)),),
+        (np.array([0.0, 1.0]),),
+    ]
+    keys = [_caching.key_of(*one) for one in parts]
+    assert len(set(keys)) == len(parts)
+    assert keys == [_caching.key_of(*copy.deepcopy(one)) for one in parts]
+
+
+@pytest.mark.parametrize("package", ["skembed", "sklearn"])
+def test_other_versions_keep_their_own(package, tmp_path, monkeypatch, work):
+    fit(PPMISVDEmbedder, {}, tmp_path)
+    before = dict(work)
+    monkeypatch.setattr(sys.modules[package], "__version__", "0.0.0+other")
+    fit(PPMISVDEmbedder, {}, tmp_path)
+    assert work["number"] == before["number"] + 1
+    assert work["count_cooccurrences"] == before["count_cooccurrences"] + 1
+
+
+# --- callables ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["analyzer", "strip_accents"])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_functions_without_a_name(estimator, name, tmp_path):
+    def local(document):
+        return document.split()
+
+    for function in (lambda document: document.split(), local):
+        embedder = cheap(estimator, **{name: function}, memory=tmp_path)
+        with pytest.raises(ValueError, match=f"memory knows .* but {name}=<function"):
+            embedder.fit(DOCUMENTS)
+    # Only a memory has to know them.
+    assert fit(estimator, {"analyzer": local}, None).vocabulary_
+
+
+def test_a_callable_that_changes(tmp_path, monkeypatch, remembering):
+    """Only its name is known in `fit`; `transform` runs what it is."""
+    params = {"analyzer": split_at_spaces}
+    first = fit(PPMISVDEmbedder, params, tmp_path)
+    features = first.transform(DOCUMENTS)
+    assert features.any()
+
+    def split_at_spaces_(document):
+        return document.split(" ")[1:]
+
+    split_at_spaces_.__qualname__ = split_at_spaces_.__name__ = "split_at_spaces"
+    monkeypatch.setitem(globals(), "split_at_spaces", split_at_spaces_)
+    second = fit(PPMISVDEmbedder, {"analyzer": split_at_spaces_}, tmp_path)
+    assert_same_fit(first, second)
+    assert not np.array_equal(second.transform(DOCUMENTS), features)
+
+
+# --- transform and score --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("X", [OTHER_DOCUMENTS, TOKENISED[3:]], ids=["raw", "tokens"])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_looked_up_once(estimator, X, tmp_path, work, remembering):
+    plain = fit(estimator, {}, None)
+    embedder = fit(estimator, {}, tmp_path)
+    kept = results_in(tmp_path)
+    expected, score = plain.transform(X), plain.score(X)
+    work["look_up"] = 0
+    for _ in range(3):
+        np.testing.assert_array_equal(embedder.transform(list(X)), expected)
+        assert embedder.score(X) == score
+    assert work["look_up"] == 1
+    # No file is written for documents that are only transformed.
+    n_scored = len(results_in(tmp_path)) - len(kept)
+    assert n_scored == (estimator in COUNTING)
+
+
+def test_other_look_ups_are_told_apart(tmp_path, remembering):
+    ways = ({}, {"max_features": 3}, {"lowercase": False}, {"stop_words": ["amber"]})
+    ways += ({"vocabulary": ["amber", "birch"]}, {"vocabulary": ["birch", "amber"]})
+    for _ in range(2):
+        for params in ways:
+            expected = fit(PPMISVDEmbedder, params, None)
+            embedder = fit(PPMISVDEmbedder, params, tmp_path)
+            for X in (DOCUMENTS, OTHER_DOCUMENTS, iter(DOCUMENTS[:3])):
+                X = list(X)
+                np.testing.assert_array_equal(
+                    embedder.transform(X), expected.transform(X)
+                )
+
+
+def test_what_transform_keeps_is_not_changed(tmp_path, remembering):
+    """Neither by the caller of the look-up nor by another vocabulary."""
+    embedder = fit(PPMISVDEmbedder, {}, tmp_path)
+    first, _ = _reading.look_up(embedder, DOCUMENTS)
+    expected = first.token_ids.copy()
+    first.token_ids[:] = 0
+    second, _ = _reading.look_up(embedder, DOCUMENTS)
+    np.testing.assert_array_equal(second.token_ids, expected)
+    embedder.vocabulary_ = dict.fromkeys(embedder.vocabulary_, 0)
+    third, _ = _reading.look_up(embedder, DOCUMENTS)
+    assert not third.token_ids.any()
+
+
+def test_transform_takes_what_it_took(tmp_path, remembering):
+    embedder = fit(PPMISVDEmbedder, {}, tmp_path)
+    expected = embedder.transform(DOCUMENTS)
+    documents = Once(DOCUMENTS)
+    np.testing.assert_array_equal(embedder.transform(documents), expected)
+    assert documents.n_next == len(DOCUMENTS) + 1
+    for X in ("amber", [None], [["amber"], "birch"], [3], [["amber", 3]]):
+        messages = []
+        for memory in (None, tmp_path):
+            embedder.set_params(memory=memory)
+            with pytest.raises(ValueError, match=r"Token|Document|single") as error:
+                embedder.transform(X)
+            messages.append(str(error.value))
+        assert messages[0] == messages[1]
+
+
+def test_recent_results_are_bounded():
+    recent = _caching.Recent(10)
+    recent.add("a", 1, 4)
+    recent.add("b", 2, 4)
+    recent.add("a", 3, 4)
+    assert (recent.get("a"), recent.get("b"), recent.get("c")) == (1, 2, None)
+    recent.get("a")
+    recent.add("c", 3, 4)
+    assert (recent.get("a"), recent.get("b"), recent.get("c")) == (1, None, 3)
+    recent.add("huge", 4, 11)
+    assert recent.get("huge") is None
+    recent.add("large", 5, 10)
+    assert [recent.get(key) for key in ("a", "c", "large")] == [None, None, 5]
+
+
+# --- searches -------------------------------------------------------------------------
+
+
+def search(memory, n_jobs, embedder=None):
+    embedder = cheap(PPMISVDEmbedder) if embedder is None else embedder
+    embedder.set_params(memory=memory)
+    pipeline = make_pipeline(embedder, LogisticRegression())
+    name = type(embedder).__name__.lower()
+    grid = {f"{name}__n_components": [1, 2], f"{name}__shift": [1.0, 2.0]}
+    return GridSearchCV(
+        pipeline, grid, cv=3, n_jobs=n_jobs, refit=False, error_score="raise"
+    ).fit(DOCUMENTS, LABELS)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_search(n_jobs, tmp_path, work, remembering):
+    expected = search(None, 1).cv_results_
+    work.update(dict.fromkeys(work, 0))
+    found = search(str(tmp_path), n_jobs).cv_results_
+    for name in expected:
+        if name.endswith("_test_score"):
+            np.testing.assert_array_equal(found[name], expected[name])
+    assert len(results_in(tmp_path)) == 2 * 3
+    if n_jobs == 1:
+        assert set(work.values()) == {3}
+
+
+def test_search_without_labels(tmp_path, work, remembering):
+    """Tokenised and counted once: each fold's training and each fold's test part."""
+    grid = {"n_components": [1, 2], "share_context": [False, True]}
+    scores = []
+    for memory in (None, tmp_path):
+        embedder = cheap(PPMISVDEmbedder, memory=memory)
+        work.update(dict.fromkeys(work, 0))
+        found = GridSearchCV(embedder, grid, cv=3, refit=False).fit(DOCUMENTS)
+        scores.append(found.cv_results_["mean_test_score"])
+    np.testing.assert_array_equal(*scores)
+    assert np.isfinite(scores[0]).all()
+    assert work == {"number": 3, "look_up": 3, "count_cooccurrences": 6}
+
+
+# --- when files fail ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a pickle", None])
+def test_a_damaged_file_is_replaced(damage, tmp_path, work, caplog):
+    expected = fit(PPMISVDEmbedder, {}, tmp_path)
+    for path in results_in(tmp_path):
+        content = path.read_bytes()
+        path.write_bytes(content[: len(content) // 2] if damage is None else damage)
+    before = dict(work)
+    for _ in range(2):
+        assert_same_fit(fit(PPMISVDEmbedder, {}, tmp_path), expected)
+    assert work["number"] == before["number"] + 1
+    assert work["count_cooccurrences"] == before["count_cooccurrences"] + 1
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    embedder = cheap(PPMISVDEmbedder, memory=tmp_path / "file" / "folder")
+    with pytest.raises(ValueError, match=r"memory=.*cannot be used as a folder"):
+        embedder.fit(DOCUMENTS)
+
+
+@pytest.mark.parametrize("memory", ["path", "joblib"])
+def test_a_disk_that_is_full(memory, tmp_path, monkeypatch):
+    expected = fit(PPMISVDEmbedder, {}, None)
+
+    def dump(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(joblib.numpy_pickle, "dump", dump)
+    if memory == "joblib":
+        tmp_path = joblib.Memory(tmp_path, verbose=0)
+    with pytest.warns(CacheWarning, match="No space left"):
+        found = fit(PPMISVDEmbedder, {}, tmp_path)
+    assert_same_fit(found, expected)
+
+
+def test_errors_are_those_without_a_memory(tmp_path):
+    wrong = (
+        {"min_count": 10**6},
+        {"vocabulary": ["unseen"]},
+        {"vocabulary": ["amber"], "max_features": 1},
+        {"token_pattern": "("},
+        {"sample_weight": np.zeros(len(DOCUMENTS))},
+        {"sample_weight": [1.0]},
+        {"X": ["amber", None]},
+        {"X": [["amber", 3]]},
+        {"X": "amber"},
+        {"X": []},
+    )
+    for params in wrong:
+        messages = []
+        for memory in (None, tmp_path, tmp_path):
+            with pytest.raises(ValueError, match=r"\w") as error:
+                fit(PPMISVDEmbedder, params, memory)
+            messages.append(str(error.value))
+        assert len(set(messages)) == 1, messages
+    assert not results_in(tmp_path)
