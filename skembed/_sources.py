@@ -73,10 +73,7 @@ class Documents:
         """Draw the tokens of an epoch."""
         from skembed._kernels import spans
 
-        wanted = np.linspace(0, self.size, max(1, self.size // _CHUNK) + 1)
-        edges = np.searchsorted(self._offsets, wanted)
-        edges = np.unique([0, *edges[1:-1], self._offsets.size - 1])
-        for first, last in pairwise(edges.tolist()):
+        for first, last in pairwise(_cut(self._offsets)):
             token_ids, offsets = self._repeat(first, last)
             kept = np.empty(offsets[-1] - offsets[0], dtype=np.int32)
             n_kept = spans.subsample(token_ids, offsets, self._keep, self._state, kept)
@@ -105,6 +102,13 @@ class Documents:
         places += np.repeat(starts - (ends - lengths), lengths)
         repeated = np.concatenate([[0], ends]).astype(np.int64)
         return corpus.token_ids[places], repeated
+
+
+def _cut(offsets: np.ndarray) -> list[int]:
+    """Return where to cut documents into chunks of some `_CHUNK` tokens."""
+    wanted = np.linspace(0, offsets[-1], max(1, int(offsets[-1]) // _CHUNK) + 1)
+    edges = np.searchsorted(offsets, wanted)
+    return np.unique([0, *edges[1:-1], offsets.size - 1]).tolist()
 
 
 class Pairs:

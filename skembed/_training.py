@@ -131,7 +131,8 @@ def _notes(
     """Return what a user of this strategy should be warned of."""
     notes = [strategy.note] if strategy.note else []
     # A factor of a learned diagonal hardly ever changes its sign.
-    positive = len(layout.map) == 1 and layout.map.min() > 0.0
+    diagonal = len(layout.map) == 1 and not layout.is_matrix
+    positive = diagonal and layout.map.min() > 0.0
     plain = strategy.needs_constant or positive
     if plain and bias.name is None and estimator.negative > 1:
         notes.append(

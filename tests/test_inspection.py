@@ -449,7 +449,7 @@ def test_loss_is_that_of_all_pairs(estimator, share_context, bias):
         expected = bag_loss(fitted, documents, bias, [fitted.window])
     found = held_out_loss(fitted, OTHER_DOCUMENTS)
     assert (found.loss, found.n_pairs) == pytest.approx(expected, rel=1e-5)
-    assert abs(found.loss - found.zero) > 0.01
+    assert found.loss != pytest.approx(found.zero, rel=3e-5)
 
 
 @small
@@ -843,7 +843,7 @@ def test_only_sampling_has_a_held_out_loss(estimator):
         ([["inlet", "jetty"]], "no pair of words"),
         (["amber", "birch"], "no pair of words"),
         (["amber birch", None], "Document 1 is missing"),
-        (np.ones((2, 2)), "2-dimensional"),
+        (np.ones((2, 2)), "2 columns"),
     ],
 )
 def test_documents_are_checked(function, documents, message):

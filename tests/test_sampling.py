@@ -72,8 +72,10 @@ def test_keep_probabilities(counts, subsample):
     keep = keep_probabilities(np.array(counts), subsample)
     assert keep.dtype == np.float64
     for count, probability in zip(counts, keep, strict=True):
-        frequency = max(count, 1) / sum(counts)
-        expected = math.sqrt(subsample / frequency) + subsample / frequency
+        frequency = count / sum(counts)
+        expected = 1.0
+        if count:
+            expected = math.sqrt(subsample / frequency) + subsample / frequency
         assert probability == pytest.approx(min(1.0, expected), rel=1e-12)
     assert (keep > 0).all()
     assert (keep <= 1).all()

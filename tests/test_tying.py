@@ -12,6 +12,7 @@ from skembed import (
     PPMISVDEmbedder,
     SGNSEmbedder,
     _bias,
+    _sources,
     _training,
     _tying,
 )
@@ -706,10 +707,10 @@ def test_slices_do_not_show(estimator, long_corpus, monkeypatch):
 @pytest.mark.small
 @pytest.mark.parametrize("chunk", [1, 7, 50, 10**6])
 def test_chunks_hold_all_documents(chunk, monkeypatch):
-    monkeypatch.setattr(_training, "_CHUNK", chunk)
+    monkeypatch.setattr(_sources, "_CHUNK", chunk)
     lengths = [0, 3, 0, 60, 1, 1, 0, 5, 30, 0]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    edges = _training._chunks(offsets)
+    edges = _sources._cut(offsets)
     assert edges[0] == 0
     assert edges[-1] == len(lengths)
     assert (np.diff(edges) > 0).all()
@@ -722,7 +723,7 @@ def test_chunks_hold_all_documents(chunk, monkeypatch):
 def test_many_chunks_learn_as_one(estimator, long_corpus, monkeypatch):
     """Other draws, but the same number of pairs and about the same loss."""
     options = {"subsample": 0.02, "max_iter": 3, "random_state": 0}
-    monkeypatch.setattr(_training, "_CHUNK", 1000)
+    monkeypatch.setattr(_sources, "_CHUNK", 1000)
     parts = estimator(8, **options).fit(long_corpus)
     monkeypatch.undo()
     whole = estimator(8, **options).fit(long_corpus)

@@ -390,7 +390,7 @@ def test_sets_are_sorted(kind):
         (b"amber", "vocabulary must be a collection of str, got b'amber'"),
         ([], "vocabulary is empty; pass at least one word or None"),
         ({}, "vocabulary is empty; pass at least one word or None"),
-        (iter(()), "vocabulary is empty"),
+        pytest.param(iter(()), "vocabulary is empty", id="iterator"),
         (["amber", "birch", "amber"], "holds the word 'amber' more than once"),
         (["amber", 3], "vocabulary must hold str only, got 3"),
         ({"amber", None}, "vocabulary must hold str only, got None"),
