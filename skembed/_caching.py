@@ -30,7 +30,7 @@ class Recent:
     """
 
     def __init__(self, limit: int):
-        self._limit = limit
+        self.limit = limit
         self._held: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
         self._n_bytes = 0
         self._lock = Lock()
@@ -46,11 +46,11 @@ class Recent:
     def add(self, key: Any, result: Any, n_bytes: int) -> None:
         """Keep a result, in place of those that have not been used for longest."""
         with self._lock:
-            if key in self._held or n_bytes > self._limit:
+            if key in self._held or n_bytes > self.limit:
                 return
             self._held[key] = result, n_bytes
             self._n_bytes += n_bytes
-            while self._n_bytes > self._limit:
+            while self._n_bytes > self.limit:
                 _, (_, freed) = self._held.popitem(last=False)
                 self._n_bytes -= freed
 
@@ -194,31 +194,28 @@ def digest(documents: Sequence[Any]) -> str | None:
     str or None
         None if there is something else in it.
     """
-    raw = all(issubclass(kind, str) for kind in set(map(type, documents)))
-    texts, lengths = documents, b""
-    if not raw:
-        texts, lengths = _flat(documents)
-    kinds = set(map(type, texts))
+    texts, shape = documents, b"raw"
+    kinds: set[type] = set(map(type, documents))
     if not all(issubclass(kind, str) for kind in kinds):
-        return None
-    sizes = _lengths(texts)
+        texts, shape = _flat(documents)
+        kinds = set(map(type, texts))
     if kinds != {str}:
-        return _digest(texts, str(raw).encode() + lengths, sizes)
+        is_text = all(issubclass(kind, str) for kind in kinds)
+        return _digest(texts, shape) if is_text else None
     hashes = np.fromiter(map(hash, texts), np.int64, len(texts)).tobytes()
-    parts = str(raw).encode(), lengths, sizes, hashes
-    key = tuple(blake2b(part, digest_size=20).digest() for part in parts)
-    known = _digests.get(key)
-    if known is None:
-        known = _digest(texts, str(raw).encode() + lengths, sizes)
-        _digests.add(key, known, _ENTRY)
-    return known
+    key = tuple(blake2b(part, digest_size=20).digest() for part in (shape, hashes))
+    found = _digests.get(key)
+    if found is None:
+        found = _digest(texts, shape)
+        _digests.add(key, found, _ENTRY)
+    return found
 
 
 def _flat(documents: Sequence[Any]) -> tuple[list[Any], bytes]:
     """Return the tokens of all documents, and how many each has."""
     arrays = any(isinstance(document, np.ndarray) for document in documents)
     lists = list(map(_as_list, documents)) if arrays else documents
-    return list(chain.from_iterable(lists)), _lengths(lists)
+    return list(chain.from_iterable(lists)), b"tokens" + _lengths(lists)
 
 
 def _as_list(document: Any) -> Any:
@@ -229,17 +226,17 @@ def _lengths(parts: Iterable[Any]) -> bytes:
     return np.fromiter(map(len, parts), np.int64).tobytes()
 
 
-def _digest(texts: Sequence[str], *others: bytes) -> str:
+def _digest(texts: Sequence[str], shape: bytes) -> str:
     found = blake2b(digest_size=20)
-    for other in others:
-        found.update(len(other).to_bytes(8, "little"))
-        found.update(other)
+    for part in (shape, _lengths(texts)):
+        found.update(len(part).to_bytes(8, "little"))
+        found.update(part)
     # A subclass may have its own idea of what its lower case or its pieces are.
     if any(kind is not str for kind in set(map(type, texts))):
         names = (f"{type(text).__module__}.{type(text).__qualname__}" for text in texts)
         found.update(" ".join(names).encode("utf-8", "surrogatepass"))
-    for part in _parts(texts):
-        found.update("".join(part).encode("utf-8", "surrogatepass"))
+    for some in _parts(texts):
+        found.update("".join(some).encode("utf-8", "surrogatepass"))
     return found.hexdigest()
 
 

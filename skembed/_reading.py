@@ -81,7 +81,7 @@ def _read_text(
         found = _tokenise(X, tokeniser, sample_weight, rows, limits)
         return Reading(*found, None, np.float32)
     # An iterator is consumed once; and only what is checked can be told apart.
-    X = list(checked(X))
+    X = _listed(X)
     sample_weight = check_weights(sample_weight, len(X))
     known, tokenising = digest(X), check_keys(_tokenising(estimator))
     if known is None:
@@ -95,6 +95,11 @@ def _read_text(
         lambda: _to_parts(*_tokenise(X, tokeniser, sample_weight, rows, limits)),
     )
     return Reading(*_from_parts(key, *parts), None, np.float32)
+
+
+def _listed(X: Any) -> list[Any]:
+    # Most often there is nothing to check.
+    return X if type(X) is list and set(map(type, X)) == {str} else list(checked(X))
 
 
 def _tokenising(estimator: Any) -> dict[str, Any]:
@@ -264,7 +269,7 @@ def _look_up_text(estimator: Any, X: Any) -> Corpus:
     changing = any(map(callable, tokenising.values()))
     if estimator.memory is None or changing or not hasattr(X, "__len__"):
         return _text.look_up(X, tokeniser, rows)
-    X = list(checked(X))
+    X = _listed(X)
     much = _MUCH + _MUCH_PER_WORD * len(rows)
     known = digest(X) if sum(map(len, X)) >= much else None
     if known is None:
