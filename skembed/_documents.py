@@ -64,7 +64,7 @@ def _only_column(X: Any) -> Any:
     if len(names) != 1:
         raise ValueError(
             f"X is a frame of {len(names)} columns ({names[:5]}), and not all of them "
-            "are numbers. Pass one column of text, e.g. X[name], or use a "
+            "have a numeric dtype. Pass one column of text, e.g. X[name], or use a "
             "ColumnTransformer; or pass numbers only, words as columns."
         )
     return X[names[0]]

@@ -1,7 +1,8 @@
 """Matrices: documents x words, or words x contexts, as `Corpus` and co-occurrences."""
 
 from collections.abc import Iterable
-from numbers import Number
+from decimal import Decimal
+from numbers import Number, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +21,9 @@ from skembed._vocabulary import Corpus, Vocabulary
 
 _NUMERIC = "biufc"
 _NUMBERS = (Number, np.bool_)
-# The largest number of a matrix has to be between these: squares of numbers far beyond
-# are infinite or 0.
+_REAL_NUMBERS = (Real, Decimal, np.bool_)
+# Positive numbers in `fit` have to be between these: products of numbers far beyond are
+# infinite or 0.
 _LIMITS = (1e-100, 1e150)
 
 
@@ -53,9 +55,7 @@ def is_matrix(X: Any) -> bool:
         X = np.asarray(X)
         if X.ndim != 2 or X.dtype.kind not in _NUMERIC + "O":
             return False
-        # Whatever else one column of objects holds is for `_text` to take or to refuse.
-        enough = all if X.shape[1] == 1 else any
-        return X.dtype.kind != "O" or enough(isinstance(v, _NUMBERS) for v in X.flat)
+        return X.dtype.kind != "O" or _are_numbers(X)
     return False
 
 
@@ -70,6 +70,12 @@ def _is_array(X: Any) -> bool:
     if not hasattr(X, "__array__") or isinstance(X, type):
         return False
     return not isinstance(X, Iterable) or getattr(X, "ndim", 1) == 2
+
+
+def _are_numbers(X: np.ndarray) -> bool:
+    # Whatever else one column of objects holds is for `_text` to take or to refuse.
+    found = (isinstance(value, _NUMBERS) for value in X.flat)
+    return X.size > 0 and (all(found) if X.shape[1] == 1 else any(found))
 
 
 def _is_numeric(dtype: Any) -> bool:
@@ -225,12 +231,13 @@ def _totals(
     counts_whole = weights is None and matrix.dtype.kind in "biu"
     if not matrix.nnz:
         return np.zeros(words.size, np.int64 if counts_whole else np.float64)
-    largest = float(matrix.data.max())
-    if not _LIMITS[0] < largest < _LIMITS[1]:
-        raise ValueError(
-            f"The largest number in X is {largest}, too {'large' * (largest > 1)}"
-            f"{'small' * (largest < 1)} to be multiplied by others. Divide X by it."
-        )
+    extremes = ("large", matrix.data.max()), ("small", matrix.data.min())
+    for size, value in extremes:
+        if not _LIMITS[0] < float(value) < _LIMITS[1]:
+            raise ValueError(
+                f"X holds {value}, which is too {size} to be multiplied by other "
+                "numbers. Divide X by its mean, or replace such numbers by 0."
+            )
     corpus = to_corpus(matrix, weights)
     totals = _vocabulary.count(corpus, dict.fromkeys(words, 0)).counts
     if counts_whole and totals.max() < 2.0**63:
@@ -269,14 +276,15 @@ def _choose(matrix: sparse.csr_array, chosen: np.ndarray) -> sparse.csr_array:
 _CHECKS: dict[str, Any] = {
     "accept_sparse": "csr",
     "dtype": "numeric",
+    "ensure_all_finite": False,  # but `_as_csr` does
     "ensure_min_features": 1,
 }
 
 
 def _name(estimator: Any) -> str:
-    """Return what users have called."""
-    known = isinstance(estimator, BaseEstimator)
-    return type(estimator).__name__ if known else "cooccurrence"
+    """Return what users have called: an estimator, or the function."""
+    is_one = isinstance(estimator, BaseEstimator)
+    return type(estimator).__name__ if is_one else "cooccurrence"
 
 
 def _holds_whole_numbers(X: Any) -> bool:
@@ -297,7 +305,7 @@ def _as_rectangle(X: Any) -> Any:
                     f"Row {i} of X has {len(row)} numbers, but row 0 has {len(X[0])}."
                 )
             _check_numbers(i, row)
-        return X
+        return np.asarray(X)
     if isinstance(X, memoryview):
         X = np.asarray(X)
     if isinstance(X, np.ndarray) and X.dtype.kind == "O":
@@ -315,26 +323,41 @@ def _as_rectangle(X: Any) -> Any:
 
 def _check_numbers(i: int, row: Any) -> None:
     # The set of types is built in C; only a failing row is walked in Python.
-    if all(issubclass(kind, _NUMBERS) for kind in set(map(type, row))):
+    if all(issubclass(kind, _REAL_NUMBERS) for kind in set(map(type, row))):
         return
-    j = next(j for j, value in enumerate(row) if not isinstance(value, _NUMBERS))
+    j = next(j for j, value in enumerate(row) if not isinstance(value, _REAL_NUMBERS))
     if is_missing(row[j]):
         raise ValueError(
             f"Column {j} in row {i} of X is missing ({row[j]!r}). Fill missing values "
             "first, e.g. with 0."
         )
     raise ValueError(
-        f"Column {j} in row {i} of X is {describe(row[j])}, but there are numbers "
-        "elsewhere. Pass numbers only, or documents as lists of str."
+        f"Column {j} in row {i} of X is {describe(row[j])}, not a real number. Pass "
+        "numbers only, or documents as lists of str."
+    )
+
+
+def _check_finite(X: Any) -> None:
+    values = X.data if sparse.issparse(X) else X
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    row, column, value = sparse.find(X)
+    wrong = np.flatnonzero(~np.isfinite(value))
+    first = wrong[np.lexsort([column[wrong], row[wrong]])[0]]
+    kind = "NaN" if np.isnan(value[first]) else "infinity"
+    raise ValueError(
+        f"X contains {kind}, first in row {row[first]}, column {column[first]}. Fill "
+        "missing values and replace infinite ones first, e.g. with 0."
     )
 
 
 def _as_csr(X: Any, estimator: Any, whole: bool) -> sparse.csr_array:
-    """Return checked numbers as a matrix with sorted entries, none of them 0."""
-    check_non_negative(X, _name(estimator))
+    """Return numbers as a matrix with sorted entries, all finite and none of them 0."""
     if X.dtype.kind == "f" and X.dtype.itemsize not in (4, 8):
         # SciPy has no sparse matrices of half precision.
         X = X.astype(np.float32 if X.dtype.itemsize < 4 else np.float64)
+    _check_finite(X)
+    check_non_negative(X, _name(estimator))
     matrix = sparse.csr_array(X)
     if whole and matrix.dtype.kind == "f":
         matrix = matrix.astype(np.int64)

@@ -92,7 +92,10 @@ def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
         return np.ones(counts.size)
     # Words that do not occur have no frequency; all of them are kept.
     frequency = np.where(counts > 0, counts, counts.max()) / counts.sum()
-    keep = np.minimum(1.0, np.sqrt(subsample / frequency) + subsample / frequency)
+    # Of words that are rarer than floats can tell, all are kept, too.
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = subsample / frequency
+    keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
     return np.where(counts > 0, keep, 1.0)
 
 

@@ -16,10 +16,18 @@ from skembed._vocabulary import Corpus
 
 # Tokens that are drawn at once, which bounds the memory for them.
 _CHUNK = 1 << 20
-# Visits of pairs in an epoch: all that the counts say, but not more than so many for
-# each non-zero, unless this is little work anyway.
-_MOST_VISITS_OF_A_PAIR = 10
-_FEW_VISITS = 10_000_000
+# Tokens of an epoch, which would take days.
+_MOST_TOKENS = 1 << 40
+# Visits of one document in a chunk that may follow each other.
+_MOST_IN_A_ROW = 8
+# Visits of pairs in an epoch: all that the counts say, but for each non-zero no more
+# than the first of these; or than the second, in all no more than the third, if that
+# is more. So few pairs are visited often enough to learn from, in seconds.
+_MOST_VISITS = 10
+_MOST_VISITS_OF_FEW = 100
+_FEW_VISITS = 4_000_000
+# Visits that are little work for any number of pairs.
+_ANY_VISITS = 250_000
 
 
 class Chunk(NamedTuple):
@@ -39,6 +47,11 @@ class Documents:
     window : (int, str)
         Width and weighting.
     seeds : SeedSequence
+
+    Raises
+    ------
+    ValueError
+        If there are so many tokens by their weights that an epoch would take days.
     """
 
     unit = "tokens"
@@ -61,8 +74,16 @@ class Documents:
         self._random = np.random.default_rng(children[1])
         self._offsets = corpus.doc_offsets
         if corpus.doc_weights is not None:
-            lengths = np.diff(corpus.doc_offsets) * corpus.doc_weights
-            self._offsets = np.concatenate([[0.0], np.cumsum(lengths)])
+            with np.errstate(over="ignore"):
+                lengths = np.diff(corpus.doc_offsets) * corpus.doc_weights
+                self._offsets = np.concatenate([[0.0], np.cumsum(lengths)])
+            if not self._offsets[-1] <= _MOST_TOKENS:
+                raise ValueError(
+                    "A document counts as often as its weight says, and with this "
+                    f"sample_weight, of {corpus.doc_weights.max():.6g} at most, an "
+                    f"epoch has {self._offsets[-1]:.3g} tokens. Divide sample_weight "
+                    "by its mean."
+                )
 
     @property
     def size(self) -> int:
@@ -74,34 +95,49 @@ class Documents:
         from skembed._kernels import spans
 
         for first, last in pairwise(_cut(self._offsets)):
-            token_ids, offsets = self._repeat(first, last)
-            kept = np.empty(offsets[-1] - offsets[0], dtype=np.int32)
-            n_kept = spans.subsample(token_ids, offsets, self._keep, self._state, kept)
             done = self._offsets[[first, last]] / self._offsets[-1]
-            yield Chunk(kept[:n_kept], done)
+            for share, token_ids, offsets in self._repeat(first, last):
+                kept = np.empty(offsets[-1] - offsets[0], dtype=np.int32)
+                n_kept = spans.subsample(
+                    token_ids, offsets, self._keep, self._state, kept
+                )
+                yield Chunk(kept[:n_kept], done[0] + share * (done[1] - done[0]))
 
-    def _repeat(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return tokens and offsets of some documents, each as often as it weighs.
+    def _repeat(
+        self, first: int, last: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield tokens and offsets of some documents, each as often as it weighs.
 
-        What is left of a whole number is the probability of one time more.
+        What is left of a whole number is the probability of one time more. Weights
+        that are too large for one chunk are spread over several, whose shares of all
+        these tokens come first.
         """
         corpus = self._corpus
         offsets = corpus.doc_offsets[first : last + 1]
         if corpus.doc_weights is None:
-            return corpus.token_ids, offsets
-        times, rest = np.divmod(corpus.doc_weights[first:last], 1.0)
+            yield np.array([0.0, 1.0]), corpus.token_ids, offsets
+            return
+        whole, rest = np.divmod(corpus.doc_weights[first:last], 1.0)
         if rest.any():
-            times += self._random.random(times.size) < rest
-        chosen = np.repeat(np.arange(first, last), times.astype(np.int64))
-        starts, lengths = (
-            corpus.doc_offsets[chosen],
-            np.diff(corpus.doc_offsets)[chosen],
-        )
-        ends = np.cumsum(lengths)
-        places = np.arange(ends[-1] if ends.size else 0)
-        places += np.repeat(starts - (ends - lengths), lengths)
-        repeated = np.concatenate([[0], ends]).astype(np.int64)
-        return corpus.token_ids[places], repeated
+            whole += self._random.random(whole.size) < rest
+        times = whole.astype(np.int64)
+        lengths = np.diff(offsets)
+        # Most chunks are a little larger than `_CHUNK`.
+        n_parts = min(int(lengths @ times) // (2 * _CHUNK), int(times.max())) + 1
+        for part in range(n_parts):
+            of_part = (times + part) // n_parts
+            chosen = np.repeat(np.arange(times.size), of_part)
+            if of_part.max() > _MOST_IN_A_ROW:
+                # In a row they would move the vectors of their own words only.
+                chosen = self._random.permutation(chosen)
+            ends = np.cumsum(lengths[chosen])
+            places = np.arange(ends[-1] if ends.size else 0)
+            places += np.repeat(
+                offsets[chosen] - (ends - lengths[chosen]), lengths[chosen]
+            )
+            repeated = np.concatenate([[0], ends]).astype(np.int64)
+            share = np.array([part, part + 1]) / n_parts
+            yield share, corpus.token_ids[places], repeated
 
 
 def _cut(offsets: np.ndarray) -> list[int]:
@@ -122,28 +158,52 @@ class Pairs:
         Words x contexts.
     draws : Draws
     seeds : SeedSequence
+    contexts_first : bool, default=False
+        Whether contexts predict the word before them, as in CBOW, where a word's
+        vector is what a context is predicted from.
+
+    Raises
+    ------
+    ValueError
+        If no pair is kept.
     """
 
     unit = "tokens"
     window = (1, "flat", 2)
 
     def __init__(
-        self, counts: sparse.csr_array, draws: Draws, seeds: np.random.SeedSequence
+        self,
+        counts: sparse.csr_array,
+        draws: Draws,
+        seeds: np.random.SeedSequence,
+        contexts_first: bool = False,
     ):
-        kept = counts.tocoo()
-        weights = kept.data * draws.keep[kept.row] * draws.keep[kept.col]
         self.one_way = bool((counts != counts.T).nnz)
-        self._words, self._contexts = kept.row, kept.col
+        pairs = counts.tocoo()
+        words, contexts = pairs.row, pairs.col
+        weights = draws.keep[words]
+        weights *= draws.keep[contexts]
+        weights *= pairs.data
         if not self.one_way:
             # Two words visited together are a pair in either direction.
-            upper = kept.row <= kept.col
-            weights = np.where(kept.row == kept.col, 0.5 * weights, weights)[upper]
-            self._words, self._contexts = kept.row[upper], kept.col[upper]
-        most = max(_FEW_VISITS, _MOST_VISITS_OF_A_PAIR * weights.size)
-        self._n_visits = int(np.ceil(min(max(weights.sum(), weights.size), most)))
+            weights[words == contexts] *= 0.5
+            weights[words > contexts] = 0.0
+        some = weights > 0.0
+        self._first, self._second, weights = words[some], contexts[some], weights[some]
+        if contexts_first:
+            self._first, self._second = self._second, self._first
+        if not weights.size:
+            raise ValueError(
+                "subsample is so small that no pair of words is left. Pass subsample=0."
+            )
+        total = weights.sum()
+        self._n_visits = _n_visits(total, weights.size)
         self._ends = np.cumsum(weights)
+        self._ends /= self._ends[-1]
         self._random = np.random.default_rng(seeds.spawn(1)[0])
-        self.kept = draws.kept * (self.size / draws.kept.sum())
+        weights *= self._n_visits / total
+        self.kept = np.bincount(self._first, weights, counts.shape[0])
+        self.kept += np.bincount(self._second, weights, counts.shape[0])
 
     @property
     def size(self) -> int:
@@ -156,16 +216,23 @@ class Pairs:
         n_chunks = -(-self.size // _CHUNK)
         start = self._random.random()
         for number in range(n_chunks):
-            steps = np.arange(number, n_visits, n_chunks) + start
-            drawn = np.searchsorted(self._ends, steps * (self._ends[-1] / n_visits))
-            # The last step may be rounded up to the end.
+            steps = (np.arange(number, n_visits, n_chunks) + start) / n_visits
+            drawn = np.searchsorted(self._ends, steps, side="right")
+            # The last step may be rounded up to 1.
             drawn = np.minimum(drawn, self._ends.size - 1)
             drawn = self._random.permutation(drawn)
             tokens = np.empty((drawn.size, 2), dtype=np.int32)
-            tokens[:, 0] = ~self._words[drawn]
-            tokens[:, 1] = self._contexts[drawn]
+            tokens[:, 0] = ~self._first[drawn]
+            tokens[:, 1] = self._second[drawn]
             done = np.array([number, number + 1]) / n_chunks
             yield Chunk(tokens.ravel(), done)
+
+
+def _n_visits(total: float, n_pairs: int) -> int:
+    """Return how many pairs an epoch visits, of a sum of counts and different pairs."""
+    few = min(max(_MOST_VISITS_OF_FEW * n_pairs, _ANY_VISITS), _FEW_VISITS)
+    most = max(_MOST_VISITS * n_pairs, few)
+    return int(np.ceil(min(max(total, n_pairs), most)))
 
 
 def pair_draws(

@@ -72,7 +72,7 @@ def fit(
         estimator.negative_dims,
         family.directional and estimator.directional,
     )
-    source, draws, totals = _source(estimator, corpus, vocabulary, seeds)
+    source, draws, totals = _source(estimator, family, corpus, vocabulary, seeds)
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
     both = estimator.update == "both"
     model = _start(layout, bias, offset, both, seeds)._replace(average=family.average)
@@ -103,6 +103,7 @@ def fit(
 
 def _source(
     estimator: Any,
+    family: Family,
     corpus: Corpus,
     vocabulary: Vocabulary,
     seeds: np.random.SeedSequence,
@@ -122,7 +123,7 @@ def _source(
     counts = _reading.count_pairs(estimator, corpus, len(vocabulary), side)
     totals = np.ones(counts.shape[0]) @ counts
     draws = pair_draws(counts, totals, *settings)
-    return Pairs(counts, draws, seeds), draws, totals
+    return Pairs(counts, draws, seeds, family.hidden), draws, totals
 
 
 def _notes(

@@ -306,10 +306,14 @@ def half_width(stream, thresholds):
     return sum(draw < int(threshold) for threshold in thresholds)
 
 
-def window(tokens, position, half):
-    """Return the words at most `half` away, within the document, and their sides."""
+def window(tokens, position, half, one_way=False):
+    """Return the words at most `half` away, within the document, and their sides.
+
+    One way, words see those to the right only.
+    """
     words, document = unmark(tokens)
-    near = range(max(0, position - half), min(len(words), position + half + 1))
+    first = position if one_way else max(0, position - half)
+    near = range(first, min(len(words), position + half + 1))
     return [
         (words[i], int(i > position))
         for i in near
@@ -347,7 +351,7 @@ def draw_words(tokens, sampler, stream, first, last):
         for _ in range(sampler.n_noise)
     ]
     contexts = [
-        window(tokens, position, half)
+        window(tokens, position, half, sampler.one_way)
         for position, half in zip(range(first, last), halves, strict=True)
     ]
     return contexts, noise_words

@@ -11,6 +11,7 @@ from tests.test_kernels import (
     COMPILED,
     DOCUMENT_LENGTHS,
     alone,
+    copied,
     make_sampler,
     map_of,
     n_rounds,
@@ -136,6 +137,19 @@ def test_rounds_that_move_words_only(tokens, strategy):
 def test_rounds_without_the_window_among_noise_words(tokens):
     model = cbow_model(STRATEGIES[0], None, 11, 7, 15)
     sampler = make_sampler(NOISE, 3, exclusive=True)
+    assert_equals_twin(tokens, model, sampler, [1, 2, 3])
+
+
+@pytest.mark.small
+@mean_or_sum
+@pytest.mark.parametrize("window", [1, 4])
+def test_rounds_one_way(tokens, average, window):
+    """Words are predicted from those to their right; the last one is from none."""
+    model = cbow_model(STRATEGIES[0], None, 11, 7, 16, average)
+    sampler = make_sampler(NOISE, 3, window)._replace(one_way=True)
+    n_documents = int((tokens < 0).sum())
+    lanes = train(tokens, copied(model), sampler, [1, 2, 3])
+    assert lanes.pairs.sum() == tokens.size - n_documents
     assert_equals_twin(tokens, model, sampler, [1, 2, 3])
 
 

@@ -580,6 +580,21 @@ def test_rounds_without_the_window_among_noise_words(tokens, directional):
 
 
 @pytest.mark.small
+@pytest.mark.parametrize("window", [1, 4])
+@pytest.mark.parametrize("directional", [False, True])
+def test_rounds_one_way(tokens, window, directional):
+    """Words have contexts to the right only, at the ends of spans and lanes, too."""
+    rng = np.random.default_rng(21)
+    model = sgns_model(STRATEGIES[0], None, 11, 5, rng, directional=directional)
+    sampler = make_sampler(rng.dirichlet(np.ones(11)), 3, window, "flat")
+    both = train(tokens, copied(model), sampler, [4, 5, 6]).pairs.sum()
+    sampler = sampler._replace(one_way=True)
+    # Every pair of tokens is one of a word and a context to its right once.
+    assert 2 * train(tokens, copied(model), sampler, [4, 5, 6]).pairs.sum() == both
+    assert_equals_twin(tokens, model, sampler, [4, 5, 6])
+
+
+@pytest.mark.small
 def test_rounds_with_extreme_scores(tokens):
     """Scores of several hundred: losses stay exact, steps stay finite."""
     model = sgns_model(STRATEGIES[0], None, 11, 7, np.random.default_rng(12), size=12.0)

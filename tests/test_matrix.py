@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from decimal import Decimal
 from fractions import Fraction
 from unittest import mock
 
@@ -104,11 +105,16 @@ MATRICES = {
     "lists": (lambda X: X.tolist(), True, None),
     "tuples": (lambda X: tuple(map(tuple, X.tolist())), True, None),
     "list of arrays": (list, True, None),
+    "lists of decimals": (
+        lambda X: [list(map(Decimal, row)) for row in X.tolist()],
+        False,
+        None,
+    ),
     "csr array": (sparse.csr_array, True, None),
     "csr matrix": (sparse.csr_matrix, True, None),
     "csc array": (sparse.csc_array, True, None),
-    "coo array": (sparse.coo_array, True, None),
-    "coo matrix": (sparse.coo_matrix, True, None),
+    "coordinate array": (sparse.coo_array, True, None),
+    "coordinate matrix": (sparse.coo_matrix, True, None),
     "lil array": (sparse.lil_array, True, None),
     "dok array": (sparse.dok_array, True, None),
     "csr float32": (lambda X: sparse.csr_array(X, dtype=np.float32), False, None),
@@ -205,14 +211,28 @@ def replaced(value, dtype=object):
 REFUSED = {
     "negative": (replaced(-1, int), ["Negative values in data", "PPMISVDEmbedder"]),
     "negative, sparse": (sparse.csr_array(replaced(-1, int)), ["Negative values"]),
-    "nan": (replaced(np.nan, float), ["contains NaN"]),
-    "nan, sparse": (sparse.csr_array(replaced(np.nan, float)), ["contains NaN"]),
+    "nan": (
+        replaced(np.nan, float),
+        ["contains NaN, first in row 3, column 1", "Fill"],
+    ),
+    "nan, sparse": (
+        sparse.csr_array(replaced(np.nan, float)),
+        ["contains NaN, first in row 3, column 1"],
+    ),
+    "nan of half precision": (replaced(np.nan, np.float16), ["contains NaN, first"]),
     "inf": (replaced(np.inf, float), ["contains infinity"]),
     "missing in pandas": (frame(replaced(pd.NA)).astype("Int64"), ["contains NaN"]),
     "missing in polars": (pl.DataFrame({"a": [1, None], "b": [1, 2]}), ["NaN"]),
     "complex": (MATRIX + 1j, ["Complex data not supported"]),
-    "too large": (MATRIX * 1e300, [r"is [\d.]+e\+300, too large", "Divide X"]),
-    "too small": (MATRIX * 1e-300, [r"is [\d.]+e-300, too small", "Divide X"]),
+    "complex among objects": (replaced(1j), [r"Column 1 in row 3 .*complex \(1j\)"]),
+    "too large": (
+        MATRIX * 1e300,
+        [r"X holds \d+e\+300, which is too large", "Divide X"],
+    ),
+    "too small": (
+        MATRIX * 1e-300,
+        [r"X holds \d+e-300, which is too (large|small)", "by 0"],
+    ),
     "dates": (np.zeros((3, 2), "M8[s]"), [r"shape \(3, 2\) and dtype datetime64"]),
     "no documents": (MATRIX[:0], ["0 sample", "minimum of 1"]),
     "no words": (MATRIX[:, :0], ["0 feature", "minimum of 1"]),
@@ -233,7 +253,7 @@ REFUSED = {
     "numbers and text": (frame(MATRIX).assign(text="a"), ["frame of 7", "not all"]),
     "numbers and dates": (
         frame(MATRIX).assign(day=pd.Timestamp("2020-01-01")),
-        ["frame of 7 columns", "not all of them are numbers"],
+        ["frame of 7 columns", "not all of them have a numeric dtype"],
     ),
     "polars, mixed": (pl.DataFrame({"a": [1], "t": ["x"]}), ["frame of 2", "not all"]),
     "equal names": (pd.DataFrame(MATRIX, columns=[*"abc", *"cba"]), ["name 'c'"]),
@@ -289,10 +309,12 @@ def test_large_whole_numbers():
         (np.full(4, 200, np.uint8), [0, 0, 1, 0], [0, 3, 4]), shape=(2, 2)
     )
     assert fit(bytes_, n_components=1).word_counts_.tolist() == [600, 200]
-    longest = np.full((3, 2), 2**63, dtype=np.uint64)
-    counts = fit(longest, n_components=1).word_counts_
-    assert counts.dtype == np.float64
-    assert counts.tolist() == [3 * 2.0**63] * 2
+    for longest in (np.full((3, 2), 2**63, dtype=np.uint64), [[2**63, 2**63]] * 3):
+        counts = fit(longest, n_components=1).word_counts_
+        assert counts.dtype == np.float64
+        assert counts.tolist() == [3 * 2.0**63] * 2
+    counts = fit([[2**70, 2**70], [1, 0]], n_components=1).word_counts_
+    assert counts.tolist() == [2.0**70] * 2
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

@@ -15,12 +15,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from skembed._kernels._jit import COMPILED, helper, kernel
+from skembed._kernels.simd import write_prefetch
 
 # How many positions ahead tokens are fetched.
 _AHEAD = 8
 # Tokens in a cache line.
 _LINE = 16
-_BYTE, _INT32 = ir.IntType(8), ir.IntType(32)
 
 
 class Chunk(NamedTuple):
@@ -65,11 +65,8 @@ def _prefetch(typing_context, array, index):
     def generate(context, builder, signature, arguments):
         view = context.make_array(array)(context, builder, arguments[0])
         pointer = builder.gep(view.data, [arguments[1]])
-        pointer = builder.bitcast(pointer, _BYTE.as_pointer())
-        kind = ir.FunctionType(ir.VoidType(), [pointer.type, _INT32, _INT32, _INT32])
-        fetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
-        # To read, into the second-level cache, data.
-        builder.call(fetch, [pointer, *(_INT32(flag) for flag in (0, 2, 1))])
+        pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+        write_prefetch(builder, pointer, 0, 2)
         return context.get_dummy_value()
 
     return signature, generate

@@ -18,7 +18,13 @@ from typing import NamedTuple
 import numpy as np
 
 from skembed._kernels._jit import helper, kernel
-from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows
+from skembed._kernels.simd import (
+    TILE,
+    add_columns,
+    add_rows,
+    clear_rows,
+    scale_rows,
+)
 from skembed._kernels.steps import CURVATURE, NORM
 
 # How far the map goes to the minimum along its gradient.
@@ -70,13 +76,13 @@ def map_words(model, scratch, block):
         return
     multiply_words(model.map, scratch, block)
     vectors = scratch.vectors
+    # Out of line: where no vector is mapped, this loop would cost by being there.
+    scale_rows(vectors, block[0], block[1] - block[0], model.scale)
     width = (vectors.shape[1] >> 4) << 4
     for word in range(block[0], block[1]):
         norm = np.float32(0.0)
         for k in range(width):
-            value = vectors[word, k] * model.scale[k]
-            vectors[word, k] = value
-            norm += value * value
+            norm += vectors[word, k] * vectors[word, k]
         scratch.slots[NORM, word] = norm + np.float32(model.context_bias)
 
 
@@ -111,11 +117,8 @@ def unmap_steps(model, lanes, scratch, lane, n_words):
     """
     if not model.mapped:
         return
-    updates = lanes.updates[lane]
     multiply_steps(model.map, lanes, scratch, lane, n_words)
-    for word in range(n_words):
-        for k in range((updates.shape[1] >> 4) << 4):
-            updates[word, k] *= model.scale[k]
+    scale_rows(lanes.updates[lane], 0, n_words, model.scale)
 
 
 @helper

@@ -95,10 +95,11 @@ def skip_equal_draws(model, sampler, lanes, scratch, lane, n_words):
                 for j in range(first, lanes.parts[lane, part, 1]):
                     if words[lane, j] != words[lane, slot]:
                         continue
-                    # Weights of contexts are 0 or 1.
                     for word in range(n_words):
-                        taken = weights[word, slot] if sampler.exclusive else share
-                        weights[word, slot] -= taken * weights[word, j]
+                        if sampler.exclusive:
+                            weights[word, slot] *= np.float32(1.0) - weights[word, j]
+                        else:
+                            weights[word, slot] -= share * weights[word, j]
 
 
 @helper

@@ -243,6 +243,26 @@ def make_add_tile(lanes, transposed):
     return add_tile
 
 
+def write_prefetch(builder, pointer, to_write, nearness):
+    """Ask for the cache line of a byte, which need not exist.
+
+    Parameters
+    ----------
+    builder : IRBuilder
+    pointer : Value
+        To an 8-bit integer.
+    to_write : int
+        1 if other cores should let go of the line, else 0.
+    nearness : int
+        3 into all caches, 2 into all but the first.
+    """
+    kind = ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32])
+    fetch = builder.module.declare_intrinsic("llvm.prefetch", [pointer.type], kind)
+    # The last 1 is for data.
+    how = [ir.Constant(INT32, value) for value in (to_write, nearness, 1)]
+    builder.call(fetch, [pointer, *how])
+
+
 def make_fetch(to_write):
     """Return `fetch_row`, or `fetch_to_write`, which other cores let go of, too."""
 
@@ -252,18 +272,11 @@ def make_fetch(to_write):
 
         def generate(context, builder, signature, arguments):
             matrix = Matrix.of(context, builder, rows, arguments[0], TILE)
-            byte = ir.IntType(8).as_pointer()
-            kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
-            prefetch = cgutils.get_or_insert_function(
-                builder.module, kind, "llvm.prefetch"
-            )
-            # Of data, into all caches.
-            how = [ir.Constant(INT32, value) for value in (to_write, 3, 1)]
             count = builder.udiv(matrix.columns, constant(_LINE))
             with cgutils.for_range(builder, count) as loop:
                 column = builder.mul(loop.index, constant(_LINE))
                 pointer = matrix.pointer(arguments[1], column, ir.IntType(8))
-                builder.call(prefetch, [pointer, *how])
+                write_prefetch(builder, pointer, to_write, 3)
             return context.get_dummy_value()
 
         return signature, generate
@@ -285,6 +298,60 @@ def clear_rows(typing_context, rows, first, n_rows):
         return context.get_dummy_value()
 
     return signature, generate
+
+
+def _scale_function(module, lanes):
+    """Return the function that scales rows, see `_add_tile_function`.
+
+    Loops that are inlined make the compiler spill registers of those around, even
+    where they are never run.
+    """
+    kind = ir.FunctionType(
+        ir.VoidType(), [FLOAT.as_pointer(), *3 * [_INT64], FLOAT.as_pointer()]
+    )
+    function = cgutils.get_or_insert_function(module, kind, "skembed_scale_rows")
+    if function.is_declaration:
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        builder = ir.IRBuilder(function.append_basic_block())
+        data, columns, first, n_rows, factors = function.args
+        matrix = Matrix(builder, data, columns, lanes)
+        line = Matrix(builder, factors, columns, lanes)
+        count = builder.udiv(columns, constant(lanes))
+        with cgutils.for_range(builder, n_rows) as outer:
+            row = builder.add(first, outer.index)
+            with cgutils.for_range(builder, count) as loop:
+                column = builder.mul(loop.index, constant(lanes))
+                factor = line.load(constant(0), column)
+                product = builder.fmul(matrix.load(row, column), factor)
+                matrix.store(product, row, column)
+        builder.ret_void()
+    return function
+
+
+def make_scale_rows(lanes):
+    """Return `scale_rows` for registers of `lanes` numbers."""
+
+    @intrinsic
+    def scale_rows(typing_context, rows, first, n_rows, factors):
+        signature = types.void(rows, types.int64, types.int64, factors)
+
+        def generate(context, builder, signature, arguments):
+            matrix = Matrix.of(context, builder, rows, arguments[0], lanes)
+            given = context.make_array(factors)(context, builder, arguments[3])
+            function = _scale_function(builder.module, lanes)
+            passed = [matrix.columns, *arguments[1:3], given.data]
+            builder.call(function, [matrix.data, *passed])
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return scale_rows
+
+
+def _scale_rows(rows, first, n_rows, factors):
+    """``rows[f:f+n] *= factors``, a number for each column."""
+    rows[first : first + n_rows] *= factors
 
 
 def _clear_rows(rows, first, n_rows):
@@ -317,10 +384,11 @@ def _add_columns(updates, at, steps, vectors, first, n_terms):
 if numba.config.DISABLE_JIT:
     dot_tile, add_rows, add_columns = _dot_tile, _add_rows, _add_columns
     fetch_row = fetch_to_write = _fetch
-    clear_rows = _clear_rows
+    clear_rows, scale_rows = _clear_rows, _scale_rows
 else:
     dot_tile = make_dot_tile(host_lanes())
     add_rows = make_add_tile(host_lanes(), transposed=False)
     add_columns = make_add_tile(host_lanes(), transposed=True)
+    scale_rows = make_scale_rows(host_lanes())
     fetch_row = make_fetch(to_write=0)
     fetch_to_write = make_fetch(to_write=1)

@@ -179,7 +179,5 @@ def combine(basis, inside, rows, block):
     block : float32 (n, 16), OUT
     """
     for at in range(rows[0], rows[1], simd.TILE):
-        for row in range(at, at + simd.TILE):
-            for column in range(WIDTH):
-                block[row, column] = 0.0
+        simd.clear_rows(block, at, simd.TILE)
         simd.add_rows(block, at, basis, inside, 0, inside.shape[0])
