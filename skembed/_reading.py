@@ -27,6 +27,8 @@ _TOKENISING = (
 _looked_up = Recent(2**26)
 _MUCH = 2**16
 _MUCH_PER_WORD = 8
+# Sums of larger ones would lose what small ones add.
+_LARGEST_WEIGHT = 2.0**40
 
 
 class Reading(NamedTuple):
@@ -223,6 +225,11 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
         raise ValueError(
             "Sample weights must contain at least one non-zero number; all "
             f"{n_documents} values of sample_weight are 0."
+        )
+    if weights.max(initial=0.0) > _LARGEST_WEIGHT:
+        raise ValueError(
+            f"sample_weight holds {weights.max()}, but a document may count at most "
+            f"{_LARGEST_WEIGHT:.0f} times. Divide the weights by their mean."
         )
     return weights
 

@@ -119,6 +119,7 @@ def test_fractions_are_visited_as_often_on_average():
         ([-1.0] + [1.0] * (len(DOCUMENTS) - 1), "Negative values"),
         ([np.nan] + [1.0] * (len(DOCUMENTS) - 1), "NaN"),
         (np.ones((len(DOCUMENTS), 2)), "Sample weights must be 1D"),
+        (np.full(len(DOCUMENTS), 1e17), "sample_weight holds 1e\\+17"),
     ],
 )
 def test_bad_weights(estimator, weights, message):
