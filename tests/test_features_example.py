@@ -80,8 +80,8 @@ def test_compression_leaves_the_classifier_as_it_is(form):
 @pytest.mark.small
 def test_report(capsys):
     scores = {"tf-idf": {50: [0.5, 0.7], 90: [0.8]}, "LSA": {50: [0.6, 0.9], 90: [0.7]}}
-    features.report(scores, {"tf-idf": np.array([1, 0, 0, 3])})
+    features.report(scores, {"tf-idf": np.array([1, 0, 0, 0, 3])})
     printed = capsys.readouterr().out
     assert "| tf-idf   | 0.600 ± 0.141 | 0.800 ± 0.000 |" in printed
     assert "| LSA      | +15.0 ± 7.1 | -10.0 ± 0.0 |" in printed
-    assert printed.endswith("0.1 25%, 1 0%, 10 0%, 100 75%\n")
+    assert printed.endswith("0.1 25%, 1 0%, 10 0%, 100 0%, 1000 75%\n")

@@ -42,7 +42,7 @@ from tests.benchmarks.common import describe_machine, print_table, read_document
 
 # Numbers of labelled documents, and how many samples of them are drawn for each seed.
 DRAWS = {50: 3, 200: 3, 1000: 1}
-GRID = (0.1, 1.0, 10.0, 100.0)
+GRID = (0.1, 1.0, 10.0, 100.0, 1000.0)
 N_FOLDS = 3
 POOLINGS = ("mean", "tfidf", "sif", "usif", "mean_max")
 IN_UNIONS = ("mean", "sif")
