@@ -31,6 +31,8 @@ from skembed._reading import Reading
 from skembed._scores import ScoresMixin
 from skembed._vocabulary import Corpus, Vocabulary
 
+NORMS = (None, "l2")
+DTYPES = ("auto", "float32", "float64", np.float32, np.float64)
 # What `negative_dims` may be: a number of dimensions, or a share of them.
 NEGATIVE_DIMS = [
     Interval(Integral, 0, None, closed="left"),
@@ -69,7 +71,7 @@ class BaseEmbedder(
         "input": [StrOptions({"content", "cooccurrence"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
-        "norm": [StrOptions({"l2"}), None],
+        "norm": [StrOptions({"l2"}), None],  # as in `NORMS` and `DTYPES`
         "dtype": [
             StrOptions({"auto", "float32", "float64"}),
             Options(type, {np.float32, np.float64}),
@@ -336,11 +338,13 @@ class BaseEmbedder(
         )
 
     def _pool(self, corpus: Corpus, dtype: Any) -> np.ndarray:
-        if self.combine not in _features.COMBINATIONS:
-            raise ValueError(
-                f"combine must be one of {_features.COMBINATIONS}, got "
-                f"{self.combine!r}."
-            )
+        # They may have been changed since `fit`, which checks them.
+        choices = {"combine": _features.COMBINATIONS, "norm": NORMS, "dtype": DTYPES}
+        for name, values in choices.items():
+            if getattr(self, name) not in values:
+                raise ValueError(
+                    f"{name} must be one of {values}, got {getattr(self, name)!r}."
+                )
         tables = self.word_vectors_, self.context_vectors_
         plan = _features.Plan(
             self.pooling_,

@@ -52,6 +52,7 @@ def fit(
     """
     if isinstance(pooling, Pooling) and type(pooling).fit is Pooling.fit:
         # It has nothing to learn, and needs no matrix of all documents.
+        pooling._validate_params()
         return pooling
     if corpus.counts is not None:
         raise ValueError(
@@ -61,7 +62,15 @@ def fit(
         )
     vectors = _combined(tables, combine)
     documents = _as_matrix(corpus, (0, corpus.n_documents), len(vectors))
-    return pooling.fit(documents, vectors, sample_weight=corpus.doc_weights)
+    weights = {}
+    if corpus.doc_weights is not None:
+        weights["sample_weight"] = corpus.doc_weights
+    fitted = pooling.fit(documents, _read_only(vectors), **weights)
+    if not hasattr(fitted, "pool"):
+        raise ValueError(
+            f"pooling={pooling!r}: its fit returned {fitted!r}; it must return itself."
+        )
+    return fitted
 
 
 def pool(
@@ -94,15 +103,16 @@ def pool(
         If a feature is not finite.
     """
     corpus, tables, pooling = _without_other_words(corpus, tables, plan)
-    vectors = _combined(tables, plan.combine)
+    vectors = _read_only(_combined(tables, plan.combine))
     features = np.empty((corpus.n_documents, plan.n_features), dtype=plan.dtype)
     chunks = _chunks(corpus.doc_offsets)
 
     def pool_chunk(_: int, documents: tuple[int, int]) -> None:
         chunk = _as_matrix(corpus, documents, len(vectors))
         rows = pooling.pool(chunk, vectors)
+        _check_rows(rows, chunk, plan)
         if plan.norm is not None:
-            rows = normalize(rows, norm=plan.norm, copy=False)
+            rows = _normalized(rows, plan.norm)
         with np.errstate(over="ignore"):
             features[slice(*documents)] = rows
 
@@ -114,6 +124,30 @@ def pool(
     if corpus.token_weights is not None or not _is_own(plan.pooling):
         _check_finite(features)
     return features
+
+
+def _read_only(vectors: np.ndarray) -> np.ndarray:
+    """Return a view that a user's pooling cannot write to by mistake."""
+    view = vectors.view()
+    view.flags.writeable = False
+    return view
+
+
+def _check_rows(rows: Any, chunk: sparse.csr_array, plan: Plan) -> None:
+    shape = (chunk.shape[0], plan.n_features)
+    if not isinstance(rows, np.ndarray) or rows.shape != shape:
+        found = getattr(rows, "shape", None)
+        raise ValueError(
+            f"pooling={plan.pooling!r}: pool returned a {type(rows).__name__} of shape "
+            f"{found}, not an array of shape {shape}, with one row for every document "
+            "and the width of the vectors for every one of `parts`."
+        )
+
+
+def _normalized(rows: np.ndarray, norm: str) -> np.ndarray:
+    # Squares of extreme numbers would be infinite or 0.
+    largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
+    return normalize(rows / np.where(largest > 0.0, largest, 1.0), norm=norm)
 
 
 def _check_finite(features: np.ndarray) -> None:

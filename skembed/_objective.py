@@ -100,8 +100,8 @@ def _count(estimator: Any, corpus: Corpus, direction: str = "both") -> sparse.cs
         counts = _reading.count_pairs(estimator, corpus, n_words, direction)
     if counts is None or not counts.nnz:
         raise ValueError(
-            "X holds no pair of words of the vocabulary in a document, of which there "
-            "were an objective."
+            "X holds no pair of words of the vocabulary in a document, so there is "
+            "nothing to score. Words may be unknown; pass longer documents."
         )
     return counts
 

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
-from sklearn.utils.validation import _check_sample_weight
 
 from skembed import _cooccurrence, _matrix, _sampling, _text, _vocabulary
 from skembed._caching import Recent, check_keys, digest, keep, key_of
 from skembed._documents import checked, describe
 from skembed._matrix import Columns
 from skembed._vocabulary import Corpus, Vocabulary
+from skembed._weights import check_weights
 
 _TOKENISING = (
     "analyzer",
@@ -27,8 +27,6 @@ _TOKENISING = (
 _looked_up = Recent(2**26)
 _MUCH = 2**16
 _MUCH_PER_WORD = 8
-# Sums of larger ones would lose what small ones add.
-_LARGEST_WEIGHT = 2.0**40
 
 
 class Reading(NamedTuple):
@@ -168,6 +166,8 @@ def _read_matrix(
             "input='cooccurrence' takes a square matrix of words x contexts, got one "
             f"of shape {matrix.shape}."
         )
+    if square:
+        _check_labels(X, columns)
     weights = check_weights(sample_weight, matrix.shape[0])
     vocabulary, columns = _matrix.select(
         matrix, columns, estimator.max_features, weights
@@ -178,6 +178,20 @@ def _read_matrix(
     corpus = _matrix.to_corpus(_matrix.choose(matrix, columns), weights)
     dtype = np.float64 if matrix.dtype == np.float64 else np.float32
     return Reading(corpus._replace(counts=counts), vocabulary, columns, dtype)
+
+
+def _check_labels(X: Any, columns: Columns) -> None:
+    """Refuse a frame of counts whose rows are other words than its columns."""
+    labels = list(getattr(X, "index", ())) if hasattr(X, "columns") else []
+    if columns.names is None or not any(isinstance(label, str) for label in labels):
+        return
+    for row, (label, name) in enumerate(zip(labels, columns.names, strict=True)):
+        if label != name:
+            raise ValueError(
+                f"Row {row} of X is {label!r}, but column {row} is {name!r}. With "
+                "input='cooccurrence' rows and columns are the same words in the same "
+                "order: pass X.loc[X.columns]."
+            )
 
 
 def _choose_counts(
@@ -194,44 +208,6 @@ def _choose_counts(
 def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     counts = _cooccurrence.count_cooccurrences(*of_what)
     return counts.data, counts.indices, counts.indptr
-
-
-def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
-    """Return sample weights as a checked array, or None where there are none.
-
-    Parameters
-    ----------
-    sample_weight : array-like of shape (n_documents,), float or None
-    n_documents : int
-
-    Returns
-    -------
-    ndarray of shape (n_documents,), float64, or None
-
-    Raises
-    ------
-    ValueError
-        If they are not finite and non-negative, all zero, or of another number.
-    """
-    if sample_weight is None:
-        return None
-    weights = _check_sample_weight(
-        sample_weight,
-        np.empty((n_documents, 0)),
-        dtype=np.float64,
-        ensure_non_negative=True,
-    )
-    if n_documents and not weights.any():
-        raise ValueError(
-            "Sample weights must contain at least one non-zero number; all "
-            f"{n_documents} values of sample_weight are 0."
-        )
-    if weights.max(initial=0.0) > _LARGEST_WEIGHT:
-        raise ValueError(
-            f"sample_weight holds {weights.max()}, but a document may count at most "
-            f"{_LARGEST_WEIGHT:.0f} times. Divide the weights by their mean."
-        )
-    return weights
 
 
 def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
@@ -365,8 +341,9 @@ def count_pairs(
         return kept
     if direction != "both":
         raise ValueError(
-            "directional=True tells contexts on the left from those on the right, "
-            "which a matrix does not. Pass text, or directional=False."
+            "Contexts on the left and on the right (directional=True of an embedder, "
+            f"direction={direction!r} of cooccurrence) are not told apart by a matrix. "
+            "Pass text, or leave that parameter at its default."
         )
     given = corpus.counts is not None
     counts: Any = corpus.counts

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skembed import _reading
+from skembed._parallel import one_blas_thread
 from skembed._vocabulary import Corpus
 
 
@@ -52,7 +53,9 @@ class ScoresMixin:
             If a document is not valid, or no two words of the vocabulary co-occur.
         """
         check_is_fitted(self)
-        return -self._held_out_loss(_reading.look_up_pairs(self, X))
+        corpus = _reading.look_up_pairs(self, X)
+        with one_blas_thread():
+            return -self._held_out_loss(corpus)
 
     def score_pairs(self, words, contexts):
         """Return the model's score s(w, c) of words with contexts.

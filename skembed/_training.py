@@ -275,7 +275,7 @@ class _Training:
                     raise ValueError(
                         f"subsample={self.estimator.subsample} left no pair of words "
                         f"in epoch {epoch + 1}: the {progress.size} tokens are too "
-                        "few for it. Pass subsample=0."
+                        "few for it. Pass subsample=0, or a larger sample_weight."
                     )
                 loss = lanes.loss.sum() / lanes.pairs.sum()
                 # A learned diagonal, or ones; a learned matrix.

@@ -15,6 +15,8 @@ _CHUNK = 2**18
 _PARTS = 3
 # The binary exponents between which the largest weight and the sum of all have to be.
 _EXPONENTS = (-800, 800)
+# As many tokens leave a part of the weights some bits.
+_MOST_TOKENS = 2.0**50
 
 
 class Corpus(NamedTuple):
@@ -254,7 +256,8 @@ def _weighted_counts(corpus: Corpus, n_words: int) -> np.ndarray:
             most = max(most, float((weights * times).max()))
             n_tokens += float(times.sum())
     lowest, highest = (2.0**exponent for exponent in _EXPONENTS)
-    if largest and not (lowest < most and n_tokens * largest < highest):
+    fits = n_tokens < _MOST_TOKENS and n_tokens * largest < highest
+    if largest and not (lowest < most and fits):
         raise ValueError(
             f"Sums of weights, the largest of which is {most}, are too large or too "
             "small for float64: divide sample_weight by its mean."

@@ -31,6 +31,7 @@ from skembed._inspection_vectors import (
     self_scores,
     vector_cosines,
 )
+from skembed._parallel import one_blas_thread
 from skembed._sgns import SGNSEmbedder
 from skembed._vocabulary import Corpus
 
@@ -243,7 +244,8 @@ def held_out_loss(
     noise = _sampling_loss.Noise(draws.noise, estimator.negative)
     corpus = _reading.look_up_pairs(estimator, X)
     random = check_random_state(random_state)
-    total = _sampling_loss.held_out(estimator, corpus, noise, random)
+    with one_blas_thread():
+        total = _sampling_loss.held_out(estimator, corpus, noise, random)
     n_pairs = float(total.contexts.sum())
     p = draws.kept / draws.kept.sum()
     zero, shift, offset = (

@@ -27,6 +27,7 @@ FLOORS = {
     "_fitted": 1,
     "_layout": 1,
     "_parallel": 1,
+    "_weights": 1,
     "_cooccurrence": 2,
     "_document_rows": 2,
     "_factorisation": 2,

@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
@@ -823,3 +824,16 @@ def test_the_same_fit_twice():
                 # Compared on its own: a tuple of arrays has no truth value.
                 del embedder._columns
             assert_same_fit(*embedders)
+
+
+def test_rows_of_counts_have_the_labels_of_the_columns():
+    counts = pd.DataFrame(
+        [[0, 2, 1], [2, 0, 3], [1, 3, 0]], index=list("cba"), columns=list("abc")
+    )
+    embedder = cheap(PPMISVDEmbedder, input="cooccurrence")
+    with pytest.raises(ValueError, match="Row 0 of X is 'c', but column 0 is 'a'"):
+        embedder.fit(counts)
+    same = embedder.fit(counts.loc[list("abc")])
+    assert list(same.vocabulary_) == ["a", "b", "c"]
+    plain = clone(embedder).fit(counts.reset_index(drop=True))
+    assert list(plain.vocabulary_) == ["a", "b", "c"]

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
-from skembed import _document_rows, pooling
+from skembed import PPMISVDEmbedder, _document_rows, pooling
 from skembed.pooling import (
     POOLINGS,
     Pooling,
@@ -776,3 +776,69 @@ def test_features_of_a_document_do_not_depend_on_the_batch(name, combine):
     assert embedder.transform(documents[::-1]).tobytes() == features[::-1].tobytes()
     assert features.any(axis=1).sum() == len(documents) - 2
     assert not features[-3:-1].any()
+
+
+class Returns(pooling.Pooling):
+    """Gives back whatever it is told."""
+
+    def __init__(self, rows=None, fitted=None):
+        self.rows = rows
+        self.fitted = fitted
+
+    def fit(self, X, vectors, sample_weight=None):
+        return self if self.fitted is None else self.fitted
+
+    def pool(self, X, vectors):
+        return self.rows(X, vectors)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda X, vectors: np.zeros((X.shape[0], 1)),
+        lambda X, vectors: np.zeros(vectors.shape[1]),
+        lambda X, vectors: np.zeros((X.shape[0], vectors.shape[1] + 1)),
+        lambda X, vectors: np.zeros((X.shape[0], vectors.shape[1])).tolist(),
+        lambda X, vectors: sparse.csr_array((X.shape[0], vectors.shape[1])),
+    ],
+)
+def test_rows_of_a_wrong_shape_are_refused(rows):
+    embedder = cheap(PPMISVDEmbedder, pooling=Returns(rows)).fit(DOCUMENTS)
+    with pytest.raises(ValueError, match=r"pooling=Returns.* shape \(20, 3\)"):
+        embedder.transform(DOCUMENTS)
+
+
+def test_a_fit_that_returns_nothing_of_use_is_refused():
+    embedder = cheap(PPMISVDEmbedder, pooling=Returns(fitted=3))
+    with pytest.raises(ValueError, match="must return itself"):
+        embedder.fit(DOCUMENTS)
+    assert not hasattr(embedder, "word_vectors_")
+
+
+def test_a_pooling_cannot_write_to_the_vectors():
+    def overwrite(X, vectors):
+        vectors[:] = 0
+
+    embedder = cheap(PPMISVDEmbedder, pooling=Returns(overwrite)).fit(DOCUMENTS)
+    before = embedder.word_vectors_.copy()
+    with pytest.raises(ValueError, match="read-only"):
+        embedder.transform(DOCUMENTS)
+    np.testing.assert_array_equal(embedder.word_vectors_, before)
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-20, 1.0, 1e200])
+def test_norm_of_extreme_rows(scale):
+    embedder = cheap(PPMISVDEmbedder, pooling="sum", norm="l2")
+    table = np.random.default_rng(0).integers(1, 5, size=(9, 4)) * 1.0
+    rows = embedder.fit(table).transform(table * scale)
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0)
+    np.testing.assert_allclose(rows, embedder.transform(table), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("norm", "l1"), ("dtype", int), ("combine", "mean")]
+)
+def test_what_was_changed_after_fit_is_checked(name, value):
+    embedder = cheap(PPMISVDEmbedder).fit(DOCUMENTS).set_params(**{name: value})
+    with pytest.raises(ValueError, match=f"{name} must be one of"):
+        embedder.transform(DOCUMENTS)

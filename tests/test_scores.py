@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_limits
 
 from skembed import (
     CBOWEmbedder,
@@ -162,3 +163,16 @@ def test_unfitted():
 
     with pytest.raises(NotFittedError):
         SGNSEmbedder().score(TOKENISED)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_number_of_blas_threads_does_not_matter(estimator):
+    """Of enough words that BLAS would share out their products."""
+    rng = np.random.default_rng(0)
+    documents = [list(map(str, rng.integers(0, 900, size=300))) for _ in range(30)]
+    embedder = cheap(estimator, n_components=100).fit(documents)
+    scores = set()
+    for limit in (1, 2):
+        with threadpool_limits(limit, user_api="blas"):
+            scores.add(embedder.score(documents))
+    assert len(scores) == 1

@@ -145,3 +145,17 @@ def test_metadata_routing(estimator):
     np.testing.assert_array_equal(
         counts, cheap(estimator).fit(REPEATED).word_counts_.astype(np.float64)
     )
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("weight", [1e10, 1e11, 1e12])
+def test_heavy_documents_count_or_are_refused(weight):
+    embedder = cheap(PPMISVDEmbedder)
+    weights = np.full(len(DOCUMENTS), weight)
+    embedder.fit(DOCUMENTS, sample_weight=weights)
+    plain = cheap(PPMISVDEmbedder).fit(DOCUMENTS)
+    np.testing.assert_array_equal(embedder.word_counts_, plain.word_counts_ * weight)
+    with pytest.raises(ValueError, match="divide sample_weight by its mean"):
+        embedder.fit(
+            DOCUMENTS * 2000, sample_weight=np.full(2000 * len(DOCUMENTS), 1e12)
+        )
