@@ -393,7 +393,9 @@ def test_sets_are_sorted(kind):
         pytest.param(iter(()), "vocabulary is empty", id="iterator"),
         (["amber", "birch", "amber"], "holds the word 'amber' more than once"),
         (["amber", 3], "vocabulary must hold str only, got 3"),
-        pytest.param({"amber", None}, "vocabulary must hold str only, got None", id="set of None"),
+        pytest.param(
+            {"amber", None}, "vocabulary must hold str only, got None", id="set of None"
+        ),
         ([["amber"]], r"vocabulary must hold str only, got \['amber'\]"),
         ({3: 0}, "vocabulary must hold str only, got 3"),
         ({"amber": 0, "birch": 2}, r"rows 0, 1, \.\.\., 1 without gaps.*\[0, 2\]"),
