@@ -2,6 +2,8 @@
 
 import numba
 import numpy as np
+import polars as pl
+from sklearn.utils.validation import _get_feature_names
 
 from skembed import (
     CBOWEmbedder,
@@ -13,6 +15,8 @@ from skembed import (
 from skembed._vocabulary import Corpus
 from skembed.pooling import Pooling
 
+# Older versions of scikit-learn do not know the columns of recent polars.
+KNOWS_POLARS = _get_feature_names(pl.DataFrame({"a": [1.0]})) is not None
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "haven"]
 
 

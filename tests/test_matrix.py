@@ -23,6 +23,7 @@ from skembed.pooling import POOLINGS, Pooling
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
+    KNOWS_POLARS,
     OTHER_DOCUMENTS,
     WORDS,
     assert_same_fit,
@@ -143,6 +144,8 @@ MATRICES = {
 def test_a_matrix_in_any_form(make, whole, names):
     expected = fit(MATRIX)
     X = make(MATRIX)
+    if isinstance(X, pl.DataFrame) and not KNOWS_POLARS:
+        pytest.skip("this scikit-learn does not know the columns of this polars")
     embedder = fit(X)
     assert list(embedder.vocabulary_) == names or [f"x{i}" for i in range(6)]
     assert list(embedder.vocabulary_.values()) == list(range(6))
@@ -576,8 +579,8 @@ def test_counts_in_any_form(estimator):
         sparse.csc_matrix(SQUARE),
         spoiled(SQUARE),
         with_zeros(SQUARE),
-        pd.DataFrame(SQUARE, columns=NAMES, index=NAMES),
         pl.DataFrame(SQUARE, schema=NAMES),
+        pd.DataFrame(SQUARE, columns=NAMES, index=NAMES),
     ]
     for X in forms:
         embedder = cheap(estimator, input="cooccurrence").fit(X)
