@@ -20,6 +20,7 @@ from skembed._input import (
     read_file,
     tell,
 )
+from skembed._interrupts import end_everything
 
 _DEFAULTS = _compare.Settings()
 
@@ -56,7 +57,8 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        code = _run(_parse(argv))
+        with end_everything():
+            code = _run(_parse(argv))
         sys.stdout.flush()
         return code
     except InputError as error:

@@ -1,9 +1,8 @@
 """`BaseEmbedder`: the one way from documents to vectors and back to features."""
 
-import warnings
 from abc import ABCMeta, abstractmethod
 from collections.abc import Iterable, Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -14,7 +13,6 @@ from sklearn.base import (
     TransformerMixin,
     _fit_context,
 )
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
@@ -24,12 +22,14 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from skembed import _features, _reading, _sampling, _tying
+from skembed import _features, _fitting, _reading, _sampling
 from skembed import pooling as _pooling
-from skembed._fitted import Fitted
-from skembed._reading import Reading
+from skembed._compat import CallbackSupportMixin
+from skembed._fitted import Fitted, Job
+from skembed._matrix import Columns
+from skembed._persistence import PersistenceMixin
 from skembed._scores import ScoresMixin
-from skembed._vocabulary import Corpus, Vocabulary
+from skembed._vocabulary import Corpus
 
 NORMS = (None, "l2")
 DTYPES = ("auto", "float32", "float64", np.float32, np.float64)
@@ -38,13 +38,22 @@ NEGATIVE_DIMS = [
     Interval(Integral, 0, None, closed="left"),
     Interval(RealNotInt, 0, 1, closed="both"),
 ]
-
-
-def _is_directed(counts: Any) -> bool:
-    return counts is not None and bool((counts != counts.T).nnz)
+# Parameters of all estimators that are trained in epochs.
+TRAINING = {
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(RealNotInt, 0, 1, closed="neither"), None],
+    "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+    "tol": [Interval(Real, 0, None, closed="left")],
+    "warm_start": ["boolean"],
+    "init": [Mapping, "array-like", None],
+}
 
 
 class BaseEmbedder(
+    CallbackSupportMixin,
+    PersistenceMixin,
     ScoresMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
@@ -55,6 +64,12 @@ class BaseEmbedder(
 
     # What kind of strategies it can hold, see `_tying`.
     _method: ClassVar[str]
+    # Parameters that must stay while fits go on from each other: vectors depend on
+    # the first, and counts, if it adds them up, on the second.
+    _fixed_by_vectors: ClassVar[tuple[str, ...]] = ()
+    _fixed_by_counts: ClassVar[tuple[str, ...]] = ()
+    # Learned attributes that only fits need which go on, see `_persistence`.
+    _state: ClassVar[tuple[str, ...]] = ()
     _parameter_constraints: ClassVar[dict] = {
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "share_context": ["boolean", str],
@@ -68,6 +83,7 @@ class BaseEmbedder(
         "min_count": [Interval(Integral, 1, None, closed="left")],
         "max_features": [Interval(Integral, 1, None, closed="left"), None],
         "vocabulary": [Mapping, Iterable, None],
+        "new_words": [StrOptions({"grow", "freeze"})],
         "input": [StrOptions({"content", "cooccurrence"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
@@ -101,6 +117,7 @@ class BaseEmbedder(
         min_count,
         max_features,
         vocabulary,
+        new_words,
         input,
         combine,
         pooling,
@@ -123,6 +140,7 @@ class BaseEmbedder(
         self.min_count = min_count
         self.max_features = max_features
         self.vocabulary = vocabulary
+        self.new_words = new_words
         self.input = input
         self.combine = combine
         self.pooling = pooling
@@ -134,13 +152,7 @@ class BaseEmbedder(
         self.memory = memory
 
     @abstractmethod
-    def _fit_vectors(
-        self,
-        corpus: Corpus,
-        vocabulary: Vocabulary,
-        strategy: _tying.Tying,
-        seeds: np.random.SeedSequence,
-    ) -> Fitted:
+    def _fit_vectors(self, job: Job) -> Fitted:
         """Learn the vectors; the one hook of an estimator."""
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -172,7 +184,43 @@ class BaseEmbedder(
             If a parameter or a document is not valid, or if no word or no pair of
             words is left to learn from.
         """
-        self._fit(X, sample_weight, stacklevel=4)
+        _fitting.fit(self, X, y, sample_weight, stacklevel=4)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go on learning from further documents.
+
+        One epoch on these documents. For SGNS and CBOW, the learning rate goes on
+        where it was, and begins anew after `max_iter` epochs; word counts add up. For
+        GloVe and PPMI-SVD, co-occurrence counts add up, exactly, and GloVe makes an
+        epoch on all of them, while PPMI-SVD factorises them anew. On an estimator that
+        is not fitted, this is the first part of the documents.
+
+        Parameters
+        ----------
+        X : iterable of documents, or matrix
+            Documents as in `fit`, of the same kind as those before; a matrix with the
+            same columns. Of new words, `new_words` says what becomes.
+        y : Ignored
+            Not used, present for API consistency by convention.
+        sample_weight : array-like of shape (n_documents,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`; or if a parameter has changed that what was learned before
+            depends on. The estimator stays as it was.
+        """
+        # scikit-learn checks parameters at the first call only.
+        self._validate_params()
+        _fitting.fit(self, X, y, sample_weight, stacklevel=4, adds=True)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -201,7 +249,7 @@ class BaseEmbedder(
             As in `fit`.
         """
         # One level more: scikit-learn wraps this method for `set_output`.
-        reading = self._fit(X, sample_weight, stacklevel=5)
+        reading = _fitting.fit(self, X, y, sample_weight, stacklevel=5)
         return self._pool(reading.corpus, reading.dtype)
 
     def transform(self, X):
@@ -277,65 +325,14 @@ class BaseEmbedder(
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "word_vectors_")
 
-    def _fit(self, X: Any, sample_weight: Any, stacklevel: int) -> Reading:
-        strategy = _tying.get_strategy(self.share_context, self._method)
-        pooling = _pooling.make(self.pooling)
-        reading = _reading.read(self, X, sample_weight)
-        corpus, vocabulary = reading.corpus, reading.vocabulary
-        if corpus.token_weights is None and corpus.longest < 2:
-            raise ValueError(
-                "No document holds two words of the vocabulary, so there are no pairs "
-                "of words to learn from. Pass longer documents, or more words: by a "
-                f"lower min_count (now {self.min_count}) or a larger vocabulary."
-            )
-        random = check_random_state(self.random_state)
-        seeds = np.random.SeedSequence(random.randint(2**31, size=4).tolist())
-        fitted = self._fit_vectors(corpus, vocabulary, strategy, seeds)
-        tables = fitted.word_vectors, fitted.context_vectors
-        pooling = _features.fit(pooling, corpus, tables, self.combine)
-        self._publish(fitted, reading, pooling)
-        notes = list(fitted.notes)
-        if self.combine in strategy.combine_notes:
-            notes.append(
-                f"combine={self.combine!r} with share_context={strategy.name!r}: "
-                f"{strategy.combine_notes[self.combine]}."
-            )
-        if strategy.is_symmetric and _is_directed(corpus.counts):
-            notes.append(
-                "X is not symmetric, but with share_context="
-                f"{strategy.name!r} word w has the same score with context c as c "
-                "with w: share_context=False tells the two apart."
-            )
-        if notes:
-            warnings.warn(" ".join(notes), UserWarning, stacklevel=stacklevel)
-        return reading
-
-    def _publish(self, fitted: Fitted, reading: Reading, pooling: Any) -> None:
-        """Set all learned attributes at once, so that none is left half fitted."""
-        columns = reading.columns
-        optional = {
-            "word_biases_": fitted.word_biases,
-            "context_biases_": fitted.context_biases,
-            "n_features_in_": None if columns is None else columns.n_features,
-            "feature_names_in_": None if columns is None else columns.names,
-        }
-        learned = {name: value for name, value in optional.items() if value is not None}
-        # A refit with other parameters must not inherit what only the last fit has.
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        self.__dict__.update(
-            vocabulary_=reading.vocabulary.rows,
-            word_counts_=reading.vocabulary.counts,
-            word_vectors_=fitted.word_vectors,
-            context_vectors_=fitted.context_vectors,
-            n_embedding_parameters_=fitted.n_parameters,
-            pooling_=pooling,
-            _score_offset=fitted.offset,
-            _score_scale=fitted.scale,
-            _columns=columns,
-            **learned,
-            **fitted.attributes,
-        )
+    @property
+    def _columns(self) -> Columns | None:
+        """What is known of the columns of the matrix in `fit`."""
+        if not hasattr(self, "n_features_in_"):
+            return None
+        names = getattr(self, "feature_names_in_", None)
+        words, chosen = self._column_words, self._chosen_columns
+        return Columns(self.n_features_in_, names, words, chosen)
 
     def _pool(self, corpus: Corpus, dtype: Any) -> np.ndarray:
         # They may have been changed since `fit`, which checks them.

@@ -1,13 +1,18 @@
 """Training by weighted least squares, as in GloVe, block by block of the counts."""
 
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
+from skembed._epochs import Epochs
+from skembed._fitted import Before, Fitted, Job
+from skembed._holding_out import hold_out_pairs, holds_out
 from skembed._layout import Layout
 from skembed._memory import aligned_zeros
 from skembed._parallel import ThreadTeam, n_threads
-from skembed._progress import Progress
+from skembed._progress import Report
 
 # Vectors and squared gradients of a block of words should about fill a core's cache.
 _BLOCK_BYTES = 1 << 20
@@ -18,54 +23,191 @@ _MIN_ENTRIES_OF_A_BLOCK = 1000
 # million of them in some 40 ms. What is worth a thread, and what is done between two
 # looks at signals:
 _WORK_OF_A_THREAD = 1 << 25
-_WORK_OF_A_SLICE = 1 << 28
+_WORK_OF_A_SLICE = 1 << 26
+# Entries that are held out and measured by one task.
+_HELD_OUT_OF_A_TASK = 1 << 19
 # Counts whose logarithms are taken at once.
 _CHUNK = 1 << 15
 
 
+class Tables(NamedTuple):
+    """Parameters of a model, words in random order."""
+
+    layout: Layout
+    params: np.ndarray  # float32 (n_words * n_tables, width)
+    squares: np.ndarray  # float32, likewise; 1 + sums of squared gradients
+    row_of: np.ndarray  # int32 (n_words,), row of each word within a table
+
+
+def start_squares(
+    layout: Layout, before: Before | None, row_of: np.ndarray
+) -> np.ndarray:
+    """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits."""
+    squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
+    squares[:] = 1.0
+    if before is not None:
+        rows = row_of[: before.n_words]
+        earlier = before.learned["_squares"]
+        for table, sums in enumerate(np.split(earlier, layout.n_tables)):
+            squares[table * layout.n_words + rows, : sums.shape[1]] = sums
+    return squares
+
+
 def train(
     estimator: Any,
-    counts: Any,
-    params: np.ndarray,
-    layout: Layout,
+    job: Job,
+    counts: sparse.csr_array,
+    tables: Tables,
     random: np.random.Generator,
-) -> Progress:
-    """Run all epochs of GloVe; `params` is updated in place.
+) -> Fitted:
+    """Run all epochs of GloVe.
 
     Parameters
     ----------
     estimator : GloVeEmbedder
         Its parameters are read.
+    job : Job
     counts : csr_array of shape (n_words, n_words), float64
-        Is used up.
-    params : ndarray of shape (n_words * n_tables, width), float32
-    layout : Layout
+        Words in the order of `tables`. Is used up.
+    tables : Tables
+        Is updated in place.
     random : Generator
         Draws the order of the blocks.
 
     Returns
     -------
-    Progress
+    Fitted
     """
-    row_bytes = 2 * params.shape[1] * params.itemsize
-    n_blocks = _n_blocks(layout.n_words, row_bytes, counts.nnz)
-    work = counts.nnz * params.shape[1]
-    worth = int(work * estimator.max_iter / _WORK_OF_A_THREAD)
-    size = n_threads(estimator.n_jobs, min(worth, n_blocks // 2 + 1))
-    squares = aligned_zeros(params.shape)
-    squares[:] = 1.0
-    model = _model(params, squares, layout, estimator.learning_rate)
-    n_stages = max(1, int(_WORK_OF_A_SLICE * 2 * n_blocks / work))
-    progress = Progress(estimator, "pairs", counts.nnz)
-    with ThreadTeam(size) as team:
-        entries = _sort_entries(
-            counts, n_blocks, estimator.x_max, estimator.alpha, team
+    held_out = None
+    if holds_out(estimator):
+        counts, held_out = hold_out_pairs(counts, estimator.validation_fraction, random)
+    training = _Training(estimator, job, counts, tables, random)
+    if held_out is not None:
+        training.hold_out(held_out)
+    return Epochs(training, estimator, job).run()
+
+
+class _Training:
+    """The epochs of one fit, see `_epochs.Trainer`."""
+
+    unit = "pairs"
+
+    def __init__(
+        self,
+        estimator: Any,
+        job: Job,
+        counts: sparse.csr_array,
+        tables: Tables,
+        random: np.random.Generator,
+    ):
+        self.estimator = estimator
+        self.tables = tables
+        self.random = random
+        self.size = counts.nnz
+        self.suspects = f"learning_rate={estimator.learning_rate}"
+        layout, params, squares, _ = tables
+        self.state = [params, squares]
+        self.model = _model(params, squares, layout, estimator.learning_rate)
+        row_bytes = 2 * params.shape[1] * params.itemsize
+        self.n_blocks = _n_blocks(layout.n_words, row_bytes, counts.nnz)
+        work = max(1, counts.nnz * params.shape[1])
+        worth = int(work * job.n_epochs / _WORK_OF_A_THREAD)
+        most = min(worth, self.n_blocks // 2 + 1)
+        self.n_threads = n_threads(estimator.n_jobs, most)
+        self.n_stages = max(1, int(_WORK_OF_A_SLICE * 2 * self.n_blocks / work))
+        self.n_slices = -(-2 * self.n_blocks // self.n_stages)
+        self._counts = counts
+        self._held_out: Any = None
+
+    def hold_out(self, counts: sparse.csr_array) -> None:
+        """Take counts whose loss is to be told after every epoch; they are used up."""
+        from skembed._kernels import glove
+
+        _take_targets(counts.data, self.estimator.x_max, self.estimator.alpha)
+        self._held_out = glove.HeldOut(
+            counts.indptr.astype(np.int64),
+            counts.indices.astype(np.int32, copy=False),
+            counts.data.view(np.float32).reshape(-1, 2),
         )
-        for _ in range(estimator.max_iter):
-            order = random.permutation(n_blocks)
-            loss = _train_epoch(entries, model, order, n_stages, team)
-            progress.finish_epoch(loss / counts.nnz, params)
-    return progress
+
+    def __enter__(self) -> "_Training":
+        from skembed._kernels import adagrad
+
+        self.team = ThreadTeam(self.n_threads)
+        width = self.tables.params.shape[1]
+        self.spaces = [
+            adagrad.Space(*aligned_zeros((3, width))) for _ in range(self.n_threads)
+        ]
+        try:
+            self.entries = _sort_entries(
+                self._counts,
+                self.n_blocks,
+                self.estimator.x_max,
+                self.estimator.alpha,
+                self.team,
+            )
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.team.__exit__(*exception)
+
+    def train(self, epoch: int, report: Report) -> float:
+        """Visit every entry once; return the mean objective."""
+        if not self.size:
+            return 0.0
+        order = self.random.permutation(self.n_blocks)
+        workers = self.team, self.spaces
+        return _train_epoch(
+            self.entries, self.model, order, self.n_stages, workers, report
+        )
+
+    def validate(self) -> float:
+        """Return the mean objective of the entries that are held out."""
+        from skembed._kernels import glove
+
+        indptr = self._held_out.indptr
+        cuts = np.searchsorted(indptr, range(0, indptr[-1], _HELD_OUT_OF_A_TASK))
+        tasks = list(pairwise(np.unique([0, *cuts, indptr.size - 1]).tolist()))
+
+        def measure(thread: int, rows: tuple[int, int]) -> float:
+            space = self.spaces[thread]
+            return glove.measure_rows(self._held_out, self.model, rows, space)
+
+        return sum(self.team.map(measure, tasks)) / int(indptr[-1])
+
+    def fitted(self, n_finished: int, last: bool) -> Fitted:
+        """Return the model; after how many epochs makes no difference."""
+        layout, params, squares, row_of = self.tables
+        n_learned = layout.n_components + 1
+        kept = [part[row_of, :n_learned] for part in np.split(squares, layout.n_tables)]
+        if not last:
+            params = params.copy()
+        word_biases, context_biases, _ = layout.biases(params)
+        word_vectors, context_vectors, attributes = layout.vectors(params)
+        word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
+        word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
+        attributes["_squares"] = np.concatenate(kept)
+        return Fitted(
+            layout.n_parameters + layout.n_words * layout.n_tables,
+            word_vectors,
+            context_vectors,
+            np.zeros(layout.n_words, dtype=np.float32),
+            np.ones(layout.n_components, dtype=np.float32),
+            word_biases,
+            context_biases,
+            attributes,
+        )
+
+
+def _reorder(
+    words: np.ndarray, contexts: np.ndarray, row_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bring rows back to the vocabulary's order; one object stays one object."""
+    ordered = words[row_of]
+    return ordered, (ordered if contexts is words else contexts[row_of])
 
 
 def _model(
@@ -155,9 +297,14 @@ def _take_targets(counts: np.ndarray, x_max: float, alpha: float) -> None:
 
 
 def _train_epoch(
-    entries: Any, model: Any, order: np.ndarray, n_stages: int, team: ThreadTeam
+    entries: Any,
+    model: Any,
+    order: np.ndarray,
+    n_stages: int,
+    workers: tuple[ThreadTeam, list[Any]],
+    report: Report,
 ) -> float:
-    """Visit every entry once; return the summed objective.
+    """Visit every entry once; return the mean objective.
 
     Parameters
     ----------
@@ -167,14 +314,16 @@ def _train_epoch(
         A permutation of the blocks, by which an epoch differs from others.
     n_stages : int
         Stages between two looks at signals.
-    team : ThreadTeam
+    workers : (ThreadTeam, list of Space)
+        The team, and the work space of each of its threads.
+    report : callable
+        Is told the share that is done; returns whether to leave out the rest.
     """
-    from skembed._kernels import adagrad, glove
+    from skembed._kernels import glove
 
+    team, spaces = workers
     all_stages = 2 * order.size
-    losses = np.zeros((all_stages, order.size // 2 + 1))
-    width = model.params.shape[1]
-    spaces = [adagrad.Space(*aligned_zeros((3, width))) for _ in range(team.size)]
+    losses = np.zeros((all_stages, order.size // 2 + 1, 2))
     for first in range(0, all_stages, n_stages):
         stages = (first, min(first + n_stages, all_stages))
         done = np.zeros(order.size * glove.DONE_NUMBERS, dtype=np.int64)
@@ -190,4 +339,6 @@ def _train_epoch(
             )
 
         team.run(work)
-    return float(losses.sum())
+        if report(stages[1] / all_stages):
+            break
+    return float(losses[:, :, 0].sum() / max(losses[:, :, 1].sum(), 1.0))

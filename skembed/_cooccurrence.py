@@ -1,12 +1,14 @@
-"""Weighted co-occurrence counts of a corpus or a matrix as a sparse matrix."""
+"""Weighted co-occurrence counts of a corpus as a sparse matrix."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from skembed._limits import check_room
 from skembed._parallel import ThreadTeam, n_threads
 from skembed._vocabulary import Corpus
 
@@ -19,10 +21,13 @@ _TASK_ENTRIES = 1 << 19
 _CHUNK_ENTRIES = 1 << 22
 # A token's position and the sizes of its window's sides share 63 bits.
 _MOST_PLACES = 1 << 63
+# Tokens whose places are sorted in one call, of some 0.1 s.
+_PLACED_AT_ONCE = 1 << 22
 # Tokens whose weights are looked up at once.
 _CHUNK_TOKENS = 1 << 18
 # Indices are int32 where the number of entries allows it.
-_INT32_MAX = int(np.iinfo(np.int32).max)
+INT32_MAX = int(np.iinfo(np.int32).max)
+_ENTRY_BYTES = 12
 
 
 class _Chunks:
@@ -41,6 +46,7 @@ class _Chunks:
         """Return arrays for the columns and values of at least so many entries."""
         if self._columns.size < entries:
             size = max(entries, self._size)
+            check_room_for(size, "Co-occurrence counts")
             self._columns = np.empty(size, dtype=np.int32)
             self._values = np.empty(size, dtype=np.float64)
         return self._columns, self._values
@@ -50,6 +56,25 @@ class _Chunks:
         part = self._columns[:used], self._values[:used]
         self._columns, self._values = self._columns[used:], self._values[used:]
         return part
+
+
+def check_room_for(n_entries: float, what: str) -> None:
+    """Refuse to store more entries of a sparse matrix than there is memory for.
+
+    Parameters
+    ----------
+    n_entries : float
+        Indices of 4 and values of 8 bytes.
+    what : str
+        What they are, for the error.
+
+    Raises
+    ------
+    MemoryError
+        If there is not enough memory.
+    """
+    advice = "Lower max_features or window, or raise min_count."
+    check_room(_ENTRY_BYTES * n_entries, f"{what} of {n_entries:.0f} pairs", advice)
 
 
 def exact_weights(weights: np.ndarray, most: int) -> tuple[np.ndarray, float]:
@@ -80,12 +105,12 @@ def exact_weights(weights: np.ndarray, most: int) -> tuple[np.ndarray, float]:
     # Half of the range is left for what rounding adds.
     room = math.ldexp(1.0, 62) / (max(most, 1) * max(math.fsum(weights), 1.0))
     limit = min(2**52, int(room))
-    divisor = _common_denominator(weights, limit) or 1 << limit.bit_length() - 1
+    divisor = common_denominator(weights, limit) or 1 << limit.bit_length() - 1
     whole = np.maximum(np.rint(weights * divisor), 1.0)
     return whole.astype(np.int64), float(divisor)
 
 
-def _common_denominator(weights: np.ndarray, limit: int) -> int:
+def common_denominator(weights: np.ndarray, limit: int) -> int:
     """Return the least common multiple of denominators, or 0 if it is too large."""
     divisor = 1
     for weight in weights.tolist():
@@ -102,6 +127,7 @@ def count_cooccurrences(
     weights: np.ndarray,
     n_jobs: int | None = None,
     direction: str = "both",
+    report: Callable[[float], Any] | None = None,
 ) -> sparse.csr_array:
     """Count how often words stand in each other's window.
 
@@ -127,6 +153,8 @@ def count_cooccurrences(
     direction : {"both", "left", "right"}, default="both"
         Where contexts, the columns, are counted: on either side of a word, before it
         only or behind it only.
+    report : callable, default=None
+        Called now and then with the share of the work that is done.
 
     Returns
     -------
@@ -138,9 +166,11 @@ def count_cooccurrences(
     ------
     ValueError
         If the corpus has more than ``2**61 / window**2`` tokens.
+    MemoryError
+        If there is not enough memory for the counts.
     """
     if corpus.doc_weights is not None:
-        corpus = _counted(corpus, corpus.doc_weights)
+        corpus = without_weightless(corpus, corpus.doc_weights)
         # As if the documents that do not count had not been passed: weights of contexts
         # that are too far away may change how the others are rounded.
         weights = weights[: np.diff(corpus.doc_offsets).max(initial=1)]
@@ -151,7 +181,9 @@ def count_cooccurrences(
         )
     n_pairs = 2 * weights.size * corpus.token_ids.size
     with ThreadTeam(n_threads(n_jobs, 1 + n_pairs // _TASK_PAIRS)) as team:
-        sizes, parts, divisor = _count_parts(corpus, n_words, weights, direction, team)
+        sizes, parts, divisor = _count_parts(
+            corpus, n_words, weights, direction, team, report
+        )
         return _join(sizes, parts, divisor, team)
 
 
@@ -161,6 +193,7 @@ def _count_parts(
     weights: np.ndarray,
     direction: str,
     team: ThreadTeam,
+    report: Callable[[float], Any] | None,
 ) -> tuple[np.ndarray, list[Any], float]:
     """Return the size of each row, the rows in parts and their divisor."""
     from skembed._kernels import counting
@@ -203,10 +236,10 @@ def _count_parts(
         )
         return chunks[thread].cut(used)
 
-    return sizes, team.map(count, tasks), math.ldexp(divisor, shift)
+    return sizes, team.map(count, tasks, report), math.ldexp(divisor, shift)
 
 
-def _counted(corpus: Corpus, doc_weights: np.ndarray) -> Corpus:
+def without_weightless(corpus: Corpus, doc_weights: np.ndarray) -> Corpus:
     """Return the documents that have a weight and tokens."""
     lengths = np.diff(corpus.doc_offsets)
     used = (doc_weights > 0) & (lengths > 0)
@@ -240,7 +273,7 @@ def _whole_doc_weights(
     # and for the divisor of those by distance, at most half of it for either.
     room = 60.0 - math.log2(max(math.fsum(weights), 1.0))
     own = (room - math.log2(highest)) / 2
-    own = math.log2(_common_denominator(weights, 2 ** int(own)) or 2**own)
+    own = math.log2(common_denominator(weights, 2 ** int(own)) or 2**own)
     shift = math.floor(room - own - math.log2(total))
     scaled = np.ldexp(doc_weights, shift)
     rounded = np.maximum(np.rint(scaled), 1.0)
@@ -277,7 +310,8 @@ def _list_places(
 
     token_ids, doc_offsets = corpus.token_ids, corpus.doc_offsets
     # Each chunk has a table of all words: not so many that this takes much memory.
-    n_chunks = max(1, min(team.size, token_ids.size // (4 * n_words)))
+    wanted = max(team.size, token_ids.size // _PLACED_AT_ONCE)
+    n_chunks = max(1, min(wanted, token_ids.size // (4 * n_words)))
     edges = np.arange(n_chunks + 1) * token_ids.size // n_chunks
     documents = np.searchsorted(doc_offsets, edges, side="right") - 1
     starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
@@ -312,7 +346,9 @@ def _join(
 ) -> sparse.csr_array:
     """Return the matrix of all rows; the list of parts is emptied on the way."""
     ends = np.cumsum([columns.size for columns, _ in parts]).tolist()
-    index = np.int32 if ends[-1] <= _INT32_MAX else np.int64
+    # As much again as the parts have, of which one after the other is given up.
+    check_room_for(ends[-1] / 2, "Co-occurrence counts")
+    index = np.int32 if ends[-1] <= INT32_MAX else np.int64
     indptr = np.zeros(sizes.size + 1, dtype=index)
     np.cumsum(sizes, out=indptr[1:])
     columns, values = np.empty(ends[-1], index), np.empty(ends[-1], np.float64)
@@ -330,70 +366,3 @@ def _join(
     counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, sizes.size))
     counts.has_canonical_format = True
     return counts
-
-
-def count_shared_documents(corpus: Corpus, n_words: int) -> sparse.csr_array:
-    """Count how often words share a document of a documents x words matrix X.
-
-    That is X' W X without its diagonal, W being the documents' weights: in every
-    document a pair of words counts the product of their entries. Entries of the same
-    word in one document are added up first.
-
-    Parameters
-    ----------
-    corpus : Corpus
-        The rows of X, with weights of tokens; none is negative, nor are those of
-        documents.
-    n_words : int
-
-    Returns
-    -------
-    csr_array of shape (n_words, n_words), float64
-        With sorted columns, without zeros, and symmetric to the last bit. Exact if all
-        entries and weights are whole numbers and no sum exceeds 2**53; otherwise
-        rounded to the 24 significant bits of float32.
-    """
-    if corpus.doc_weights is not None:
-        corpus = _counted(corpus, corpus.doc_weights)
-    data, doc_weights = corpus.token_weights, corpus.doc_weights
-    if doc_weights is None:
-        doc_weights = np.ones(corpus.n_documents)
-    index = np.int32 if corpus.token_ids.size <= _INT32_MAX else np.int64
-    offsets = corpus.doc_offsets.astype(index)
-    X = sparse.csr_array((data, corpus.token_ids, offsets), (offsets.size - 1, n_words))
-    if not (X.has_canonical_format and X.data.all()):
-        X = X.copy()
-        X.sum_duplicates()
-        X.eliminate_zeros()
-    by_entry = np.repeat(doc_weights, np.diff(X.indptr))
-    with np.errstate(over="ignore"):
-        # No entry of the product is larger than the largest of its diagonal.
-        largest = np.bincount(X.indices, X.data**2 * by_entry).max(initial=0.0)
-        whole = largest < 2.0**53 and not ((X.data % 1).any() or (by_entry % 1).any())
-        if whole:
-            weighted = X.data * by_entry
-        else:
-            # On one side only, products of a pair would differ with its order.
-            X.data = weighted = X.data * np.sqrt(by_entry)
-    right = sparse.csr_array((weighted, X.indices, X.indptr), X.shape)
-    # Both entries of a pair are the same products, in the order of documents.
-    counts = X.T.tocsr() @ right
-    counts.sort_indices()
-    rows = np.arange(n_words, dtype=counts.indices.dtype)
-    counts.data[counts.indices == np.repeat(rows, np.diff(counts.indptr))] = 0.0
-    if not whole:
-        _round_to_float32(counts.data)
-    counts.eliminate_zeros()
-    counts.has_canonical_format = True
-    return counts
-
-
-def _round_to_float32(values: np.ndarray) -> None:
-    """Round numbers >= 0 in place to the 24 significant bits of float32.
-
-    A document with a weight and one that is repeated are added up in other steps, whose
-    last bits differ: without these, the counts are the same.
-    """
-    bits = values.view(np.int64)
-    bits += 1 << 28
-    bits &= -(1 << 29)

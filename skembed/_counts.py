@@ -6,7 +6,7 @@ from typing import Any
 from scipy import sparse
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from skembed import _reading
+from skembed import _pair_counts, _reading
 from skembed._base import BaseEmbedder
 
 _PARAMETERS = (
@@ -111,4 +111,4 @@ def cooccurrence(
         input="content", memory=None, **{name: given[name] for name in _PARAMETERS}
     )
     corpus, words, *_ = _reading.read(settings, X, sample_weight)
-    return _reading.count_pairs(settings, corpus, len(words), direction), words.rows
+    return _pair_counts.count_pairs(settings, corpus, len(words), direction), words.rows

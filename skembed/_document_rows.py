@@ -269,7 +269,7 @@ def maxima(documents: Documents, vectors: np.ndarray) -> np.ndarray:
 
 
 def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return how often words occur in all documents, and the documents' mean length.
+    """Return how often words occur in all documents, and how many documents there are.
 
     Parameters
     ----------
@@ -280,8 +280,8 @@ def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
     Returns
     -------
     counts : ndarray of shape (n_words,), float64
-    mean_length : float
-        Of documents with words; 0 if there are none.
+    n_documents : float
+        That have words.
     """
     counts, n_documents = np.zeros(X.shape[1]), 0.0
     for rows, documents in chunks(X):
@@ -289,7 +289,7 @@ def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
         lengths = _totals(documents.offsets, entries)
         n_documents += weights[rows][lengths > 0].sum()
         np.add.at(counts, documents.words, entries * documents.per_entry(weights[rows]))
-    return counts, float(counts.sum() / n_documents) if n_documents else 0.0
+    return counts, float(n_documents)
 
 
 def document_frequencies(X: Any, weights: np.ndarray) -> np.ndarray:

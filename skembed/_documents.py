@@ -1,22 +1,27 @@
 """Containers of documents, as users pass them: checked, one document at a time."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
 from numbers import Number
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+# Documents between two reports.
+_REPORTED = 64
 _ADVICE = "Pass an iterable of str, one per document, or of lists of str."
 
 
-def checked(X: Any) -> Iterator[Any]:
+def checked(X: Any, report: Callable[[float], Any] | None = None) -> Iterator[Any]:
     """Yield documents, all raw or all tokenised.
 
     Parameters
     ----------
     X : iterable of str, or of lists, tuples or 1-D arrays of str
         A list, an array, a column or a frame of one, a generator. Iterated once.
+    report : callable, default=None
+        Called now and then with the share of the documents that were taken, 0 if
+        nobody knows.
 
     Raises
     ------
@@ -24,7 +29,9 @@ def checked(X: Any) -> Iterator[Any]:
         If it or one of its documents is of another kind.
     """
     first_kind = None
-    for position, document in enumerate(_as_iterable(X)):
+    documents = _as_iterable(X)
+    n_documents = len(documents) if isinstance(documents, Sized) else np.inf
+    for position, document in enumerate(documents):
         kind = _kind(position, document)
         if first_kind is None:
             first_kind = kind
@@ -34,6 +41,8 @@ def checked(X: Any) -> Iterator[Any]:
                 "another kind. Pass either raw documents (str) or tokenised ones "
                 "(lists of str), not both."
             )
+        if report is not None and not position % _REPORTED:
+            report(position / n_documents)
         yield document
 
 

@@ -26,8 +26,17 @@ class Plan(NamedTuple):
     n_features: int
 
 
+def learns_nothing(pooling: Any) -> bool:
+    """Return whether a pooling has nothing to learn from documents."""
+    return isinstance(pooling, Pooling) and type(pooling).fit is Pooling.fit
+
+
 def fit(
-    pooling: Any, corpus: Corpus, tables: tuple[np.ndarray, np.ndarray], combine: str
+    pooling: Any,
+    corpus: Corpus,
+    tables: tuple[np.ndarray, np.ndarray],
+    combine: str,
+    goes_on: bool = False,
 ) -> Any:
     """Fit a pooling on the documents of an estimator's fit.
 
@@ -39,6 +48,8 @@ def fit(
     tables : (ndarray, ndarray)
         Word and context vectors.
     combine : str
+    goes_on : bool, default=False
+        Whether it has been fitted, and these are further documents.
 
     Returns
     -------
@@ -50,7 +61,7 @@ def fit(
     ValueError
         If it has to learn from documents, and there are none.
     """
-    if isinstance(pooling, Pooling) and type(pooling).fit is Pooling.fit:
+    if learns_nothing(pooling):
         # It has nothing to learn, and needs no matrix of all documents.
         pooling._validate_params()
         return pooling
@@ -65,10 +76,12 @@ def fit(
     weights = {}
     if corpus.doc_weights is not None:
         weights["sample_weight"] = corpus.doc_weights
-    fitted = pooling.fit(documents, _read_only(vectors), **weights)
+    learn = pooling.partial_fit if goes_on else pooling.fit
+    fitted = learn(documents, _read_only(vectors), **weights)
     if not hasattr(fitted, "pool"):
         raise ValueError(
-            f"pooling={pooling!r}: its fit returned {fitted!r}; it must return itself."
+            f"pooling={pooling!r}: its {learn.__name__} returned {fitted!r}; it must "
+            "return itself."
         )
     return fitted
 

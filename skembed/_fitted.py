@@ -1,9 +1,54 @@
-"""What a training hands over to the estimator."""
+"""What an estimator's hook is asked for, and what it hands over."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from skembed._progress import Course
+from skembed._tying import Tying
+from skembed._vocabulary import Corpus, Vocabulary
+
+
+class Before(NamedTuple):
+    """What an estimator has learned in fits that the present one goes on from."""
+
+    learned: dict[str, Any]  # its attributes
+    n_words: int  # of its tables; rows of the present ones come in the same order
+    adds: bool  # whether its data count together with the present ones
+
+    def of_words(self, name: str, n_words: int) -> np.ndarray:
+        """Return a learned number of each word; 0 for words that are new."""
+        numbers = self.learned[name]
+        return np.pad(numbers, (0, n_words - len(numbers)))
+
+
+class Start(NamedTuple):
+    """Word vectors that training begins with, instead of random ones."""
+
+    rows: np.ndarray  # int64 (n_given,)
+    vectors: np.ndarray  # float32 (n_given, n_components)
+
+
+class Job(NamedTuple):
+    """What to learn vectors from."""
+
+    corpus: Corpus
+    vocabulary: Vocabulary  # with the counts of all data that count
+    counts: np.ndarray  # of its words in the corpus
+    strategy: Tying
+    seeds: np.random.SeedSequence
+    course: Course
+    n_epochs: int
+    attributes: Callable[["Fitted"], dict[str, Any]]  # of a fitted estimator
+    before: Before | None = None
+    start: Start | None = None
+
+    @property
+    def added_to(self) -> Before | None:
+        """The fits whose data count together with these, if any do."""
+        return self.before if self.before and self.before.adds else None
 
 
 @dataclass
@@ -25,6 +70,12 @@ class Fitted:
         Further fitted attributes of the estimator.
     notes : list of str
         What the user should be warned of.
+    warning : type
+        Of the warning about it.
+    interrupted : bool
+        Whether an interrupt has ended training.
+    problem : ValueError or None
+        Why training ended before its time, to be raised when the model is published.
     """
 
     n_parameters: int
@@ -36,3 +87,6 @@ class Fitted:
     context_biases: np.ndarray | None = None
     attributes: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    warning: type[Warning] = UserWarning
+    interrupted: bool = False
+    problem: ValueError | None = None

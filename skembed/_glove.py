@@ -1,16 +1,15 @@
 """Global vectors."""
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import ClassVar
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _blocks, _objective, _reading, _tying
-from skembed._base import NEGATIVE_DIMS, BaseEmbedder
-from skembed._fitted import Fitted
-from skembed._vocabulary import Corpus
+from skembed import _adding, _blocks, _objective, _tying
+from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
+from skembed._fitted import Job
 
 
 class GloVeEmbedder(BaseEmbedder):
@@ -40,7 +39,27 @@ class GloVeEmbedder(BaseEmbedder):
     learning_rate : float, default=0.05
         Initial step size of AdaGrad.
     max_iter : int, default=15
-        Number of epochs.
+        Number of epochs, at most.
+    early_stopping : bool, default=False
+        Hold out some pairs of words, and end training when the loss on them stops
+        falling, by the rule of :class:`~sklearn.neural_network.MLPClassifier`. The
+        vectors are then those of the epoch with the least validation loss.
+    validation_fraction : float or None, default=0.1
+        With `early_stopping`: share of the pairs of words that is held out, at random.
+        None holds out nothing: the training loss is watched, and the last epoch kept.
+    n_iter_no_change : int, default=10
+        With `early_stopping`: training ends when the loss has not fallen by `tol` for
+        more than so many epochs in a row.
+    tol : float, default=1e-6
+        With `early_stopping`: what a loss must be below the least one before, to count
+        as falling.
+    warm_start : bool, default=False
+        Whether `fit` begins with the vectors of the fit before, if there was one; the
+        sums of squared gradients are kept, too. Rows stay, see `new_words`.
+    init : dict or array-like of shape (n_words, n_components), default=None
+        Word vectors to begin with: of each word, or of the words of `vocabulary` in the
+        order of its rows. Words without one begin with a random vector. In a fit that
+        goes on, those of words that it knows already are not used.
     window : int, default=10
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="harmonic"
@@ -68,6 +87,11 @@ class GloVeEmbedder(BaseEmbedder):
         The words to learn vectors of, instead of those that `min_count` and
         `max_features` select. Of a matrix: the columns to keep or, where these have
         no names, the names of all.
+    new_words : {"grow", "freeze"}, default="grow"
+        What becomes of words that a further fit on text meets first, in `partial_fit`
+        or with `warm_start`: those that occur `min_count` times in its documents get
+        rows behind the others, up to `max_features` in all; or they are left out. With
+        `vocabulary` they always are.
     input : {"content", "cooccurrence"}, default="content"
         What `fit` takes: documents, as text or as a matrix of shape
         (n_documents, n_words); or a square matrix of co-occurrence counts,
@@ -119,10 +143,13 @@ class GloVeEmbedder(BaseEmbedder):
         Learned biases; the same object in one-table models.
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``: the sign of each dimension in the score.
-    loss_curve_ : ndarray of shape (n_epochs,), float64
+    loss_curve_ : ndarray of shape (`n_iter_`,), float64
         Mean objective per pair of words and epoch.
+    validation_loss_curve_ : ndarray, float64
+        With ``early_stopping=True``: the same of the pairs that are held out, after
+        every epoch.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs, of all fits that went on from each other.
     n_embedding_parameters_ : int
         Learned numbers: tables and biases.
 
@@ -157,13 +184,19 @@ class GloVeEmbedder(BaseEmbedder):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseEmbedder._parameter_constraints,
+        **TRAINING,
         "x_max": [Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "negative_dims": NEGATIVE_DIMS,
     }
     _method: ClassVar[str] = _tying.LEAST_SQUARES
+    _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
+        "n_components",
+        "share_context",
+        "negative_dims",
+    )
+    _fixed_by_counts: ClassVar[tuple[str, ...]] = ("window", "window_weighting")
+    _state: ClassVar[tuple[str, ...]] = ("_counts", "_squares")
 
     def __init__(
         self,
@@ -175,6 +208,12 @@ class GloVeEmbedder(BaseEmbedder):
         alpha=0.75,
         learning_rate=0.05,
         max_iter=15,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-6,
+        warm_start=False,
+        init=None,
         window=10,
         window_weighting="harmonic",
         analyzer="word",
@@ -185,6 +224,7 @@ class GloVeEmbedder(BaseEmbedder):
         min_count=5,
         max_features=None,
         vocabulary=None,
+        new_words="grow",
         input="content",
         combine="sum",
         pooling="mean",
@@ -208,6 +248,7 @@ class GloVeEmbedder(BaseEmbedder):
             min_count=min_count,
             max_features=max_features,
             vocabulary=vocabulary,
+            new_words=new_words,
             input=input,
             combine=combine,
             pooling=pooling,
@@ -222,53 +263,49 @@ class GloVeEmbedder(BaseEmbedder):
         self.alpha = alpha
         self.learning_rate = learning_rate
         self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.init = init
         self.negative_dims = negative_dims
 
     def _held_out_loss(self, corpus):
         return _objective.least_squares(self, corpus)
 
-    def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
-        layout = strategy.layout(len(vocabulary), self.n_components, self.negative_dims)
-        random = np.random.default_rng(seeds)
+    def _fit_vectors(self, job):
+        n_words = len(job.vocabulary)
+        layout = job.strategy.layout(n_words, self.n_components, self.negative_dims)
+        random = np.random.default_rng(job.seeds)
         # Words in random order, so that blocks hold about equally many pairs.
-        row_of = random.permutation(len(vocabulary)).astype(np.int32)
-        counts = self._permuted_counts(corpus, row_of)
+        row_of = random.permutation(n_words).astype(np.int32)
+        counts = self._permuted_counts(job, row_of)
+        kept = _adding.keep(counts, job.corpus.counts is None, row_of)
         params = layout.allocate()
         n_learned = self.n_components + 1
         start = random.random((params.shape[0], n_learned), dtype=np.float32)
         params[:, :n_learned] = (start - np.float32(0.5)) / self.n_components
-        progress = _blocks.train(self, counts, params, layout, random)
+        squares = _blocks.start_squares(layout, job.before, row_of)
+        if job.start is not None:
+            rows = row_of[job.start.rows]
+            params[rows, : self.n_components] = job.start.vectors
+        if job.before is not None:
+            layout.refill(params, job.before.learned, row_of[: job.before.n_words])
+        tables = _blocks.Tables(layout, params, squares, row_of)
+        fitted = _blocks.train(self, job, counts, tables, random)
+        fitted.attributes.update(kept)
+        return fitted
 
-        word_biases, context_biases, _ = layout.biases(params)
-        word_vectors, context_vectors, attributes = layout.vectors(params)
-        word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
-        word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
-        attributes.update(progress.learned())
-        return Fitted(
-            layout.n_parameters + layout.n_words * layout.n_tables,
-            word_vectors,
-            context_vectors,
-            np.zeros(len(vocabulary), dtype=np.float32),
-            np.ones(self.n_components, dtype=np.float32),
-            word_biases,
-            context_biases,
-            attributes,
-        )
-
-    def _permuted_counts(self, corpus: Corpus, row_of: np.ndarray) -> sparse.csr_array:
+    def _permuted_counts(self, job: Job, row_of: np.ndarray) -> sparse.csr_array:
         """Return co-occurrence counts with word w in row and column ``row_of[w]``."""
-        if corpus.counts is None and self.memory is None:
+        corpus = job.corpus
+        if corpus.counts is None and self.memory is None and job.added_to is None:
             # Counting in this order saves sorting; what is kept has one order only.
             corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
-            return _reading.count_pairs(self, corpus, row_of.size)
-        counts = _reading.count_pairs(self, corpus, row_of.size)
+            return _adding.count(self, job._replace(corpus=corpus))
+        counts = _adding.count(self, job)
         order = np.argsort(row_of)
         counts = counts[order][:, order]
         counts.sort_indices()
         return counts
-
-
-def _reorder(words, contexts, row_of):
-    """Bring rows back to the vocabulary's order; one object stays one object."""
-    ordered = words[row_of]
-    return ordered, (ordered if contexts is words else contexts[row_of])

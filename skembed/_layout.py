@@ -1,10 +1,11 @@
 """Where the parameters of a model are stored, and what is read from them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from skembed._limits import check_room
 from skembed._memory import aligned_zeros
 
 _ROWS_AT_ONCE = 4096
@@ -76,9 +77,62 @@ class Layout:
         """Columns of a row."""
         return -(-(self.n_components + 2) // 16) * 16
 
+    @property
+    def names(self) -> list[tuple[int, str]]:
+        """First row of each table, and what its vectors are called."""
+        names = [(0, "word")]
+        if self.directional:
+            names += [(self.rows[0], "left_context"), (self.rows[1], "right_context")]
+        elif not self.shares_rows:
+            names.append((self.context_row, "context"))
+        if self.noise_row != self.context_row:
+            names.append((self.noise_row, "noise"))
+        return names
+
+    def refill(
+        self, params: np.ndarray, learned: dict[str, Any], rows: np.ndarray
+    ) -> None:
+        """Write the vectors and biases of a fitted estimator into the tables.
+
+        The opposite of `vectors` and `biases`.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_words * n_tables, width), float32
+        learned : dict
+            Attributes of the estimator.
+        rows : ndarray of shape (n,), int64
+            Rows of its words in a table.
+        """
+        d = self.n_components
+        for first, name in self.names:
+            params[first + rows, :d] = learned[f"{name}_vectors_"]
+            biases = learned.get(f"{name}_biases_")
+            if biases is not None:
+                params[first + rows, d] = biases
+
+    def with_map(self, learned: dict[str, Any]) -> "Layout":
+        """Return a layout with the map of a fitted estimator, if it is learned."""
+        if not self.learns_map:
+            return self
+        return replace(self, map=learned["context_map_"].reshape(self.map.shape))
+
     def allocate(self) -> np.ndarray:
-        """Return the stacked table, float32, all zeros."""
-        return aligned_zeros((self.n_words * self.n_tables, self.width))
+        """Return the stacked table, float32, all zeros.
+
+        Raises
+        ------
+        MemoryError
+            If there is not enough memory for it.
+        """
+        n_rows = self.n_words * self.n_tables
+        check_room(
+            4.0 * n_rows * self.width,
+            f"The vectors of {self.n_words} words in {self.n_tables} table(s) of "
+            f"n_components={self.n_components}",
+            "Lower n_components or max_features, or raise min_count.",
+        )
+        return aligned_zeros((n_rows, self.width))
 
     def scale(self, fill: float) -> np.ndarray:
         """Return the diagonal of the map, followed by `fill` up to a row's width."""

@@ -1,8 +1,7 @@
 """Matrices: documents x words, or words x contexts, as `Corpus` and co-occurrences."""
 
-from collections.abc import Iterable
 from decimal import Decimal
-from numbers import Number, Real
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,10 +16,9 @@ from sklearn.utils.validation import (
 
 from skembed import _vocabulary
 from skembed._documents import describe, is_missing
+from skembed._kinds import is_frame
 from skembed._vocabulary import Corpus, Vocabulary
 
-_NUMERIC = "biufc"
-_NUMBERS = (Number, np.bool_)
 _REAL_NUMBERS = (Real, Decimal, np.bool_)
 # Positive numbers in `fit` have to be between these: products of numbers far beyond are
 # infinite or 0.
@@ -36,67 +34,11 @@ class Columns(NamedTuple):
     chosen: np.ndarray | None  # int64 (n_words,), column of each row; None for all
 
 
-def is_matrix(X: Any) -> bool:
-    """Return whether users mean a two-dimensional matrix of numbers, not text.
-
-    Parameters
-    ----------
-    X : object
-        What was passed to `fit` or `transform`. An iterator is not consumed.
-    """
-    if sparse.issparse(X):
-        return True
-    if isinstance(X, (list, tuple)):
-        return _holds_numbers(X)
-    if _is_frame(X):
-        dtypes = list(X.dtypes)
-        return bool(dtypes) and all(map(_is_numeric, dtypes))
-    if _is_array(X):
-        X = np.asarray(X)
-        if X.ndim != 2 or X.dtype.kind not in _NUMERIC + "O":
-            return False
-        return X.dtype.kind != "O" or _are_numbers(X)
-    return False
-
-
-def _is_frame(X: Any) -> bool:
-    return hasattr(X, "columns") and hasattr(X, "dtypes")
-
-
-def _is_array(X: Any) -> bool:
-    """Whether it is an array, or turns into one and cannot be iterated or is 2-D."""
-    if isinstance(X, (np.ndarray, memoryview)):
-        return True
-    if not hasattr(X, "__array__") or isinstance(X, type):
-        return False
-    return not isinstance(X, Iterable) or getattr(X, "ndim", 1) == 2
-
-
-def _are_numbers(X: np.ndarray) -> bool:
-    # Whatever else one column of objects holds is for `_text` to take or to refuse.
-    found = (isinstance(value, _NUMBERS) for value in X.flat)
-    return X.size > 0 and (all(found) if X.shape[1] == 1 else any(found))
-
-
-def _is_numeric(dtype: Any) -> bool:
-    if hasattr(dtype, "is_numeric") and callable(dtype.is_numeric):
-        return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
-    return getattr(dtype, "kind", "O") in _NUMERIC
-
-
-def _holds_numbers(rows: Any) -> bool:
-    for row in rows:
-        if isinstance(row, np.ndarray) and row.ndim == 1 and row.dtype.kind != "O":
-            return row.dtype.kind in _NUMERIC
-        if not isinstance(row, (list, tuple)):
-            return False
-        if row:
-            return isinstance(row[0], _NUMBERS)
-    return False
-
-
 def read(
-    X: Any, estimator: Any, rows: dict[str, int] | None
+    X: Any,
+    estimator: Any,
+    rows: dict[str, int] | None,
+    known: Columns | None = None,
 ) -> tuple[sparse.csr_array, Columns]:
     """Check a matrix and return it as canonical CSR, with what to keep of it.
 
@@ -108,6 +50,8 @@ def read(
         It is named in errors, and stays as it is.
     rows : dict of str to int, or None
         The words of a given vocabulary, if there is one.
+    known : Columns, default=None
+        Those of an earlier fit of the estimator, which X has to have, too.
 
     Returns
     -------
@@ -126,6 +70,9 @@ def read(
     """
     whole = _holds_whole_numbers(X)
     X = _as_rectangle(X)
+    if known is not None:
+        X = validate_data(estimator, X, reset=False, **_CHECKS)
+        return _as_csr(X, estimator, whole), known
     # As `validate_data`, but an estimator whose fit fails must not look fitted.
     words = names = _get_feature_names(X)
     X = check_array(X, estimator=_name(estimator), **_CHECKS)
@@ -289,7 +236,7 @@ def _name(estimator: Any) -> str:
 
 def _holds_whole_numbers(X: Any) -> bool:
     """Whether all columns are whole, also of types that scikit-learn makes float64."""
-    return _is_frame(X) and all(getattr(d, "kind", "O") in "biu" for d in X.dtypes)
+    return is_frame(X) and all(getattr(d, "kind", "O") in "biu" for d in X.dtypes)
 
 
 def _as_rectangle(X: Any) -> Any:
@@ -314,7 +261,7 @@ def _as_rectangle(X: Any) -> Any:
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError("X is a masked array. Fill it first, e.g. X.filled(0).")
     # Tables of pyarrow have `column_names`; in a frame it may be the name of a column.
-    names = list(X.columns if _is_frame(X) else getattr(X, "column_names", ()))
+    names = list(X.columns if is_frame(X) else getattr(X, "column_names", ()))
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(f"X has two columns of the name {twice!r}; rename one.")

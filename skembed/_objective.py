@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skembed import _ppmi, _reading, _sampling_loss
+from skembed import _pair_counts, _ppmi, _sampling_loss
 from skembed._vocabulary import Corpus
 
 # Scores that are computed at once.
@@ -97,7 +97,7 @@ def _count(estimator: Any, corpus: Corpus, direction: str = "both") -> sparse.cs
     counts = None
     if corpus.token_weights is not None or (corpus.n_documents and corpus.longest > 1):
         n_words = len(estimator.word_vectors_)
-        counts = _reading.count_pairs(estimator, corpus, n_words, direction)
+        counts = _pair_counts.count_pairs(estimator, corpus, n_words, direction)
     if counts is None or not counts.nnz:
         raise ValueError(
             "X holds no pair of words of the vocabulary in a document, so there is "

@@ -1,7 +1,8 @@
 """Threads of one fit: together in one kernel, or each with tasks of its own."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -10,9 +11,21 @@ import numpy as np
 from joblib import effective_n_jobs
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
+from skembed._interrupts import LOOK
+
 # The number of BLAS threads belongs to the process: of two overlapping fits, the first
 # to end would give its threads back to the other, which might never return its own.
 _BLAS_LOCK = Lock()
+
+
+def _free_in_child() -> None:
+    global _BLAS_LOCK
+    _BLAS_LOCK = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    # The thread that holds it at a fork does not exist in the child.
+    os.register_at_fork(after_in_child=_free_in_child)
 
 
 @contextmanager
@@ -70,7 +83,9 @@ class ThreadTeam:
         if self._pool is not None:
             self._pool.shutdown()
 
-    def run(self, work: Callable[[Any], Any]) -> list[Any]:
+    def run(
+        self, work: Callable[[Any], Any], watch: Callable[[], Any] = lambda: None
+    ) -> list[Any]:
         """Call ``work(team)`` once in every thread and wait for all.
 
         Parameters
@@ -78,6 +93,8 @@ class ThreadTeam:
         work : callable
             Takes this thread's `Team` and passes it to a kernel, in which threads may
             wait for each other.
+        watch : callable, optional
+            Called now and then in the calling thread while others work.
 
         Returns
         -------
@@ -88,15 +105,27 @@ class ThreadTeam:
         teams = [self._sync.Team(i, self.size, self._shared) for i in range(self.size)]
         if self._pool is None:
             return [work(teams[0])]
-        futures = [self._pool.submit(self._guarded, work, team) for team in teams]
+        futures: list[Future] = []
         try:
+            for team in teams:
+                futures.append(self._pool.submit(self._guarded, work, team))
+            while wait(futures, LOOK, FIRST_EXCEPTION).not_done:
+                for future in futures:
+                    if future.done():
+                        future.result()
+                watch()
             return [future.result() for future in futures]
         except BaseException:
             # An interrupt reaches this thread alone; the others stop soon.
             self._shared[self._sync.ABORTED] = 1
             raise
 
-    def map(self, work: Callable[[int, Any], Any], tasks: Iterable[Any]) -> list[Any]:
+    def map(
+        self,
+        work: Callable[[int, Any], Any],
+        tasks: Iterable[Any],
+        report: Callable[[float], Any] | None = None,
+    ) -> list[Any]:
         """Call ``work(thread, task)`` for all tasks, each in the next free thread.
 
         Parameters
@@ -104,14 +133,22 @@ class ThreadTeam:
         work : callable
             Takes the index of the thread, for its own work space, and a task.
         tasks : iterable
+        report : callable, default=None
+            Called in the calling thread, now and then, with the share of tasks that are
+            done.
 
         Returns
         -------
         list
             Results in the order of the tasks.
         """
-        numbered = enumerate(list(tasks))
+        listed = list(tasks)
+        numbered = enumerate(listed)
         results: dict[int, Any] = {}
+
+        def tell() -> None:
+            if report is not None and listed:
+                report(len(results) / len(listed))
 
         def work_off(team: Any) -> None:
             # `next` of this iterator is one step under the GIL.
@@ -119,9 +156,12 @@ class ThreadTeam:
                 if self._shared[self._sync.ABORTED]:
                     return
                 results[number] = work(team.thread, task)
+                if self.size == 1:
+                    tell()
 
-        self.run(work_off)
-        return [results[number] for number in range(len(results))]
+        self.run(work_off, tell)
+        tell()
+        return [results[number] for number in range(len(listed))]
 
     def _guarded(self, work: Callable[[Any], Any], team: Any) -> Any:
         try:

@@ -7,11 +7,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _objective, _ppmi, _reading, _tying
+from skembed import _adding, _objective, _ppmi, _tying
 from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
 from skembed._fitted import Fitted
-from skembed._vocabulary import Corpus
 
 
 class PPMISVDEmbedder(BaseEmbedder):
@@ -75,6 +74,11 @@ class PPMISVDEmbedder(BaseEmbedder):
         The words to learn vectors of, instead of those that `min_count` and
         `max_features` select. Of a matrix: the columns to keep or, where these have
         no names, the names of all.
+    new_words : {"grow", "freeze"}, default="grow"
+        What becomes of words that a further fit on text meets first, in `partial_fit`:
+        those that occur `min_count` times in its documents get rows
+        behind the others, up to `max_features` in all; or they are left out. With
+        `vocabulary` they always are.
     input : {"content", "cooccurrence"}, default="content"
         What `fit` takes: documents, as text or as a matrix of shape
         (n_documents, n_words); or a square matrix of co-occurrence counts,
@@ -168,6 +172,12 @@ class PPMISVDEmbedder(BaseEmbedder):
         "singular_exponent": [Interval(Real, 0, 1, closed="both")],
     }
     _method: ClassVar[str] = _tying.CLOSED_FORM
+    _fixed_by_counts: ClassVar[tuple[str, ...]] = (
+        "window",
+        "window_weighting",
+        "directional",
+    )
+    _state: ClassVar[tuple[str, ...]] = ("_counts",)
 
     def __init__(
         self,
@@ -188,6 +198,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         min_count=5,
         max_features=None,
         vocabulary=None,
+        new_words="grow",
         input="content",
         combine="word",
         pooling="mean",
@@ -211,6 +222,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             min_count=min_count,
             max_features=max_features,
             vocabulary=vocabulary,
+            new_words=new_words,
             input=input,
             combine=combine,
             pooling=pooling,
@@ -229,24 +241,26 @@ class PPMISVDEmbedder(BaseEmbedder):
     def _held_out_loss(self, corpus):
         return _objective.closed_form(self, corpus)
 
-    def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
-        n_words = len(vocabulary)
+    def _fit_vectors(self, job):
+        n_words, strategy = len(job.vocabulary), job.strategy
         layout = strategy.layout(
             n_words, self.n_components, directional=self.directional
         )
-        self._print(f"counting co-occurrences of {n_words} words")
-        matrix = self._matrix(corpus, n_words)
-        self._print(f"factorising {matrix.nnz} non-zeros")
-        seed = int(seeds.generate_state(1)[0])
-        factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs)
-        word, context, scale = strategy.factorise(
-            factoriser, self.n_components, self.singular_exponent
-        )
+        counts = _adding.count(self, job, "left" if self.directional else "both")
+        symmetric = job.corpus.counts is None and not self.directional
+        attributes = _adding.keep(counts, symmetric)
+        with job.course.step("factorise") as step:
+            matrix = self._matrix(counts)
+            seed = int(job.seeds.generate_state(1)[0])
+            factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs, step.report)
+            word, context, scale = strategy.factorise(
+                factoriser, self.n_components, self.singular_exponent
+            )
+            job.course.say(f"factorised {matrix.nnz} non-zeros", step.times()[0])
         word_vectors = np.ascontiguousarray(word, dtype=np.float32)
         context_vectors = word_vectors
         if context is not word:
             context_vectors = np.ascontiguousarray(context, dtype=np.float32)
-        attributes = {}
         if strategy.signed:
             negative = (word * context).sum(axis=0) < 0
             attributes["context_signs_"] = np.where(negative, -1, 1).astype(np.float32)
@@ -264,10 +278,8 @@ class PPMISVDEmbedder(BaseEmbedder):
             attributes=attributes,
         )
 
-    def _matrix(self, corpus: Corpus, n_words: int) -> sparse.csr_array:
+    def _matrix(self, counts: sparse.csr_array) -> sparse.csr_array:
         """Return the PPMI matrix, or those of both directions side by side."""
-        side = "left" if self.directional else "both"
-        counts = _reading.count_pairs(self, corpus, n_words, side)
         # A word has to its right what it stands to the left of.
         sides = [counts, sparse.csr_array(counts.T)] if self.directional else [counts]
         matrices = [
@@ -277,7 +289,3 @@ class PPMISVDEmbedder(BaseEmbedder):
         if not self.directional:
             return matrices[0]
         return sparse.hstack(matrices, format="csr")
-
-    def _print(self, message: str) -> None:
-        if self.verbose:
-            print(f"[{type(self).__name__}] {message}")

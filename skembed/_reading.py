@@ -7,10 +7,13 @@ import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import _cooccurrence, _matrix, _sampling, _text, _vocabulary
+from skembed import _matrix, _text, _vocabulary
 from skembed._caching import Recent, check_keys, digest, keep, key_of
 from skembed._documents import checked, describe
+from skembed._given import check_vocabulary
+from skembed._kinds import is_matrix
 from skembed._matrix import Columns
+from skembed._progress import Report
 from skembed._vocabulary import Corpus, Vocabulary
 from skembed._weights import check_weights
 
@@ -29,16 +32,39 @@ _MUCH = 2**16
 _MUCH_PER_WORD = 8
 
 
+class Known(NamedTuple):
+    """The vocabulary of earlier fits that a fit goes on from."""
+
+    rows: dict[str, int]
+    grows: bool  # whether new words of text are added
+    columns: Columns | None  # of the matrix that they were fitted on
+
+
 class Reading(NamedTuple):
     """What a fit has read."""
 
     corpus: Corpus
-    vocabulary: Vocabulary
+    vocabulary: Vocabulary  # with the counts of the corpus
     columns: Columns | None  # of a matrix
     dtype: type  # float64 of a matrix of float64, else float32
 
 
-def read(estimator: Any, X: Any, sample_weight: Any = None) -> Reading:
+class _Choice(NamedTuple):
+    """How words are chosen."""
+
+    rows: dict[str, int] | None  # that are given or known
+    is_fixed: bool  # whether there are to be no others
+    is_known: bool  # whether they need not occur
+    limits: tuple[int, int | None]  # min_count and max_features
+
+
+def read(
+    estimator: Any,
+    X: Any,
+    sample_weight: Any = None,
+    known: Known | None = None,
+    report: Report | None = None,
+) -> Reading:
     """Read what an estimator is to be fitted on, by its parameters.
 
     Parameters
@@ -47,6 +73,10 @@ def read(estimator: Any, X: Any, sample_weight: Any = None) -> Reading:
         It stays as it is.
     X : iterable of documents, or matrix
     sample_weight : array-like of shape (n_documents,), float or None
+    known : Known, default=None
+        What earlier fits have read, if this one goes on from them.
+    report : callable, default=None
+        Called now and then with the share of documents that are read.
 
     Returns
     -------
@@ -59,42 +89,55 @@ def read(estimator: Any, X: Any, sample_weight: Any = None) -> Reading:
     """
     rows = None
     if estimator.vocabulary is not None:
-        rows = _vocabulary.check_vocabulary(estimator.vocabulary)
-    if _matrix.is_matrix(X):
-        return _read_matrix(estimator, X, sample_weight, rows)
-    if estimator.input == "cooccurrence":
+        rows = check_vocabulary(estimator.vocabulary)
+    of_numbers = is_matrix(X)
+    if not of_numbers and estimator.input == "cooccurrence":
         raise ValueError(
             "input='cooccurrence' takes a square matrix of words x contexts, got "
             f"{describe(X)}. Pass input='content' to read documents."
         )
-    return _read_text(estimator, X, sample_weight, rows)
-
-
-def _read_text(
-    estimator: Any, X: Any, sample_weight: Any, rows: dict[str, int] | None
-) -> Reading:
+    if known is not None and of_numbers != (known.columns is not None):
+        kinds = "text", "a matrix"
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on {kinds[not of_numbers]} and is "
+            f"to go on with {kinds[of_numbers]}: pass the same kind, or fit anew with "
+            "warm_start=False."
+        )
+    if of_numbers:
+        return _read_matrix(estimator, X, sample_weight, rows, known)
     if rows is not None and estimator.max_features is not None:
         raise _cannot_select(estimator)
     limits = estimator.min_count, estimator.max_features
+    choice = _Choice(rows, rows is not None, False, limits)
+    if known is not None:
+        fixed = rows is not None or not known.grows
+        choice = _Choice(known.rows, fixed, True, limits)
+    return _read_text(estimator, X, sample_weight, choice, report)
+
+
+def _read_text(
+    estimator: Any, X: Any, sample_weight: Any, choice: _Choice, report: Report | None
+) -> Reading:
     tokeniser = vectorizer(estimator)
     if estimator.memory is None:
-        found = _tokenise(X, tokeniser, sample_weight, rows, limits)
+        found = _tokenise(X, tokeniser, sample_weight, choice, report)
         return Reading(*found, None, np.float32)
     # An iterator is consumed once; and only what is checked can be told apart.
     X = _listed(X)
     sample_weight = check_weights(sample_weight, len(X))
-    known, tokenising = digest(X), check_keys(_tokenising(estimator))
-    if known is None:
-        found = _tokenise(X, tokeniser, sample_weight, rows, limits)
+    tokens, tokenising = digest(X), check_keys(_tokenising(estimator))
+    if tokens is None:
+        found = _tokenise(X, tokeniser, sample_weight, choice, report)
         return Reading(*found, None, np.float32)
-    given = None if rows is None else digest(list(rows))
-    key = key_of("text", known, tokenising, sample_weight, given, *limits)
-    parts = keep(
+    given = None if choice.rows is None else digest(list(choice.rows))
+    parts = (given, choice.is_fixed, choice.is_known, *choice.limits)
+    key = key_of("text", tokens, tokenising, sample_weight, *parts)
+    kept = keep(
         estimator.memory,
         key,
-        lambda: _to_parts(*_tokenise(X, tokeniser, sample_weight, rows, limits)),
+        lambda: _to_parts(*_tokenise(X, tokeniser, sample_weight, choice, report)),
     )
-    return Reading(*_from_parts(key, *parts), None, np.float32)
+    return Reading(*_from_parts(key, *kept), None, np.float32)
 
 
 def _listed(X: Any) -> list[Any]:
@@ -129,17 +172,23 @@ def _tokenise(
     X: Any,
     tokeniser: CountVectorizer,
     sample_weight: Any,
-    rows: dict[str, int] | None,
-    limits: tuple[int, int | None],
+    choice: _Choice,
+    report: Report | None,
 ) -> tuple[Corpus, Vocabulary]:
-    if rows is None:
-        ids, offsets, words = _text.number(X, tokeniser)
-        weights = check_weights(sample_weight, len(offsets) - 1)
-        return _vocabulary.build(ids, offsets, words, *limits, weights)
-    corpus = _text.look_up(X, tokeniser, rows)
-    weights = check_weights(sample_weight, corpus.n_documents)
-    corpus = corpus._replace(doc_weights=weights)
-    return corpus, _vocabulary.count(corpus, rows)
+    rows = choice.rows
+    if rows is not None and choice.is_fixed:
+        corpus = _text.look_up(X, tokeniser, rows, report)
+        weights = check_weights(sample_weight, corpus.n_documents)
+        corpus = corpus._replace(doc_weights=weights)
+        if choice.is_known:
+            return corpus, Vocabulary(rows, _vocabulary.add_up(corpus, len(rows)))
+        return corpus, _vocabulary.count(corpus, rows)
+    ids, offsets, words = _text.number(X, tokeniser, report)
+    weights = check_weights(sample_weight, len(offsets) - 1)
+    if rows is not None:
+        found = ids, offsets, words, *choice.limits, weights
+        return _vocabulary.extend(*found, known=rows)
+    return _vocabulary.build(ids, offsets, words, *choice.limits, weights)
 
 
 def _cannot_select(estimator: Any) -> ValueError:
@@ -150,9 +199,13 @@ def _cannot_select(estimator: Any) -> ValueError:
 
 
 def _read_matrix(
-    estimator: Any, X: Any, sample_weight: Any, rows: dict[str, int] | None
+    estimator: Any,
+    X: Any,
+    sample_weight: Any,
+    rows: dict[str, int] | None,
+    known: Known | None,
 ) -> Reading:
-    matrix, columns = _matrix.read(X, estimator, rows)
+    matrix, columns = _matrix.read(X, estimator, rows, known and known.columns)
     if rows is not None and estimator.max_features is not None:
         raise _cannot_select(estimator)
     square = estimator.input == "cooccurrence"
@@ -169,9 +222,10 @@ def _read_matrix(
     if square:
         _check_labels(X, columns)
     weights = check_weights(sample_weight, matrix.shape[0])
-    vocabulary, columns = _matrix.select(
-        matrix, columns, estimator.max_features, weights
-    )
+    most = estimator.max_features if known is None else None
+    vocabulary, columns = _matrix.select(matrix, columns, most, weights)
+    if known is not None:
+        vocabulary = Vocabulary(known.rows, vocabulary.counts)
     counts = None
     if square:
         counts, vocabulary = _choose_counts(matrix, columns, vocabulary)
@@ -205,11 +259,6 @@ def _choose_counts(
     return counts, Vocabulary(vocabulary.rows, totals)
 
 
-def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    counts = _cooccurrence.count_cooccurrences(*of_what)
-    return counts.data, counts.indices, counts.indptr
-
-
 def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
     """Return documents as words of a fitted vocabulary, and the dtype of features.
 
@@ -231,7 +280,7 @@ def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
         If a document is not valid, or a matrix has other columns than that of `fit`.
     """
     columns = estimator._columns
-    if _matrix.is_matrix(X):
+    if is_matrix(X):
         matrix = _matrix.look_up(X, estimator, columns)
         dtype = np.float64 if matrix.dtype == np.float64 else np.float32
         return _matrix.to_corpus(matrix, None), dtype
@@ -294,71 +343,3 @@ def _is_text(X: Any) -> bool:
 def vectorizer(estimator: Any) -> CountVectorizer:
     """Return what cuts documents into tokens by an estimator's parameters."""
     return CountVectorizer(**_tokenising(estimator))
-
-
-def window_weights(estimator: Any, corpus: Corpus) -> np.ndarray:
-    """Return the weight of a context by its distance, see `_sampling`."""
-    return _sampling.window_weights(
-        estimator.window, estimator.window_weighting, corpus.longest
-    )
-
-
-def count_pairs(
-    estimator: Any, corpus: Corpus, n_words: int, direction: str = "both"
-) -> sparse.csr_array:
-    """Return how often words and contexts co-occur in what a fit has read.
-
-    Parameters
-    ----------
-    estimator : BaseEmbedder
-        Its `window`, `window_weighting` and `n_jobs` are read.
-    corpus : Corpus
-        Of text: words co-occur in windows. Of a matrix: words co-occur that share a
-        document. Of co-occurrence counts: these.
-    n_words : int
-    direction : {"both", "left", "right"}, default="both"
-        Of text: on which side of a word contexts are counted.
-
-    Returns
-    -------
-    csr_array of shape (n_words, n_words), float64
-        Canonical; the caller may change it.
-
-    Raises
-    ------
-    ValueError
-        If nothing co-occurs, or a count is not finite.
-    """
-    if corpus.token_weights is None:
-        weights = window_weights(estimator, corpus)
-        of_what = corpus, n_words, weights, estimator.n_jobs, direction
-        if corpus.key is None:
-            return _cooccurrence.count_cooccurrences(*of_what)
-        key = key_of("counts", corpus.key, n_words, weights, direction)
-        parts = keep(estimator.memory, key, lambda: _csr_parts(*of_what))
-        kept = sparse.csr_array(parts, shape=(n_words, n_words))
-        kept.has_canonical_format = True
-        return kept
-    if direction != "both":
-        raise ValueError(
-            "Contexts on the left and on the right (directional=True of an embedder, "
-            f"direction={direction!r} of cooccurrence) are not told apart by a matrix. "
-            "Pass text, or leave that parameter at its default."
-        )
-    given = corpus.counts is not None
-    counts: Any = corpus.counts
-    if not given:
-        counts = _cooccurrence.count_shared_documents(corpus, n_words)
-    if not counts.nnz:
-        raise ValueError(
-            f"X has {n_words} feature(s), of which no two co-occur: there are no pairs "
-            "of words to learn from."
-        )
-    with np.errstate(over="ignore"):
-        total = counts.data.sum()
-    if not np.isfinite(total):
-        raise ValueError(
-            "Counts of words that co-occur become infinite: the numbers in X are too "
-            "large. Divide them by their maximum."
-        )
-    return counts.copy() if given else counts

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skembed import _reading, _sampling
+from skembed import _pair_counts, _sampling
 from skembed._sampling import Draws
 from skembed._vocabulary import Corpus
 
@@ -165,7 +165,7 @@ def _bag_of_words(
     """Return the objective of CBOW, with windows drawn as in training."""
     tables = _tables(estimator, estimator.context_vectors_)
     n_tokens, n_words = corpus.token_ids.size, noise.probabilities.size
-    weights = _reading.window_weights(estimator, corpus)
+    weights = _pair_counts.window_weights(estimator, corpus)
     n_noise = min(n_words, max(_LEAST_NOISE, _MOST_SCORES // n_tokens))
     size = max(1, _SCORES // max(n_noise, tables.words.shape[1]))
     loss, contexts = 0.0, np.zeros(n_words)
@@ -221,7 +221,7 @@ def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_
         sides = {side: f"{side}_context" for side in ("left", "right")}
     for side, name in sides.items():
         n_words = len(estimator.word_vectors_)
-        counts = _reading.count_pairs(estimator, corpus, n_words, side)
+        counts = _pair_counts.count_pairs(estimator, corpus, n_words, side)
         vectors = getattr(estimator, f"{name}_vectors_")
         yield _tables(estimator, vectors, f"{name}_biases_"), counts
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from skembed import _bias, _objective, _training, _tying
-from skembed._base import NEGATIVE_DIMS, BaseEmbedder
+from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 
 
 class SGNSEmbedder(BaseEmbedder):
@@ -66,7 +66,27 @@ class SGNSEmbedder(BaseEmbedder):
     learning_rate : float, default=0.025
         Decays linearly to 1e-4 of itself.
     max_iter : int, default=5
-        Number of epochs.
+        Number of epochs, at most.
+    early_stopping : bool, default=False
+        Hold out some documents, and end training when the loss on them stops
+        falling, by the rule of :class:`~sklearn.neural_network.MLPClassifier`. The
+        vectors are then those of the epoch with the least validation loss.
+    validation_fraction : float or None, default=0.1
+        With `early_stopping`: share of the documents that is held out, at random.
+        None holds out nothing: the training loss is watched, and the last epoch kept.
+    n_iter_no_change : int, default=10
+        With `early_stopping`: training ends when the loss has not fallen by `tol` for
+        more than so many epochs in a row.
+    tol : float, default=1e-4
+        With `early_stopping`: what a loss must be below the least one before, to count
+        as falling.
+    warm_start : bool, default=False
+        Whether `fit` begins with the vectors of the fit before, if there was one, and
+        a new way down of the learning rate. Rows stay, see `new_words`.
+    init : dict or array-like of shape (n_words, n_components), default=None
+        Word vectors to begin with: of each word, or of the words of `vocabulary` in the
+        order of its rows. Words without one begin with a random vector. In a fit that
+        goes on, those of words that it knows already are not used.
     window : int, default=5
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
@@ -95,6 +115,11 @@ class SGNSEmbedder(BaseEmbedder):
         The words to learn vectors of, instead of those that `min_count` and
         `max_features` select. Of a matrix: the columns to keep or, where these have
         no names, the names of all.
+    new_words : {"grow", "freeze"}, default="grow"
+        What becomes of words that a further fit on text meets first, in `partial_fit`
+        or with `warm_start`: those that occur `min_count` times in its documents get
+        rows behind the others, up to `max_features` in all; or they are left out. With
+        `vocabulary` they always are.
     input : {"content", "cooccurrence"}, default="content"
         What `fit` takes: documents, as text or as a matrix of shape
         (n_documents, n_words); or a square matrix of co-occurrence counts,
@@ -157,10 +182,13 @@ class SGNSEmbedder(BaseEmbedder):
     left_context_vectors_, right_context_vectors_ : ndarray, float32
         With ``directional=True``: vectors of contexts on either side, of the shape of
         `context_vectors_`, which is their mean.
-    loss_curve_ : ndarray of shape (n_epochs,), float64
+    loss_curve_ : ndarray of shape (`n_iter_`,), float64
         Mean objective per pair and epoch, in nats.
+    validation_loss_curve_ : ndarray, float64
+        With ``early_stopping=True``: the same of the documents that are held out, after
+        every epoch.
     n_iter_ : int
-        Number of epochs.
+        Number of epochs, of all fits that went on from each other.
     n_embedding_parameters_ : int
         Learned numbers: tables, biases and the map.
 
@@ -203,18 +231,23 @@ class SGNSEmbedder(BaseEmbedder):
 
     _parameter_constraints: ClassVar[dict] = {
         **BaseEmbedder._parameter_constraints,
+        **TRAINING,
         "bias": [StrOptions(set(filter(None, _bias.biases()))), None],
         "negative": [Interval(Integral, 1, None, closed="left")],
         "noise_exponent": [Interval(Real, 0, None, closed="left")],
         "subsample": [Interval(Real, 0, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
         "negative_dims": NEGATIVE_DIMS,
         "directional": ["boolean"],
         "update": [StrOptions({"both", "word"})],
         "exclude_window_noise": ["boolean"],
     }
     _method: ClassVar[str] = _tying.SAMPLING
+    _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
+        "n_components",
+        "share_context",
+        "negative_dims",
+        "directional",
+    )
 
     def __init__(
         self,
@@ -231,6 +264,12 @@ class SGNSEmbedder(BaseEmbedder):
         subsample=1e-3,
         learning_rate=0.025,
         max_iter=5,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=10,
+        tol=1e-4,
+        warm_start=False,
+        init=None,
         window=5,
         window_weighting="dynamic",
         analyzer="word",
@@ -241,6 +280,7 @@ class SGNSEmbedder(BaseEmbedder):
         min_count=5,
         max_features=None,
         vocabulary=None,
+        new_words="grow",
         input="content",
         combine="word",
         pooling="mean",
@@ -264,6 +304,7 @@ class SGNSEmbedder(BaseEmbedder):
             min_count=min_count,
             max_features=max_features,
             vocabulary=vocabulary,
+            new_words=new_words,
             input=input,
             combine=combine,
             pooling=pooling,
@@ -284,12 +325,18 @@ class SGNSEmbedder(BaseEmbedder):
         self.subsample = subsample
         self.learning_rate = learning_rate
         self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.init = init
 
     def _held_out_loss(self, corpus):
         return _objective.sampling(self, corpus)
 
-    def _fit_vectors(self, corpus, vocabulary, strategy, seeds):
+    def _fit_vectors(self, job):
         from skembed._kernels import sgns
 
         family = _training.Family(sgns.train_rounds, directional=True)
-        return _training.fit(self, family, corpus, vocabulary, strategy, seeds)
+        return _training.fit(self, family, job)

@@ -18,6 +18,7 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed._documents import check_analyzed, check_tokens, checked
+from skembed._progress import Report
 from skembed._vocabulary import Corpus
 
 # Patterns that find the longest runs of word characters, of at least so many: ``\w+``
@@ -32,7 +33,9 @@ _MIN_ROOM = 2**13  # for new words in the table
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 
 
-def number(X: Any, vectorizer: CountVectorizer) -> tuple[array, array, list[str]]:
+def number(
+    X: Any, vectorizer: CountVectorizer, report: Report | None = None
+) -> tuple[array, array, list[str]]:
     """Number the distinct tokens of documents, in the order of first appearance.
 
     Parameters
@@ -41,6 +44,8 @@ def number(X: Any, vectorizer: CountVectorizer) -> tuple[array, array, list[str]
         Raw or tokenised documents. It is iterated once.
     vectorizer : CountVectorizer
         Tokenises raw documents; of tokenised ones only its stop words are dropped.
+    report : callable, default=None
+        Called now and then with the share of the documents that are done.
 
     Returns
     -------
@@ -56,7 +61,7 @@ def number(X: Any, vectorizer: CountVectorizer) -> tuple[array, array, list[str]
     ValueError
         If `X` or one of its documents is of another kind.
     """
-    documents, batches = _open(X, vectorizer, 0)
+    documents, batches = _open(X, vectorizer, 0, report)
     if not batches:
         seen: defaultdict[str, int] = defaultdict()
         seen.default_factory = seen.__len__
@@ -70,7 +75,12 @@ def number(X: Any, vectorizer: CountVectorizer) -> tuple[array, array, list[str]
     return ids, offsets, scanner.words()
 
 
-def look_up(X: Any, vectorizer: CountVectorizer, rows: Mapping[str, int]) -> Corpus:
+def look_up(
+    X: Any,
+    vectorizer: CountVectorizer,
+    rows: Mapping[str, int],
+    report: Report | None = None,
+) -> Corpus:
     """Return documents as the rows of given words, without all other tokens.
 
     Parameters
@@ -80,6 +90,8 @@ def look_up(X: Any, vectorizer: CountVectorizer, rows: Mapping[str, int]) -> Cor
     vectorizer : CountVectorizer
         As in `number`.
     rows : mapping of str to int
+    report : callable, default=None
+        As in `number`.
 
     Returns
     -------
@@ -90,7 +102,7 @@ def look_up(X: Any, vectorizer: CountVectorizer, rows: Mapping[str, int]) -> Cor
     ValueError
         Likewise.
     """
-    documents, batches = _open(X, vectorizer, len(rows))
+    documents, batches = _open(X, vectorizer, len(rows), report)
     if not batches:
         tokens = _cut(documents, vectorizer)
         found = (map(rows.get, words, repeat(-1)) for words in tokens)
@@ -109,10 +121,10 @@ def compile_kernel() -> None:
 
 
 def _open(
-    X: Any, vectorizer: CountVectorizer, n_words: int
+    X: Any, vectorizer: CountVectorizer, n_words: int, report: Report | None
 ) -> tuple[Iterator[Any], Iterator[list[str]] | None]:
     """Return checked documents, or batches of texts where the kernel shall scan."""
-    documents = checked(X)
+    documents = checked(X, report)
     first = next(documents, None)
     documents = iter(()) if first is None else chain([first], documents)
     finds_runs = vectorizer.token_pattern in _SHORTEST_RUN

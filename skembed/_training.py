@@ -6,30 +6,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skembed import _bias, _reading, _sampling, _tying
-from skembed._fitted import Fitted
+from skembed import _bias, _lanes, _pair_counts, _sampling, _tying, _vocabulary
+from skembed._epochs import Epochs
+from skembed._fitted import Fitted, Job
+from skembed._holding_out import hold_out_documents, holds_out
 from skembed._layout import Layout
-from skembed._memory import aligned_zeros
+from skembed._model import learned_map, start_model
 from skembed._parallel import ThreadTeam, n_threads
-from skembed._progress import Progress
+from skembed._progress import Report
 from skembed._sampling import Draws
 from skembed._sources import Chunk, Documents, Pairs, pair_draws
-from skembed._vocabulary import Corpus, Vocabulary
+from skembed._vocabulary import Corpus
 
-# Words of a lane between two exchanges of updates, and noise words they share;
-# multiples of 16.
-_SPAN = 32
-_SHARED_NOISE = 16
-_MAX_LANES = 16
-# Updates of one row that a round may add up before they become too stale: measured
-# in pairs of the most frequent word.
-_MAX_PAIRS_OF_A_ROW = 64
-_MIN_TOKENS_OF_A_LANE = 1000
 _LAST_RATE = 1e-4
-# Rounds between two looks at signals, less than 0.1 s.
-_SLICE = 256
 # Kept tokens of all epochs that are worth a thread: some ten milliseconds.
 _MIN_TOKENS_OF_A_THREAD = 50_000
+# An epoch is told of in so many parts at most.
+_MOST_PARTS = 1000
 
 
 class Family(NamedTuple):
@@ -41,14 +34,16 @@ class Family(NamedTuple):
     directional: bool = False  # whether left and right contexts may differ
 
 
-def fit(
-    estimator: Any,
-    family: Family,
-    corpus: Corpus,
-    vocabulary: Vocabulary,
-    strategy: _tying.Tying,
-    seeds: np.random.SeedSequence,
-) -> Fitted:
+class Data(NamedTuple):
+    """What an epoch visits, and how often words count."""
+
+    source: Documents | Pairs
+    held_out: Documents | Pairs | None
+    draws: Draws
+    totals: np.ndarray  # of words as contexts, of all data that count
+
+
+def fit(estimator: Any, family: Family, job: Job) -> Fitted:
     """Train an estimator's vectors with negative sampling.
 
     Parameters
@@ -56,74 +51,90 @@ def fit(
     estimator : SGNSEmbedder or CBOWEmbedder
         Its parameters are read.
     family : Family
-    corpus : Corpus
-    vocabulary : Vocabulary
-    strategy : Tying
-    seeds : SeedSequence
+    job : Job
 
     Returns
     -------
     Fitted
     """
-    bias = _bias.get_bias(estimator.bias, strategy)
-    layout = strategy.layout(
-        len(vocabulary),
+    bias = _bias.get_bias(estimator.bias, job.strategy)
+    layout = job.strategy.layout(
+        len(job.vocabulary),
         estimator.n_components,
         estimator.negative_dims,
         family.directional and estimator.directional,
     )
-    source, draws, totals = _source(estimator, family, corpus, vocabulary, seeds)
+    if job.before is not None:
+        layout = layout.with_map(job.before.learned)
+    data = _data(estimator, family, job)
+    draws = data.draws
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
     both = estimator.update == "both"
-    model = _start(layout, bias, offset, both, seeds)._replace(average=family.average)
-    training = _Training(estimator, family, source, model, draws.noise, seeds)
-    progress = training.run()
-
-    word_biases, context_biases, other_biases = layout.biases(model.params)
-    word_vectors, context_vectors, attributes = layout.vectors(
-        model.params, _learned_map(model, layout)
-    )
-    attributes.update(progress.learned(), _context_totals=totals)
-    n_parameters = layout.n_parameters
-    if bias.learned:
-        attributes.update(other_biases)
-        n_parameters += layout.n_words * len(set(layout.rows))
-    return Fitted(
-        n_parameters,
-        word_vectors,
-        context_vectors,
-        offset,
-        np.ones(estimator.n_components, dtype=np.float32),
-        word_biases if bias.learned and layout.shares_rows else None,
-        context_biases if bias.learned else None,
-        attributes,
-        _notes(estimator, strategy, layout, bias),
-    )
+    model = start_model(layout, bias, offset, both, job)
+    model = model._replace(average=family.average)
+    training = _Training(estimator, family, job, data, (layout, model), bias.learned)
+    fitted = Epochs(training, estimator, job).run()
+    fitted.notes[:0] = _notes(estimator, job.strategy, layout, bias)
+    return fitted
 
 
-def _source(
-    estimator: Any,
-    family: Family,
-    corpus: Corpus,
-    vocabulary: Vocabulary,
-    seeds: np.random.SeedSequence,
-) -> tuple[Documents | Pairs, Draws, np.ndarray]:
+def _data(estimator: Any, family: Family, job: Job) -> Data:
     """Return what is visited, the probabilities, and how often each context counts."""
-    settings = estimator.subsample, estimator.noise_exponent
-    if corpus.token_weights is None:
-        draws = _sampling.draws(vocabulary.counts, *settings)
-        window = estimator.window, estimator.window_weighting
-        return Documents(corpus, draws, window, seeds), draws, vocabulary.counts
-    if estimator.exclude_window_noise:
+    if job.corpus.token_weights is not None and estimator.exclude_window_noise:
         raise ValueError(
             "exclude_window_noise=True asks for the words of a window, which a matrix "
             "does not have. Pass text, or exclude_window_noise=False."
         )
+    corpus, held_out = job.corpus, None
+    if holds_out(estimator):
+        random = np.random.default_rng(job.seeds.spawn(1)[0])
+        corpus, held_out = hold_out_documents(
+            corpus, estimator.validation_fraction, random
+        )
+        counts = _vocabulary.add_up(corpus, len(job.vocabulary))
+        job = job._replace(corpus=corpus, counts=counts)
+    if corpus.token_weights is None:
+        return _data_of_text(estimator, job, held_out)
+    return _data_of_matrix(estimator, family, job, held_out)
+
+
+def _data_of_text(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
+    settings = estimator.subsample, estimator.noise_exponent
+    totals = job.counts if held_out is not None else job.vocabulary.counts
+    draws = _sampling.draws(totals, *settings)
+    # Of these documents alone, where others count for the probabilities.
+    own = draws._replace(kept=job.counts * draws.keep)
+    window = estimator.window, estimator.window_weighting
+    source = Documents(job.corpus, own, window, job.seeds)
+    held = None
+    if held_out is not None:
+        held = Documents(held_out, own, window, job.seeds)
+    return Data(source, held, draws, totals)
+
+
+def _data_of_matrix(
+    estimator: Any, family: Family, job: Job, held_out: Corpus | None
+) -> Data:
     side = "left" if getattr(estimator, "directional", False) else "both"
-    counts = _reading.count_pairs(estimator, corpus, len(vocabulary), side)
-    totals = np.ones(counts.shape[0]) @ counts
-    draws = pair_draws(counts, totals, *settings)
-    return Pairs(counts, draws, seeds, family.hidden), draws, totals
+    n_words = len(job.vocabulary)
+    with job.course.step("count") as step:
+        counts = _pair_counts.count_pairs(
+            estimator, job.corpus, n_words, side, step.report
+        )
+    totals = np.ones(n_words) @ counts
+    before = job.added_to
+    if before is not None:
+        totals += before.of_words("_context_totals", n_words)
+    draws = pair_draws(counts, totals, estimator.subsample, estimator.noise_exponent)
+    source = Pairs(counts, draws, job.seeds, family.hidden)
+    held = None
+    if held_out is not None:
+        counts = _pair_counts.count_pairs(estimator, held_out, n_words, side)
+        held = Pairs(counts, draws, job.seeds, family.hidden)
+    if before is not None:
+        earlier = before.of_words("_context_kept", n_words)
+        draws = draws._replace(kept=draws.kept + earlier)
+    return Data(source, held, draws, totals)
 
 
 def _notes(
@@ -144,158 +155,165 @@ def _notes(
     return notes
 
 
-def _start(
-    layout: Layout,
-    bias: Any,
-    offset: np.ndarray,
-    moves_contexts: bool,
-    seeds: np.random.SeedSequence,
-) -> Any:
-    """Return the model before the first epoch: small random word vectors.
-
-    Context vectors in tables of their own start at 0, as in word2vec, unless they do
-    not move: then word vectors would have nothing to learn from.
-    """
-    from skembed._kernels import spans
-
-    params = layout.allocate()
-    random = np.random.default_rng(seeds.spawn(1)[0])
-    n_rows = layout.n_words if moves_contexts else len(params)
-    start = random.random((n_rows, layout.n_components), dtype=np.float32)
-    start -= np.float32(0.5)
-    start /= layout.n_components
-    params[:n_rows, : layout.n_components] = start
-    return spans.Model(
-        params=params,
-        **start_map(layout),
-        offset=offset,
-        n_components=layout.n_components,
-        rows=layout.rows,
-        directional=layout.directional,
-        word_bias=float(bias.learned and layout.shares_rows),
-        context_bias=float(bias.learned),
-        moves_contexts=moves_contexts,
-        average=False,
-    )
-
-
-def start_map(layout: Layout) -> dict[str, Any]:
-    """Return the map of word vectors before training, as fields of a `Model`.
-
-    Parameters
-    ----------
-    layout : Layout
-
-    Returns
-    -------
-    dict
-        Of `mapped`, `scale`, `bound` and `map`.
-    """
-    from skembed._kernels import maps
-
-    n_rows = len(layout.map)
-    scale = aligned_zeros((layout.width,))
-    scale[:] = layout.scale(fill=0.0) if n_rows < 2 else 1.0
-    bound = np.full(1, np.abs(scale).max() ** 2, dtype=np.float32)
-    fields = {"mapped": n_rows > 0, "scale": scale, "bound": bound, "map": None}
-    if layout.learns_map or n_rows > 1:
-        forward, n_padded = scale.reshape(1, -1), 0
-        if n_rows > 1:
-            n_padded = -(-n_rows // 4) * 4
-            forward = aligned_zeros((n_padded, layout.width))
-            forward[:n_rows, : layout.n_components] = layout.map
-        backward = aligned_zeros((n_padded, layout.width))
-        longest = aligned_zeros((2, layout.width))
-        longest[0, : layout.n_components] = layout.n_components**-0.5
-        fields["map"] = maps.Map(forward, backward, bound, longest, layout.learns_map)
-        maps.update_map(fields["map"])
-    return fields
-
-
-def _learned_map(model: Any, layout: Layout) -> np.ndarray | None:
-    if not layout.learns_map:
-        return None
-    return model.map.forward[: len(layout.map), : layout.n_components].copy()
-
-
 class _Slice(NamedTuple):
     """The tokens of a chunk, and how they are visited."""
 
     tokens: np.ndarray
+    lanes: Any
     rates: tuple[float, float]
     rounds: tuple[int, int]
 
 
+class _HeldOut(NamedTuple):
+    """What is held out, as it is visited after every epoch: always the same way."""
+
+    chunks: list[Chunk]
+    lanes: Any
+    states: np.ndarray
+
+
 class _Training:
-    """The epochs of one fit; the model is updated in place."""
+    """The epochs of one fit, see `_epochs.Trainer`; the model is updated in place."""
 
     def __init__(
         self,
         estimator: Any,
         family: Family,
-        source: Documents | Pairs,
-        model: Any,
-        noise: np.ndarray,
-        seeds: np.random.SeedSequence,
+        job: Job,
+        data: Data,
+        model: tuple[Layout, Any],
+        learns_biases: bool,
     ):
         from skembed._kernels import spans
 
         self.estimator = estimator
         self.family = family
-        self.source = source
-        self.model = model
-        thresholds = _sampling.window_thresholds(*source.window)
+        self.job = job
+        self.data = data
+        self.source = data.source
+        self.layout, self.model = model
+        self.learns_biases = learns_biases
+        self.unit, self.size = self.source.unit, self.source.size
+        self.suspects = f"learning_rate={estimator.learning_rate}"
+        before = job.added_to
+        # Epochs of the learning rate's way down that are done.
+        self.first = 0
+        if before is not None:
+            self.first = before.learned["_schedule_epoch"] % estimator.max_iter
+        window = self.source.window
+        self.window = _sampling.window_thresholds(*window)
         self.sampler = spans.Sampler(
-            thresholds,
-            *_sampling.alias_table(noise),
-            _SHARED_NOISE,
+            self.window,
+            *_sampling.alias_table(data.draws.noise),
+            _lanes.SHARED_NOISE,
             float(estimator.negative),
             bool(estimator.exclude_window_noise),
-            source.one_way,
+            self.source.one_way,
         )
-        kept = source.kept
-        n_lanes = _n_lanes(kept, _sampling.window_weights(*source.window))
-        worth = int(kept.sum() * estimator.max_iter / _MIN_TOKENS_OF_A_THREAD)
+        kept = self.source.kept
+        n_lanes = _lanes.count_lanes(kept, _sampling.window_weights(*window))
+        worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(estimator.n_jobs, min(n_lanes, worth))
-        n_slots = _n_slots(family, thresholds.size, model.directional)
-        self.lanes = _lanes(n_lanes, n_slots, model, self.n_threads)
-        self.scratches = [_scratch(self.lanes) for _ in range(self.n_threads)]
-        self.lanes.states[:] = seeds.generate_state(n_lanes, np.uint64)
+        self._allocate(n_lanes)
+        n_rounds = kept.sum() / (n_lanes * _lanes.SPAN)
+        self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
+        # All learned numbers: also those of a learned diagonal, or ones; of a matrix.
+        self.state = [self.model.params, self.model.scale]
+        if self.model.map is not None:
+            self.state.append(self.model.map.forward)
 
-    def run(self) -> Progress:
-        progress = Progress(self.estimator, self.source.unit, self.source.size)
-        lanes = self.lanes
-        with ThreadTeam(self.n_threads) as team:
-            for epoch in range(self.estimator.max_iter):
-                lanes.loss[:] = 0.0
-                lanes.pairs[:] = 0
-                for chunk in self.source.chunks():
-                    self._train_chunk(epoch, chunk, team)
-                if not lanes.pairs.any():
-                    raise ValueError(
-                        f"subsample={self.estimator.subsample} left no pair of words "
-                        f"in epoch {epoch + 1}: the {progress.size} tokens are too "
-                        "few for it. Pass subsample=0, or a larger sample_weight."
-                    )
-                loss = lanes.loss.sum() / lanes.pairs.sum()
-                # A learned diagonal, or ones; a learned matrix.
-                learned = [self.model.params, self.model.scale]
-                if self.model.map is not None:
-                    learned.append(self.model.map.forward)
-                progress.finish_epoch(loss, *learned)
-        return progress
+    def _allocate(self, n_lanes: int) -> None:
+        """Set up the work spaces."""
+        n_slots = _lanes.count_slots(
+            self.window.size, self.model.directional, self.family.hidden
+        )
+        self.lanes = _lanes.make_lanes(n_lanes, n_slots, self.model, self.n_threads)
+        self.scratches = [
+            _lanes.make_scratch(self.lanes) for _ in range(self.n_threads)
+        ]
+        states = self.job.seeds.generate_state(2 * n_lanes, np.uint64)
+        self.lanes.states[:] = states[:n_lanes]
+        self.slice = _lanes.rounds_of_slice(
+            self.lanes, self.window.size, len(self.layout.map)
+        )
+        self.held_out = None
+        if self.data.held_out is not None:
+            lanes = self.lanes._replace(
+                states=self.lanes.states.copy(),
+                loss=np.zeros_like(self.lanes.loss),
+                pairs=np.zeros_like(self.lanes.pairs),
+            )
+            chunks = list(self.data.held_out.chunks())
+            self.held_out = _HeldOut(chunks, lanes, states[n_lanes:])
 
-    def _train_chunk(self, epoch: int, chunk: Chunk, team: ThreadTeam) -> None:
-        longest_lane = -(-chunk.tokens.size // self.lanes.states.size)
-        n_rounds = -(-longest_lane // _SPAN)
-        # Shares of the whole training, before this chunk and after it.
-        done = (epoch + chunk.done) / self.estimator.max_iter
-        rates = _rates(self.estimator.learning_rate, done, n_rounds)
+    def __enter__(self) -> "_Training":
+        self.team = ThreadTeam(self.n_threads)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.team.__exit__(*exception)
+
+    def train(self, epoch: int, report: Report) -> float:
+        """Visit all tokens once; return the mean loss of a pair."""
+        lanes, max_iter = self.lanes, self.estimator.max_iter
+        lanes.loss[:] = 0.0
+        lanes.pairs[:] = 0
+        stopped = False
+        for chunk in self.source.chunks():
+            # Shares of the whole training, before this chunk and after it.
+            done = (self.first + epoch + chunk.done) / max_iter
+            stopped = self._visit(chunk, done, lanes, report)
+            if stopped:
+                break
+        if not lanes.pairs.any() and not stopped:
+            raise ValueError(
+                f"subsample={self.estimator.subsample} left no pair of words in epoch "
+                f"{epoch + 1}: the {self.size} tokens are too few for it. Pass "
+                "subsample=0, or a larger sample_weight."
+            )
+        return float(lanes.loss.sum() / max(lanes.pairs.sum(), 1))
+
+    def validate(self) -> float:
+        """Return the mean loss of a pair that is held out, each time of the same."""
+        held = self.held_out
+        assert held is not None
+        lanes, map_ = held.lanes, self.model.map
+        # The bound of a learned map comes closer in every round, even of no steps.
+        rough = [self.model.bound] if map_ is None else [map_.bound, map_.longest]
+        before = [array.copy() for array in rough]
+        lanes.states[:] = held.states
+        lanes.loss[:] = 0.0
+        lanes.pairs[:] = 0
+        for chunk in held.chunks:
+            self._visit(chunk, None, lanes, lambda share: False)
+        for array, kept in zip(rough, before, strict=True):
+            array[:] = kept
+        if not lanes.pairs.any():
+            raise ValueError(
+                f"subsample={self.estimator.subsample} left no pair of words in the "
+                "documents that are held out. Pass subsample=0, more documents, or a "
+                "larger validation_fraction."
+            )
+        return float(lanes.loss.sum() / lanes.pairs.sum())
+
+    def _visit(
+        self, chunk: Chunk, done: np.ndarray | None, lanes: Any, report: Report
+    ) -> bool:
+        """Visit a chunk, if `done` is None without learning; return whether to stop."""
+        longest_lane = -(-chunk.tokens.size // lanes.states.size)
+        n_rounds = -(-longest_lane // _lanes.SPAN)
+        rates = 0.0, 0.0
+        if done is not None:
+            rates = _rates(self.estimator.learning_rate, done, n_rounds)
+        before, after = chunk.done
         # Between two slices Python looks at signals.
-        for first in range(0, n_rounds, _SLICE):
-            rounds = (first, min(first + _SLICE, n_rounds))
-            part = _Slice(chunk.tokens, rates, rounds)
-            team.run(functools.partial(self._train_slice, part))
+        for first in range(0, n_rounds, self.slice):
+            rounds = (first, min(first + self.slice, n_rounds))
+            part = _Slice(chunk.tokens, lanes, rates, rounds)
+            self.team.run(functools.partial(self._train_slice, part))
+            if report(before + (after - before) * rounds[1] / n_rounds):
+                return True
+        return False
 
     def _train_slice(self, part: _Slice, member: Any) -> None:
         """Take part in some rounds, as one thread of a team."""
@@ -303,11 +321,40 @@ class _Training:
             part.tokens,
             self.model,
             self.sampler,
-            self.lanes,
+            part.lanes,
             self.scratches[member.thread],
             part.rounds,
             part.rates,
             member,
+        )
+
+    def fitted(self, n_finished: int, last: bool) -> Fitted:
+        """Return the model after so many epochs."""
+        layout, params = self.layout, self.model.params
+        if not last:
+            params = params.copy()
+        word_biases, context_biases, other_biases = layout.biases(params)
+        word_vectors, context_vectors, attributes = layout.vectors(
+            params, learned_map(self.model, layout)
+        )
+        attributes.update(
+            _context_totals=self.data.totals,
+            _context_kept=self.data.draws.kept,
+            _schedule_epoch=self.first + n_finished,
+        )
+        n_parameters = layout.n_parameters
+        if self.learns_biases:
+            attributes.update(other_biases)
+            n_parameters += layout.n_words * len(set(layout.rows))
+        return Fitted(
+            n_parameters,
+            word_vectors,
+            context_vectors,
+            self.model.offset,
+            np.ones(layout.n_components, dtype=np.float32),
+            word_biases if self.learns_biases and layout.shares_rows else None,
+            context_biases if self.learns_biases else None,
+            attributes,
         )
 
 
@@ -326,63 +373,3 @@ def _rates(
     # Python's floats: other types would compile the kernel once more.
     first, last = learning_rate * (1.0 - (1.0 - _LAST_RATE) * done)
     return float(first), float(last - first) / max(n_rounds, 1)
-
-
-def _n_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
-    """Return how many spans may be computed before updates are added.
-
-    It depends on the documents and parameters only, never on the machine.
-    """
-    pairs = 2.0 * weights.sum() * _SPAN * kept.max() / kept.sum()
-    most = min(
-        _MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
-    )
-    return max(1, int(most))
-
-
-def _n_slots(family: Family, window: int, directional: bool = False) -> int:
-    """Return how many rows a span works on: words, contexts and noise words."""
-    contexts = -(-(_SPAN + 2 * window) // 16) * 16 * (2 if directional else 1)
-    return _SPAN + contexts + _SHARED_NOISE + (_SPAN if family.hidden else 0)
-
-
-def _lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
-    """Return the lanes' buffers, all zeros."""
-    from skembed._kernels import maps, spans
-
-    width = model.params.shape[1]
-    steps = None
-    if model.map is not None:
-        n_rows = len(model.map.forward) if model.map.learned else 0
-        map_steps = aligned_zeros((n_lanes, n_rows, width))
-        steps = maps.MapSteps(map_steps, aligned_zeros((n_lanes,)))
-    return spans.Lanes(
-        states=aligned_zeros((n_lanes,), np.uint64),
-        parts=np.zeros((n_lanes, spans.PARTS, 4), dtype=np.int64),
-        words=np.zeros((n_lanes, n_slots), dtype=np.int32),
-        updates=aligned_zeros((n_lanes, n_slots, width)),
-        bounds=np.zeros((n_lanes, n_threads + 2), dtype=np.int64),
-        routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
-        curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
-        map=steps,
-        loss=aligned_zeros((n_lanes,), np.float64),
-        pairs=aligned_zeros((n_lanes,), np.int64),
-        claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),
-    )
-
-
-def _scratch(lanes: Any) -> Any:
-    """Return the work space of one thread, all zeros."""
-    from skembed._kernels import spans
-
-    _, n_slots, width = lanes.updates.shape
-    return spans.Scratch(
-        vectors=aligned_zeros((n_slots, width)),
-        slots=aligned_zeros((4, n_slots)),
-        words=aligned_zeros((_SPAN, 64)),
-        window=np.zeros((_SPAN, 4), dtype=np.int64),
-        unmapped=aligned_zeros((_SPAN, width)),
-        scores=aligned_zeros((_SPAN, n_slots)),
-        weights=aligned_zeros((_SPAN, n_slots)),
-        stream=aligned_zeros((8,), np.uint64),
-    )

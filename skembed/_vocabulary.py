@@ -1,10 +1,9 @@
 """The two types that pass from room to room: `Vocabulary` and `Corpus`."""
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -71,52 +70,6 @@ class Vocabulary:
         return len(self.rows)
 
 
-def check_vocabulary(vocabulary: Any) -> dict[str, int]:
-    """Return the parameter `vocabulary` as a dict from word to row.
-
-    Parameters
-    ----------
-    vocabulary : mapping of str to int, or iterable of str
-        A mapping gives the rows; a set is sorted, as scikit-learn does; any other
-        iterable keeps its order.
-
-    Returns
-    -------
-    dict of str to int
-        In row order.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, repeats a word or leaves out a row.
-    """
-    if isinstance(vocabulary, (str, bytes)):
-        raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
-    words = list(vocabulary)
-    for word in words:
-        if not isinstance(word, str):
-            raise ValueError(f"vocabulary must hold str only, got {word!r}.")
-    if isinstance(vocabulary, Mapping):
-        rows = list(vocabulary.values())
-        whole = all(isinstance(row, Integral) for row in rows)
-        if not whole or sorted(rows) != list(range(len(rows))):
-            raise ValueError(
-                "vocabulary must map its words to the rows "
-                f"0, 1, ..., {len(rows) - 1} without gaps or repeats, but its rows "
-                f"are {rows[:10]}."
-            )
-        words.sort(key=vocabulary.__getitem__)
-    elif isinstance(vocabulary, (set, frozenset)):
-        words.sort()
-    index = {word: row for row, word in enumerate(words)}
-    if len(index) < len(words):
-        repeated = next(word for row, word in enumerate(words) if index[word] != row)
-        raise ValueError(f"vocabulary holds the word {repeated!r} more than once.")
-    if not index:
-        raise ValueError("vocabulary is empty; pass at least one word or None.")
-    return index
-
-
 def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
     """Count the words of a given vocabulary.
 
@@ -141,7 +94,7 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
             f"{corpus.n_documents} documents. Check that lowercase, strip_accents and "
             "token_pattern produce words of the vocabulary's form."
         )
-    counts = _counts(corpus, len(rows))
+    counts = add_up(corpus, len(rows))
     if not counts.any():
         raise ValueError(_why_nothing_counts(corpus.doc_weights))
     return Vocabulary(rows, counts)
@@ -188,25 +141,83 @@ def build(
     ValueError
         If no word is left.
     """
-    # Not kept: an array of which there is a view cannot shrink.
-    counts = _counts(
-        Corpus(_view(ids, np.int32), _view(offsets, np.int64), None, doc_weights),
-        len(words),
-    )
-    order = np.flatnonzero(counts >= min_count).tolist()
+    counts = _counts_of(ids, offsets, words, doc_weights)
+    order = _frequent(words, counts, min_count)
     if not order:
         if words and not counts.any():
             raise ValueError(_why_nothing_counts(doc_weights))
         raise ValueError(_why_empty(len(offsets) - 1, words, counts, min_count))
+    order = order[:max_features]
+    index = {words[number]: row for row, number in enumerate(order)}
+    return _chosen(ids, offsets, words, index, doc_weights), Vocabulary(
+        index, counts[order]
+    )
+
+
+def extend(
+    ids: array,
+    offsets: array,
+    words: list[str],
+    min_count: int,
+    max_features: int | None,
+    doc_weights: np.ndarray | None,
+    known: dict[str, int],
+) -> tuple[Corpus, Vocabulary]:
+    """Add new words of documents to a vocabulary, and drop the others.
+
+    Parameters
+    ----------
+    ids, offsets, words, min_count, max_features, doc_weights
+        As in `build`. `max_features` is that of known and new words together.
+    known : dict of str to int
+        Words that keep their rows, however often they occur.
+
+    Returns
+    -------
+    corpus : Corpus
+    vocabulary : Vocabulary
+        The known words, and behind them the new ones in the order of `build`; with
+        how often they occur here.
+    """
+    counts = _counts_of(ids, offsets, words, doc_weights)
+    new = [i for i in _frequent(words, counts, min_count) if words[i] not in known]
+    if max_features is not None:
+        new = new[: max(0, max_features - len(known))]
+    index = {**known, **{words[i]: row for row, i in enumerate(new, len(known))}}
+    rows = np.fromiter((index.get(word, -1) for word in words), np.int64, len(words))
+    found = np.zeros(len(index), dtype=counts.dtype)
+    found[rows[rows >= 0]] = counts[rows >= 0]
+    return _chosen(ids, offsets, words, index, doc_weights), Vocabulary(index, found)
+
+
+def _counts_of(
+    ids: array, offsets: array, words: list[str], doc_weights: np.ndarray | None
+) -> np.ndarray:
+    # The corpus is not kept: an array of which there is a view cannot shrink.
+    corpus = Corpus(_view(ids, np.int32), _view(offsets, np.int64), None, doc_weights)
+    return add_up(corpus, len(words))
+
+
+def _frequent(words: list[str], counts: np.ndarray, min_count: int) -> list[int]:
+    """Return the numbers of frequent words: by count, descending, then by word."""
+    # No count is larger than this, while a larger int may not fit into the array.
+    order = np.flatnonzero(counts >= min(min_count, 2**62)).tolist()
     order.sort(key=words.__getitem__)
     order.sort(key=counts.tolist().__getitem__, reverse=True)
-    order = order[:max_features]
-    new_row = np.full(len(words), -1, dtype=np.int32)
-    new_row[order] = np.arange(len(order), dtype=np.int32)
-    _renumber(_view(ids, np.int32), new_row)
-    index = {words[row]: i for i, row in enumerate(order)}
-    corpus = Corpus.of_known(ids, offsets)._replace(doc_weights=doc_weights)
-    return corpus, Vocabulary(index, counts[order])
+    return order
+
+
+def _chosen(
+    ids: array,
+    offsets: array,
+    words: list[str],
+    index: dict[str, int],
+    doc_weights: np.ndarray | None,
+) -> Corpus:
+    """Return the documents as rows of `index`, without words that it lacks."""
+    rows = (index.get(word, -1) for word in words)
+    _renumber(_view(ids, np.int32), np.fromiter(rows, np.int32, len(words)))
+    return Corpus.of_known(ids, offsets)._replace(doc_weights=doc_weights)
 
 
 def _renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
@@ -234,7 +245,8 @@ def _drop_negative(token_ids: np.ndarray, offsets: np.ndarray) -> int:
     return n_left
 
 
-def _counts(corpus: Corpus, n_words: int) -> np.ndarray:
+def add_up(corpus: Corpus, n_words: int) -> np.ndarray:
+    """Return how often each word occurs, as in `Vocabulary.counts`."""
     if corpus.doc_weights is not None or corpus.token_weights is not None:
         return _weighted_counts(corpus, n_words)
     counts = np.zeros(n_words, dtype=np.int64)

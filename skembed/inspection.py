@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from skembed import (
     _cooccurrence,
     _inspection_pmi,
+    _pair_counts,
     _ppmi,
     _reading,
     _sampling,
@@ -306,7 +307,7 @@ def similarity_kind(
             "Pass documents as text."
         )
     _check_pairs(corpus, "Words may be unknown.")
-    counts = _reading.count_pairs(estimator, corpus, len(estimator.vocabulary_))
+    counts = _pair_counts.count_pairs(estimator, corpus, len(estimator.vocabulary_))
     order = np.argsort(-estimator.word_counts_, kind="stable")
     words = order[np.diff(counts.indptr)[order] > 0][:n_words]
     if words.size < 2:

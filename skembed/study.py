@@ -1,11 +1,7 @@
 """``python -m skembed.study``: one matrix or two? The tying strategies compared."""
 
 import argparse
-import signal
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -34,6 +30,7 @@ from skembed._input import (
     read_file,
     tell,
 )
+from skembed._interrupts import end_everything
 
 __all__ = ["main"]
 
@@ -85,7 +82,9 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     args = _parse(argv)
     try:
-        return _run(args)
+        # A fit that keeps what it has by then is not the study's result.
+        with end_everything():
+            return _run(args)
     except KeyboardInterrupt:
         tell("skembed.study: interrupted; give the same command again to continue")
         return 130
@@ -113,20 +112,19 @@ def _run(args: argparse.Namespace) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     origin = _study_runs.programs(), data.digest()
     store = _study_runs.Store(args.output / "fits", *origin)
-    with _watched() as interrupted:
-        study = _Study(data, args.n_jobs, interrupted)
-        search = _study_runs.Search(
-            [(c, _study_plan.rates(c, settings.rates)) for c in candidates],
-            settings.seeds,
-            study.fit,
-            store,
-            tell,
-        )
-        tell(f"{title}; ways to compare: {len(candidates)}, fits: {search.n_all}")
-        outcomes = search.outcomes()
-        if all(outcome.problem is not None for outcome in outcomes):
-            raise InputError(f"nothing could be fitted: {outcomes[0].problem}")
-        spectra = study.spectra(store, settings.min_count)
+    study = _Study(data, args.n_jobs)
+    search = _study_runs.Search(
+        [(c, _study_plan.rates(c, settings.rates)) for c in candidates],
+        settings.seeds,
+        study.fit,
+        store,
+        tell,
+    )
+    tell(f"{title}; ways to compare: {len(candidates)}, fits: {search.n_all}")
+    outcomes = search.outcomes()
+    if all(outcome.problem is not None for outcome in outcomes):
+        raise InputError(f"nothing could be fitted: {outcomes[0].problem}")
+    spectra = study.spectra(store, settings.min_count)
     if search.n_found:
         tell(f"{search.n_found} of {search.n_done} fits were done before")
     _write(args.output, outcomes, spectra, _about(title, data, settings))
@@ -136,10 +134,9 @@ def _run(args: argparse.Namespace) -> int:
 class _Study:
     """Fits of the study's candidates on its data."""
 
-    def __init__(self, data: _study_fits.Data, n_jobs: int, interrupted: Any):
+    def __init__(self, data: _study_fits.Data, n_jobs: int):
         self.data = data
         self.n_jobs = n_jobs
-        self.interrupted = interrupted
         self.warm: set[str] = set()
         self.tools = _study_fits.Tools(
             inspection.held_out_loss, inspection.self_scores, _similarity.similarity
@@ -159,9 +156,6 @@ class _Study:
         combines = candidate.combines
         record = _study_fits.measure(embedder, combines, self.data, seed, self.tools)
         record["all_seconds"] = perf_counter() - start
-        if self.interrupted.is_set():
-            # An estimator may keep what it has by then; that is not the fit's result.
-            raise KeyboardInterrupt
         return record
 
     def spectra(
@@ -186,27 +180,6 @@ class _Study:
             title = "PMI" if shift == 1 else f"PMI - ln {shift}"
             found[title] = record["eigenvalues"]
         return found
-
-
-@contextmanager
-def _watched() -> Iterator[threading.Event]:
-    """Remember an interrupt, which an estimator may answer by ending its fit early."""
-    happened = threading.Event()
-    before = signal.getsignal(signal.SIGINT)
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    if not in_main_thread or before is not signal.default_int_handler:
-        yield happened  # somebody else's business, or switched off
-        return
-
-    def remember(number: int, frame: Any) -> None:
-        happened.set()
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGINT, remember)
-    try:
-        yield happened
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _load(args: argparse.Namespace) -> tuple[_study_fits.Data, str]:

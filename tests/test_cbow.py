@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skembed import CBOWEmbedder, _bias, _sampling, _training, _tying
+from skembed import CBOWEmbedder, _bias, _lanes, _sampling, _tying
 from skembed._kernels import cbow
 from tests import reference
 from tests.test_gradients import assert_close, finite_differences
@@ -43,11 +43,10 @@ def cbow_twin(model):
 
 def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
     """Run the compiled rounds; the model's parameters are updated in place."""
-    family = _training.Family(cbow.train_rounds, hidden=True)
-    n_slots = _training._n_slots(family, sampler.window_thresholds.size)
-    lanes = _training._lanes(len(seeds), n_slots, model)
+    n_slots = _lanes.count_slots(sampler.window_thresholds.size, hidden=True)
+    lanes = _lanes.make_lanes(len(seeds), n_slots, model)
     lanes.states[:] = seeds
-    scratch = _training._scratch(lanes)
+    scratch = _lanes.make_scratch(lanes)
     rounds = rounds or (0, n_rounds(tokens, len(seeds)))
     cbow.train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, alone())
     return lanes
@@ -63,7 +62,7 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
         twin,
         sampler,
         seeds,
-        _training._SPAN,
+        _lanes.SPAN,
         rounds,
         rates,
         order=range(len(seeds))[::-1],
@@ -160,7 +159,7 @@ def test_rounds_with_damping(tokens, average):
     model = cbow_model(STRATEGIES[1], "word", 11, 7, 12, average)
     twin = cbow_twin(model)
     terms = reference.draw_predictions(
-        tokens, make_sampler(NOISE, 3), reference.Stream(1), 0, _training._SPAN
+        tokens, make_sampler(NOISE, 3), reference.Stream(1), 0, _lanes.SPAN
     )
     assert (2.0 * twin.curvature(terms) > 2.0).sum() > 3
     assert_equals_twin(tokens, model, make_sampler(NOISE, 3), [1], (2.0, 0.0), 1e-3)
@@ -171,12 +170,11 @@ def test_buffers_carry_nothing_over(tokens):
     """A span of few words after one of many: what lies behind its end is not used."""
     sampler = make_sampler(NOISE, 3)
     model = cbow_model(STRATEGIES[1], "word", 11, 7, 13)
-    family = _training.Family(cbow.train_rounds, hidden=True)
-    n_slots = _training._n_slots(family, sampler.window_thresholds.size)
+    n_slots = _lanes.count_slots(sampler.window_thresholds.size, hidden=True)
     tables = []
     for first in (tokens, tokens[:5]):
-        lanes = _training._lanes(1, n_slots, model)
-        scratch = _training._scratch(lanes)
+        lanes = _lanes.make_lanes(1, n_slots, model)
+        scratch = _lanes.make_scratch(lanes)
         other = model._replace(params=100.0 * model.params)
         rest = (lanes, scratch, (0, n_rounds(first, 1)), (0.0, 0.0), alone())
         cbow.train_rounds(first, other, sampler, *rest)

@@ -11,15 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skembed import _cooccurrence, _ppmi
-from skembed._cooccurrence import (
-    count_cooccurrences,
-    count_shared_documents,
-    exact_weights,
-)
+from skembed import _cooccurrence, _ppmi, _shared_documents
+from skembed._cooccurrence import count_cooccurrences, exact_weights
 from skembed._parallel import ThreadTeam
 from skembed._ppmi import ppmi
 from skembed._sampling import WINDOW_WEIGHTINGS, window_weights
+from skembed._shared_documents import count_shared_documents
 from skembed._vocabulary import Corpus
 from tests.helpers import corpus_of
 
@@ -295,7 +292,7 @@ def test_many_entries_have_wide_indices(monkeypatch):
     counts = count_cooccurrences(corpus, N_WORDS, np.ones(2))
     expected = ppmi(counts.copy(), 1.0, 0.75)
     for most, kind in [(counts.nnz, np.int32), (counts.nnz - 1, np.int64)]:
-        monkeypatch.setattr(_cooccurrence, "_INT32_MAX", most)
+        monkeypatch.setattr(_cooccurrence, "INT32_MAX", most)
         wide = count_cooccurrences(corpus, N_WORDS, np.ones(2))
         assert wide.indptr.dtype == wide.indices.dtype == kind
         assert wide.toarray().tolist() == counts.toarray().tolist()
@@ -724,7 +721,7 @@ def test_shared_documents_of_any_weight(repeated, data):
 
 def test_rounding_is_not_what_makes_counts_symmetric(monkeypatch):
     """Nearly all pairs that differ in the last bit only are rounded to the same."""
-    monkeypatch.setattr(_cooccurrence, "_round_to_float32", lambda values: None)
+    monkeypatch.setattr(_shared_documents, "_round_to_float32", lambda values: None)
     rng = np.random.default_rng(0)
     rows = [dict(enumerate(rng.random(N_WORDS))) for _ in range(20)]
     for doc_weights in (None, rng.random(20)):

@@ -6,7 +6,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skembed import PPMISVDEmbedder, _factorisation, _parallel
+from skembed import PPMISVDEmbedder, _factorisation, _krylov, _parallel
 from tests import reference
 from tests.benchmarks import bits
 from tests.helpers import assert_same_fit, draw_documents, learned
@@ -174,7 +174,7 @@ def test_number_of_threads(monkeypatch):
     for module in bits.modules_with_threads():
         monkeypatch.setattr(module, "n_threads", bits.as_told)
     for name in ("_TASK_ROWS", "_TASK_ENTRIES"):
-        monkeypatch.setattr(_factorisation, name, 256)
+        monkeypatch.setattr(_krylov, name, 256)
     sizes = set()
 
     class Recorded(_parallel.ThreadPoolExecutor):

@@ -74,10 +74,15 @@ def copy_of(model):
 
 
 def train(entries, model, order=(0,), n_stages=10**9, size=1):
-    """One epoch of `size` threads; returns the loss."""
+    """One epoch of `size` threads; returns the summed loss."""
     order = np.array(order, dtype=np.int64)
+    buffers = np.zeros((size, 3, model.params.shape[1]), dtype=np.float32)
+    spaces = [adagrad.Space(*buffer) for buffer in buffers]
     with ThreadTeam(size) as team:
-        return _blocks._train_epoch(entries, model, order, n_stages, team)
+        loss = _blocks._train_epoch(
+            entries, model, order, n_stages, (team, spaces), lambda share: False
+        )
+    return loss * entries.cells.size
 
 
 # --- blocks ---------------------------------------------------------------------------
@@ -407,7 +412,7 @@ def test_a_thread_stops_waiting_when_another_fails():
     entries = glove_entries(random_counts(13, rng), 3)
     model = glove_model(STRATEGIES[0], 13, 7, rng)
     before = model.params.copy()
-    losses, done = np.zeros((6, 2)), np.zeros(3 * glove.DONE_NUMBERS, dtype=np.int64)
+    losses, done = np.zeros((6, 2, 2)), np.zeros(3 * glove.DONE_NUMBERS, dtype=np.int64)
     shared = np.zeros(sync.TEAM_NUMBERS, dtype=np.int64)
     team = sync.Team(1, 2, shared)
     assert [int(draw(team)) for _ in range(2)] == [0, 1]

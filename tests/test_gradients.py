@@ -10,7 +10,7 @@ import contextlib
 import numpy as np
 import pytest
 
-from skembed import GloVeEmbedder, SGNSEmbedder, _bias, _training, _tying
+from skembed import GloVeEmbedder, SGNSEmbedder, _bias, _lanes, _tying
 from tests import reference, test_glove
 from tests.test_kernels import (
     make_sampler,
@@ -63,7 +63,7 @@ def one_span(seed):
     """A document's terms as they are drawn with a seed; and what is needed to."""
     sampler = make_sampler(NOISE, 4)
     tokens = reference.mark([DOCUMENT])
-    assert tokens.size <= _training._SPAN
+    assert tokens.size <= _lanes.SPAN
     terms = reference.draw_span(tokens, sampler, reference.Stream(seed), 0, tokens.size)
     return terms, tokens, sampler
 

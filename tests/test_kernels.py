@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import _bias, _sampling, _training, _tying
+from skembed import _bias, _lanes, _model, _sampling, _tying
 from skembed._kernels import counting, numeric, ppmi, sgns, simd, spans, sync
 from skembed._kernels import sparse as sparse_kernels
 from tests import reference
@@ -366,7 +366,7 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5, **choices):
         layout = dataclasses.replace(layout, map=layout.map + noise)
     return spans.Model(
         params=params,
-        **_training.start_map(layout),
+        **_model.start_map(layout),
         offset=bias.offset(p, p_noise, 3),
         n_components=n_components,
         rows=layout.rows,
@@ -413,7 +413,7 @@ def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False
     return spans.Sampler(
         _sampling.window_thresholds(window, weighting),
         *_sampling.alias_table(noise),
-        _training._SHARED_NOISE,
+        _lanes.SHARED_NOISE,
         float(negative),
         exclusive,
         False,
@@ -422,12 +422,11 @@ def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False
 
 def sgns_buffers(sampler, model, seeds):
     n_lanes = len(seeds)
-    family = _training.Family(sgns.train_rounds)
     window = sampler.window_thresholds.size
-    n_slots = _training._n_slots(family, window, model.directional)
-    lanes = _training._lanes(n_lanes, n_slots, model)
+    n_slots = _lanes.count_slots(window, model.directional)
+    lanes = _lanes.make_lanes(n_lanes, n_slots, model)
     lanes.states[:] = seeds
-    return lanes, _training._scratch(lanes)
+    return lanes, _lanes.make_scratch(lanes)
 
 
 def alone():
@@ -444,7 +443,7 @@ def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
 
 
 def n_rounds(tokens, n_lanes):
-    return math.ceil(math.ceil(len(tokens) / n_lanes) / _training._SPAN)
+    return math.ceil(math.ceil(len(tokens) / n_lanes) / _lanes.SPAN)
 
 
 def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2e-5):
@@ -458,7 +457,7 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
         twin,
         sampler,
         seeds,
-        _training._SPAN,
+        _lanes.SPAN,
         rounds,
         rates,
         order=range(len(seeds))[::-1],

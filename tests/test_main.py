@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -30,6 +31,7 @@ from skembed import (
     SGNSEmbedder,
     _compare,
     _report,
+    _training,
     datasets,
 )
 from skembed.__main__ import main, read_file
@@ -748,6 +750,25 @@ def test_interrupted(n_done, tiny_csv, monkeypatch, capsys):
         assert f"Incomplete: {5 - n_done} of 5 lines are missing" in words
         assert "share_context=signed (not run)" in words
         assert "Failed" not in words
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_interrupted_in_a_later_epoch(tiny_csv, monkeypatch, capsys):
+    """A fit would keep its finished epochs, and the comparison would go on."""
+    train = _training._Training.train
+
+    def interrupted(self, epoch, report):
+        if epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        return train(self, epoch, report)
+
+    monkeypatch.setattr(_training._Training, "train", interrupted)
+    arguments = ["--data", str(tiny_csv), *COLUMNS, "--n-jobs", "1"]
+    assert main([*arguments, "--estimators", "sgns"]) == 130
+    out, err = capsys.readouterr()
+    assert not out
+    assert err.endswith("skembed: interrupted\n")
 
 
 def test_interrupted_json_and_csv(tiny_csv, monkeypatch, capsys):

@@ -26,6 +26,7 @@ from skembed import (
     _bias,
     _tying,
 )
+from skembed._continuing import LARGE
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap
 
 # Those that all estimators can hold, and all there are.
@@ -126,7 +127,8 @@ def test_fits_in_other_processes_are_the_same(tiny_corpus, tiny_labels):
             for n_jobs in (1, 2)
         ]
         for one, two in zip(*folds, strict=True):
-            assert_same_fit(one["embed"], two["embed"])
+            # What comes from another process has been pickled.
+            assert_same_fit(one["embed"], two["embed"], without=LARGE)
 
 
 @pytest.mark.small

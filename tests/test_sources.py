@@ -11,6 +11,7 @@ from skembed import (
     CBOWEmbedder,
     SGNSEmbedder,
     _bias,
+    _lanes,
     _sampling,
     _sources,
     _training,
@@ -246,11 +247,11 @@ def test_pairs_reach_kernels_as_they_should(monkeypatch):
     ):
         seen = []
 
-        def note(self, epoch, chunk, team, seen=seen):
+        def note(self, chunk, done, lanes, report, seen=seen):
             seen.append((chunk.tokens.tolist(), self.sampler.one_way))
-            self.lanes.pairs[:] = 1
+            lanes.pairs[:] = 1
 
-        monkeypatch.setattr(_training._Training, "_train_chunk", note)
+        monkeypatch.setattr(_training._Training, "_visit", note)
         estimator(3, input="cooccurrence", max_iter=2, subsample=0).fit(counts)
         assert seen == [(wanted, True)] * 2
 
@@ -356,13 +357,13 @@ def test_number_of_threads(estimator, directed, monkeypatch):
     monkeypatch.setattr(_sources, "_CHUNK", 10_000)
     counts = some_counts(80, np.random.default_rng(8), directed)
     sizes = []
-    lanes = _training._lanes
+    lanes = _lanes.make_lanes
 
     def note(n_lanes, *arguments):
         sizes.append((n_lanes, arguments[-1]))
         return lanes(n_lanes, *arguments)
 
-    monkeypatch.setattr(_training, "_lanes", note)
+    monkeypatch.setattr(_lanes, "make_lanes", note)
     one, *others = [
         fitted(estimator, counts, learning_rate=0.05, n_jobs=n_jobs).set_params(
             n_jobs=None

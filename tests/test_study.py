@@ -25,6 +25,7 @@ from skembed import (
     _study_plan,
     _study_report,
     _study_runs,
+    _training,
     _tying,
     inspection,
     study,
@@ -606,23 +607,20 @@ def test_continues_after_a_signal(number, everything, files, tmp_path, count_fit
 def test_fit_that_an_interrupt_cut_short_is_not_kept(
     files, tmp_path, monkeypatch, capsys
 ):
-    """An estimator may catch the interrupt and keep what it has by then."""
-    before = signal.getsignal(signal.SIGINT)
-    fit = PPMISVDEmbedder.fit
+    """A fit may keep its finished epochs, which are not what the study asks for."""
+    train = _training._Training.train
 
-    def cut_short(self, X, y=None):
-        try:
+    def interrupted(self, epoch, report):
+        if epoch == 1:
             os.kill(os.getpid(), signal.SIGINT)
             signal.pause()
-        except KeyboardInterrupt:
-            return fit(self, X)
+        return train(self, epoch, report)
 
-    monkeypatch.setattr(PPMISVDEmbedder, "fit", cut_short)
-    options = arguments(files, tmp_path, "--estimators", "ppmi-svd")
+    monkeypatch.setattr(_training._Training, "train", interrupted)
+    options = arguments(files, tmp_path, "--estimators", "sgns")
     assert study.main(options) == 130
     assert capsys.readouterr().err.endswith("to continue\n")
     assert list((tmp_path / "fits").iterdir()) == []
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 # What it is run on

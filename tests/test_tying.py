@@ -12,6 +12,7 @@ from skembed import (
     PPMISVDEmbedder,
     SGNSEmbedder,
     _bias,
+    _lanes,
     _sources,
     _training,
     _tying,
@@ -470,14 +471,13 @@ def test_biases_are_learned_where_they_are_published(
 ):
     """The context's with two tables, both words' with one; else none at all."""
     models = []
-    run = _training._Training.run
+    publish = _training._Training.fitted
 
-    def spy(training):
-        progress = run(training)
+    def spy(training, *arguments, **named):
         models.append(training.model.params.copy())
-        return progress
+        return publish(training, *arguments, **named)
 
-    monkeypatch.setattr(_training._Training, "run", spy)
+    monkeypatch.setattr(_training._Training, "fitted", spy)
     embedder = fit(make(estimator, share_context=name, bias=bias), tiny_corpus)
     n_words = len(embedder.vocabulary_)
     tables = models[0][:, 6].reshape(-1, n_words)
@@ -693,11 +693,11 @@ def test_slices_do_not_show(estimator, long_corpus, monkeypatch):
     """An epoch is trained whole, in however many calls."""
     options = {"subsample": 0, "max_iter": 2, "random_state": 0}
     whole = estimator(8, **options).fit(long_corpus)
-    monkeypatch.setattr(_training, "_SLICE", 1)
+    monkeypatch.setattr(_lanes, "_WORK_OF_A_SLICE", 1)
     sliced = estimator(8, **options).fit(long_corpus)
     assert sliced.word_vectors_.tobytes() == whole.word_vectors_.tobytes()
     assert sliced.loss_curve_.tolist() == whole.loss_curve_.tolist()
-    monkeypatch.setattr(_training, "_SLICE", 10**9)
+    monkeypatch.setattr(_lanes, "_WORK_OF_A_SLICE", 10**15)
     assert (
         estimator(8, **options).fit(long_corpus).word_vectors_.tobytes()
         == whole.word_vectors_.tobytes()
@@ -773,11 +773,11 @@ def test_word_vectors_start_small_and_even(estimator, strategy, long_corpus):
 def test_many_tokens_are_trained_in_many_lanes(long_corpus, monkeypatch):
     """As many as the most frequent word bears, and never more for more threads."""
     seen = []
-    run = _training._Training.run
+    allocate = _training._Training._allocate
     monkeypatch.setattr(
         _training._Training,
-        "run",
-        lambda self: (seen.append(self.lanes.states.size), run(self))[1],
+        "_allocate",
+        lambda self, n_lanes: (seen.append(n_lanes), allocate(self, n_lanes))[1],
     )
     for n_jobs in (1, 2):
         SGNSEmbedder(8, subsample=0, max_iter=1, n_jobs=n_jobs).fit(long_corpus)

@@ -16,8 +16,9 @@ from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import PPMISVDEmbedder, _vocabulary
+from skembed._given import check_vocabulary
 from skembed._text import look_up
-from skembed._vocabulary import Corpus, Vocabulary, build, check_vocabulary, count
+from skembed._vocabulary import Corpus, Vocabulary, build, count
 from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, Once, cheap, words_of
 
 pytestmark = pytest.mark.small

@@ -6,12 +6,15 @@ outermost function only, so an edit to a helper in another file of this room wou
 leave a stale kernel behind; `_RoomCache` adds a hash of the whole room to the key.
 """
 
+import functools
 import hashlib
 from pathlib import Path
 
 import numba
 import numpy as np
 from numba.core.caching import FunctionCache
+
+from skembed._interrupts import interruptible
 
 # "contract" allows fused multiply-add and "reassoc" vectorised sums; "nnan" and
 # "ninf" are left out on purpose.
@@ -106,6 +109,9 @@ def kernel(function):
     if not COMPILED:
         return _compile(function)
     dispatcher = _compile(function, no_cfunc_wrapper=True)
+    # LLVM may take seconds for one call. Numba calls this for types it has not seen.
+    compile_for = dispatcher._compile_for_args
+    dispatcher._compile_for_args = functools.partial(interruptible, compile_for)
     try:
         cache = _RoomCache(dispatcher.py_func)
     except RuntimeError:

@@ -50,6 +50,14 @@ class Entries(NamedTuple):
     edges: np.ndarray  # IN int64 (n_blocks + 1,), first row of each block, and the end
 
 
+class HeldOut(NamedTuple):
+    """Co-occurrence counts as a CSR matrix."""
+
+    indptr: np.ndarray  # IN int64 (n_words + 1,)
+    columns: np.ndarray  # IN int32 (n_entries,)
+    targets: np.ndarray  # IN float32 (n_entries, 2), as in `Entries`
+
+
 @kernel
 def sort_rows(entries, indptr, block_of, block, spare):
     """Bring one block of rows of a CSR matrix into the order of `Entries`, in place.
@@ -172,6 +180,38 @@ def train_block(entries, model, row_block, column_block, space):
     return loss
 
 
+@kernel
+def measure_rows(held_out, model, rows, space):
+    """Return the summed objective of entries that are not trained on.
+
+    Parameters
+    ----------
+    held_out : HeldOut
+    model : Model
+        IN.
+    rows : (int, int)
+        First and last + 1 row.
+    space : Space
+        This thread's own.
+
+    Returns
+    -------
+    float
+        As in `train_block`.
+    """
+    loss = 0.0
+    for row in range(rows[0], rows[1]):
+        first, last = held_out.indptr[row], held_out.indptr[row + 1]
+        if first < last:
+            load_row(model, row, space)
+        for entry in range(first, last):
+            context = model.context_row + np.int64(held_out.columns[entry])
+            score = dot(model, space, context) + space.vector[model.n_components]
+            error = score - held_out.targets[entry, 0]
+            loss += held_out.targets[entry, 1] * error * error
+    return loss
+
+
 @helper
 def blocks_of(order, stage, task):
     """Return the block of rows and the block of columns of a task.
@@ -223,8 +263,8 @@ def train_stages(entries, model, order, stages, losses, done, space, team):
     order : int64 (n_blocks,), IN
         See `blocks_of`.
     stages : (int, int)
-    losses : float64 (2 * n_blocks, n_blocks // 2 + 1), OUT
-        Summed objective of each stage's tasks.
+    losses : float64 (2 * n_blocks, n_blocks // 2 + 1, 2), OUT
+        Summed objective of each stage's tasks, and how many entries it is of.
     done : int64 (n_blocks * DONE_NUMBERS,), INOUT
         How many of these stages each block has been in; zeros before.
     space : Space
@@ -243,7 +283,10 @@ def train_stages(entries, model, order, stages, losses, done, space, team):
         if not wait_for_block(team, done, columns, index):
             return
         if rows != columns or stage < order.size:
-            losses[stage, task] = train_block(entries, model, rows, columns, space)
+            block = rows * order.size + columns
+            loss = train_block(entries, model, rows, columns, space)
+            losses[stage, task, 0] = loss
+            losses[stage, task, 1] = entries.starts[block + 1] - entries.starts[block]
         sync._atomic_add(done, rows * DONE_NUMBERS, 1)
         if rows != columns:
             sync._atomic_add(done, columns * DONE_NUMBERS, 1)

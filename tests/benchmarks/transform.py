@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import skembed
-from skembed import _matrix, _reading, _text
+from skembed import _kinds, _reading, _text
 from tests.benchmarks.common import describe_machine, print_table, read_documents
 
 N_CALLS = 2000
@@ -66,7 +66,7 @@ def one_document(embedders, tokens):
         corpus = _text.look_up(document, vectorizer, embedder.vocabulary_)
         times = [
             milliseconds(embedder.transform, document),
-            milliseconds(_matrix.is_matrix, document),
+            milliseconds(_kinds.is_matrix, document),
             milliseconds(_reading.vectorizer, embedder),
             milliseconds(_text.look_up, document, vectorizer, embedder.vocabulary_),
             milliseconds(embedder._pool, corpus, np.float32),

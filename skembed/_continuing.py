@@ -1,0 +1,144 @@
+"""What a fit goes on from: an earlier fit, or vectors that users give."""
+
+from typing import Any
+
+import numpy as np
+
+from skembed._fitted import Before, Start
+from skembed._given import check_vectors, check_vocabulary
+from skembed._reading import Known
+from skembed._vocabulary import Vocabulary
+
+# Learned attributes whose names do not end with an underscore.
+PRIVATE = frozenset(
+    (
+        "_chosen_columns",
+        "_column_words",
+        "_context_kept",
+        "_context_totals",
+        "_counts",
+        "_counts_are_half",
+        "_counts_order",
+        "_made_with",
+        "_schedule_epoch",
+        "_score_offset",
+        "_score_scale",
+        "_squares",
+        "_streams",
+    )
+)
+# What pickles leave out unless an estimator is likely to go on learning: it is larger
+# than the vectors.
+LARGE = ("_counts", "_squares")
+
+
+def is_learned(name: str) -> bool:
+    """Return whether a fit sets, and the next one replaces, an attribute."""
+    return name in PRIVATE or (name.endswith("_") and not name.startswith("__"))
+
+
+def before(estimator: Any, adds: bool) -> Before | None:
+    """Return what earlier fits have left, if this one is to go on from there.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+    adds : bool
+        Whether the data are more of the same: of `partial_fit`.
+
+    Returns
+    -------
+    Before or None
+
+    Raises
+    ------
+    ValueError
+        If a parameter has changed that earlier vectors or counts depend on, or these
+        have been lost.
+    """
+    fitted = estimator.__sklearn_is_fitted__()
+    if not fitted or not (adds or getattr(estimator, "warm_start", False)):
+        return None
+    learned = {name: v for name, v in vars(estimator).items() if is_learned(name)}
+    name = type(estimator).__name__
+    fixed = estimator._fixed_by_vectors
+    if adds:
+        fixed = (*fixed, *estimator._fixed_by_counts)
+    for parameter in fixed:
+        value, earlier = getattr(estimator, parameter), learned["_made_with"][parameter]
+        if value != earlier:
+            raise ValueError(
+                f"{name} was fitted with {parameter}={earlier!r}, and cannot go on "
+                f"with {parameter}={value!r}. Set it back, or fit anew with "
+                "warm_start=False."
+            )
+    for attribute in LARGE:
+        needed = adds or attribute != "_counts"
+        if attribute in estimator._state and needed and attribute not in learned:
+            raise ValueError(
+                f"This {name} was loaded without its counts and the state of its "
+                "training, so it cannot go on. Pickles hold them after partial_fit, or "
+                "with warm_start=True. Fit it anew."
+            )
+    return Before(learned, len(learned["word_vectors_"]), adds)
+
+
+def known(estimator: Any, earlier: Before | None) -> Known | None:
+    """Return the vocabulary that a fit goes on from."""
+    if earlier is None:
+        return None
+    rows = earlier.learned["vocabulary_"]
+    return Known(rows, estimator.new_words == "grow", estimator._columns)
+
+
+def total(vocabulary: Vocabulary, earlier: Before | None) -> Vocabulary:
+    """Return a vocabulary with the counts of all data that count together."""
+    if earlier is None or not earlier.adds:
+        return vocabulary
+    counts = earlier.of_words("word_counts_", len(vocabulary))
+    return Vocabulary(vocabulary.rows, counts + vocabulary.counts)
+
+
+def given_vectors(estimator: Any) -> dict[str, np.ndarray] | None:
+    """Return the parameter `init`, checked, where there is one."""
+    init = getattr(estimator, "init", None)
+    if init is None:
+        return None
+    rows = None
+    if estimator.vocabulary is not None:
+        rows = check_vocabulary(estimator.vocabulary)
+    return check_vectors(init, rows, estimator.n_components)
+
+
+def start(
+    given: dict[str, np.ndarray] | None, rows: dict[str, int], earlier: Before | None
+) -> Start | None:
+    """Return the rows that begin with given vectors.
+
+    Parameters
+    ----------
+    given : dict of str to ndarray, or None
+    rows : dict of str to int
+        Words that are not among them are of no use.
+    earlier : Before or None
+        Words that have been learned go on from there.
+
+    Raises
+    ------
+    ValueError
+        If none of the words is among them.
+    """
+    if given is None:
+        return None
+    first_new = 0 if earlier is None else earlier.n_words
+    found = [word for word in given if rows.get(word, -1) >= first_new]
+    if not found and earlier is None:
+        raise ValueError(
+            f"init holds vectors of {len(given)} words, none of which is among the "
+            f"{len(rows)} words of the vocabulary. Check that both are written in the "
+            "same way, e.g. in lower case."
+        )
+    if not found:
+        return None
+    places = np.array([rows[word] for word in found], dtype=np.int64)
+    return Start(places, np.stack([given[word] for word in found]))

@@ -1,0 +1,248 @@
+"""The epochs of a training: their losses, when they end, and what is kept of them.
+
+Whatever ends a training early, the model is that of a whole epoch: after an interrupt
+or an infinite number the last finished one, with early stopping the best one.
+"""
+
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skembed._fitted import Fitted, Job
+from skembed._holding_out import holds_out
+from skembed._interrupts import keeps_finished
+from skembed._progress import Report, Span, Step, rate
+
+# Numbers that are looked at, or copied, at once.
+_PIECE = 1 << 20
+
+
+class Trainer(Protocol):
+    """What an estimator's training does in an epoch; a context manager.
+
+    Its threads live while it is entered.
+    """
+
+    unit: str  # what is visited, e.g. "tokens"
+    size: int  # how many of them in an epoch
+    n_slices: int  # how often an epoch reports, about
+    state: list[np.ndarray]  # all that is learned, updated in place
+    suspects: str  # the parameter that makes it infinite, with its value
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def train(self, epoch: int, report: Report) -> float:
+        """Train an epoch, the first being 0; return its mean loss."""
+
+    def validate(self) -> float:
+        """Return the mean loss of what is held out; `state` stays as it is."""
+
+    def fitted(self, n_finished: int, last: bool) -> Fitted:
+        """Return the model after so many epochs.
+
+        If it is the last time, it may take over the memory of `state`.
+        """
+
+
+class Finished(NamedTuple):
+    """What is known after an epoch, in one object, so that no interrupt can part it."""
+
+    losses: tuple[float, ...] = ()
+    validation: tuple[float, ...] = ()
+    # Whether the model is to be that of `Trainer.state`; else that of the copies.
+    is_live: bool = False
+
+
+class Epochs:
+    """Some epochs of one training.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    estimator : BaseEmbedder
+        Its parameters of early stopping are read.
+    job : Job
+    """
+
+    def __init__(self, trainer: Trainer, estimator: Any, job: Job):
+        self.trainer = trainer
+        self.estimator = estimator
+        self.job = job
+        self.course = job.course
+        self.n_epochs = job.n_epochs
+        self._finished = Finished()
+        self._copies: list[np.ndarray] = []
+        self._best = np.inf
+        self._n_worse = 0
+        self._note = ""
+        self._interrupted = False
+        self._warning: type[Warning] = UserWarning
+        self._problem: ValueError | None = None
+
+    def run(self) -> Fitted:
+        """Train; return what is learned.
+
+        Raises
+        ------
+        ValueError
+            If the first epoch ends with numbers that are not finite.
+        KeyboardInterrupt
+            Before the end of the first epoch.
+        """
+        try:
+            with self.trainer:
+                self._train()
+        except KeyboardInterrupt:
+            if not self._finished.losses or not keeps_finished():
+                raise
+            self._interrupted = True
+            n_finished = len(self._finished.losses)
+            if n_finished < self.n_epochs:
+                self._note = (
+                    f"Training was interrupted in epoch {n_finished + 1} of "
+                    f"{self.n_epochs}; the vectors are those after "
+                    f"{self._kept_epoch()}."
+                )
+        if not self._finished.is_live:
+            _copy(self._copies, self.trainer.state)
+        self._copies = []
+        fitted = self._fitted(last=True)
+        fitted.notes += filter(None, [self._note])
+        fitted.warning, fitted.problem = self._warning, self._problem
+        fitted.interrupted = self._interrupted
+        return fitted
+
+    def _train(self) -> None:
+        early = self.estimator.early_stopping
+        validates = holds_out(self.estimator)
+        start = perf_counter()
+        for epoch in range(self.n_epochs):
+            span = Span(epoch / self.n_epochs, (epoch + 1) / self.n_epochs, start)
+            with self.course.step("epoch", self.trainer.n_slices, span) as step:
+                loss = self.trainer.train(epoch, step.report)
+                validation = self.trainer.validate() if validates else None
+                if not self._is_finite(loss, validation or 0.0):
+                    self._refuse(epoch)
+                    return
+                enough = self._finish(epoch, loss, validation)
+                self._tell(step, epoch)
+                stopped = step.end(self._attributes)
+            if stopped:
+                self.course.say("ended by a callback")
+                return
+            if enough:
+                self.course.say(self._why_enough())
+                return
+            if epoch + 1 < self.n_epochs:
+                self._keep()
+        if early:
+            self._warning = ConvergenceWarning
+            self._note = (
+                f"After max_iter={self.n_epochs} epochs the {self._watched} loss is "
+                f"still falling by tol={self.estimator.tol}, so early_stopping has "
+                "ended nothing. Raise max_iter or tol, or pass early_stopping=False."
+            )
+
+    def _finish(self, epoch: int, loss: float, validation: float | None) -> bool:
+        """Note an epoch; return whether losses have not fallen for long enough.
+
+        The rule of scikit-learn's MLPClassifier; but not of its training loss unless
+        that is asked for: with a learning rate that falls to the end, and on small
+        corpora, losses stand still for many epochs before they fall again.
+        """
+        watched = loss if validation is None else validation
+        before = self._finished
+        is_best = watched < self._best
+        self._finished = Finished(
+            (*before.losses, loss),
+            before.validation if validation is None else (*before.validation, watched),
+            validation is None or is_best,
+        )
+        worse = watched > self._best - self.estimator.tol
+        self._n_worse = self._n_worse + 1 if worse else 0
+        self._best = min(self._best, watched)
+        enough = self._n_worse > self.estimator.n_iter_no_change
+        return enough and self.estimator.early_stopping
+
+    def _keep(self) -> None:
+        """Copy the model if it is the one to keep, since an epoch will change it."""
+        if self._finished.is_live:
+            if not self._copies:
+                self._copies = [np.empty_like(array) for array in self.trainer.state]
+            _copy(self.trainer.state, self._copies)
+            self._finished = self._finished._replace(is_live=False)
+
+    def _is_finite(self, *losses: float) -> bool:
+        # Piece by piece, since the comparison fills an array of its own.
+        return bool(np.isfinite(losses).all()) and all(
+            np.isfinite(piece).all()
+            for array in self.trainer.state
+            for piece in np.array_split(array, 1 + array.size // _PIECE)
+        )
+
+    def _refuse(self, epoch: int) -> None:
+        """Raise an error, or keep it until the last finite model is published."""
+        name = type(self.estimator).__name__
+        text = (
+            f"{name}: vectors became infinite or NaN in epoch {epoch + 1}. "
+            f"{self.trainer.suspects} is too large for these documents; lower it."
+        )
+        if not epoch:
+            raise ValueError(text)
+        self._problem = ValueError(
+            f"{text} The estimator holds the vectors after {self._kept_epoch()}."
+        )
+
+    def _kept_epoch(self) -> str:
+        finished = self._finished
+        if not finished.validation:
+            return f"epoch {len(finished.losses)}"
+        best = int(np.argmin(finished.validation))
+        return f"epoch {best + 1}, the best by its validation loss"
+
+    def _why_enough(self) -> str:
+        return (
+            f"the {self._watched} loss did not fall by tol={self.estimator.tol} for "
+            f"more than {self.estimator.n_iter_no_change} epochs"
+        )
+
+    @property
+    def _watched(self) -> str:
+        return "validation" if holds_out(self.estimator) else "training"
+
+    def _tell(self, step: Step, epoch: int) -> None:
+        finished = self._finished
+        validation = ""
+        if finished.validation:
+            validation = f"validation loss {finished.validation[-1]:.4f}"
+        self.course.say(
+            f"epoch {epoch + 1}/{self.n_epochs}: loss {finished.losses[-1]:.4f}",
+            validation,
+            rate(self.trainer.size, self.trainer.unit, step.seconds),
+            *step.times(),
+        )
+
+    def _attributes(self) -> dict[str, Any]:
+        return self.job.attributes(self._fitted(last=False))
+
+    def _fitted(self, last: bool) -> Fitted:
+        """Return the model, with what tells of the training."""
+        finished = self._finished
+        fitted = self.trainer.fitted(len(finished.losses), last)
+        before = self.job.before.learned if self.job.before else {}
+        losses = np.array([*before.get("loss_curve_", ()), *finished.losses])
+        fitted.attributes.update(loss_curve_=losses, n_iter_=losses.size)
+        if finished.validation:
+            earlier = before.get("validation_loss_curve_", ())
+            curve = np.array([*earlier, *finished.validation])
+            fitted.attributes["validation_loss_curve_"] = curve
+        return fitted
+
+
+def _copy(sources: list[np.ndarray], targets: list[np.ndarray]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        np.copyto(target, source)

@@ -1,0 +1,235 @@
+"""The one way from documents to a fitted estimator."""
+
+import copy
+import warnings
+from collections.abc import Callable
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skembed import _continuing, _features, _reading, _tying
+from skembed import pooling as _pooling
+from skembed._fitted import Before, Fitted, Job
+from skembed._interrupts import keeps_finished
+from skembed._progress import Course, rate
+from skembed._reading import Reading
+
+# The largest number that parameters are computed with.
+_MOST = 2**53
+
+
+def fit(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    stacklevel: int,
+    adds: bool = False,
+) -> Reading:
+    """Fit an estimator: validate, read, learn, publish.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+    X : iterable of documents, or matrix
+    y : object
+        Is shown to callbacks.
+    sample_weight : array-like of shape (n_documents,), float or None
+    stacklevel : int
+        Of warnings, from here.
+    adds : bool, default=False
+        Whether the data are more of what it was fitted on before.
+
+    Returns
+    -------
+    Reading
+    """
+    _check_sizes(estimator)
+    strategy = _tying.get_strategy(estimator.share_context, estimator._method)
+    if adds and getattr(estimator, "early_stopping", False):
+        raise ValueError(
+            "partial_fit makes one epoch at a time and does not support "
+            "early_stopping=True. Set it to False, or call fit."
+        )
+    earlier = _continuing.before(estimator, adds)
+    given = _continuing.given_vectors(estimator)
+    pooling = _pooling_to_fit(estimator, earlier)
+    n_epochs = 1 if adds else getattr(estimator, "max_iter", 0)
+    course = Course(estimator, X, y, n_epochs)
+    reading = _read(estimator, X, sample_weight, earlier, course)
+    counts = reading.vocabulary.counts
+    vocabulary = _continuing.total(reading.vocabulary, earlier)
+    reading = reading._replace(vocabulary=vocabulary)
+
+    def attributes(fitted: Fitted) -> dict[str, Any]:
+        goes_on = adds and earlier is not None
+        fresh = _features.fit(
+            copy.deepcopy(pooling),
+            reading.corpus,
+            (fitted.word_vectors, fitted.context_vectors),
+            estimator.combine,
+            goes_on,
+        )
+        return {**_attributes(estimator, fitted, reading, fresh), "_streams": adds}
+
+    job = Job(
+        corpus=reading.corpus,
+        vocabulary=vocabulary,
+        counts=counts,
+        strategy=strategy,
+        seeds=_seeds(estimator, earlier),
+        course=course,
+        n_epochs=n_epochs,
+        attributes=attributes,
+        before=earlier,
+        start=_continuing.start(given, vocabulary.rows, earlier),
+    )
+    fitted = estimator._fit_vectors(job)
+    learned = _unhurried(attributes, fitted)
+    _publish(estimator, learned)
+    course.end(lambda: learned)
+    notes = [*fitted.notes, *_notes(estimator, strategy, reading)]
+    if notes:
+        warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
+    if fitted.problem is not None:
+        raise fitted.problem
+    return reading
+
+
+def _check_sizes(estimator: Any) -> None:
+    """Refuse numbers that no array could hold."""
+    for name, value in estimator.get_params(deep=False).items():
+        if isinstance(value, Integral) and abs(int(value)) > _MOST:
+            raise ValueError(
+                f"{name}={value} is too large: pass {_MOST} at most, and usually much "
+                "less."
+            )
+
+
+def _pooling_to_fit(estimator: Any, earlier: Before | None) -> Any:
+    """Return a pooling as it is before the fit."""
+    pooling = _pooling.make(estimator.pooling)
+    if earlier is None or not earlier.adds or _features.learns_nothing(pooling):
+        return pooling
+    pooling = earlier.learned["pooling_"]
+    if not hasattr(pooling, "partial_fit"):
+        raise ValueError(
+            f"pooling={estimator.pooling!r} learns from documents and has no method "
+            "partial_fit to go on with more of them. Add one, or use another pooling."
+        )
+    return pooling
+
+
+def _read(
+    estimator: Any,
+    X: Any,
+    sample_weight: Any,
+    earlier: Before | None,
+    course: Course,
+) -> Reading:
+    n_parts = 100 if hasattr(X, "__len__") or hasattr(X, "shape") else None
+    with course.step("read", n_parts) as step:
+        report = step.report if step.listens else None
+        known = _continuing.known(estimator, earlier)
+        reading = _reading.read(estimator, X, sample_weight, known, report)
+        corpus, n_words = reading.corpus, len(reading.vocabulary)
+        course.say(
+            f"read {corpus.n_documents} documents: {corpus.token_ids.size} tokens of "
+            f"{n_words} words",
+            rate(corpus.token_ids.size, "tokens", step.seconds),
+            step.times()[0],
+        )
+    if not corpus.n_documents:
+        raise ValueError("X holds no documents: pass at least one.")
+    may_be_empty = earlier is not None and earlier.adds and estimator._fixed_by_counts
+    if corpus.token_weights is None and corpus.longest < 2 and not may_be_empty:
+        raise ValueError(
+            "No document holds two words of the vocabulary, so there are no pairs "
+            "of words to learn from. Pass longer documents, or more words: by a "
+            f"lower min_count (now {estimator.min_count}) or a larger vocabulary."
+        )
+    return reading
+
+
+def _seeds(estimator: Any, earlier: Before | None) -> np.random.SeedSequence:
+    random = check_random_state(estimator.random_state)
+    entropy = random.randint(2**31, size=4).tolist()
+    if earlier is not None:
+        # Otherwise an int would let every part of the data meet the same draws.
+        entropy.append(earlier.learned.get("n_iter_", 0))
+    return np.random.SeedSequence(entropy)
+
+
+def _attributes(
+    estimator: Any, fitted: Fitted, reading: Reading, pooling: Any
+) -> dict[str, Any]:
+    """Return all learned attributes of the fitted estimator."""
+    columns = reading.columns
+    optional = {
+        "word_biases_": fitted.word_biases,
+        "context_biases_": fitted.context_biases,
+        "n_features_in_": None if columns is None else columns.n_features,
+        "feature_names_in_": None if columns is None else columns.names,
+    }
+    names = (*estimator._fixed_by_vectors, *estimator._fixed_by_counts)
+    return {
+        "vocabulary_": reading.vocabulary.rows,
+        "word_counts_": reading.vocabulary.counts,
+        "word_vectors_": fitted.word_vectors,
+        "context_vectors_": fitted.context_vectors,
+        "n_embedding_parameters_": fitted.n_parameters,
+        "pooling_": pooling,
+        "_score_offset": fitted.offset,
+        "_score_scale": fitted.scale,
+        "_column_words": None if columns is None else columns.words,
+        "_chosen_columns": None if columns is None else columns.chosen,
+        "_made_with": {name: getattr(estimator, name) for name in names},
+        **{name: value for name, value in optional.items() if value is not None},
+        **fitted.attributes,
+    }
+
+
+def _unhurried(
+    attributes: Callable[[Fitted], dict[str, Any]], fitted: Fitted
+) -> dict[str, Any]:
+    """Return attributes; finished epochs are not given up for the first interrupt."""
+    try:
+        return attributes(fitted)
+    except KeyboardInterrupt:
+        trained = "n_iter_" in fitted.attributes
+        if fitted.interrupted or not trained or not keeps_finished():
+            raise
+        fitted.notes.append(
+            "The fit was interrupted after its last epoch, and is complete."
+        )
+        return attributes(fitted)
+
+
+def _publish(estimator: Any, learned: dict[str, Any]) -> None:
+    """Set all learned attributes, and drop those of earlier fits, in one step.
+
+    An interrupt finds the estimator as it was, or as it shall be.
+    """
+    is_learned = _continuing.is_learned
+    others = {name: v for name, v in vars(estimator).items() if not is_learned(name)}
+    estimator.__dict__ = {**others, **learned}
+
+
+def _notes(estimator: Any, strategy: _tying.Tying, reading: Reading) -> list[str]:
+    """Return what a user of these data and parameters should be warned of."""
+    notes = []
+    if estimator.combine in strategy.combine_notes:
+        notes.append(
+            f"combine={estimator.combine!r} with share_context={strategy.name!r}: "
+            f"{strategy.combine_notes[estimator.combine]}."
+        )
+    counts = reading.corpus.counts
+    if strategy.is_symmetric and counts is not None and (counts != counts.T).nnz:
+        notes.append(
+            "X is not symmetric, but with share_context="
+            f"{strategy.name!r} word w has the same score with context c as c "
+            "with w: share_context=False tells the two apart."
+        )
+    return notes

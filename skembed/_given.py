@@ -1,0 +1,127 @@
+"""Words, and vectors of words, that users give to an estimator."""
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+def check_vocabulary(vocabulary: Any) -> dict[str, int]:
+    """Return the parameter `vocabulary` as a dict from word to row.
+
+    Parameters
+    ----------
+    vocabulary : mapping of str to int, or iterable of str
+        A mapping gives the rows; a set is sorted, as scikit-learn does; any other
+        iterable keeps its order.
+
+    Returns
+    -------
+    dict of str to int
+        In row order.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, repeats a word or leaves out a row.
+    """
+    if isinstance(vocabulary, (str, bytes)):
+        raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
+    words = list(vocabulary)
+    for word in words:
+        if not isinstance(word, str):
+            raise ValueError(f"vocabulary must hold str only, got {word!r}.")
+    if isinstance(vocabulary, Mapping):
+        rows = list(vocabulary.values())
+        whole = all(isinstance(row, Integral) for row in rows)
+        if not whole or sorted(rows) != list(range(len(rows))):
+            raise ValueError(
+                "vocabulary must map its words to the rows "
+                f"0, 1, ..., {len(rows) - 1} without gaps or repeats, but its rows "
+                f"are {rows[:10]}."
+            )
+        words.sort(key=vocabulary.__getitem__)
+    elif isinstance(vocabulary, (set, frozenset)):
+        words.sort()
+    index = {word: row for row, word in enumerate(words)}
+    if len(index) < len(words):
+        repeated = next(word for row, word in enumerate(words) if index[word] != row)
+        raise ValueError(f"vocabulary holds the word {repeated!r} more than once.")
+    if not index:
+        raise ValueError("vocabulary is empty; pass at least one word or None.")
+    return index
+
+
+def check_vectors(
+    init: Any, vocabulary: dict[str, int] | None, n_components: int
+) -> dict[str, np.ndarray]:
+    """Return the parameter `init` as a dict from word to vector.
+
+    Parameters
+    ----------
+    init : mapping of str to array-like, or array-like of shape (n_words, n_components)
+        Rows of an array are those of the given vocabulary.
+    vocabulary : dict of str to int, or None
+    n_components : int
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_components,), float32
+
+    Raises
+    ------
+    ValueError
+        If a vector has another length or is not finite, or if it is not known which
+        words the rows of an array belong to.
+    """
+    if not isinstance(init, Mapping):
+        init = _by_word(init, vocabulary)
+    found = {}
+    for word, given in init.items():
+        if not isinstance(word, str):
+            raise ValueError(f"init must map words, which are str, got {word!r}.")
+        vector = _as_vector(word, given)
+        if vector.shape != (n_components,):
+            raise ValueError(
+                f"init holds a vector of shape {vector.shape} for {word!r}; with "
+                f"n_components={n_components} it must be of shape ({n_components},)."
+            )
+        with np.errstate(over="ignore"):
+            vector = vector.astype(np.float32)
+        if not np.isfinite(vector).all():
+            raise ValueError(
+                f"init holds infinite, missing or too large numbers for {word!r}. "
+                "Replace them, or leave that word out."
+            )
+        found[word] = vector
+    return found
+
+
+def _by_word(init: Any, vocabulary: dict[str, int] | None) -> dict[str, Any]:
+    rows = np.asarray(init)
+    if vocabulary is None:
+        raise ValueError(
+            "init is an array, whose rows do not say which words they belong to. Pass "
+            "these words as `vocabulary`, or a mapping of words to vectors."
+        )
+    if rows.ndim != 2 or len(rows) != len(vocabulary):
+        raise ValueError(
+            f"init is an array of shape {rows.shape}; it needs one row for each of the "
+            f"{len(vocabulary)} words of vocabulary."
+        )
+    return {word: rows[row] for word, row in vocabulary.items()}
+
+
+def _as_vector(word: str, given: Any) -> np.ndarray:
+    try:
+        vector = np.asarray(given)
+        if vector.dtype.kind == "O" and all(isinstance(x, Real) for x in vector.flat):
+            vector = vector.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"init[{word!r}] is not an array: {error}.") from error
+    if vector.dtype.kind not in "biuf":
+        raise ValueError(
+            f"init holds {vector.dtype} for {word!r}; vectors are of real numbers."
+        )
+    return vector
