@@ -11,12 +11,10 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skembed._fitted import Fitted, Job
+from skembed._given import LARGEST
 from skembed._holding_out import holds_out
 from skembed._interrupts import keeps_finished
 from skembed._progress import Report, Span, Step, rate
-
-# Numbers that are looked at, or copied, at once.
-_PIECE = 1 << 20
 
 
 class Trainer(Protocol):
@@ -125,7 +123,7 @@ class Epochs:
             with self.course.step("epoch", self.trainer.n_slices, span) as step:
                 loss = self.trainer.train(epoch, step.report)
                 validation = self.trainer.validate() if validates else None
-                if not self._is_finite(loss, validation or 0.0):
+                if not self._is_sound(loss, validation or 0.0):
                     self._refuse(epoch)
                     return
                 enough = self._finish(epoch, loss, validation)
@@ -176,19 +174,21 @@ class Epochs:
             _copy(self.trainer.state, self._copies)
             self._finished = self._finished._replace(is_live=False)
 
-    def _is_finite(self, *losses: float) -> bool:
-        # Piece by piece, since the comparison fills an array of its own.
-        return bool(np.isfinite(losses).all()) and all(
-            np.isfinite(piece).all()
-            for array in self.trainer.state
-            for piece in np.array_split(array, 1 + array.size // _PIECE)
+    def _is_sound(self, *losses: float) -> bool:
+        """Return whether all is finite, and features of the vectors will be."""
+        params, *others = self.trainer.state
+        return (
+            bool(np.isfinite(losses).all())
+            and _is_within(params, LARGEST)
+            and all(_is_within(other, np.finfo(other.dtype).max) for other in others)
         )
 
     def _refuse(self, epoch: int) -> None:
         """Raise an error, or keep it until the last finite model is published."""
         name = type(self.estimator).__name__
         text = (
-            f"{name}: vectors became infinite or NaN in epoch {epoch + 1}. "
+            f"{name}: vectors became larger than {LARGEST:.0e}, infinite or NaN in "
+            f"epoch {epoch + 1}. "
             f"{self.trainer.suspects} is too large for these documents; lower it."
         )
         if not epoch:
@@ -241,6 +241,11 @@ class Epochs:
             curve = np.array([*earlier, *finished.validation])
             fitted.attributes["validation_loss_curve_"] = curve
         return fitted
+
+
+def _is_within(array: np.ndarray, largest: float) -> bool:
+    # Of a NaN no comparison is true.
+    return bool(array.max() <= largest and array.min() >= -largest)
 
 
 def _copy(sources: list[np.ndarray], targets: list[np.ndarray]) -> None:

@@ -156,9 +156,9 @@ def _read(
 def _seeds(estimator: Any, earlier: Before | None) -> np.random.SeedSequence:
     random = check_random_state(estimator.random_state)
     entropy = random.randint(2**31, size=4).tolist()
-    if earlier is not None:
+    if earlier is not None and "n_iter_" in earlier.learned:
         # Otherwise an int would let every part of the data meet the same draws.
-        entropy.append(earlier.learned.get("n_iter_", 0))
+        entropy.append(earlier.learned["n_iter_"])
     return np.random.SeedSequence(entropy)
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 
+# Sums and squares of larger numbers in a vector may not fit into float32.
+LARGEST = 1e15
+
 
 def check_vocabulary(vocabulary: Any) -> dict[str, int]:
     """Return the parameter `vocabulary` as a dict from word to row.
@@ -89,10 +92,10 @@ def check_vectors(
             )
         with np.errstate(over="ignore"):
             vector = vector.astype(np.float32)
-        if not np.isfinite(vector).all():
+        if not (np.abs(vector) <= LARGEST).all():
             raise ValueError(
-                f"init holds infinite, missing or too large numbers for {word!r}. "
-                "Replace them, or leave that word out."
+                f"init holds numbers for {word!r} that are infinite, missing or larger "
+                f"than {LARGEST:.0e}. Replace them, or leave that word out."
             )
         found[word] = vector
     return found

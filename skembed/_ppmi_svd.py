@@ -11,6 +11,7 @@ from skembed import _adding, _objective, _ppmi, _tying
 from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
 from skembed._fitted import Fitted
+from skembed._given import LARGEST
 
 
 class PPMISVDEmbedder(BaseEmbedder):
@@ -286,6 +287,13 @@ class PPMISVDEmbedder(BaseEmbedder):
             _ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
             for side in sides
         ]
+        largest = max(float(matrix.data.max(initial=0.0)) for matrix in matrices)
+        if largest > LARGEST:
+            raise ValueError(
+                f"context_exponent={self.context_exponent} makes entries of the PPMI "
+                f"matrix as large as {largest:.3g}, since it makes rare contexts rarer "
+                "still. Lower it; 1 smooths nothing."
+            )
         if not self.directional:
             return matrices[0]
         return sparse.hstack(matrices, format="csr")
