@@ -25,6 +25,7 @@ from sklearn.utils.validation import check_is_fitted
 from skembed import _features, _fitting, _reading, _sampling
 from skembed import pooling as _pooling
 from skembed._compat import CallbackSupportMixin
+from skembed._estimating import EstimatingMixin
 from skembed._fitted import Fitted, Job
 from skembed._matrix import Columns
 from skembed._persistence import PersistenceMixin
@@ -53,6 +54,7 @@ TRAINING = {
 
 class BaseEmbedder(
     CallbackSupportMixin,
+    EstimatingMixin,
     PersistenceMixin,
     ScoresMixin,
     ClassNamePrefixFeaturesOutMixin,

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skembed._epochs import Epochs
 from skembed._fitted import Before, Fitted, Job
 from skembed._holding_out import hold_out_pairs, holds_out
 from skembed._layout import Layout
@@ -53,14 +52,8 @@ def start_squares(
     return squares
 
 
-def train(
-    estimator: Any,
-    job: Job,
-    counts: sparse.csr_array,
-    tables: Tables,
-    random: np.random.Generator,
-) -> Fitted:
-    """Run all epochs of GloVe.
+class Training:
+    """The epochs of one fit, see `_epochs.Trainer`.
 
     Parameters
     ----------
@@ -72,23 +65,8 @@ def train(
     tables : Tables
         Is updated in place.
     random : Generator
-        Draws the order of the blocks.
-
-    Returns
-    -------
-    Fitted
+        Draws what is held out, and the order of the blocks.
     """
-    held_out = None
-    if holds_out(estimator):
-        counts, held_out = hold_out_pairs(counts, estimator.validation_fraction, random)
-    training = _Training(estimator, job, counts, tables, random)
-    if held_out is not None:
-        training.hold_out(held_out)
-    return Epochs(training, estimator, job).run()
-
-
-class _Training:
-    """The epochs of one fit, see `_epochs.Trainer`."""
 
     unit = "pairs"
 
@@ -103,6 +81,11 @@ class _Training:
         self.estimator = estimator
         self.tables = tables
         self.random = random
+        self._held_out: Any = None
+        if holds_out(estimator):
+            fraction = estimator.validation_fraction
+            counts, held_out = hold_out_pairs(counts, fraction, random)
+            self._hold_out(held_out)
         self.size = counts.nnz
         self.suspects = f"learning_rate={estimator.learning_rate}"
         layout, params, squares, _ = tables
@@ -116,10 +99,10 @@ class _Training:
         self.n_threads = n_threads(estimator.n_jobs, most)
         self.n_stages = max(1, int(_WORK_OF_A_SLICE * 2 * self.n_blocks / work))
         self.n_slices = -(-2 * self.n_blocks // self.n_stages)
-        self._counts = counts
-        self._held_out: Any = None
+        self._counts: Any = counts
+        self.entries: Any = None
 
-    def hold_out(self, counts: sparse.csr_array) -> None:
+    def _hold_out(self, counts: sparse.csr_array) -> None:
         """Take counts whose loss is to be told after every epoch; they are used up."""
         from skembed._kernels import glove
 
@@ -130,7 +113,7 @@ class _Training:
             counts.data.view(np.float32).reshape(-1, 2),
         )
 
-    def __enter__(self) -> "_Training":
+    def __enter__(self) -> "Training":
         from skembed._kernels import adagrad
 
         self.team = ThreadTeam(self.n_threads)
@@ -153,6 +136,8 @@ class _Training:
 
     def __exit__(self, *exception: object) -> None:
         self.team.__exit__(*exception)
+        # The vectors are about to be copied, into the memory of the counts.
+        self._counts = self.entries = None
 
     def train(self, epoch: int, report: Report) -> float:
         """Visit every entry once; return the mean objective."""

@@ -16,9 +16,9 @@ from skembed._krylov import KrylovSpace, Product, Rows, orthonormaliser, space_s
 from skembed._limits import check_room
 from skembed._parallel import ThreadTeam, n_threads, one_blas_thread
 
-_DENSE_LIMIT = 1000
+DENSE_LIMIT = 1000
 # What a dense decomposition takes, times its matrix.
-_DENSE_COPIES = 5
+DENSE_COPIES = 5
 # Entries that make a thread worth its start.
 _THREAD_ENTRIES = 1 << 18
 # Values below this share of the largest come from rounding the matrix to float32.
@@ -94,13 +94,13 @@ class TruncatedFactoriser:
 
     def _is_small(self, n_components: int) -> bool:
         n = min(self.matrix.shape)
-        return n <= _DENSE_LIMIT or n_components > n // 4
+        return n <= DENSE_LIMIT or n_components > n // 4
 
     @staticmethod
     def _dense(matrix: sparse.csr_array) -> np.ndarray:
         n_rows, n_columns = matrix.shape
         check_room(
-            _DENSE_COPIES * 8.0 * n_rows * n_columns,
+            DENSE_COPIES * 8.0 * n_rows * n_columns,
             f"Dense matrices of shape {matrix.shape}, which n_components that are more "
             "than a quarter of the words ask for,",
             "Lower n_components or max_features, or raise min_count.",

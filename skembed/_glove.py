@@ -7,8 +7,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _adding, _blocks, _objective, _tying
+from skembed import _adding, _blocks, _estimating, _objective, _tying
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
+from skembed._epochs import Epochs
 from skembed._fitted import Job
 
 
@@ -271,6 +272,9 @@ class GloVeEmbedder(BaseEmbedder):
         self.init = init
         self.negative_dims = negative_dims
 
+    def _estimate(self, sizes):
+        return _estimating.least_squares(self, sizes)
+
     def _held_out_loss(self, corpus):
         return _objective.least_squares(self, corpus)
 
@@ -293,7 +297,9 @@ class GloVeEmbedder(BaseEmbedder):
         if job.before is not None:
             layout.refill(params, job.before.learned, row_of[: job.before.n_words])
         tables = _blocks.Tables(layout, params, squares, row_of)
-        fitted = _blocks.train(self, job, counts, tables, random)
+        training = _blocks.Training(self, job, counts, tables, random)
+        del counts
+        fitted = Epochs(training, self, job).run()
         fitted.attributes.update(kept)
         return fitted
 

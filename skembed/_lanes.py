@@ -10,7 +10,7 @@ from skembed._memory import aligned_zeros
 # multiples of 16.
 SPAN = 32
 SHARED_NOISE = 16
-_MAX_LANES = 16
+MAX_LANES = 16
 # Updates of one row that a round may add up before they become too stale: measured
 # in pairs of the most frequent word.
 _MAX_PAIRS_OF_A_ROW = 64
@@ -35,7 +35,7 @@ def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
     """
     pairs = 2.0 * weights.sum() * SPAN * kept.max() / kept.sum()
     most = min(
-        _MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
+        MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
     )
     return max(1, int(most))
 

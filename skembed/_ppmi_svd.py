@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _adding, _objective, _ppmi, _tying
+from skembed import _adding, _estimating, _objective, _ppmi, _tying
 from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
 from skembed._fitted import Fitted
@@ -238,6 +238,9 @@ class PPMISVDEmbedder(BaseEmbedder):
         self.shift = shift
         self.context_exponent = context_exponent
         self.singular_exponent = singular_exponent
+
+    def _estimate(self, sizes):
+        return _estimating.closed_form(self, sizes)
 
     def _held_out_loss(self, corpus):
         return _objective.closed_form(self, corpus)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skembed import _bias, _objective, _training, _tying
+from skembed import _bias, _estimating, _objective, _training, _tying
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 
 
@@ -331,6 +331,9 @@ class SGNSEmbedder(BaseEmbedder):
         self.tol = tol
         self.warm_start = warm_start
         self.init = init
+
+    def _estimate(self, sizes):
+        return _estimating.sampling(self, sizes)
 
     def _held_out_loss(self, corpus):
         return _objective.sampling(self, corpus)

@@ -55,6 +55,7 @@ FLOORS = {
     "_pair_counts": 4,
     "_reading": 4,
     "_adding": 5,
+    "_estimating": 5,
     "_blocks": 5,
     "_continuing": 5,
     "_sampling_loss": 5,

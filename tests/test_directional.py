@@ -75,7 +75,7 @@ def assert_close(found, wanted, rtol=1e-5):
 def path(request, monkeypatch):
     """Both ways through the factoriser, for a vocabulary of any size."""
     if request.param == "krylov":
-        monkeypatch.setattr(_factorisation, "_DENSE_LIMIT", 10)
+        monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
         # Fail loudly should the dense way be taken all the same.
         monkeypatch.delattr(_factorisation.TruncatedFactoriser, "_dense")
 

@@ -251,7 +251,7 @@ KINDS_OF_NUMBERS = {
 def fit_all_kinds(folder):
     """Fit every estimator and strategy on documents and numbers of all kinds."""
     # Small matrices take the way with the sparse product.
-    _factorisation._DENSE_LIMIT = 10
+    _factorisation.DENSE_LIMIT = 10
     warnings.simplefilter("ignore", UserWarning)
     for estimator in (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder):
         documents = kinds_of_documents(folder)

@@ -5,7 +5,8 @@
 For `sgns`, the process holds the documents as strings and has called `warmup()`; the
 measure is ids (4 bytes a token of the vocabulary) and two float32 tables. For
 `counting`, it holds the documents as ids and has counted a few of them; the measure
-is the resulting sparse matrix. Prints bytes in JSON.
+is the resulting sparse matrix. For `estimate`, it is what `estimate_memory` says of an
+estimator at its defaults. Prints bytes in JSON.
 """
 
 import argparse
@@ -51,7 +52,19 @@ def of_counting(arguments):
     return {"peak": peak.bytes, "measure": size}
 
 
-WORKS = {"sgns": of_sgns, "counting": of_counting}
+def of_estimate(arguments):
+    """Return the growth of memory during a fit, and what was said beforehand."""
+    documents = read_documents(arguments.data, arguments.documents)
+    kind = getattr(skembed, arguments.estimator)
+    skembed.warmup(kind)
+    embedder = kind(arguments.size, random_state=0, n_jobs=arguments.threads)
+    expected = embedder.estimate_memory(documents)
+    with PeakMemory() as peak:
+        embedder.fit(documents)
+    return {"peak": peak.bytes, "measure": expected}
+
+
+WORKS = {"sgns": of_sgns, "counting": of_counting, "estimate": of_estimate}
 
 
 def main():
@@ -59,6 +72,7 @@ def main():
     parser.add_argument("work", choices=WORKS)
     parser.add_argument("--data", required=True, help="JSON lines with a field text")
     parser.add_argument("--documents", type=int, default=None)
+    parser.add_argument("--estimator", default="SGNSEmbedder", help="for `estimate`")
     parser.add_argument("--size", type=int, default=100, help="dimensions")
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()

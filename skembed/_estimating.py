@@ -1,0 +1,184 @@
+"""How much memory a fit will take, told before it is taken."""
+
+from abc import abstractmethod
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skembed import _lanes, _reading, _sampling, _tying
+from skembed._factorisation import DENSE_COPIES, DENSE_LIMIT
+from skembed._krylov import space_size
+from skembed._vocabulary import Corpus
+
+# Bytes of a word: its str in the vocabulary, and what is computed of it in lists.
+_WORD = 250
+# Bytes of a token as it is read, and of one that is about to be visited, of which there
+# are so many at once.
+_TOKEN, _VISITED, _AT_ONCE = 4.3, 8, 1 << 20
+# Bytes of a co-occurrence count: stored; while it is counted; kept for `partial_fit`.
+_COUNT, _COUNTING, _KEPT = 12, 19, 6
+# Bytes of a non-zero of the PPMI matrix, and the share of counts that become one.
+_NON_ZERO, _POSITIVE = 8, 0.8
+# What the allocator loses, as a factor and in bytes.
+_LOSS, _LOST = 1.15, 10_000_000
+# Frequencies of words by rank, where no words are given: Zipf's law as Mandelbrot
+# (1953) bends it.
+_BEND = 2.7
+# Words of about the same frequency are taken together: so many groups for each power
+# of two.
+_GROUPS = 4
+
+
+class Sizes(NamedTuple):
+    """What the memory of a fit depends on."""
+
+    n_tokens: int
+    counts: np.ndarray  # of each word, or its share
+    longest: int  # tokens of a document
+    n_pairs: float | None = None  # of different words that co-occur, if that is known
+    pairs: float | None = None  # pairs of tokens, of a matrix
+
+    @property
+    def n_words(self) -> int:
+        return self.counts.size
+
+    def n_counts(self, window: int) -> float:
+        """Return how many different pairs co-occur, about.
+
+        As many as if words were drawn independently of each other; of real text there
+        are 10 to 30 % less.
+        """
+        if self.n_pairs is not None:
+            return self.n_pairs
+        pairs = self.pairs or 2.0 * min(window, self.longest) * self.n_tokens
+        shares = self.counts[self.counts > 0] / self.counts.sum()
+        group = np.floor(np.log2(shares) * _GROUPS).astype(np.int64)
+        group -= group.min(initial=0)
+        n_words = np.bincount(group)
+        mean = np.bincount(group, shares) / np.maximum(n_words, 1)
+        together = -np.expm1(-pairs * np.outer(mean, mean))
+        return float(n_words @ together @ n_words)
+
+
+def sizes_of(corpus: Corpus, counts: np.ndarray) -> Sizes:
+    """Return the sizes of what a fit has read."""
+    n_pairs = None if corpus.counts is None else float(corpus.counts.nnz)
+    pairs = None
+    if corpus.token_weights is not None:
+        pairs = float((np.diff(corpus.doc_offsets).astype(np.float64) ** 2).sum())
+    return Sizes(corpus.token_ids.size, counts, corpus.longest, n_pairs, pairs)
+
+
+def zipf_sizes(n_tokens: int, n_words: int) -> Sizes:
+    """Return the sizes of a text of which only these numbers are known."""
+    return Sizes(n_tokens, 1.0 / (np.arange(1, n_words + 1) + _BEND), n_tokens)
+
+
+def reading(sizes: Sizes) -> float:
+    """Return the bytes of a corpus and its vocabulary."""
+    return _TOKEN * sizes.n_tokens + _WORD * sizes.n_words
+
+
+def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
+    """Return the bytes that training with negative sampling takes at its peak."""
+    layout = _layout(estimator, sizes.n_words)
+    tables = 4.0 * layout.n_words * layout.n_tables * layout.width
+    copies = 2 if estimator.max_iter > 1 else 1
+    window = _sampling.window_weights(
+        estimator.window, estimator.window_weighting, sizes.longest
+    ).size
+    n_slots = _lanes.count_slots(window, layout.directional, hidden)
+    lanes = 4.0 * (_lanes.MAX_LANES + 2) * n_slots * layout.width
+    visited = _VISITED * min(sizes.n_tokens, _AT_ONCE)
+    return reading(sizes) + copies * tables + lanes + visited
+
+
+def least_squares(estimator: Any, sizes: Sizes) -> float:
+    """Return the bytes that GloVe takes at its peak."""
+    layout = _layout(estimator, sizes.n_words)
+    # Vectors and squares, and copies of the last epoch.
+    tables = 2 * 4.0 * layout.n_words * layout.n_tables * layout.width
+    copies = 2 if estimator.max_iter > 1 else 1
+    n_counts = sizes.n_counts(estimator.window)
+    training = (_COUNT + _KEPT) * n_counts + copies * tables
+    return reading(sizes) + max(_COUNTING * n_counts, training)
+
+
+def closed_form(estimator: Any, sizes: Sizes) -> float:
+    """Return the bytes that PPMI-SVD takes at its peak."""
+    n_words, d = sizes.n_words, estimator.n_components
+    n_counts = sizes.n_counts(estimator.window)
+    sides = 2 if estimator.directional else 1
+    kept = (_KEPT if sides == 1 else _COUNT) * n_counts
+    matrix = sides * _POSITIVE * _NON_ZERO * n_counts
+    if n_words <= DENSE_LIMIT or d > n_words // 4:
+        decomposition = 8.0 * DENSE_COPIES * sides * n_words**2
+    else:
+        decomposition = n_words * (4.0 * space_size(d) + 8.0 * (3 + sides) * d)
+    # The matrix and its transpose.
+    factorising = kept + 2 * matrix + decomposition
+    converting = kept + sides * _COUNT * n_counts + matrix
+    return reading(sizes) + max(_COUNTING * n_counts, converting, factorising)
+
+
+def _layout(estimator: Any, n_words: int) -> Any:
+    strategy = _tying.get_strategy(estimator.share_context, estimator._method)
+    directional = getattr(estimator, "directional", False)
+    return strategy.layout(
+        n_words, estimator.n_components, estimator.negative_dims, directional
+    )
+
+
+class EstimatingMixin:
+    """Tells how much memory a fit will take."""
+
+    @abstractmethod
+    def _estimate(self, sizes: Sizes) -> float:
+        """Return the bytes of a fit."""
+
+    def estimate_memory(self, X=None, *, n_tokens=None, n_words=None):
+        """Estimate how much memory `fit` takes at its peak, beside its documents.
+
+        Parameters
+        ----------
+        X : iterable of documents, or matrix, default=None
+            As in `fit`. They are read, and nothing is learned from them.
+        n_tokens : int, default=None
+            In place of `X`: number of tokens.
+        n_words : int, default=None
+            With `n_tokens`: size of the vocabulary, whose frequencies are taken to
+            follow Zipf's law.
+
+        Returns
+        -------
+        int
+            Bytes, usually somewhat too many rather than too few. What Python, the
+            libraries and the compiler take (some 200 MB in all) comes on top.
+
+        Raises
+        ------
+        ValueError
+            If neither `X` nor both numbers are given, or a parameter is not valid.
+
+        Examples
+        --------
+        >>> from skembed import SGNSEmbedder
+        >>> n_bytes = SGNSEmbedder(300).estimate_memory(n_tokens=10**9, n_words=10**6)
+        >>> round(n_bytes / 1e9, 1)
+        10.8
+        """
+        self._validate_params()  # type: ignore[attr-defined]
+        if X is None:
+            for name, value in (("n_tokens", n_tokens), ("n_words", n_words)):
+                if not isinstance(value, Integral) or value < 1:
+                    raise ValueError(
+                        f"Without X, {name} must be a positive int, got {value!r}."
+                    )
+            sizes = zipf_sizes(int(n_tokens), int(n_words))
+        elif n_tokens is None and n_words is None:
+            found = _reading.read(self, X)
+            sizes = sizes_of(found.corpus, found.vocabulary.counts)
+        else:
+            raise ValueError("Pass either X, or n_tokens and n_words, not both.")
+        return int(_LOSS * self._estimate(sizes)) + _LOST
