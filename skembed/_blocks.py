@@ -89,7 +89,8 @@ class Training:
         self.size = counts.nnz
         self.suspects = f"learning_rate={estimator.learning_rate}"
         layout, params, squares, _ = tables
-        self.state = [params, squares]
+        n_learned = layout.n_components + 1
+        self.state = [params[:, :n_learned], squares[:, :n_learned]]
         self.model = _model(params, squares, layout, estimator.learning_rate)
         row_bytes = 2 * params.shape[1] * params.itemsize
         self.n_blocks = _n_blocks(layout.n_words, row_bytes, counts.nnz)

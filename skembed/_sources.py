@@ -104,6 +104,7 @@ class Documents:
                     token_ids, offsets, self._keep, self._state, kept
                 )
                 yield Chunk(kept[:n_kept], done[0] + share * (done[1] - done[0]))
+                del kept
 
     def _repeat(
         self, first: int, last: int

@@ -217,8 +217,9 @@ class _Training:
         self._allocate(n_lanes)
         n_rounds = kept.sum() / (n_lanes * _lanes.SPAN)
         self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
-        # All learned numbers: also those of a learned diagonal, or ones; of a matrix.
-        self.state = [self.model.params, self.model.scale]
+        # All learned numbers: vectors with biases; a learned diagonal, or ones; a matrix.
+        learned = self.model.params[:, : self.layout.n_components + 1]
+        self.state = [learned, self.model.scale]
         if self.model.map is not None:
             self.state.append(self.model.map.forward)
 
@@ -263,6 +264,8 @@ class _Training:
             # Shares of the whole training, before this chunk and after it.
             done = (self.first + epoch + chunk.done) / max_iter
             stopped = self._visit(chunk, done, lanes, report)
+            # Its memory is free before the next needs some.
+            del chunk
             if stopped:
                 break
         if not lanes.pairs.any() and not stopped:

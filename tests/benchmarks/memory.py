@@ -25,7 +25,10 @@ def of_sgns(arguments):
     documents = read_documents(arguments.data, arguments.documents)
     skembed.warmup()
     embedder = SGNSEmbedder(
-        arguments.size, max_iter=1, random_state=0, n_jobs=arguments.threads
+        arguments.size,
+        max_iter=arguments.epochs,
+        random_state=0,
+        n_jobs=arguments.threads,
     )
     with PeakMemory() as peak:
         embedder.fit(documents)
@@ -75,6 +78,7 @@ def main():
     parser.add_argument("--estimator", default="SGNSEmbedder", help="for `estimate`")
     parser.add_argument("--size", type=int, default=100, help="dimensions")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--epochs", type=int, default=5, help="for `sgns`")
     arguments = parser.parse_args()
     print(json.dumps(WORKS[arguments.work](arguments)))
 
