@@ -26,8 +26,6 @@ _MOST_IN_A_ROW = 8
 _MOST_VISITS = 10
 _MOST_VISITS_OF_FEW = 100
 _FEW_VISITS = 4_000_000
-# Weights of pairs in all, below which their shares are not exact.
-_LEAST = 1e-290
 # Visits that are little work for any number of pairs.
 _ANY_VISITS = 250_000
 
@@ -195,16 +193,18 @@ class Pairs:
         self._first, self._second, weights = words[some], contexts[some], weights[some]
         if contexts_first:
             self._first, self._second = self._second, self._first
-        total = weights.sum()
-        if total < _LEAST:
+        if not weights.size:
             raise ValueError(
                 "subsample is so small that no pair of words is left. Pass subsample=0."
             )
+        total = weights.sum()
         self._n_visits = _n_visits(total, weights.size)
         self._ends = np.cumsum(weights)
         self._ends /= self._ends[-1]
         self._random = np.random.default_rng(seeds.spawn(1)[0])
-        weights *= self._n_visits / total
+        # The quotient of both numbers may be infinite.
+        weights /= total
+        weights *= self._n_visits
         self.kept = np.bincount(self._first, weights, counts.shape[0])
         self.kept += np.bincount(self._second, weights, counts.shape[0])
 
