@@ -207,7 +207,7 @@ def measure_rows(held_out, model, rows, space):
         for entry in range(first, last):
             context = model.context_row + np.int64(held_out.columns[entry])
             score = dot(model, space, context) + space.vector[model.n_components]
-            error = score - held_out.targets[entry, 0]
+            error = np.float64(score - held_out.targets[entry, 0])
             loss += held_out.targets[entry, 1] * error * error
     return loss
 
