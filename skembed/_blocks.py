@@ -122,14 +122,15 @@ class Training:
         self.spaces = [
             adagrad.Space(*aligned_zeros((3, width))) for _ in range(self.n_threads)
         ]
+        x_max, alpha = self.estimator.x_max, self.estimator.alpha
         try:
             self.entries = _sort_entries(
-                self._counts,
-                self.n_blocks,
-                self.estimator.x_max,
-                self.estimator.alpha,
-                self.team,
+                self._counts, self.n_blocks, x_max, alpha, self.team
             )
+            # Compiled in this thread, since an interrupt has to wait for the others.
+            order = np.zeros(self.n_blocks, dtype=np.int64)
+            workers = ThreadTeam(1), self.spaces
+            _train_stages(self.entries, self.model, order, (0, 0), workers)
         except BaseException:
             self.__exit__()
             raise
@@ -305,26 +306,34 @@ def _train_epoch(
     report : callable
         Is told the share that is done; returns whether to leave out the rest.
     """
+    all_stages = 2 * order.size
+    losses = []
+    for first in range(0, all_stages, n_stages):
+        stages = (first, min(first + n_stages, all_stages))
+        losses.append(_train_stages(entries, model, order, stages, workers))
+        if report(stages[1] / all_stages):
+            break
+    loss, n_entries = np.concatenate(losses).sum(axis=0)
+    return float(loss / max(n_entries, 1.0))
+
+
+def _train_stages(
+    entries: Any,
+    model: Any,
+    order: np.ndarray,
+    stages: tuple[int, int],
+    workers: tuple[ThreadTeam, list[Any]],
+) -> np.ndarray:
+    """Visit the entries of some stages; return loss and number of each task."""
     from skembed._kernels import glove
 
     team, spaces = workers
-    all_stages = 2 * order.size
-    losses = np.zeros((all_stages, order.size // 2 + 1, 2))
-    for first in range(0, all_stages, n_stages):
-        stages = (first, min(first + n_stages, all_stages))
-        done = np.zeros(order.size * glove.DONE_NUMBERS, dtype=np.int64)
+    losses = np.zeros((2 * order.size, order.size // 2 + 1, 2))
+    done = np.zeros(order.size * glove.DONE_NUMBERS, dtype=np.int64)
 
-        def work(
-            member: Any,
-            stages: tuple[int, int] = stages,
-            done: np.ndarray = done,
-        ) -> None:
-            space = spaces[member.thread]
-            glove.train_stages(
-                entries, model, order, stages, losses, done, space, member
-            )
+    def work(member: Any) -> None:
+        space = spaces[member.thread]
+        glove.train_stages(entries, model, order, stages, losses, done, space, member)
 
-        team.run(work)
-        if report(stages[1] / all_stages):
-            break
-    return float(losses[:, :, 0].sum() / max(losses[:, :, 1].sum(), 1.0))
+    team.run(work)
+    return losses[slice(*stages)].reshape(-1, 2)

@@ -236,6 +236,8 @@ def _count_parts(
         )
         return chunks[thread].cut(used)
 
+    # Compiled in this thread, since an interrupt has to wait for the others.
+    count(0, (0, 0, 0))
     return sizes, team.map(count, tasks, report), math.ldexp(divisor, shift)
 
 
@@ -318,6 +320,10 @@ def _list_places(
     # With room for weights.
     parts = 1 if corpus.doc_weights is None else 2
     places = np.empty(parts * token_ids.size, dtype=np.int64)
+
+    # Compiled in this thread, since an interrupt has to wait for the others.
+    nothing = counting.Chunk(0, 0, 0, 0)
+    counting.list_places(token_ids, doc_offsets, nothing, window, starts, places)
 
     def list_chunk(_: int, i: int) -> None:
         chunk = counting.Chunk(i, int(edges[i]), int(edges[i + 1]), int(documents[i]))

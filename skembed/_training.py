@@ -248,6 +248,9 @@ class _Training:
             self.held_out = _HeldOut(chunks, lanes, states[n_lanes:])
 
     def __enter__(self) -> "_Training":
+        # Compiled in this thread, since an interrupt has to wait for the others.
+        none = _Slice(np.empty(0, dtype=np.int32), self.lanes, (0.0, 0.0), (0, 0))
+        ThreadTeam(1).run(functools.partial(self._train_slice, none))
         self.team = ThreadTeam(self.n_threads)
         return self
 
