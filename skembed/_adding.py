@@ -8,6 +8,7 @@ from scipy import sparse
 
 from skembed import _cooccurrence, _pair_counts, _sampling
 from skembed._fitted import Job
+from skembed._interrupts import interruptible
 
 # Distances of contexts that tell the denominator of all weights; those of larger
 # harmonic windows have none that could be used.
@@ -46,7 +47,8 @@ def count(estimator: Any, job: Job, direction: str = "both") -> sparse.csr_array
             divisor = 1
             if job.corpus.token_weights is None:
                 divisor = _divisor(estimator.window, estimator.window_weighting)
-            counts = add(restore(before.learned, n_words), counts, divisor)
+            earlier = interruptible(restore, before.learned, n_words)
+            counts = interruptible(add, earlier, counts, divisor)
         job.course.say(
             f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
         )
@@ -122,7 +124,7 @@ def keep(
     """
     share = 0.5 if symmetric else 1.0
     _cooccurrence.check_room_for(share * counts.nnz, "Copies for partial_fit")
-    kept = _upper(counts) if symmetric else counts.copy()
+    kept = interruptible(_upper, counts) if symmetric else counts.copy()
     return {
         "_counts": kept,
         "_counts_are_half": symmetric,
@@ -156,6 +158,13 @@ def _row_ranges(indptr: np.ndarray) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
+def permute(counts: sparse.csr_array, order: np.ndarray) -> sparse.csr_array:
+    """Return the rows and columns of a square matrix in some order; canonical."""
+    counts = counts[order][:, order]
+    counts.sort_indices()
+    return counts
+
+
 def restore(learned: dict[str, Any], n_words: int) -> sparse.csr_array:
     """Return the counts that attributes keep, in the order of the vocabulary.
 
@@ -176,7 +185,7 @@ def restore(learned: dict[str, Any], n_words: int) -> sparse.csr_array:
         counts = counts + sparse.triu(counts, 1, format="csr").T
     counts = sparse.csr_array(counts)
     if order is not None:
-        counts = counts[order][:, order]
+        counts = permute(counts, order)
     n_new = n_words - counts.shape[0]
     indptr = np.concatenate([counts.indptr, np.repeat(counts.indptr[-1:], n_new)])
     counts = sparse.csr_array((counts.data, counts.indices, indptr), (n_words, n_words))

@@ -8,6 +8,7 @@ from scipy import sparse
 
 from skembed._fitted import Before, Fitted, Job
 from skembed._holding_out import hold_out_pairs, holds_out
+from skembed._interrupts import interruptible
 from skembed._layout import Layout
 from skembed._memory import aligned_zeros
 from skembed._parallel import ThreadTeam, n_threads
@@ -18,6 +19,7 @@ _BLOCK_BYTES = 1 << 20
 # Blocks that give several threads enough tasks; fewer where tasks would become small.
 _BLOCKS_FOR_THREADS = 15
 _MIN_ENTRIES_OF_A_BLOCK = 1000
+_ENTRIES_FOR_A_BLOCK = 1 << 20
 # Work is measured in numbers of a row that are updated; a thread does a hundred
 # million of them in some 40 ms. What is worth a thread, and what is done between two
 # looks at signals:
@@ -84,7 +86,8 @@ class Training:
         self._held_out: Any = None
         if holds_out(estimator):
             fraction = estimator.validation_fraction
-            counts, held_out = hold_out_pairs(counts, fraction, random)
+            parts = interruptible(hold_out_pairs, counts, fraction, random)
+            counts, held_out = parts
             self._hold_out(held_out)
         self.size = counts.nnz
         self.suspects = f"learning_rate={estimator.learning_rate}"
@@ -223,7 +226,9 @@ def _n_blocks(n_words: int, row_bytes: int, n_entries: int) -> int:
     """
     by_cache = n_words * row_bytes // _BLOCK_BYTES
     by_threads = int((n_entries / _MIN_ENTRIES_OF_A_BLOCK) ** 0.5)
-    n_blocks = max(by_cache, min(by_threads, _BLOCKS_FOR_THREADS))
+    # A stage visits so many entries for one block, without a look at signals.
+    by_stage = n_entries // _ENTRIES_FOR_A_BLOCK
+    n_blocks = max(by_cache, by_stage, min(by_threads, _BLOCKS_FOR_THREADS))
     n_blocks = min(n_blocks, n_words)
     return max(1, n_blocks - 1 + n_blocks % 2)
 

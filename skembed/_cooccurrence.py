@@ -22,7 +22,7 @@ _CHUNK_ENTRIES = 1 << 22
 # A token's position and the sizes of its window's sides share 63 bits.
 _MOST_PLACES = 1 << 63
 # Tokens whose places are sorted in one call, of some 0.1 s.
-_PLACED_AT_ONCE = 1 << 22
+_PLACED_AT_ONCE = 1 << 21
 # Tokens whose weights are looked up at once.
 _CHUNK_TOKENS = 1 << 18
 # Indices are int32 where the number of entries allows it.

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from scipy import linalg, sparse
+from scipy import sparse
 
 from skembed._interrupts import interruptible
 from skembed._krylov import KrylovSpace, Product, Rows, orthonormaliser, space_size
@@ -60,7 +60,7 @@ class TruncatedFactoriser:
         with one_blas_thread():
             if self._is_small(n_components):
                 dense = self._dense(self.matrix)
-                left, values, right = interruptible(_dense_svd, dense)
+                left, values, right = interruptible(_svd, dense)
                 right = right.T
             else:
                 left, values, right = self._krylov_svd(n_components)
@@ -80,7 +80,7 @@ class TruncatedFactoriser:
         symmetric = sparse.csr_array((self.matrix + self.matrix.T) * np.float32(0.5))
         with one_blas_thread():
             if self._is_small(n_components):
-                values, vectors = interruptible(linalg.eigh, self._dense(symmetric))
+                values, vectors = interruptible(np.linalg.eigh, self._dense(symmetric))
             else:
                 values, vectors = self._krylov_eigh(symmetric, n_components, positive)
         values = _without_noise(values)
@@ -116,7 +116,9 @@ class TruncatedFactoriser:
     def _krylov_svd(self, n_components: int) -> _Triple:
         with self._rows() as rows:
             forward = Product(rows, self.matrix)
-            backward = Product(rows, sparse.csr_array(self.matrix.T))
+            transpose = interruptible(sparse.csr_array, self.matrix.T)
+            backward = Product(rows, transpose)
+            del transpose
             # Of the transpose where that makes the basis the shorter one.
             if wide := forward.n_rows < backward.n_rows:
                 forward, backward = backward, forward
@@ -128,7 +130,7 @@ class TruncatedFactoriser:
             images = Rows(rows.team, len(image))
             gram = turn.T @ images.gram(image, image) @ turn
             turn_left, _ = orthonormaliser(gram, scaled=True)
-            left, values, small = linalg.svd(turn_left.T @ gram)
+            left, values, small = np.linalg.svd(turn_left.T @ gram)
             left = images.turn(image, turn @ turn_left @ left)
             right = rows.turn(right, turn @ small.T)
             return (right, values, left) if wide else (left, values, right)
@@ -156,8 +158,9 @@ class TruncatedFactoriser:
                 wanted = min(more, 2 * values.size, rows.n_rows)
 
 
-def _dense_svd(matrix: np.ndarray) -> _Triple:
-    return linalg.svd(matrix, full_matrices=False)
+def _svd(matrix: np.ndarray) -> _Triple:
+    # NumPy's, as SciPy's keeps all other threads of Python waiting.
+    return np.linalg.svd(matrix, full_matrices=False)
 
 
 def _without_noise(values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from skembed import _adding, _blocks, _estimating, _objective, _tying
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._epochs import Epochs
 from skembed._fitted import Job
+from skembed._interrupts import interruptible
 
 
 class GloVeEmbedder(BaseEmbedder):
@@ -311,7 +312,4 @@ class GloVeEmbedder(BaseEmbedder):
             corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
             return _adding.count(self, job._replace(corpus=corpus))
         counts = _adding.count(self, job)
-        order = np.argsort(row_of)
-        counts = counts[order][:, order]
-        counts.sort_indices()
-        return counts
+        return interruptible(_adding.permute, counts, np.argsort(row_of))

@@ -17,7 +17,7 @@ _MAX_PAIRS_OF_A_ROW = 64
 _MIN_TOKENS_OF_A_LANE = 1000
 # Work between two looks at signals, less than 0.1 s, in multiplications and additions;
 # and what a word costs beside those of its scores and updates.
-_WORK_OF_A_SLICE = 1 << 30
+_WORK_OF_A_SLICE = 1 << 29
 _WORK_OF_A_WORD = 3000
 
 

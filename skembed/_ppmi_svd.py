@@ -12,6 +12,7 @@ from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
 from skembed._fitted import Fitted
 from skembed._given import LARGEST
+from skembed._interrupts import interruptible
 
 
 class PPMISVDEmbedder(BaseEmbedder):
@@ -285,7 +286,9 @@ class PPMISVDEmbedder(BaseEmbedder):
     def _matrix(self, counts: sparse.csr_array) -> sparse.csr_array:
         """Return the PPMI matrix, or those of both directions side by side."""
         # A word has to its right what it stands to the left of.
-        sides = [counts, sparse.csr_array(counts.T)] if self.directional else [counts]
+        sides = [counts]
+        if self.directional:
+            sides.append(interruptible(sparse.csr_array, counts.T))
         matrices = [
             _ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
             for side in sides

@@ -217,7 +217,7 @@ class _Training:
         self._allocate(n_lanes)
         n_rounds = kept.sum() / (n_lanes * _lanes.SPAN)
         self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
-        # All learned numbers: vectors with biases; a learned diagonal, or ones; a matrix.
+        # All learned numbers: vectors and biases; a diagonal, or ones; a matrix.
         learned = self.model.params[:, : self.layout.n_components + 1]
         self.state = [learned, self.model.scale]
         if self.model.map is not None:
