@@ -328,7 +328,7 @@ def as_tokens(documents):
 @pytest.mark.parametrize("limit", [1000, 0])
 def test_spectrum(shift, weighting, limit, monkeypatch):
     """By both ways: dense, and by products with a sparse matrix and a constant."""
-    monkeypatch.setattr(_inspection_pmi, "DENSE_LIMIT", limit)
+    monkeypatch.setattr(_inspection_pmi, "_DENSE_LIMIT", limit)
     documents = draw_numbered(40, 30, 15)
     found = pmi_spectrum(
         as_tokens(documents),
@@ -399,7 +399,7 @@ def test_spectrum_reads_raw_documents():
 
 @small
 def test_spectrum_repeats(monkeypatch):
-    monkeypatch.setattr(_inspection_pmi, "DENSE_LIMIT", 0)
+    monkeypatch.setattr(_inspection_pmi, "_DENSE_LIMIT", 0)
     documents = as_tokens(draw_numbered(40, 30, 15))
     first, again, other = (
         pmi_spectrum(documents, n_components=5, random_state=seed).eigenvalues

@@ -508,7 +508,9 @@ def test_rates_fall_to_the_end(estimator, monkeypatch):
     seen = []
 
     def note(self, part, member):
-        seen.append((*part.rates, part.rounds))
+        # The first call of all is of no round.
+        if part.rounds[1]:
+            seen.append((*part.rates, part.rounds))
         return train(self, part, member)
 
     train = _training._Training._train_slice
