@@ -19,6 +19,7 @@ _TOKENS_PER_DOCUMENT = 20
 _TINY = {
     "n_components": 1,
     "max_iter": 1,
+    "early_stopping": True,
     "negative": 1,
     "subsample": 0,
     "min_count": 1,

@@ -1,11 +1,19 @@
 """Tiny documents and cheap estimators that several test files share."""
 
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
 import numba
 import numpy as np
 import polars as pl
 from scipy import sparse
 from sklearn.utils.validation import _get_feature_names
 
+import skembed
 from skembed import (
     CBOWEmbedder,
     GloVeEmbedder,
@@ -16,6 +24,7 @@ from skembed import (
 from skembed._vocabulary import Corpus
 from skembed.pooling import Pooling
 
+PACKAGE = Path(skembed.__file__).parent
 # Older versions of scikit-learn do not know the columns of recent polars.
 KNOWS_POLARS = _get_feature_names(pl.DataFrame({"a": [1.0]})) is not None
 WORDS = ["amber", "birch", "cedar", "delta", "ember", "frost", "grove", "haven"]
@@ -145,3 +154,23 @@ class Once:
     def __next__(self):
         self.n_next += 1
         return next(self._documents)
+
+
+def run_python(code, folder, *arguments, **environment):
+    """Run code in a fresh process, in a folder that may hold its own `skembed`.
+
+    Returns what its last line of output says in JSON. A variable of value None is
+    left out of the environment.
+    """
+    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    variables.pop("PYTHONPATH", None)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments],
+        cwd=folder,
+        env={name: value for name, value in variables.items() if value is not None},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])

@@ -7,7 +7,6 @@ import pkgutil
 import shutil
 import subprocess
 import sys
-import textwrap
 import warnings
 from pathlib import Path
 
@@ -17,7 +16,6 @@ import pytest
 from numba.core import types
 from numba.core.caching import FunctionCache
 
-import skembed
 from skembed import (
     CBOWEmbedder,
     GloVeEmbedder,
@@ -28,32 +26,11 @@ from skembed import (
     _kernels,
 )
 from skembed._kernels import _jit
-from tests.helpers import sound_strategies
+from tests.helpers import PACKAGE, run_python, sound_strategies
 
 pytestmark = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="there is no compiler to test"
 )
-PACKAGE = Path(skembed.__file__).parent
-
-
-def run(code, folder, *arguments, **environment):
-    """Run code in a fresh process, in a folder that may hold its own `skembed`.
-
-    Returns what its last line of output says in JSON. A variable of value None is
-    left out of the environment.
-    """
-    variables = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment}
-    variables.pop("PYTHONPATH", None)
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *arguments],
-        cwd=folder,
-        env={name: value for name, value in variables.items() if value is not None},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert result.returncode == 0, result.stderr
-    return json.loads(result.stdout.splitlines()[-1])
 
 
 @pytest.fixture
@@ -97,16 +74,16 @@ def test_an_edited_helper_recompiles_kernels_of_other_files(copied, tmp_path):
     """`subsample` lives in another file than the helper that it calls."""
     cache = tmp_path / "cache"
     cache.mkdir()
-    file, kept, hits = run(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache))
+    file, kept, hits = run_python(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache))
     assert Path(file).is_relative_to(copied)
     assert 0 < kept < 64
     assert hits == 0
     # An unchanged room is not compiled again.
-    assert run(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, kept, 1]
+    assert run_python(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, kept, 1]
 
     helpers = copied / "skembed" / "_kernels" / "numeric.py"
     helpers.write_text(helpers.read_text(encoding="utf8") + ANOTHER_HELPER, "utf8")
-    assert run(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, 64, 0]
+    assert run_python(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, 64, 0]
 
 
 def test_every_source_of_the_room_counts(copied, monkeypatch):
@@ -151,7 +128,7 @@ def test_no_folder_for_the_cache(copied):
         "NUMBA_CACHE_DIR": None,
         "IPYTHONDIR": os.devnull,
     }
-    assert run(FIT, copied, **nowhere) == [None, 3]
+    assert run_python(FIT, copied, **nowhere) == [None, 3]
 
 
 def test_a_full_disk_costs_the_reuse_only(monkeypatch):
@@ -269,7 +246,7 @@ def fit_all_kinds(folder):
 
 def test_every_kernel_has_one_signature(tmp_path):
     """Whatever is fitted, nothing is compiled twice for the same work."""
-    found = run(SIGNATURES, Path(__file__).parents[1], str(tmp_path))
+    found = run_python(SIGNATURES, Path(__file__).parents[1], str(tmp_path))
     # Those that only other kernels call have none where these came from the cache.
     entries = {name for name, kinds in found.items() if kinds}
     wanted = {"sgns.train_rounds", "cbow.train_rounds", "glove.train_stages"}
@@ -352,7 +329,9 @@ def tiny_vectors():
 
 
 def test_the_same_vectors_without_the_compiler():
-    without, found = run(TINY_FITS, Path(__file__).parents[1], NUMBA_DISABLE_JIT="1")
+    without, found = run_python(
+        TINY_FITS, Path(__file__).parents[1], NUMBA_DISABLE_JIT="1"
+    )
     assert without
     compiled = tiny_vectors()
     assert found.keys() == compiled.keys()
@@ -381,6 +360,7 @@ for embedder in (
 """
 
 
+@pytest.mark.long
 def test_compiled_and_cached_kernels_give_the_same_bits(tmp_path):
     """The process that compiles and the one that loads the kernels agree."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

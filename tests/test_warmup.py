@@ -34,6 +34,7 @@ from tests.helpers import (
     TOKENISED,
     cheap,
     learned,
+    run_python,
     sound_strategies,
 )
 
@@ -109,6 +110,7 @@ def choices(kind):
         "window_weighting": _sampling.WINDOW_WEIGHTINGS,
         # The weights of such a window are not multiples of one fraction.
         "window": [1, 41],
+        "early_stopping": [True],
     }
     return {name: values[name] for name in values if name in kind._get_param_names()}
 
@@ -118,12 +120,12 @@ def cache(tmp_path_factory):
     return str(tmp_path_factory.mktemp("cache"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @needs_compiler
 def test_nothing_is_compiled_afterwards(cache, tmp_path):
     root = Path(__file__).parents[1]
     environment = {"NUMBA_CACHE_DIR": cache}
-    printed, before, after, complete = test_jit.run(
+    printed, before, after, complete = run_python(
         WARM_UP_AND_FIT, root, str(tmp_path), **environment
     )
     assert printed == ""
@@ -132,7 +134,7 @@ def test_nothing_is_compiled_afterwards(cache, tmp_path):
     assert after == []
     assert complete
     # Nor in later processes, which have not called it: all kernels are on disk.
-    assert test_jit.run(FIT, root, str(tmp_path), **environment) == []
+    assert run_python(FIT, root, str(tmp_path), **environment) == []
 
 
 # --- which estimators -----------------------------------------------------------------
