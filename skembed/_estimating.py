@@ -91,7 +91,10 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     n_slots = _lanes.count_slots(window, layout.directional, hidden)
     lanes = 4.0 * (_lanes.MAX_LANES + 2) * n_slots * layout.width
     visited = _VISITED * min(sizes.n_tokens, _AT_ONCE)
-    return reading(sizes) + copies * tables + lanes + visited
+    # A learned matrix, its transpose and inverse, and the steps of each lane.
+    n_map_rows = len(layout.map) if layout.is_matrix else 0
+    maps = 4.0 * (_lanes.MAX_LANES + 4) * n_map_rows * layout.width
+    return reading(sizes) + copies * tables + lanes + visited + maps
 
 
 def least_squares(estimator: Any, sizes: Sizes) -> float:

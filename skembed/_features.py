@@ -7,6 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
+from skembed._limits import check_room
 from skembed._parallel import ThreadTeam, n_threads
 from skembed._vocabulary import Corpus
 from skembed.pooling import POOLINGS, Pooling
@@ -112,11 +113,18 @@ def pool(
 
     Raises
     ------
+    MemoryError
+        If there is not enough memory for them.
     ValueError
         If a feature is not finite.
     """
     corpus, tables, pooling = _without_other_words(corpus, tables, plan)
     vectors = _read_only(_combined(tables, plan.combine))
+    check_room(
+        float(np.dtype(plan.dtype).itemsize) * corpus.n_documents * plan.n_features,
+        f"{plan.n_features} features of {corpus.n_documents} documents",
+        "Pass fewer documents at a time, or lower n_components.",
+    )
     features = np.empty((corpus.n_documents, plan.n_features), dtype=plan.dtype)
     chunks = _chunks(corpus.doc_offsets)
 

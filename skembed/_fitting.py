@@ -88,9 +88,9 @@ def fit(
     )
     fitted = estimator._fit_vectors(job)
     learned = _unhurried(attributes, fitted)
+    notes = [*fitted.notes, *_notes(estimator, strategy, reading)]
     _publish(estimator, learned)
     course.end(lambda: learned)
-    notes = [*fitted.notes, *_notes(estimator, strategy, reading)]
     if notes:
         warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
     if fitted.problem is not None:

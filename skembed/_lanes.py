@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from skembed._limits import check_room
 from skembed._memory import aligned_zeros
 
 # Words of a lane between two exchanges of updates, and noise words they share;
@@ -78,9 +79,16 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
     from skembed._kernels import maps, spans
 
     width = model.params.shape[1]
+    n_rows = 0
+    if model.map is not None and model.map.learned:
+        n_rows = len(model.map.forward)
+    check_room(
+        4.0 * width * (n_lanes * (n_slots + n_rows) + 2 * n_threads * n_slots),
+        f"Work spaces of {n_slots} vectors of {width} numbers",
+        "Lower n_components or window.",
+    )
     steps = None
     if model.map is not None:
-        n_rows = len(model.map.forward) if model.map.learned else 0
         map_steps = aligned_zeros((n_lanes, n_rows, width))
         steps = maps.MapSteps(map_steps, aligned_zeros((n_lanes,)))
     return spans.Lanes(

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from skembed._layout import Layout
+from skembed._limits import check_room
 
 # What an estimator needs of a strategy, see `Tying.methods`.
 SAMPLING, LEAST_SQUARES, CLOSED_FORM = "sampling", "least squares", "closed form"
@@ -273,6 +274,11 @@ class Bilinear(Tying):
 
     def start_map(self, n_components, n_negative):
         """Return the identity."""
+        check_room(
+            4.0 * n_components**2,
+            f"The matrix of share_context='bilinear' with n_components={n_components}",
+            "Lower n_components.",
+        )
         return np.eye(n_components, dtype=np.float32)
 
 

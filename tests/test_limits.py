@@ -1,0 +1,242 @@
+"""How much memory there is, and what is said before more than that is taken."""
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+
+from skembed import PPMISVDEmbedder, SGNSEmbedder, _factorisation, _limits
+from tests.helpers import CHEAP, DOCUMENTS, ESTIMATORS, assert_same_fit, cheap, learned
+
+small = pytest.mark.small
+HUGE = 1 << 60
+
+
+class Room:
+    """Stands in for `available`: has no room at the time of one of the questions."""
+
+    def __init__(self, refused):
+        self.refused = refused
+        self.n_asked = 0
+
+    def __call__(self):
+        self.n_asked += 1
+        return 0 if self.n_asked - 1 == self.refused else HUGE
+
+
+def refusals(do):
+    """Do something again and again, each time with another allocation refused.
+
+    Yields the message of each refusal, until nothing more is asked for.
+    """
+    for refused in range(1000):
+        room = Room(refused)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(_limits, "_SMALL", 0)
+                patch.setattr(_limits, "available", room)
+                do()
+        except MemoryError as error:
+            yield str(error)
+        else:
+            assert room.n_asked <= refused
+            return
+    raise AssertionError("there is no end of what is asked for")
+
+
+def matrix():
+    """Return words of documents as a matrix."""
+    return sparse.random_array((30, 12), density=0.4, rng=0, dtype=np.float64)
+
+
+CASES = [
+    *((kind, {}, DOCUMENTS) for kind in ESTIMATORS),
+    (SGNSEmbedder, {"share_context": "bilinear"}, DOCUMENTS),
+    *((kind, {}, matrix()) for kind in ESTIMATORS),
+    (PPMISVDEmbedder, {"directional": True}, DOCUMENTS),
+]
+EXPECTED = {
+    "SGNSEmbedder": ["The vectors of 8 words", "Work spaces of "],
+    "CBOWEmbedder": ["The vectors of 8 words", "Work spaces of "],
+    "GloVeEmbedder": ["Co-occurrence counts of ", "The vectors of 8 words", "Copies "],
+    "PPMISVDEmbedder": [
+        "Co-occurrence counts of ",
+        "Dense matrices of ",
+        "Copies for ",
+    ],
+}
+
+
+@small
+@pytest.mark.parametrize(("estimator", "params", "X"), CASES)
+def test_a_refused_allocation(estimator, params, X):
+    """Says what it is for and what to do, and leaves the estimator as it was."""
+    warnings.simplefilter("ignore", UserWarning)
+    before = cheap(estimator, **params).fit(X)
+    embedder = cheap(estimator, **params)
+
+    def fit():
+        unfitted = cheap(estimator, **params)
+        try:
+            unfitted.fit(X)
+        except MemoryError:
+            assert not learned(unfitted)
+            with pytest.raises(NotFittedError):
+                unfitted.transform(X)
+            raise
+
+    messages = list(refusals(fit))
+    assert messages
+    for message in messages:
+        assert "0 bytes are available" in message
+        assert message.endswith(".")
+        assert "Lower" in message
+    if X is DOCUMENTS and not params:
+        for expected in EXPECTED[estimator.__name__]:
+            assert any(expected in message for message in messages), messages
+    embedder.fit(X)
+    assert_same_fit(embedder, before)
+    # A fitted estimator stays as it is, too.
+    for _ in refusals(lambda: embedder.partial_fit(X)):
+        assert_same_fit(embedder, before)
+
+
+@small
+def test_shared_documents_are_refused():
+    embedder = cheap(PPMISVDEmbedder)
+    messages = list(refusals(lambda: embedder.fit(matrix())))
+    assert any(m.startswith("Counts of words that share documents") for m in messages)
+
+
+@small
+def test_a_krylov_space_is_refused(monkeypatch):
+    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 4)
+    embedder = PPMISVDEmbedder(1, min_count=1, random_state=0)
+    messages = list(refusals(lambda: embedder.fit(DOCUMENTS)))
+    assert any("Krylov" in message for message in messages), messages
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_features_are_refused(estimator):
+    embedder = cheap(estimator).fit(DOCUMENTS)
+    message, *others = refusals(lambda: embedder.transform(DOCUMENTS))
+    assert message.startswith("3 features of 20 documents need 240 bytes")
+    assert "Pass fewer documents at a time" in message
+    assert not others
+
+
+@small
+def test_what_is_small_is_not_asked_for(monkeypatch):
+    room = Room(0)
+    monkeypatch.setattr(_limits, "available", room)
+    cheap(SGNSEmbedder).fit(DOCUMENTS).transform(DOCUMENTS)
+    assert room.n_asked == 0
+
+
+@small
+@pytest.mark.parametrize("known", [None, HUGE])
+def test_room_that_is_there_or_not_known(known, monkeypatch):
+    monkeypatch.setattr(_limits, "available", lambda: known)
+    _limits.check_room(HUGE, "Things", "Take fewer.")
+
+
+# --- what there is --------------------------------------------------------------------
+
+
+@small
+def test_available():
+    room = _limits.available()
+    if sys.platform in ("linux", "darwin", "win32"):
+        assert 0 < room < 1 << 50
+    if sys.platform == "linux":
+        block = np.ones(1 << 25)
+        # Other processes take and give back memory, too: much less than half of this.
+        assert _limits.available() < room - block.nbytes / 2
+        del block
+
+
+@small
+@pytest.mark.parametrize("version", [1, 2])
+def test_control_groups(version, tmp_path, monkeypatch):
+    """The least of what a group and those around it leave; files give way."""
+    limit, use, cache = _limits._GROUPS[2 - version]
+    folders = [tmp_path / "inner", tmp_path / "middle", tmp_path / "none"]
+    for folder, limits in zip(
+        folders, [(2000, 1500, 100), ("max", 10, 0)], strict=False
+    ):
+        folder.mkdir()
+        (folder / limit).write_text(f"{limits[0]}\n")
+        (folder / use).write_text(f"{limits[1]}\n")
+        (folder / "memory.stat").write_text(f"anon 7\n{cache} {limits[2]}\n")
+    monkeypatch.setattr(_limits, "_group_folders", lambda: folders)
+    assert _limits._of_groups() == [600]
+    assert _limits.available() == 600
+
+
+@small
+def test_units():
+    sizes = {0: "0 bytes", 1023: "1.02e+03 bytes", 1536: "1.5 KiB", 3 << 30: "3 GiB"}
+    assert {size: _limits.in_units(size) for size in sizes} == sizes
+    assert _limits.in_units(2.0**90) == "1.07e+09 EiB"
+
+
+# --- what a fit will take -------------------------------------------------------------
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_estimates_grow_with_sizes(estimator):
+    """In proportion to what dominates."""
+    params = {"subsample": 0, **CHEAP[estimator]}
+    known = estimator._get_param_names()
+    params = {name: params[name] for name in params if name in known}
+
+    def estimate(n_tokens, n_words, **more):
+        embedder = estimator(**{**params, **more})
+        return embedder.estimate_memory(n_tokens=n_tokens, n_words=n_words)
+
+    few, many = estimate(10**6, 10**4), estimate(10**8, 10**4)
+    assert isinstance(few, int)
+    assert 0 < few < many
+    assert estimate(10**6, 10**5) > few
+    wide = estimate(10**6, 10**5, n_components=400)
+    wider = estimate(10**6, 10**5, n_components=800)
+    tables = 4 * 10**5 * 400
+    assert wider - wide > tables
+    assert wider - wide < 20 * tables
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_estimate_of_documents(estimator):
+    """It learns nothing, and knows the documents as `fit` does."""
+    embedder = cheap(estimator)
+    expected = embedder.estimate_memory(DOCUMENTS)
+    assert expected == embedder.estimate_memory(list(DOCUMENTS))
+    assert not learned(embedder)
+    assert embedder.estimate_memory(DOCUMENTS * 5000) > expected
+    assert cheap(estimator).estimate_memory(matrix()) > 0
+
+
+@small
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, r"n_tokens must be a positive int, got None"),
+        ({"n_tokens": 10}, r"n_words must be a positive int, got None"),
+        ({"n_tokens": 0, "n_words": 1}, r"n_tokens .* got 0"),
+        ({"n_tokens": 1.5, "n_words": 1}, r"n_tokens .* got 1.5"),
+        ({"X": DOCUMENTS, "n_words": 1}, "not both"),
+        ({"X": []}, "no documents|Empty vocabulary"),
+        ({"X": ["amber", None]}, "document 1|Document 1"),
+    ],
+)
+def test_what_cannot_be_estimated(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        cheap(SGNSEmbedder).estimate_memory(**arguments)
+    with pytest.raises(ValueError, match="window"):
+        SGNSEmbedder(window=0).estimate_memory(n_tokens=10, n_words=3)
