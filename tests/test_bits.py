@@ -77,7 +77,15 @@ def test_number_of_threads(name, sizes):
     assert len({one[0] for one in found}) > 1
 
 
-@pytest.mark.parametrize("place", [p for p in bits.places() if p != "this process"])
+def other_places():
+    """Yield the names of places; those whose processes start slowly wait."""
+    for place in bits.places():
+        if place != "this process":
+            quick = place in bits.BACKENDS or place == "forked child"
+            yield pytest.param(place, marks=[] if quick else pytest.mark.long)
+
+
+@pytest.mark.parametrize("place", list(other_places()))
 @pytest.mark.parametrize("name", NAMES)
 def test_other_places(name, place, sizes):
     """Threads of worker processes, of worker threads, and after a fork."""

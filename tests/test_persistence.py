@@ -97,6 +97,7 @@ def test_joblib_and_a_fitted_pipeline(estimator, tmp_path):
     assert same(loaded.transform(DOCUMENTS), embedder.transform(DOCUMENTS))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_skops_trusts_known_types_only(estimator):
     """Estimators, poolings and SciPy's matrices: nothing that could run code."""
@@ -129,6 +130,7 @@ class Planted:
         return setattr, (Planted, "ran", True)
 
 
+@pytest.mark.long
 def test_skops_refuses_what_is_planted():
     sio = pytest.importorskip("skops.io")
     from skops.io.exceptions import UntrustedTypesFoundException

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.bits [--data reviews.jsonl.gz]
 
 Fits every estimator with every strategy and several `n_jobs`: in this process, in
-workers of joblib's backends, and in a forked child. Prints the start of the SHA-256
+workers of joblib's backends, in processes that are spawned, on workers of dask where it
+is installed, and in a forked child. Prints the start of the SHA-256
 of word vectors, context vectors and features, and exits with 1 if any two differ
 that should not. As many threads are started as `n_jobs` says, however little work
 there is and whatever joblib grants a worker. A cell of the table shows one hash where
@@ -13,10 +14,14 @@ all `n_jobs` agree.
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import sys
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
+from importlib.util import find_spec
 
 import joblib
 
@@ -31,6 +36,8 @@ from tests.benchmarks.common import (
 
 N_JOBS = (1, 2, 3, 7)
 BACKENDS = ("loky", "threading", "multiprocessing")
+# Ways to start a process that multiprocessing knows, beside a fork.
+METHODS = ("spawn", "forkserver")
 
 
 def as_told(n_jobs, at_most):
@@ -95,6 +102,34 @@ def in_workers(cases, backend):
     return workers(joblib.delayed(forced_fingerprint)(*case) for case in cases)
 
 
+def in_started_processes(cases, method):
+    """Return fingerprints from two processes that multiprocessing has started."""
+    context = multiprocessing.get_context(method)
+    with ProcessPoolExecutor(2, mp_context=context) as workers:
+        return list(workers.map(forced_fingerprint, *zip(*cases, strict=True)))
+
+
+@contextmanager
+def dask_cluster():
+    """Start two workers of dask on this machine, which joblib uses in this block."""
+    from distributed import Client, LocalCluster
+
+    settings = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with (
+        LocalCluster(processes=True, **settings) as cluster,
+        Client(cluster) as client,
+        joblib.parallel_config("dask"),
+    ):
+        yield client
+
+
+def on_dask(cases):
+    """Return fingerprints from workers of dask, as joblib hands them out."""
+    with dask_cluster():
+        workers = joblib.Parallel(n_jobs=2)
+        return workers(joblib.delayed(forced_fingerprint)(*case) for case in cases)
+
+
 def in_forked_child(cases):
     """Return fingerprints from a child that was forked after threads had run here."""
     source, sink = os.pipe()
@@ -123,6 +158,11 @@ def places():
     """Return {name: function of cases} of everywhere that this system can fit."""
     found = {"this process": in_this_process}
     found.update({name: partial(in_workers, backend=name) for name in BACKENDS})
+    for method in METHODS:
+        if method in multiprocessing.get_all_start_methods():
+            found[method] = partial(in_started_processes, method=method)
+    if find_spec("distributed"):
+        found["dask"] = on_dask
     if hasattr(os, "fork"):
         found["forked child"] = in_forked_child
     return found
