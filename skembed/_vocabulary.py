@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -39,8 +40,12 @@ class Corpus(NamedTuple):
         """Take over the memory of C int and C long long, without tokens of id < 0."""
         # In place: a copy would take as much again. An array shrinks only while there
         # is no view of it, and keeps a sixteenth more than it holds.
-        del ids[_drop_negative(_view(ids, np.int32), _view(offsets, np.int64)) :]
-        return cls(_view(ids, np.int32), _view(offsets, np.int64))
+        n_known = _drop_negative(_view(ids, np.int32), _view(offsets, np.int64))
+        # A profiler or debugger in another thread may still hold the frame of a call
+        # that has returned, with its views: then what is left behind stays.
+        with suppress(BufferError):
+            del ids[n_known:]
+        return cls(_view(ids, np.int32)[:n_known], _view(offsets, np.int64))
 
     @property
     def n_documents(self) -> int:

@@ -19,7 +19,15 @@ from skembed import PPMISVDEmbedder, _vocabulary
 from skembed._given import check_vocabulary
 from skembed._text import look_up
 from skembed._vocabulary import Corpus, Vocabulary, build, count
-from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, Once, cheap, words_of
+from tests.helpers import (
+    DOCUMENTS,
+    ESTIMATORS,
+    TOKENISED,
+    Once,
+    assert_same_fit,
+    cheap,
+    words_of,
+)
 
 pytestmark = pytest.mark.small
 
@@ -99,6 +107,25 @@ def test_negative_ids_are_left_out(documents, chunk):
     left = [["abc"[word] for word in words if word >= 0] for words in documents]
     assert_corpus(corpus, rows, left)
     assert len(ids) == corpus.token_ids.size
+
+
+def test_views_that_others_hold(monkeypatch):
+    """As profilers and debuggers hold the frames of calls, with what these know."""
+    params = {"vocabulary": ["amber", "frost", "grove"], "min_count": 1}
+    expected = cheap(PPMISVDEmbedder, **params).fit(DOCUMENTS)
+    held, drop = [], _vocabulary._drop_negative
+
+    def call(*views):
+        held.append(views)
+        return drop(*views)
+
+    monkeypatch.setattr(_vocabulary, "_drop_negative", call)
+    for documents in (DOCUMENTS, TOKENISED):
+        found = cheap(PPMISVDEmbedder, **params).fit(documents)
+        assert_same_fit(found, expected)
+    assert held
+    embedder = cheap(PPMISVDEmbedder, max_features=3).fit(TOKENISED)
+    assert len(embedder.vocabulary_) == 3
 
 
 @given(documents, st.lists(words, unique=True, min_size=1, max_size=6))
