@@ -1,0 +1,58 @@
+"""Fits in processes and threads of all kinds, at the same time, and when one dies."""
+
+import multiprocessing
+
+import numba
+import pytest
+
+from tests.benchmarks import bits
+from tests.faults.running import run_case
+from tests.helpers import ESTIMATORS
+
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(
+        bool(numba.config.DISABLE_JIT), reason="threads run compiled kernels only"
+    ),
+]
+NAMES = [kind.__name__ for kind in ESTIMATORS]
+
+
+@pytest.mark.parametrize("backend", [*bits.BACKENDS, "dask"])
+def test_searches_on_backends(backend):
+    """A search on two workers gives the scores of one without workers.
+
+    Fits on all of them, and in processes that are spawned, are in test_bits.py.
+    """
+    if backend == "dask":
+        pytest.importorskip("distributed")
+    found = run_case("searches", backend)
+    assert found["here"] == found["there"]
+    assert len(found["here"]) == len(NAMES)
+
+
+def test_a_killed_worker():
+    """The search ends with joblib's error and is not fitted; the next one works."""
+    found = run_case("killed_worker")
+    assert "SIGKILL" in found["message"]
+    assert not found["fitted"]
+    assert found["again"] == found["alone"]
+
+
+def test_two_fits_at_once():
+    found = run_case("two_at_once")
+    assert found.keys() == set(NAMES)
+    for hashes in found.values():
+        assert len(hashes) == 5
+        assert len(set(hashes)) == 1
+
+
+@pytest.mark.skipif(
+    "fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork"
+)
+def test_a_fork_while_another_thread_fits():
+    found = run_case("fork_while_fitting")
+    assert found.keys() == set(NAMES)
+    for hashes in found.values():
+        assert len(hashes) > 4
+        assert len(set(hashes)) == 1
