@@ -4,6 +4,7 @@ import os
 import pickle
 import sys
 import unicodedata
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
@@ -67,6 +68,7 @@ class _Work:
     def __init__(self, key: str, compute: Callable[[], Any]):
         self.key = key
         self.compute = compute
+        self.under_way = False
 
     def __getstate__(self) -> str:
         return self.key
@@ -76,7 +78,10 @@ class _Work:
 
 
 def _run(work: _Work) -> Any:
-    return work.compute()
+    work.under_way = True
+    result = work.compute()
+    work.under_way = False
+    return result
 
 
 def keep(
@@ -87,7 +92,7 @@ def keep(
     Parameters
     ----------
     memory : str, path or object with the interface of joblib.Memory
-        Nothing is kept where writing fails, of which joblib warns.
+        Nothing is kept where writing fails; there is a warning then.
     key : str
         See `key_of`.
     compute : callable
@@ -115,10 +120,21 @@ def keep(
             ) from error
     else:
         call = check_memory(memory).cache(_run)
+    work = _Work(key, compute)
     try:
-        kept = call(_Work(key, compute))
-    except KeyError:
-        # joblib maps what it has written, which is not there if writing failed.
+        kept = call(work)
+    except (KeyError, OSError) as error:
+        if work.under_way:
+            # Of the computation itself, and not of its way to the disk.
+            raise
+        # joblib maps what it has written, which is not there if writing failed; of
+        # that it warns, but not of all else that it could not write.
+        if isinstance(error, OSError):
+            warnings.warn(
+                f"Unable to cache to disk with memory={memory!r}: {error}.",
+                UserWarning,
+                stacklevel=2,
+            )
         kept = compute()
     return tuple(
         np.array(part) if isinstance(part, np.ndarray) else part for part in kept

@@ -598,6 +598,44 @@ def test_a_disk_that_is_full(memory, tmp_path, monkeypatch):
     assert_same_fit(found, expected)
 
 
+class Full:
+    """A memory that cannot write the first of its files."""
+
+    def cache(self, function):
+        def call(*arguments):
+            raise OSError("No space left on device")
+
+        return call
+
+
+def test_a_disk_that_is_full_from_the_start():
+    expected = fit(PPMISVDEmbedder, {}, None)
+    with pytest.warns(UserWarning, match=r"cache to disk with memory=.*No space left"):
+        found = fit(PPMISVDEmbedder, {}, Full())
+    assert_same_fit(found, expected)
+
+
+class Failing:
+    """Splits no document, and counts how often it has been asked."""
+
+    n_calls = 0
+
+    def __init__(self, error):
+        self.error = error
+
+    def __call__(self, document):
+        Failing.n_calls += 1
+        raise self.error("of an analyzer")
+
+
+@pytest.mark.parametrize("error", [OSError, KeyError])
+def test_errors_of_reading_are_not_those_of_a_disk(error, tmp_path, monkeypatch):
+    monkeypatch.setattr(Failing, "n_calls", 0)
+    with pytest.raises(error, match="of an analyzer"):
+        fit(PPMISVDEmbedder, {"analyzer": Failing(error)}, tmp_path)
+    assert Failing.n_calls == 1
+
+
 def test_errors_are_those_without_a_memory(tmp_path):
     wrong = (
         {"min_count": 10**6},

@@ -4,7 +4,6 @@ Disks are real file systems in memory, mounted for the process under test alone.
 """
 
 import os
-import shutil
 import sys
 
 import numba
