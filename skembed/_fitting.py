@@ -13,6 +13,7 @@ from skembed import _continuing, _features, _reading, _tying
 from skembed import pooling as _pooling
 from skembed._fitted import Before, Fitted, Job
 from skembed._interrupts import keeps_finished
+from skembed._limits import explains_lack
 from skembed._progress import Course, rate
 from skembed._reading import Reading
 
@@ -86,7 +87,7 @@ def fit(
         before=earlier,
         start=_continuing.start(given, vocabulary.rows, earlier),
     )
-    fitted = estimator._fit_vectors(job)
+    fitted = explains_lack(estimator._fit_vectors)(job)
     learned = _unhurried(attributes, fitted)
     notes = [*fitted.notes, *_notes(estimator, strategy, reading)]
     _publish(estimator, learned)
@@ -122,6 +123,7 @@ def _pooling_to_fit(estimator: Any, earlier: Before | None) -> Any:
     return pooling
 
 
+@explains_lack
 def _read(
     estimator: Any,
     X: Any,
@@ -191,6 +193,7 @@ def _attributes(
     }
 
 
+@explains_lack
 def _unhurried(
     attributes: Callable[[Fitted], dict[str, Any]], fitted: Fitted
 ) -> dict[str, Any]:

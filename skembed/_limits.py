@@ -5,12 +5,15 @@ allocation that cannot succeed has to be refused beforehand.
 """
 
 import ctypes
+import functools
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 # Smaller allocations are not looked at.
-_SMALL = 1 << 26
+_SMALL = 1 << 24
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 # Where the limit and the use of a control group are, in version 2 and 1, from the root
 # of its hierarchy; and what of the use is a cache of files, which gives way.
@@ -45,6 +48,27 @@ def check_room(n_bytes: float, what: str, advice: str) -> None:
             f"{what} need {in_units(n_bytes)} of memory, and {in_units(room)} are "
             f"available. {advice}"
         )
+
+
+def explains_lack(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a fit say what to do where memory is not enough in a place nobody looked at."""
+
+    @functools.wraps(function)
+    def wrapped(*arguments: Any, **named: Any) -> Any:
+        try:
+            return function(*arguments, **named)
+        except MemoryError as error:
+            # That of `check_room` is as it should be; Python's own says nothing, and
+            # NumPy has a subclass.
+            if type(error) is MemoryError and error.args:
+                raise
+            raise MemoryError(
+                f"There is not enough memory for this fit. {error} Lower n_components, "
+                "max_features or window, raise min_count, or pass fewer documents; "
+                "estimate_memory tells what a fit takes."
+            ) from error
+
+    return wrapped
 
 
 def in_units(n_bytes: float) -> str:

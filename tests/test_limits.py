@@ -8,11 +8,15 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
-from skembed import PPMISVDEmbedder, SGNSEmbedder, _factorisation, _limits
+from skembed import PPMISVDEmbedder, SGNSEmbedder, _factorisation, _limits, _vocabulary
 from tests.helpers import CHEAP, DOCUMENTS, ESTIMATORS, assert_same_fit, cheap, learned
 
 small = pytest.mark.small
 HUGE = 1 << 60
+
+
+class ArrayMemoryError(MemoryError):
+    """Is like that of NumPy, which is not public."""
 
 
 class Room:
@@ -127,6 +131,24 @@ def test_features_are_refused(estimator):
     assert message.startswith("3 features of 20 documents need 240 bytes")
     assert "Pass fewer documents at a time" in message
     assert not others
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("error", [MemoryError(), ArrayMemoryError((3, 5), np.float64)])
+def test_memory_that_nobody_looked_at(estimator, error, monkeypatch):
+    """Python says nothing of it, and NumPy only how much it was."""
+
+    def build(*_):
+        raise error
+
+    monkeypatch.setattr(_vocabulary, "build", build)
+    embedder = cheap(estimator)
+    pattern = r"not enough memory .*Lower n_components.* estimate_memory"
+    with pytest.raises(MemoryError, match=pattern) as caught:
+        embedder.fit(DOCUMENTS)
+    assert str(error) in str(caught.value)
+    assert not learned(embedder)
 
 
 @small

@@ -5,9 +5,11 @@ python -m tests.faults.cases NAME [ARGUMENT ...]
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
+import time
 import warnings
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +17,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 from joblib.externals.loky.process_executor import TerminatedWorkerError
+from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -184,6 +187,142 @@ def loaded_kernels():
 
 def is_kernel(value):
     return hasattr(value, "stats") and hasattr(value, "py_func")
+
+
+# --- interrupts -----------------------------------------------------------------------
+
+
+def answer_of(embedder, how):
+    """Return what has become of an estimator, and whether it can be fitted anew."""
+    attributes = sorted(name for name in vars(embedder) if name.endswith("_"))
+    features = embedder.fit(DOCUMENTS).transform(DOCUMENTS)
+    finite = bool(np.isfinite(features).all() and features.any())
+    return {"how": how, "attributes": attributes, "finite": finite}
+
+
+def how_it_ends(fit, *arguments):
+    """Say that something begins; return how it has ended."""
+    how = "raised"
+    print("begin", flush=True)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fit(*arguments)
+            how = "kept" if caught else "complete"
+            # An interrupt that is still to come.
+            time.sleep(1.0)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return how
+
+
+def interrupted_cold_fit():
+    """Fit without compiled kernels, until an interrupt comes."""
+    embedder = cheap(SGNSEmbedder)
+    return answer_of(embedder, how_it_ends(embedder.fit, MANY))
+
+
+def interrupted_fit(name):
+    """Fit for long, until interrupts come."""
+    kind = next(kind for kind in ESTIMATORS if kind.__name__ == name)
+    params = {"max_iter": 10_000} if "max_iter" in kind._get_param_names() else {}
+    embedder = cheap(kind, n_components=100, **params).fit(DOCUMENTS)
+    embedder = cheap(kind, n_components=100, window=10, **params)
+    documents = make_documents(20_000)
+    return answer_of(embedder, how_it_ends(embedder.fit, documents))
+
+
+def interrupted_search(n_jobs):
+    """Search for long, until an interrupt comes."""
+    found = search(SGNSEmbedder, int(n_jobs), max_iter=5000)
+    how = how_it_ends(found.fit, DOCUMENTS, LABELS)
+    return {
+        "how": "complete" if how == "kept" else how,
+        "fitted": hasattr(found, "best_estimator_"),
+    }
+
+
+# --- memory ---------------------------------------------------------------------------
+
+
+def limited(n_bytes):
+    """Run a function with so much more memory than the process has now."""
+    import resource
+
+    status = Path("/proc/self/status").read_text()
+    used = 1024 * int(re.search(r"VmSize:\s+(\d+)", status)[1])
+    resource.setrlimit(resource.RLIMIT_AS, (used + n_bytes, resource.RLIM_INFINITY))
+
+
+def too_large(name):
+    """Fit what does not fit into 400 MB, and then what does."""
+    kind = next(kind for kind in ESTIMATORS if kind.__name__ == name)
+    small, params = {"n_components": 20, "n_jobs": 1}, {"n_components": 20_000}
+    embedder = kind(min_count=1, random_state=0, **small)
+    embedder.fit(MANY).transform(MANY)
+    documents = [
+        " ".join(f"v{i}" for i in range(j, j + 20)) for j in range(0, 9000, 20)
+    ]
+    limited(400_000_000)
+    expected = kind(min_count=1, **params).estimate_memory(documents)
+    found = kind(min_count=1, **params)
+    try:
+        found.fit(documents)
+        message = None
+    except MemoryError as error:
+        message = str(error)
+    attributes = sorted(one for one in vars(found) if one.endswith("_"))
+    found.set_params(**small).fit(documents)
+    finite = bool(np.isfinite(found.transform(documents)).all())
+    return {
+        "message": message,
+        "attributes": attributes,
+        "finite": finite,
+        "expected": expected,
+    }
+
+
+def too_many_pairs(name):
+    """Count pairs of which there are more than memory for them."""
+    kind = next(kind for kind in ESTIMATORS if kind.__name__ == name)
+    kind(5, min_count=1, n_jobs=1).fit(MANY)
+    rng = np.random.default_rng(0)
+    words = [f"v{i}" for i in range(20_000)]
+    documents = [list(rng.choice(words, 2000)) for _ in range(100)]
+    X = sparse.random_array((400, 20_000), density=0.05, rng=rng, dtype=np.float64)
+    limited(250_000_000)
+    messages = []
+    for data in (documents, X.tocsr()):
+        found = kind(5, window=1000, min_count=1)
+        try:
+            found.fit(data)
+            messages.append(None)
+        except MemoryError as error:
+            messages.append(str(error))
+        assert not [one for one in vars(found) if one.endswith("_")]
+    return messages
+
+
+# --- files ----------------------------------------------------------------------------
+
+
+def pickle_to(path):
+    """Write fitted estimators."""
+    fitted = [cheap(kind).fit(DOCUMENTS) for kind in ESTIMATORS]
+    joblib.dump(fitted, path)
+    return [sha256(one.transform(DOCUMENTS).tobytes()).hexdigest() for one in fitted]
+
+
+def unpickle_from(path):
+    """Return what estimators of a file give, and what is warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fitted = joblib.load(path)
+    messages = [f"{one.category.__name__}: {one.message}" for one in caught]
+    found = [sha256(one.transform(DOCUMENTS).tobytes()).hexdigest() for one in fitted]
+    return {"messages": messages, "hashes": found}
 
 
 def main():
