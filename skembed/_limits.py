@@ -51,7 +51,7 @@ def check_room(n_bytes: float, what: str, advice: str) -> None:
 
 
 def explains_lack(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a fit say what to do where memory is not enough in a place nobody looked at."""
+    """Let a fit say what to do where memory lacks in a place nobody looked at."""
 
     @functools.wraps(function)
     def wrapped(*arguments: Any, **named: Any) -> Any:
