@@ -53,7 +53,7 @@ def answer_to(child, signals, delay):
         return json.loads(process.stdout.readlines()[-1])
 
 
-@pytest.mark.parametrize("delay", [0.3, 1.0, 3.0, 6.0])
+@pytest.mark.parametrize("delay", [0.5, 4.0])
 def test_while_kernels_are_compiled(delay, tmp_path):
     """The process answers at once, and a later fit compiles what is missing."""
     child = {
