@@ -67,7 +67,7 @@ class Training:
     tables : Tables
         Is updated in place.
     random : Generator
-        Draws what is held out, and the order of the blocks.
+        Draws the order of the blocks.
     """
 
     unit = "pairs"
@@ -86,11 +86,10 @@ class Training:
         self._held_out: Any = None
         if holds_out(estimator):
             fraction = estimator.validation_fraction
-            parts = interruptible(hold_out_pairs, counts, fraction, random)
+            parts = interruptible(hold_out_pairs, counts, fraction, job.split_random)
             counts, held_out = parts
             self._hold_out(held_out)
         self.size = counts.nnz
-        self.suspects = f"learning_rate={estimator.learning_rate}"
         layout, params, squares, _ = tables
         n_learned = layout.n_components + 1
         self.state = [params[:, :n_learned], squares[:, :n_learned]]

@@ -69,8 +69,8 @@ def before(estimator: Any, adds: bool) -> Before | None:
         if value != earlier:
             raise ValueError(
                 f"{name} was fitted with {parameter}={earlier!r}, and cannot go on "
-                f"with {parameter}={value!r}. Set it back, or fit anew with "
-                "warm_start=False."
+                f"with {parameter}={value!r}. Set it back, or call fit"
+                f"{_anew(estimator)}."
             )
     for attribute in LARGE:
         needed = adds or attribute != "_counts"
@@ -78,9 +78,28 @@ def before(estimator: Any, adds: bool) -> Before | None:
             raise ValueError(
                 f"This {name} was loaded without its counts and the state of its "
                 "training, so it cannot go on. Pickles hold them after partial_fit, or "
-                "with warm_start=True. Fit it anew."
+                f"with warm_start=True. Call fit{_anew(estimator)}."
             )
+    _check_vocabulary(estimator, learned["vocabulary_"])
     return Before(learned, len(learned["word_vectors_"]), adds)
+
+
+def _anew(estimator: Any) -> str:
+    return " with warm_start=False" if hasattr(estimator, "warm_start") else ""
+
+
+def _check_vocabulary(estimator: Any, rows: dict[str, int]) -> None:
+    """Refuse a vocabulary that would not be used, as rows stay as they are."""
+    given = estimator.vocabulary
+    # What is iterated once has been used up by the first fit.
+    if given is None or hasattr(given, "__next__"):
+        return
+    if list(check_vocabulary(given)) != list(rows):
+        raise ValueError(
+            f"{type(estimator).__name__} has learned {len(rows)} words, and cannot go "
+            "on with another vocabulary. Set it back, pass None and new_words="
+            f"'grow' for more words, or call fit{_anew(estimator)}."
+        )
 
 
 def known(estimator: Any, earlier: Before | None) -> Known | None:

@@ -27,14 +27,13 @@ class Trainer(Protocol):
     size: int  # how many of them in an epoch
     n_slices: int  # how often an epoch reports, about
     state: list[np.ndarray]  # all that is learned, updated in place
-    suspects: str  # the parameter that makes it infinite, with its value
 
     def __enter__(self) -> Any: ...
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def train(self, epoch: int, report: Report) -> float:
-        """Train an epoch, the first being 0; return its mean loss."""
+    def train(self, epoch: int, report: Report) -> float | None:
+        """Train an epoch, the first being 0; return its mean loss, if any."""
 
     def validate(self) -> float:
         """Return the mean loss of what is held out; `state` stays as it is."""
@@ -105,7 +104,7 @@ class Epochs:
                     f"{self.n_epochs}; the vectors are those after "
                     f"{self._kept_epoch()}."
                 )
-        if not self._finished.is_live:
+        if self._copies and not self._finished.is_live:
             _copy(self._copies, self.trainer.state)
         self._copies = []
         fitted = self._fitted(last=True)
@@ -122,6 +121,8 @@ class Epochs:
             span = Span(epoch / self.n_epochs, (epoch + 1) / self.n_epochs, start)
             with self.course.step("epoch", self.trainer.n_slices, span) as step:
                 loss = self.trainer.train(epoch, step.report)
+                if loss is None:
+                    return
                 validation = self.trainer.validate() if validates else None
                 if not self._is_sound(loss, validation or 0.0):
                     self._refuse(epoch)
@@ -140,9 +141,11 @@ class Epochs:
         if early:
             self._warning = ConvergenceWarning
             self._note = (
-                f"After max_iter={self.n_epochs} epochs the {self._watched} loss is "
-                f"still falling by tol={self.estimator.tol}, so early_stopping has "
-                "ended nothing. Raise max_iter or tol, or pass early_stopping=False."
+                f"early_stopping has ended nothing: in max_iter={self.n_epochs} epochs "
+                f"the {self._watched} loss has not failed to fall by "
+                f"tol={self.estimator.tol} for more than n_iter_no_change="
+                f"{self.estimator.n_iter_no_change} epochs in a row. Raise max_iter or "
+                "tol, lower n_iter_no_change, or pass early_stopping=False."
             )
 
     def _finish(self, epoch: int, loss: float, validation: float | None) -> bool:
@@ -189,7 +192,7 @@ class Epochs:
         text = (
             f"{name}: vectors became larger than {LARGEST:.0e}, infinite or NaN in "
             f"epoch {epoch + 1}. "
-            f"{self.trainer.suspects} is too large for these documents; lower it."
+            f"{_suspects(self.estimator)} for these documents; lower it."
         )
         if not epoch:
             raise ValueError(text)
@@ -241,6 +244,14 @@ class Epochs:
             curve = np.array([*earlier, *finished.validation])
             fitted.attributes["validation_loss_curve_"] = curve
         return fitted
+
+
+def _suspects(estimator: Any) -> str:
+    """Return what most likely makes vectors infinite, for an error."""
+    rate = f"learning_rate={estimator.learning_rate}"
+    if estimator.init is None:
+        return f"{rate} is too large"
+    return f"{rate} is too large, or are the numbers of init,"
 
 
 def _is_within(array: np.ndarray, largest: float) -> bool:

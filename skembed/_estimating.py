@@ -8,7 +8,9 @@ import numpy as np
 
 from skembed import _lanes, _reading, _sampling, _tying
 from skembed._factorisation import DENSE_COPIES, DENSE_LIMIT
+from skembed._holding_out import holds_out
 from skembed._krylov import space_size
+from skembed._limits import check_room
 from skembed._vocabulary import Corpus
 
 # Bytes of a word: its str in the vocabulary, and what is computed of it in lists.
@@ -18,6 +20,8 @@ _WORD = 250
 _TOKEN, _VISITED, _AT_ONCE = 4.3, 8, 1 << 20
 # Bytes of a co-occurrence count: stored; while it is counted; kept for `partial_fit`.
 _COUNT, _COUNTING, _KEPT = 12, 19, 6
+# While some are held out: of a count, and of a token that is copied.
+_SPLITTING, _COPIED = 40, 5
 # Bytes of a non-zero of the PPMI matrix, and the share of counts that become one.
 _NON_ZERO, _POSITIVE = 8, 0.8
 # What the allocator loses, as a factor and in bytes.
@@ -72,6 +76,11 @@ def sizes_of(corpus: Corpus, counts: np.ndarray) -> Sizes:
 
 def zipf_sizes(n_tokens: int, n_words: int) -> Sizes:
     """Return the sizes of a text of which only these numbers are known."""
+    check_room(
+        16.0 * n_words,
+        f"Frequencies of n_words={n_words} words",
+        "Lower n_words: a fit of so many cannot succeed.",
+    )
     return Sizes(n_tokens, 1.0 / (np.arange(1, n_words + 1) + _BEND), n_tokens)
 
 
@@ -91,6 +100,10 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     n_slots = _lanes.count_slots(window, layout.directional, hidden)
     lanes = 4.0 * (_lanes.MAX_LANES + 2) * n_slots * layout.width
     visited = _VISITED * min(sizes.n_tokens, _AT_ONCE)
+    if holds_out(estimator):
+        # Copies of all documents, and those held out as they are visited.
+        share = estimator.validation_fraction
+        visited += (_COPIED + _VISITED * share) * sizes.n_tokens
     # A learned matrix, its transpose and inverse, and the steps of each lane.
     n_map_rows = len(layout.map) if layout.is_matrix else 0
     maps = 4.0 * (_lanes.MAX_LANES + 4) * n_map_rows * layout.width
@@ -105,7 +118,8 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
     copies = 2 if estimator.max_iter > 1 else 1
     n_counts = sizes.n_counts(estimator.window)
     training = (_COUNT + _KEPT) * n_counts + copies * tables
-    return reading(sizes) + max(_COUNTING * n_counts, training)
+    splitting = _SPLITTING * n_counts if holds_out(estimator) else 0.0
+    return reading(sizes) + max(_COUNTING * n_counts, training, splitting)
 
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:

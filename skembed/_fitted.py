@@ -10,6 +10,11 @@ from skembed._progress import Course
 from skembed._tying import Tying
 from skembed._vocabulary import Corpus, Vocabulary
 
+# Numbers that a random state gives for the seeds of a fit.
+SEED_WORDS = 4
+# No other part of a fit spawns as many seeds.
+_SPLIT = 1 << 20
+
 
 class Before(NamedTuple):
     """What an estimator has learned in fits that the present one goes on from."""
@@ -44,6 +49,16 @@ class Job(NamedTuple):
     attributes: Callable[["Fitted"], dict[str, Any]]  # of a fitted estimator
     before: Before | None = None
     start: Start | None = None
+
+    @property
+    def split_random(self) -> np.random.Generator:
+        """Draws what is held out: with an int as seed, the same in fits that go on.
+
+        Otherwise documents would be held out that earlier fits have trained on.
+        """
+        words: Any = self.seeds.entropy
+        seeds = np.random.SeedSequence(words[:SEED_WORDS], spawn_key=(_SPLIT,))
+        return np.random.default_rng(seeds)
 
     @property
     def added_to(self) -> Before | None:

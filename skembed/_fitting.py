@@ -11,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from skembed import _continuing, _features, _reading, _tying
 from skembed import pooling as _pooling
-from skembed._fitted import Before, Fitted, Job
+from skembed._fitted import SEED_WORDS, Before, Fitted, Job
 from skembed._interrupts import keeps_finished
 from skembed._limits import explains_lack
 from skembed._progress import Course, rate
@@ -114,13 +114,25 @@ def _pooling_to_fit(estimator: Any, earlier: Before | None) -> Any:
     pooling = _pooling.make(estimator.pooling)
     if earlier is None or not earlier.adds or _features.learns_nothing(pooling):
         return pooling
-    pooling = earlier.learned["pooling_"]
+    fitted = earlier.learned["pooling_"]
+    if type(fitted) is not type(pooling) or _params(fitted) != _params(pooling):
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted with the pooling {fitted!r}, and "
+            f"partial_fit cannot go on with pooling={estimator.pooling!r}, which has "
+            "to learn from all documents. Set it back, or fit anew."
+        )
+    pooling = fitted
     if not hasattr(pooling, "partial_fit"):
         raise ValueError(
             f"pooling={estimator.pooling!r} learns from documents and has no method "
             "partial_fit to go on with more of them. Add one, or use another pooling."
         )
     return pooling
+
+
+def _params(pooling: Any) -> str:
+    # Values may be of any type, whose comparison may not be a bool.
+    return repr(pooling.get_params()) if hasattr(pooling, "get_params") else ""
 
 
 @explains_lack
@@ -145,7 +157,7 @@ def _read(
         )
     if not corpus.n_documents:
         raise ValueError("X holds no documents: pass at least one.")
-    may_be_empty = earlier is not None and earlier.adds and estimator._fixed_by_counts
+    may_be_empty = earlier is not None and earlier.adds
     if corpus.token_weights is None and corpus.longest < 2 and not may_be_empty:
         raise ValueError(
             "No document holds two words of the vocabulary, so there are no pairs "
@@ -157,7 +169,7 @@ def _read(
 
 def _seeds(estimator: Any, earlier: Before | None) -> np.random.SeedSequence:
     random = check_random_state(estimator.random_state)
-    entropy = random.randint(2**31, size=4).tolist()
+    entropy = random.randint(2**31, size=SEED_WORDS).tolist()
     if earlier is not None and "n_iter_" in earlier.learned:
         # Otherwise an int would let every part of the data meet the same draws.
         entropy.append(earlier.learned["n_iter_"])

@@ -117,7 +117,8 @@ class GloVeEmbedder(BaseEmbedder):
         :func:`joblib.parallel_config`, -1 all processors. The result does not depend
         on it.
     verbose : int, default=0
-        If not 0, print a line per epoch.
+        1: print a line for each step and epoch, and one every ten seconds within them;
+        2 or more: one every second.
     memory : str, path or object with the joblib.Memory interface, default=None
         Keep vocabulary and co-occurrence counts of a text in this folder: another
         `fit` of the same documents, as in a grid search, reads them from there. Of a

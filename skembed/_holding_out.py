@@ -5,8 +5,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from skembed._limits import check_room
 from skembed._vocabulary import Corpus
 
+# Bytes of a pair while counts are cut up, beside its own.
+_SPLIT_BYTES = 22.0
+_ADVICE = (
+    "Lower max_features or window, pass fewer documents, or early_stopping=False or "
+    "validation_fraction=None."
+)
 # Pairs that are looked at at once.
 _CHUNK = 1 << 20
 
@@ -41,9 +48,16 @@ def hold_out_documents(
     if corpus.counts is not None:
         raise ValueError(
             "early_stopping=True holds documents out, and with input='cooccurrence' "
-            "there are none. Pass documents, or early_stopping=False."
+            "there are none. Pass documents, validation_fraction=None to watch the "
+            "training loss, or early_stopping=False."
         )
     n_documents = corpus.n_documents
+    n_tokens = corpus.token_ids.size
+    check_room(
+        (5.0 if corpus.token_weights is None else 13.0) * n_tokens,
+        f"Copies of {n_tokens} tokens, of which documents are held out,",
+        _ADVICE,
+    )
     n_held = int(np.ceil(fraction * n_documents))
     held = np.zeros(n_documents, dtype=bool)
     held[random.permutation(n_documents)[:n_held]] = True
@@ -97,6 +111,11 @@ def hold_out_pairs(
         If one of the two parts is empty.
     """
     n_words = counts.shape[0]
+    check_room(
+        _SPLIT_BYTES * counts.nnz,
+        f"Copies of {counts.nnz} pairs of words, of which some are held out,",
+        _ADVICE,
+    )
     # Every pair has a random number of its own, the same in both directions.
     first, second = random.integers(2**64, size=(2, n_words), dtype=np.uint64)
     rows = np.repeat(np.arange(n_words, dtype=np.int32), np.diff(counts.indptr))

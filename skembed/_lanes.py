@@ -34,6 +34,8 @@ def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
     weights : ndarray of shape (window,), float64
         Of contexts by their distance.
     """
+    if not kept.any():
+        return 1
     pairs = 2.0 * weights.sum() * SPAN * kept.max() / kept.sum()
     most = min(
         MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs

@@ -178,9 +178,10 @@ def _totals(
     counts_whole = weights is None and matrix.dtype.kind in "biu"
     if not matrix.nnz:
         return np.zeros(words.size, np.int64 if counts_whole else np.float64)
-    extremes = ("large", matrix.data.max()), ("small", matrix.data.min())
-    for size, value in extremes:
-        if not _LIMITS[0] < float(value) < _LIMITS[1]:
+    least, most = float(matrix.data.min()), float(matrix.data.max())
+    extremes = ("large", most, most < _LIMITS[1]), ("small", least, least > _LIMITS[0])
+    for size, value, is_usable in extremes:
+        if not is_usable:
             raise ValueError(
                 f"X holds {value}, which is too {size} to be multiplied by other "
                 "numbers. Divide X by its mean, or replace such numbers by 0."

@@ -100,8 +100,8 @@ def read(
         kinds = "text", "a matrix"
         raise ValueError(
             f"{type(estimator).__name__} was fitted on {kinds[not of_numbers]} and is "
-            f"to go on with {kinds[of_numbers]}: pass the same kind, or fit anew with "
-            "warm_start=False."
+            f"to go on with {kinds[of_numbers]}: pass the same kind, or call fit"
+            f"{' with warm_start=False' if hasattr(estimator, 'warm_start') else ''}."
         )
     if of_numbers:
         return _read_matrix(estimator, X, sample_weight, rows, known)

@@ -94,6 +94,8 @@ class Documents:
         """Draw the tokens of an epoch."""
         from skembed._kernels import spans
 
+        if not self._offsets[-1]:
+            return
         for first, last in pairwise(_cut(self._offsets)):
             done = self._offsets[[first, last]] / self._offsets[-1]
             for share, token_ids, offsets in self._repeat(first, last):

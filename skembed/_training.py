@@ -10,6 +10,7 @@ from skembed import _bias, _lanes, _pair_counts, _sampling, _tying, _vocabulary
 from skembed._epochs import Epochs
 from skembed._fitted import Fitted, Job
 from skembed._holding_out import hold_out_documents, holds_out
+from skembed._interrupts import interruptible
 from skembed._layout import Layout
 from skembed._model import learned_map, start_model
 from skembed._parallel import ThreadTeam, n_threads
@@ -87,10 +88,9 @@ def _data(estimator: Any, family: Family, job: Job) -> Data:
         )
     corpus, held_out = job.corpus, None
     if holds_out(estimator):
-        random = np.random.default_rng(job.seeds.spawn(1)[0])
-        corpus, held_out = hold_out_documents(
-            corpus, estimator.validation_fraction, random
-        )
+        fraction = estimator.validation_fraction
+        parts = interruptible(hold_out_documents, corpus, fraction, job.split_random)
+        corpus, held_out = parts
         counts = _vocabulary.add_up(corpus, len(job.vocabulary))
         job = job._replace(corpus=corpus, counts=counts)
     if corpus.token_weights is None:
@@ -194,7 +194,6 @@ class _Training:
         self.layout, self.model = model
         self.learns_biases = learns_biases
         self.unit, self.size = self.source.unit, self.source.size
-        self.suspects = f"learning_rate={estimator.learning_rate}"
         before = job.added_to
         # Epochs of the learning rate's way down that are done.
         self.first = 0
@@ -257,8 +256,11 @@ class _Training:
     def __exit__(self, *exception: object) -> None:
         self.team.__exit__(*exception)
 
-    def train(self, epoch: int, report: Report) -> float:
-        """Visit all tokens once; return the mean loss of a pair."""
+    def train(self, epoch: int, report: Report) -> float | None:
+        """Visit all tokens once; return the mean loss of a pair.
+
+        Or None if further documents of a fit that goes on hold no pair.
+        """
         lanes, max_iter = self.lanes, self.estimator.max_iter
         lanes.loss[:] = 0.0
         lanes.pairs[:] = 0
@@ -272,6 +274,8 @@ class _Training:
             if stopped:
                 break
         if not lanes.pairs.any() and not stopped:
+            if self.job.added_to is not None:
+                return None
             raise ValueError(
                 f"subsample={self.estimator.subsample} left no pair of words in epoch "
                 f"{epoch + 1}: the {self.size} tokens are too few for it. Pass "

@@ -1,11 +1,13 @@
 """Fits that go on: partial_fit, warm_start, init."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import (
@@ -17,7 +19,7 @@ from skembed import (
     _tying,
     cooccurrence,
 )
-from skembed.pooling import Pooling
+from skembed.pooling import MaxPooling, Pooling, SIFPooling
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
@@ -503,10 +505,96 @@ def test_a_bad_part_changes_nothing(estimator, X, message):
 
 @small
 @pytest.mark.parametrize("estimator", SAMPLED)
-def test_a_part_without_pairs_is_an_error_of_sampling(estimator):
+@pytest.mark.parametrize(
+    ("part", "n_words"),
+    [(["amber", "birch"], 2), (["unknown words", "zebra"], 0), ([["frost"], []], 1)],
+)
+def test_a_part_without_pairs(estimator, part, n_words):
+    """Its words count, and nothing is learned from it: the schedule stands still."""
+    params = {"share_context": True, "bias": "word", "new_words": "freeze"}
+    embedder = cheap(estimator, max_iter=3, **params).fit(DOCUMENTS)
+    before = dict(learned(embedder))
+    embedder.partial_fit(part)
+    after = learned(embedder)
+    for name in ("word_vectors_", "word_biases_", "loss_curve_", "n_iter_"):
+        np.testing.assert_allclose(after[name], before[name], rtol=1e-6)
+    assert after["_schedule_epoch"] % 3 == before["_schedule_epoch"] % 3 == 0
+    assert after["word_counts_"].sum() == before["word_counts_"].sum() + n_words
+    embedder.partial_fit(DOCUMENTS)
+    assert embedder.n_iter_ == 4
+
+
+@small
+@pytest.mark.parametrize("estimator", SAMPLED)
+def test_documents_one_by_one(estimator):
+    """Subsampling may leave nothing of a short one."""
+    embedder = cheap(estimator, subsample=1e-2).fit(DOCUMENTS * 5)
+    for text in DOCUMENTS:
+        embedder.partial_fit([text])
+    assert 1 < embedder.n_iter_ < 21
+    assert embedder.loss_curve_.size == embedder.n_iter_
+    assert np.isfinite(embedder.loss_curve_).all()
+    assert embedder.word_counts_.sum() == 6 * 6 * len(DOCUMENTS)
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("first", ["tfidf", SIFPooling(a=1e-3), "mean"])
+def test_another_pooling_that_learns(estimator, first):
+    """It would need all documents; one that learns nothing takes the place of any."""
+    embedder = cheap(estimator, pooling=first, combine="word").fit(DOCUMENTS)
+    before = dict(learned(embedder))
+    for other in ("usif", SIFPooling(a=1.0)):
+        embedder.set_params(pooling=other)
+        with pytest.raises(ValueError, match=r"was fitted with the pooling .*Set it"):
+            embedder.partial_fit(MORE)
+        assert learned(embedder)["word_vectors_"] is before["word_vectors_"]
+    embedder.set_params(pooling="max").partial_fit(MORE)
+    assert type(embedder.pooling_) is MaxPooling
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_another_vocabulary(estimator):
     embedder = cheap(estimator).fit(DOCUMENTS)
-    with pytest.raises(ValueError, match="No document holds two words"):
-        embedder.partial_fit(["amber", "birch"])
+    embedder.set_params(vocabulary=["amber", "zebra"])
+    with pytest.raises(ValueError, match="cannot go on with another vocabulary"):
+        embedder.partial_fit(MORE)
+    embedder.set_params(vocabulary=list(embedder.vocabulary_)).partial_fit(MORE)
+    if hasattr(embedder, "warm_start"):
+        embedder.set_params(vocabulary=["amber", "birch"], warm_start=True)
+        with pytest.raises(ValueError, match=r"another vocabulary.*warm_start=False"):
+            embedder.fit(DOCUMENTS)
+        embedder.set_params(warm_start=False).fit(DOCUMENTS)
+        assert list(embedder.vocabulary_) == ["amber", "birch"]
+
+
+@small
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_fits_that_go_on_hold_out_the_same(estimator, monkeypatch):
+    """Otherwise a fit would be judged by what an earlier one has trained on."""
+    from skembed import _blocks, _training
+
+    seen = []
+
+    def note(hold_out):
+        def call(*arguments):
+            parts = hold_out(*arguments)
+            held = parts[1]
+            seen.append(held.indices if hasattr(held, "nnz") else held.token_ids)
+            return parts
+
+        return call
+
+    for room, name in ((_training, "hold_out_documents"), (_blocks, "hold_out_pairs")):
+        monkeypatch.setattr(room, name, note(getattr(room, name)))
+    params = {"early_stopping": True, "validation_fraction": 0.3, "warm_start": True}
+    embedder = cheap(estimator, max_iter=2, **params)
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    embedder.fit(DOCUMENTS).fit(DOCUMENTS)
+    assert same(seen[0], seen[1])
+    embedder.set_params(random_state=7).fit(DOCUMENTS)
+    assert not same(seen[0], seen[2])
 
 
 @small
