@@ -36,11 +36,11 @@ small = pytest.mark.small
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 every_trained = pytest.mark.parametrize("estimator", EPOCHS)
 try:
-    import sklearn.callback
+    from sklearn import callback as callbacks
 except ImportError:
-    sklearn.callback = None
+    callbacks = None
 needs_callbacks = pytest.mark.skipif(
-    sklearn.callback is None, reason="scikit-learn has callbacks since 1.9"
+    callbacks is None, reason="scikit-learn has callbacks since 1.9"
 )
 
 
@@ -209,7 +209,7 @@ def test_estimators_as_if_they_were_fitted(estimator):
 @needs_callbacks
 @small
 def test_monitor_of_scores():
-    monitor = sklearn.callback.ScoringMonitor(
+    monitor = callbacks.ScoringMonitor(
         scoring={"objective": lambda estimator, X, y: estimator.score(X)}
     )
     embedder = cheap(SGNSEmbedder, max_iter=3, learning_rate=0.2)
@@ -227,7 +227,7 @@ def test_monitor_of_scores():
 def test_progress_bar(estimator, capsys):
     pytest.importorskip("rich")
     pipeline = make_pipeline(cheap(estimator), LogisticRegression())
-    pipeline.set_callbacks(sklearn.callback.ProgressBar(max_propagation_depth=None))
+    pipeline.set_callbacks(callbacks.ProgressBar(max_propagation_depth=None))
     # Estimators without callbacks would make the pipeline warn.
     pipeline.fit(DOCUMENTS, [0, 1] * 10)
     out = capsys.readouterr().out
@@ -343,7 +343,7 @@ def test_verbose_of_early_stopping(estimator, capsys):
         "the validation loss did not fall by tol=10.0 for more than 1 epochs"
     )
     embedder = cheap(estimator, verbose=True, max_iter=50)
-    if sklearn.callback is not None:
+    if callbacks is not None:
         embedder.set_callbacks(Recorder(lambda context: context.task_name == "epoch"))
         embedder.fit(DOCUMENTS)
         assert capsys.readouterr().out.endswith("] ended by a callback\n")

@@ -53,7 +53,8 @@ def refusals(do):
 
 def matrix():
     """Return words of documents as a matrix."""
-    return sparse.random_array((30, 12), density=0.4, rng=0, dtype=np.float64)
+    rng = np.random.default_rng(0)
+    return sparse.csr_array(rng.poisson(0.5, size=(30, 12)).astype(np.float64))
 
 
 CASES = [
