@@ -6,7 +6,7 @@ import numpy as np
 
 from skembed._fitted import Before, Start
 from skembed._given import check_vectors, check_vocabulary
-from skembed._reading import Known
+from skembed._reading import Known, fit_anew
 from skembed._vocabulary import Vocabulary
 
 # Learned attributes whose names do not end with an underscore.
@@ -69,8 +69,8 @@ def before(estimator: Any, adds: bool) -> Before | None:
         if value != earlier:
             raise ValueError(
                 f"{name} was fitted with {parameter}={earlier!r}, and cannot go on "
-                f"with {parameter}={value!r}. Set it back, or call fit"
-                f"{_anew(estimator)}."
+                f"with {parameter}={value!r}. Set it back, or call "
+                f"{fit_anew(estimator)}."
             )
     for attribute in LARGE:
         needed = adds or attribute != "_counts"
@@ -78,14 +78,10 @@ def before(estimator: Any, adds: bool) -> Before | None:
             raise ValueError(
                 f"This {name} was loaded without its counts and the state of its "
                 "training, so it cannot go on. Pickles hold them after partial_fit, or "
-                f"with warm_start=True. Call fit{_anew(estimator)}."
+                f"with warm_start=True. Call {fit_anew(estimator)}."
             )
     _check_vocabulary(estimator, learned["vocabulary_"])
     return Before(learned, len(learned["word_vectors_"]), adds)
-
-
-def _anew(estimator: Any) -> str:
-    return " with warm_start=False" if hasattr(estimator, "warm_start") else ""
 
 
 def _check_vocabulary(estimator: Any, rows: dict[str, int]) -> None:
@@ -98,7 +94,7 @@ def _check_vocabulary(estimator: Any, rows: dict[str, int]) -> None:
         raise ValueError(
             f"{type(estimator).__name__} has learned {len(rows)} words, and cannot go "
             "on with another vocabulary. Set it back, pass None and new_words="
-            f"'grow' for more words, or call fit{_anew(estimator)}."
+            f"'grow' for more words, or call {fit_anew(estimator)}."
         )
 
 

@@ -58,6 +58,11 @@ class _Choice(NamedTuple):
     limits: tuple[int, int | None]  # min_count and max_features
 
 
+def fit_anew(estimator: Any) -> str:
+    """Return, for an error, the call that begins anew."""
+    return "fit with warm_start=False" if hasattr(estimator, "warm_start") else "fit"
+
+
 def read(
     estimator: Any,
     X: Any,
@@ -100,8 +105,8 @@ def read(
         kinds = "text", "a matrix"
         raise ValueError(
             f"{type(estimator).__name__} was fitted on {kinds[not of_numbers]} and is "
-            f"to go on with {kinds[of_numbers]}: pass the same kind, or call fit"
-            f"{' with warm_start=False' if hasattr(estimator, 'warm_start') else ''}."
+            f"to go on with {kinds[of_numbers]}: pass the same kind, or call "
+            f"{fit_anew(estimator)}."
         )
     if of_numbers:
         return _read_matrix(estimator, X, sample_weight, rows, known)
