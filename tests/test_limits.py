@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,10 +177,29 @@ def test_available():
     if sys.platform in ("linux", "darwin", "win32"):
         assert 0 < room < 1 << 50
     if sys.platform == "linux":
-        block = np.ones(1 << 25)
-        # Other processes take and give back memory, too: much less than half of this.
-        assert _limits.available() < room - block.nbytes / 2
-        del block
+        whole = _limits._numbers(Path("/proc/meminfo"))
+        most = (whole["MemTotal"] + whole.get("SwapTotal", 0)) * 1024
+        assert 0 < _limits._of_machine() < most
+
+
+@small
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what is used")
+def test_what_is_taken_is_not_available(monkeypatch):
+    """By the limit of this process; the machine is also that of others."""
+    resource = pytest.importorskip("resource")
+    used = _limits._numbers(Path("/proc/self/status"))["VmSize"] * 1024
+
+    def getrlimit(kind):
+        limited = kind == resource.RLIMIT_AS
+        return used + (1 << 29) if limited else resource.RLIM_INFINITY, None
+
+    monkeypatch.setattr(resource, "getrlimit", getrlimit)
+    (room,) = _limits._of_process()
+    assert 1 << 28 < room <= 1 << 29
+    assert _limits.available() <= room
+    block = np.ones(1 << 24)
+    assert _limits._of_process()[0] < room - block.nbytes / 2
+    del block
 
 
 @small
