@@ -69,7 +69,7 @@ class BaseEmbedder(
     # Parameters that must stay while fits go on from each other: vectors depend on
     # the first, and counts, if it adds them up, on the second.
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = ()
-    _fixed_by_counts: ClassVar[tuple[str, ...]] = ()
+    _fixed_by_counts: ClassVar[tuple[str, ...]] = ("input",)
     # Learned attributes that only fits need which go on, see `_persistence`.
     _state: ClassVar[tuple[str, ...]] = ()
     _parameter_constraints: ClassVar[dict] = {

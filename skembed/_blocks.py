@@ -86,8 +86,8 @@ class Training:
         self._held_out: Any = None
         if holds_out(estimator):
             fraction = estimator.validation_fraction
-            parts = interruptible(hold_out_pairs, counts, fraction, job.split_random)
-            counts, held_out = parts
+            how = fraction, np.random.default_rng(job.split_seeds), tables.row_of
+            counts, held_out = interruptible(hold_out_pairs, counts, *how)
             self._hold_out(held_out)
         self.size = counts.nnz
         layout, params, squares, _ = tables

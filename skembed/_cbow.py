@@ -115,7 +115,7 @@ class CBOWEmbedder(BaseEmbedder):
         Words that occur less often are left out. Ignored with `vocabulary`.
     max_features : int, default=None
         Keep only this many of the most frequent words.
-    vocabulary : mapping of str to int, or iterable of str, default=None
+    vocabulary : mapping of str to int, or collection of str, default=None
         The words to learn vectors of, instead of those that `min_count` and
         `max_features` select. Of a matrix: the columns to keep or, where these have
         no names, the names of all.
@@ -243,6 +243,8 @@ class CBOWEmbedder(BaseEmbedder):
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
         "n_components",
         "share_context",
+        "aggregation",
+        "bias",
         "negative_dims",
     )
 

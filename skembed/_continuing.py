@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from skembed import _tying
 from skembed._fitted import Before, Start
 from skembed._given import check_vectors, check_vocabulary
 from skembed._reading import Known, fit_anew
@@ -61,10 +62,7 @@ def before(estimator: Any, adds: bool) -> Before | None:
         return None
     learned = {name: v for name, v in vars(estimator).items() if is_learned(name)}
     name = type(estimator).__name__
-    fixed = estimator._fixed_by_vectors
-    if adds:
-        fixed = (*fixed, *estimator._fixed_by_counts)
-    for parameter in fixed:
+    for parameter in _fixed(estimator, adds):
         value, earlier = getattr(estimator, parameter), learned["_made_with"][parameter]
         if value != earlier:
             raise ValueError(
@@ -75,22 +73,36 @@ def before(estimator: Any, adds: bool) -> Before | None:
     for attribute in LARGE:
         needed = adds or attribute != "_counts"
         if attribute in estimator._state and needed and attribute not in learned:
+            when = (
+                " or with warm_start=True" if hasattr(estimator, "warm_start") else ""
+            )
             raise ValueError(
-                f"This {name} was loaded without its counts and the state of its "
-                "training, so it cannot go on. Pickles hold them after partial_fit, or "
-                f"with warm_start=True. Call {fit_anew(estimator)}."
+                f"This {name} has come without its counts and the state of its "
+                "training, so it cannot go on: pickles (files, caches of pipelines, "
+                f"results of other processes) hold them only after partial_fit{when}. "
+                f"Call {fit_anew(estimator)}."
             )
     _check_vocabulary(estimator, learned["vocabulary_"])
     return Before(learned, len(learned["word_vectors_"]), adds)
 
 
+def _fixed(estimator: Any, adds: bool) -> list[str]:
+    """Return the parameters that have to be as they were."""
+    fixed = list(estimator._fixed_by_vectors)
+    # Learned factors go on from what they are.
+    if not _tying.get_strategy(estimator.share_context).signed:
+        fixed = [name for name in fixed if name != "negative_dims"]
+    if adds:
+        fixed += estimator._fixed_by_counts
+    if estimator._columns is not None:
+        fixed = [name for name in fixed if not name.startswith("window")]
+    return fixed
+
+
 def _check_vocabulary(estimator: Any, rows: dict[str, int]) -> None:
     """Refuse a vocabulary that would not be used, as rows stay as they are."""
     given = estimator.vocabulary
-    # What is iterated once has been used up by the first fit.
-    if given is None or hasattr(given, "__next__"):
-        return
-    if list(check_vocabulary(given)) != list(rows):
+    if given is not None and list(check_vocabulary(given)) != list(rows):
         raise ValueError(
             f"{type(estimator).__name__} has learned {len(rows)} words, and cannot go "
             "on with another vocabulary. Set it back, pass None and new_words="

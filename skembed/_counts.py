@@ -73,7 +73,7 @@ def cooccurrence(
         Words that occur less often are left out. Ignored with `vocabulary`.
     max_features : int, default=None
         Keep only this many of the most frequent words.
-    vocabulary : mapping of str to int, or iterable of str, default=None
+    vocabulary : mapping of str to int, or collection of str, default=None
         The words to count.
     sample_weight : array-like of shape (n_documents,), default=None
         How often each document counts.

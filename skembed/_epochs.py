@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skembed._fitted import Fitted, Job
+from skembed._fitted import TOO_LATE, Fitted, Job
 from skembed._given import LARGEST
 from skembed._holding_out import holds_out
 from skembed._interrupts import keeps_finished
@@ -74,6 +74,8 @@ class Epochs:
         self._finished = Finished()
         self._copies: list[np.ndarray] = []
         self._best = np.inf
+        # The number of the best epoch; 0 is the fit that this one goes on from.
+        self._best_epoch = 0
         self._n_worse = 0
         self._note = ""
         self._interrupted = False
@@ -98,6 +100,7 @@ class Epochs:
                 raise
             self._interrupted = True
             n_finished = len(self._finished.losses)
+            self._note = TOO_LATE
             if n_finished < self.n_epochs:
                 self._note = (
                     f"Training was interrupted in epoch {n_finished + 1} of "
@@ -117,6 +120,8 @@ class Epochs:
         early = self.estimator.early_stopping
         validates = holds_out(self.estimator)
         start = perf_counter()
+        if validates and self.job.before is not None:
+            self._judge_start()
         for epoch in range(self.n_epochs):
             span = Span(epoch / self.n_epochs, (epoch + 1) / self.n_epochs, start)
             with self.course.step("epoch", self.trainer.n_slices, span) as step:
@@ -140,13 +145,15 @@ class Epochs:
                 self._keep()
         if early:
             self._warning = ConvergenceWarning
-            self._note = (
-                f"early_stopping has ended nothing: in max_iter={self.n_epochs} epochs "
-                f"the {self._watched} loss has not failed to fall by "
-                f"tol={self.estimator.tol} for more than n_iter_no_change="
-                f"{self.estimator.n_iter_no_change} epochs in a row. Raise max_iter or "
-                "tol, lower n_iter_no_change, or pass early_stopping=False."
-            )
+            self._note = self._why_not_enough()
+
+    def _judge_start(self) -> None:
+        """Let what a fit goes on from be the best so far, until an epoch is better."""
+        loss = self.trainer.validate()
+        if np.isfinite(loss):
+            self._best = loss
+            self._finished = Finished(is_live=True)
+            self._keep()
 
     def _finish(self, epoch: int, loss: float, validation: float | None) -> bool:
         """Note an epoch; return whether losses have not fallen for long enough.
@@ -158,6 +165,7 @@ class Epochs:
         watched = loss if validation is None else validation
         before = self._finished
         is_best = watched < self._best
+        self._best_epoch = epoch + 1 if is_best else self._best_epoch
         self._finished = Finished(
             (*before.losses, loss),
             before.validation if validation is None else (*before.validation, watched),
@@ -204,13 +212,30 @@ class Epochs:
         finished = self._finished
         if not finished.validation:
             return f"epoch {len(finished.losses)}"
-        best = int(np.argmin(finished.validation))
-        return f"epoch {best + 1}, the best by its validation loss"
+        best = f"epoch {self._best_epoch}" if self._best_epoch else "the fit before"
+        return f"{best}, the best by its validation loss"
 
     def _why_enough(self) -> str:
         return (
             f"the {self._watched} loss did not fall by tol={self.estimator.tol} for "
             f"more than {self.estimator.n_iter_no_change} epochs"
+        )
+
+    def _why_not_enough(self) -> str:
+        patience = self.estimator.n_iter_no_change
+        # The first epoch is not worse than anything, unless a fit goes on.
+        if self.n_epochs <= patience + (self.job.before is None):
+            return (
+                f"early_stopping cannot end a fit of max_iter={self.n_epochs} epochs "
+                f"with n_iter_no_change={patience}: raise the former, or lower the "
+                f"latter. The vectors are those after {self._kept_epoch()}."
+            )
+        return (
+            f"early_stopping has ended nothing: in max_iter={self.n_epochs} epochs "
+            f"the {self._watched} loss has not failed to fall by "
+            f"tol={self.estimator.tol} for more than n_iter_no_change="
+            f"{patience} epochs in a row. Raise max_iter or "
+            "tol, lower n_iter_no_change, or pass early_stopping=False."
         )
 
     @property

@@ -124,7 +124,8 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that PPMI-SVD takes at its peak."""
-    n_words, d = sizes.n_words, estimator.n_components
+    layout = _layout(estimator, sizes.n_words)
+    n_words, d = layout.n_words, layout.n_components
     n_counts = sizes.n_counts(estimator.window)
     sides = 2 if estimator.directional else 1
     kept = (_KEPT if sides == 1 else _COUNT) * n_counts
@@ -142,9 +143,8 @@ def closed_form(estimator: Any, sizes: Sizes) -> float:
 def _layout(estimator: Any, n_words: int) -> Any:
     strategy = _tying.get_strategy(estimator.share_context, estimator._method)
     directional = getattr(estimator, "directional", False)
-    return strategy.layout(
-        n_words, estimator.n_components, estimator.negative_dims, directional
-    )
+    negative_dims = getattr(estimator, "negative_dims", 0)
+    return strategy.layout(n_words, estimator.n_components, negative_dims, directional)
 
 
 class EstimatingMixin:

@@ -14,6 +14,8 @@ from skembed._vocabulary import Corpus, Vocabulary
 SEED_WORDS = 4
 # No other part of a fit spawns as many seeds.
 _SPLIT = 1 << 20
+# What is told of an interrupt that has come too late to end anything.
+TOO_LATE = "The fit was interrupted after its last epoch, and is complete."
 
 
 class Before(NamedTuple):
@@ -51,14 +53,15 @@ class Job(NamedTuple):
     start: Start | None = None
 
     @property
-    def split_random(self) -> np.random.Generator:
-        """Draws what is held out: with an int as seed, the same in fits that go on.
+    def split_seeds(self) -> np.random.SeedSequence:
+        """Seeds of what is held out, and of how it is visited.
 
-        Otherwise documents would be held out that earlier fits have trained on.
+        With an int as `random_state` they are the same in fits that go on: otherwise
+        these would be judged by what earlier ones have trained on, and losses could
+        not be compared.
         """
         words: Any = self.seeds.entropy
-        seeds = np.random.SeedSequence(words[:SEED_WORDS], spawn_key=(_SPLIT,))
-        return np.random.default_rng(seeds)
+        return np.random.SeedSequence(words[:SEED_WORDS], spawn_key=(_SPLIT,))
 
     @property
     def added_to(self) -> Before | None:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval
 
 from skembed import _continuing, _features, _reading, _tying
 from skembed import pooling as _pooling
-from skembed._fitted import SEED_WORDS, Before, Fitted, Job
+from skembed._fitted import SEED_WORDS, TOO_LATE, Before, Fitted, Job
 from skembed._interrupts import keeps_finished
 from skembed._limits import explains_lack
 from skembed._progress import Course, rate
@@ -47,7 +48,7 @@ def fit(
     -------
     Reading
     """
-    _check_sizes(estimator)
+    _check_numbers(estimator)
     strategy = _tying.get_strategy(estimator.share_context, estimator._method)
     if adds and getattr(estimator, "early_stopping", False):
         raise ValueError(
@@ -89,19 +90,28 @@ def fit(
     )
     fitted = explains_lack(estimator._fit_vectors)(job)
     learned = _unhurried(attributes, fitted)
-    notes = [*fitted.notes, *_notes(estimator, strategy, reading)]
-    _publish(estimator, learned)
-    course.end(lambda: learned)
-    if notes:
-        warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
+    fitted.notes += _notes(estimator, strategy, reading)
+    as_before = vars(estimator)
+    try:
+        _publish(estimator, learned)
+        _conclude(course, learned, fitted, stacklevel + 1)
+    except BaseException as error:
+        # An interrupt has been answered even where warnings are errors.
+        if not (fitted.interrupted and isinstance(error, Warning)):
+            estimator.__dict__ = as_before
+        raise
     if fitted.problem is not None:
         raise fitted.problem
     return reading
 
 
-def _check_sizes(estimator: Any) -> None:
-    """Refuse numbers that no array could hold."""
+def _check_numbers(estimator: Any) -> None:
+    """Refuse numbers that no array could hold, and what is no number."""
+    constraints = estimator._parameter_constraints
     for name, value in estimator.get_params(deep=False).items():
+        of_numbers = any(isinstance(one, Interval) for one in constraints.get(name, ()))
+        if isinstance(value, bool) and of_numbers:
+            raise ValueError(f"{name}={value} is a bool: pass a number.")
         if isinstance(value, Integral) and abs(int(value)) > _MOST:
             raise ValueError(
                 f"{name}={value} is too large: pass {_MOST} at most, and usually much "
@@ -213,13 +223,19 @@ def _unhurried(
     try:
         return attributes(fitted)
     except KeyboardInterrupt:
-        trained = "n_iter_" in fitted.attributes
-        if fitted.interrupted or not trained or not keeps_finished():
+        if not _is_kept(fitted):
             raise
-        fitted.notes.append(
-            "The fit was interrupted after its last epoch, and is complete."
-        )
         return attributes(fitted)
+
+
+def _is_kept(fitted: Fitted) -> bool:
+    """Return whether an interrupt that finds training finished leaves it; note so."""
+    trained = "n_iter_" in fitted.attributes
+    if fitted.interrupted or not trained or not keeps_finished():
+        return False
+    fitted.interrupted = True
+    fitted.notes.append(TOO_LATE)
+    return True
 
 
 def _publish(estimator: Any, learned: dict[str, Any]) -> None:
@@ -230,6 +246,19 @@ def _publish(estimator: Any, learned: dict[str, Any]) -> None:
     is_learned = _continuing.is_learned
     others = {name: v for name, v in vars(estimator).items() if not is_learned(name)}
     estimator.__dict__ = {**others, **learned}
+
+
+def _conclude(
+    course: Course, learned: dict[str, Any], fitted: Fitted, stacklevel: int
+) -> None:
+    """Tell callbacks of the end, and users what they should know."""
+    try:
+        course.end(lambda: learned)
+    except KeyboardInterrupt:
+        if not _is_kept(fitted):
+            raise
+    if fitted.notes:
+        warnings.warn(" ".join(fitted.notes), fitted.warning, stacklevel=stacklevel)
 
 
 def _notes(estimator: Any, strategy: _tying.Tying, reading: Reading) -> list[str]:

@@ -1,6 +1,6 @@
 """Words, and vectors of words, that users give to an estimator."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -15,9 +15,9 @@ def check_vocabulary(vocabulary: Any) -> dict[str, int]:
 
     Parameters
     ----------
-    vocabulary : mapping of str to int, or iterable of str
+    vocabulary : mapping of str to int, or collection of str
         A mapping gives the rows; a set is sorted, as scikit-learn does; any other
-        iterable keeps its order.
+        keeps its order.
 
     Returns
     -------
@@ -27,10 +27,15 @@ def check_vocabulary(vocabulary: Any) -> dict[str, int]:
     Raises
     ------
     ValueError
-        If it is empty, repeats a word or leaves out a row.
+        If it is empty, repeats a word, leaves out a row, or can be read once only.
     """
     if isinstance(vocabulary, (str, bytes)):
         raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
+    if isinstance(vocabulary, Iterator):
+        raise ValueError(
+            f"vocabulary is an iterator ({type(vocabulary).__name__}), which can be "
+            "read once only. Pass a list of its words."
+        )
     words = list(vocabulary)
     for word in words:
         if not isinstance(word, str):
@@ -102,7 +107,10 @@ def check_vectors(
 
 
 def _by_word(init: Any, vocabulary: dict[str, int] | None) -> dict[str, Any]:
-    rows = np.asarray(init)
+    try:
+        rows = np.asarray(init)
+    except ValueError as error:
+        raise ValueError(f"init is not an array: {error}.") from error
     if vocabulary is None:
         raise ValueError(
             "init is an array, whose rows do not say which words they belong to. Pass "

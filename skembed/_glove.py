@@ -85,7 +85,7 @@ class GloVeEmbedder(BaseEmbedder):
         Words that occur less often are left out. Ignored with `vocabulary`.
     max_features : int, default=None
         Keep only this many of the most frequent words.
-    vocabulary : mapping of str to int, or iterable of str, default=None
+    vocabulary : mapping of str to int, or collection of str, default=None
         The words to learn vectors of, instead of those that `min_count` and
         `max_features` select. Of a matrix: the columns to keep or, where these have
         no names, the names of all.
@@ -198,7 +198,11 @@ class GloVeEmbedder(BaseEmbedder):
         "share_context",
         "negative_dims",
     )
-    _fixed_by_counts: ClassVar[tuple[str, ...]] = ("window", "window_weighting")
+    _fixed_by_counts: ClassVar[tuple[str, ...]] = (
+        "input",
+        "window",
+        "window_weighting",
+    )
     _state: ClassVar[tuple[str, ...]] = ("_counts", "_squares")
 
     def __init__(

@@ -87,11 +87,15 @@ def _choose(corpus: Corpus, chosen: np.ndarray) -> Corpus:
 
 
 def hold_out_pairs(
-    counts: sparse.csr_array, fraction: float, random: np.random.Generator
+    counts: sparse.csr_array,
+    fraction: float,
+    random: np.random.Generator,
+    row_of: np.ndarray,
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
     """Cut co-occurrence counts at random into pairs to train on and pairs held out.
 
-    A pair and the one in the other direction stay together.
+    A pair and the one in the other direction stay together. What is drawn depends on
+    the words of a pair, not on the order of the rows or on how many there are.
 
     Parameters
     ----------
@@ -100,6 +104,8 @@ def hold_out_pairs(
     fraction : float
         Probability that a pair is held out.
     random : Generator
+    row_of : ndarray of shape (n_words,), int
+        Row and column of each word.
 
     Returns
     -------
@@ -117,15 +123,15 @@ def hold_out_pairs(
         _ADVICE,
     )
     # Every pair has a random number of its own, the same in both directions.
-    first, second = random.integers(2**64, size=(2, n_words), dtype=np.uint64)
+    numbers = np.empty(n_words, dtype=np.uint64)
+    numbers[row_of] = random.integers(2**64, size=n_words, dtype=np.uint64)
     rows = np.repeat(np.arange(n_words, dtype=np.int32), np.diff(counts.indptr))
     held = np.empty(counts.nnz, dtype=bool)
     limit = np.uint64(min(fraction * 2.0**64, 2.0**64 - 2048))
     for at in range(0, held.size, _CHUNK):
         here = slice(at, at + _CHUNK)
-        row, column = rows[here], counts.indices[here]
-        low, high = np.minimum(row, column), np.maximum(row, column)
-        held[here] = _mix(first[low] + second[high]) < limit
+        sums = numbers[rows[here]] + numbers[counts.indices[here]]
+        held[here] = _mix(sums) < limit
     parts = []
     for mask, what in ((~held, "train on"), (held, "hold out")):
         indptr = np.concatenate(

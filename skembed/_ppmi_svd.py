@@ -72,7 +72,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         Words that occur less often are left out. Ignored with `vocabulary`.
     max_features : int, default=None
         Keep only this many of the most frequent words.
-    vocabulary : mapping of str to int, or iterable of str, default=None
+    vocabulary : mapping of str to int, or collection of str, default=None
         The words to learn vectors of, instead of those that `min_count` and
         `max_features` select. Of a matrix: the columns to keep or, where these have
         no names, the names of all.
@@ -176,6 +176,7 @@ class PPMISVDEmbedder(BaseEmbedder):
     }
     _method: ClassVar[str] = _tying.CLOSED_FORM
     _fixed_by_counts: ClassVar[tuple[str, ...]] = (
+        "input",
         "window",
         "window_weighting",
         "directional",

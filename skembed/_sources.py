@@ -164,6 +164,8 @@ class Pairs:
     contexts_first : bool, default=False
         Whether contexts predict the word before them, as in CBOW, where a word's
         vector is what a context is predicted from.
+    may_be_empty : bool, default=False
+        Whether no pair at all is no error.
 
     Raises
     ------
@@ -180,6 +182,7 @@ class Pairs:
         draws: Draws,
         seeds: np.random.SeedSequence,
         contexts_first: bool = False,
+        may_be_empty: bool = False,
     ):
         self.one_way = bool((counts != counts.T).nnz)
         pairs = counts.tocoo()
@@ -195,14 +198,14 @@ class Pairs:
         self._first, self._second, weights = words[some], contexts[some], weights[some]
         if contexts_first:
             self._first, self._second = self._second, self._first
-        if not weights.size:
+        if not (weights.size or may_be_empty):
             raise ValueError(
                 "subsample is so small that no pair of words is left. Pass subsample=0."
             )
         total = weights.sum()
         self._n_visits = _n_visits(total, weights.size)
         self._ends = np.cumsum(weights)
-        self._ends /= self._ends[-1]
+        self._ends /= self._ends[-1:]
         self._random = np.random.default_rng(seeds.spawn(1)[0])
         # The quotient of both numbers may be infinite.
         weights /= total

@@ -89,8 +89,8 @@ def _data(estimator: Any, family: Family, job: Job) -> Data:
     corpus, held_out = job.corpus, None
     if holds_out(estimator):
         fraction = estimator.validation_fraction
-        parts = interruptible(hold_out_documents, corpus, fraction, job.split_random)
-        corpus, held_out = parts
+        how = fraction, np.random.default_rng(job.split_seeds)
+        corpus, held_out = interruptible(hold_out_documents, corpus, *how)
         counts = _vocabulary.add_up(corpus, len(job.vocabulary))
         job = job._replace(corpus=corpus, counts=counts)
     if corpus.token_weights is None:
@@ -108,7 +108,7 @@ def _data_of_text(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
     source = Documents(job.corpus, own, window, job.seeds)
     held = None
     if held_out is not None:
-        held = Documents(held_out, own, window, job.seeds)
+        held = Documents(held_out, own, window, job.split_seeds)
     return Data(source, held, draws, totals)
 
 
@@ -118,19 +118,19 @@ def _data_of_matrix(
     side = "left" if getattr(estimator, "directional", False) else "both"
     n_words = len(job.vocabulary)
     with job.course.step("count") as step:
+        before = job.added_to
         counts = _pair_counts.count_pairs(
-            estimator, job.corpus, n_words, side, step.report
+            estimator, job.corpus, n_words, side, step.report, before is not None
         )
     totals = np.ones(n_words) @ counts
-    before = job.added_to
     if before is not None:
         totals += before.of_words("_context_totals", n_words)
     draws = pair_draws(counts, totals, estimator.subsample, estimator.noise_exponent)
-    source = Pairs(counts, draws, job.seeds, family.hidden)
+    source = Pairs(counts, draws, job.seeds, family.hidden, before is not None)
     held = None
     if held_out is not None:
         counts = _pair_counts.count_pairs(estimator, held_out, n_words, side)
-        held = Pairs(counts, draws, job.seeds, family.hidden)
+        held = Pairs(counts, draws, job.split_seeds, family.hidden)
     if before is not None:
         earlier = before.of_words("_context_kept", n_words)
         draws = draws._replace(kept=draws.kept + earlier)
@@ -231,8 +231,7 @@ class _Training:
         self.scratches = [
             _lanes.make_scratch(self.lanes) for _ in range(self.n_threads)
         ]
-        states = self.job.seeds.generate_state(2 * n_lanes, np.uint64)
-        self.lanes.states[:] = states[:n_lanes]
+        self.lanes.states[:] = self.job.seeds.generate_state(n_lanes, np.uint64)
         self.slice = _lanes.rounds_of_slice(
             self.lanes, self.window.size, len(self.layout.map)
         )
@@ -244,7 +243,10 @@ class _Training:
                 pairs=np.zeros_like(self.lanes.pairs),
             )
             chunks = list(self.data.held_out.chunks())
-            self.held_out = _HeldOut(chunks, lanes, states[n_lanes:])
+            # The first children of these seeds have drawn the chunks.
+            seeds = self.job.split_seeds.spawn(3)[2]
+            states = seeds.generate_state(n_lanes, np.uint64)
+            self.held_out = _HeldOut(chunks, lanes, states)
 
     def __enter__(self) -> "_Training":
         # Compiled in this thread, since an interrupt has to wait for the others.

@@ -18,6 +18,7 @@ from skembed import (
     _compat,
     _cooccurrence,
     _documents,
+    _interrupts,
     _lanes,
     _progress,
     cooccurrence,
@@ -284,8 +285,63 @@ def test_a_callback_that_fails(estimator, name):
     with pytest.raises(RuntimeError, match="of the callback"):
         embedder.fit(DOCUMENTS)
     assert recorder.told[-1] == "teardown"
-    # Only at the end of all there is something to publish.
-    assert bool(learned(embedder).keys() - {"_skl_callbacks"}) == (name == "fit")
+    assert not learned(embedder).keys() - {"_skl_callbacks"}
+
+
+def interrupting(name, number=1):
+    """Return a callback that is interrupted at the end of a task of that name."""
+
+    def interrupt(context):
+        ends = [one for one in recorder.told if one[:2] == ("end", name)]
+        if context.task_name == name and len(ends) == number:
+            raise KeyboardInterrupt
+
+    recorder = Recorder(interrupt)
+    return recorder
+
+
+@needs_callbacks
+@small
+@every_trained
+@pytest.mark.parametrize("name", ["epoch", "fit"])
+def test_an_interrupt_in_a_callback_at_the_end(estimator, name):
+    """What is learned is complete, and kept with a warning."""
+    complete = "after its last epoch, and is complete"
+    number = 3 if name == "epoch" else 1
+    whole = cheap(estimator, max_iter=3).fit(DOCUMENTS)
+    embedder = cheap(estimator, max_iter=3).set_callbacks(interrupting(name, number))
+    with pytest.warns(UserWarning, match=complete):
+        embedder.fit(DOCUMENTS)
+    assert_same_fit(embedder, whole, without={"_skl_callbacks"})
+    embedder.set_callbacks(interrupting(name))
+    with pytest.warns(UserWarning, match=complete):
+        embedder.partial_fit(DOCUMENTS)
+    assert embedder.n_iter_ == 4
+    # Where warnings are errors, the training is not lost either.
+    embedder.set_callbacks(interrupting(name))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match=complete):
+            embedder.partial_fit(DOCUMENTS)
+    assert embedder.n_iter_ == 5
+    embedder.set_callbacks(interrupting(name))
+    with _interrupts.end_everything(), pytest.raises(KeyboardInterrupt):
+        embedder.partial_fit(DOCUMENTS)
+    assert embedder.n_iter_ == 5
+
+
+@needs_callbacks
+@small
+def test_an_interrupt_in_a_callback_of_a_closed_form():
+    """Who catches it finds the estimator as it was."""
+    embedder = cheap(PPMISVDEmbedder).fit(DOCUMENTS)
+    before = dict(learned(embedder))
+    for name in ("factorise", "fit"):
+        embedder.set_callbacks(interrupting(name))
+        with pytest.raises(KeyboardInterrupt):
+            embedder.partial_fit(DOCUMENTS)
+        after = learned(embedder)
+        assert all(after[name] is before[name] for name in before)
 
 
 @small

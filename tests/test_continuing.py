@@ -1,13 +1,9 @@
 """Fits that go on: partial_fit, warm_start, init."""
 
-import pickle
-import warnings
-
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import (
@@ -19,7 +15,7 @@ from skembed import (
     _tying,
     cooccurrence,
 )
-from skembed.pooling import MaxPooling, Pooling, SIFPooling
+from skembed.pooling import Pooling
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
@@ -435,201 +431,6 @@ def test_number_of_threads(estimator, monkeypatch):
         assert_same_fit(embedders[0], other)
 
 
-# --- what cannot go on ----------------------------------------------------------------
-
-
-@small
-@every_estimator
-def test_parameters_that_have_to_stay(estimator):
-    names = (*estimator._fixed_by_vectors, *estimator._fixed_by_counts)
-    values = {"n_components": 2, "share_context": True, "negative_dims": 0.4}
-    values |= {"directional": True, "window": 3, "window_weighting": "flat"}
-    assert names
-    for name in names:
-        embedder = cheap(estimator).fit(DOCUMENTS)
-        before = dict(learned(embedder))
-        embedder.set_params(**{name: values[name]})
-        with pytest.raises(ValueError, match=rf"fitted with {name}=.*cannot go on"):
-            embedder.partial_fit(MORE)
-        assert all(same(learned(embedder)[key], before[key]) for key in before)
-    if estimator is GloVeEmbedder:
-        # The counts of a warm start are its own.
-        embedder = cheap(estimator, warm_start=True).fit(DOCUMENTS)
-        assert embedder.set_params(window=3).fit(MORE).n_iter_ == 2
-
-
-@small
-@pytest.mark.parametrize("estimator", EPOCHS)
-def test_early_stopping_is_for_fit(estimator):
-    embedder = cheap(estimator, early_stopping=True)
-    with pytest.raises(ValueError, match=r"partial_fit .* early_stopping"):
-        embedder.partial_fit(DOCUMENTS)
-    assert not learned(embedder)
-
-
-@small
-@every_estimator
-def test_text_and_matrices_do_not_mix(estimator):
-    X = CountVectorizer().fit_transform(DOCUMENTS)
-    of_text, of_matrix = cheap(estimator).fit(DOCUMENTS), cheap(estimator).fit(X)
-    for embedder, other, message in (
-        (of_text, X, "fitted on text and is to go on with a matrix"),
-        (of_matrix, DOCUMENTS, "fitted on a matrix and is to go on with text"),
-        (of_matrix, X[:, :-1], "X has 7 features, but .* is expecting 8"),
-    ):
-        before = dict(learned(embedder))
-        with pytest.raises(ValueError, match=message):
-            embedder.partial_fit(other)
-        assert all(same(learned(embedder)[key], before[key]) for key in before)
-
-
-@small
-@every_estimator
-@pytest.mark.parametrize(
-    ("X", "message"),
-    [
-        ([], "X holds no documents"),
-        (["amber", None], "Document 1 is missing"),
-        ([3], "Document 0 is int"),
-        ("amber birch", "X is a single str"),
-    ],
-)
-def test_a_bad_part_changes_nothing(estimator, X, message):
-    embedder = cheap(estimator).fit(DOCUMENTS)
-    before = dict(learned(embedder))
-    with pytest.raises(ValueError, match=message):
-        embedder.partial_fit(X)
-    assert all(same(learned(embedder)[key], before[key]) for key in before)
-    assert embedder.partial_fit(MORE).word_counts_.sum() == 20 * 6 + 12 * 9
-
-
-@small
-@pytest.mark.parametrize("estimator", SAMPLED)
-@pytest.mark.parametrize(
-    ("part", "n_words"),
-    [(["amber", "birch"], 2), (["unknown words", "zebra"], 0), ([["frost"], []], 1)],
-)
-def test_a_part_without_pairs(estimator, part, n_words):
-    """Its words count, and nothing is learned from it: the schedule stands still."""
-    params = {"share_context": True, "bias": "word", "new_words": "freeze"}
-    embedder = cheap(estimator, max_iter=3, **params).fit(DOCUMENTS)
-    before = dict(learned(embedder))
-    embedder.partial_fit(part)
-    after = learned(embedder)
-    for name in ("word_vectors_", "word_biases_", "loss_curve_", "n_iter_"):
-        np.testing.assert_allclose(after[name], before[name], rtol=1e-6)
-    assert after["_schedule_epoch"] % 3 == before["_schedule_epoch"] % 3 == 0
-    assert after["word_counts_"].sum() == before["word_counts_"].sum() + n_words
-    embedder.partial_fit(DOCUMENTS)
-    assert embedder.n_iter_ == 4
-
-
-@small
-@pytest.mark.parametrize("estimator", SAMPLED)
-def test_documents_one_by_one(estimator):
-    """Subsampling may leave nothing of a short one."""
-    embedder = cheap(estimator, subsample=1e-2).fit(DOCUMENTS * 5)
-    for text in DOCUMENTS:
-        embedder.partial_fit([text])
-    assert 1 < embedder.n_iter_ < 21
-    assert embedder.loss_curve_.size == embedder.n_iter_
-    assert np.isfinite(embedder.loss_curve_).all()
-    assert embedder.word_counts_.sum() == 6 * 6 * len(DOCUMENTS)
-
-
-@small
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize("first", ["tfidf", SIFPooling(a=1e-3), "mean"])
-def test_another_pooling_that_learns(estimator, first):
-    """It would need all documents; one that learns nothing takes the place of any."""
-    embedder = cheap(estimator, pooling=first, combine="word").fit(DOCUMENTS)
-    before = dict(learned(embedder))
-    for other in ("usif", SIFPooling(a=1.0)):
-        embedder.set_params(pooling=other)
-        with pytest.raises(ValueError, match=r"was fitted with the pooling .*Set it"):
-            embedder.partial_fit(MORE)
-        assert learned(embedder)["word_vectors_"] is before["word_vectors_"]
-    embedder.set_params(pooling="max").partial_fit(MORE)
-    assert type(embedder.pooling_) is MaxPooling
-
-
-@small
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_another_vocabulary(estimator):
-    embedder = cheap(estimator).fit(DOCUMENTS)
-    embedder.set_params(vocabulary=["amber", "zebra"])
-    with pytest.raises(ValueError, match="cannot go on with another vocabulary"):
-        embedder.partial_fit(MORE)
-    embedder.set_params(vocabulary=list(embedder.vocabulary_)).partial_fit(MORE)
-    if hasattr(embedder, "warm_start"):
-        embedder.set_params(vocabulary=["amber", "birch"], warm_start=True)
-        with pytest.raises(ValueError, match=r"another vocabulary.*warm_start=False"):
-            embedder.fit(DOCUMENTS)
-        embedder.set_params(warm_start=False).fit(DOCUMENTS)
-        assert list(embedder.vocabulary_) == ["amber", "birch"]
-
-
-@small
-@pytest.mark.parametrize("estimator", EPOCHS)
-def test_fits_that_go_on_hold_out_the_same(estimator, monkeypatch):
-    """Otherwise a fit would be judged by what an earlier one has trained on."""
-    from skembed import _blocks, _training
-
-    seen = []
-
-    def note(hold_out):
-        def call(*arguments):
-            parts = hold_out(*arguments)
-            held = parts[1]
-            seen.append(held.indices if hasattr(held, "nnz") else held.token_ids)
-            return parts
-
-        return call
-
-    for room, name in ((_training, "hold_out_documents"), (_blocks, "hold_out_pairs")):
-        monkeypatch.setattr(room, name, note(getattr(room, name)))
-    params = {"early_stopping": True, "validation_fraction": 0.3, "warm_start": True}
-    embedder = cheap(estimator, max_iter=2, **params)
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    embedder.fit(DOCUMENTS).fit(DOCUMENTS)
-    assert same(seen[0], seen[1])
-    embedder.set_params(random_state=7).fit(DOCUMENTS)
-    assert not same(seen[0], seen[2])
-
-
-@small
-@pytest.mark.parametrize("estimator", COUNTING)
-def test_counts_are_pickled_where_they_are_needed(estimator):
-    """They are larger than the vectors, and few estimators go on after a pickle."""
-    embedder = cheap(estimator).fit(DOCUMENTS)
-    loaded = pickle.loads(pickle.dumps(embedder))
-    assert not hasattr(loaded, "_counts")
-    assert same(loaded.transform(DOCUMENTS), embedder.transform(DOCUMENTS))
-    with pytest.raises(ValueError, match="loaded without its counts"):
-        loaded.partial_fit(MORE)
-    embedder.partial_fit(MORE)
-    loaded = pickle.loads(pickle.dumps(embedder))
-    assert_same_fit(embedder.partial_fit(DOCUMENTS), loaded.partial_fit(DOCUMENTS))
-    # A fit begins anew.
-    assert hasattr(embedder.fit(DOCUMENTS), "_counts")
-    assert not hasattr(pickle.loads(pickle.dumps(embedder)), "_counts")
-
-
-@small
-def test_glove_pickles_its_state_for_a_warm_start():
-    embedder = cheap(GloVeEmbedder, warm_start=True).fit(DOCUMENTS)
-    loaded = pickle.loads(pickle.dumps(embedder))
-    assert_same_fit(embedder.fit(MORE), loaded.fit(MORE))
-
-
-@small
-@pytest.mark.parametrize("estimator", SAMPLED)
-def test_sampling_needs_no_state_in_pickles(estimator):
-    embedder = cheap(estimator, max_iter=3).fit(DOCUMENTS)
-    loaded = pickle.loads(pickle.dumps(embedder))
-    assert_same_fit(embedder.partial_fit(MORE), loaded.partial_fit(MORE))
-
-
 # --- poolings -------------------------------------------------------------------------
 
 
@@ -740,6 +541,8 @@ def test_bad_vectors(estimator, init, message):
     assert not learned(embedder)
     with pytest.raises(ValueError, match="one row for each of the 8 words"):
         cheap(estimator, init=np.zeros((7, 3)), vocabulary=WORDS).fit(DOCUMENTS)
+    with pytest.raises(ValueError, match=r"init is not an array: .*inhomogeneous"):
+        cheap(estimator, init=[[1, 2], [1]], vocabulary=WORDS).fit(DOCUMENTS)
 
 
 @small

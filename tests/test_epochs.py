@@ -179,8 +179,8 @@ def test_validation_loss_of_glove_is_the_objective(tiny_corpus):
     held = []
     hold_out = _blocks.hold_out_pairs
 
-    def note(counts, *arguments):
-        parts = hold_out(counts, *arguments)
+    def note(*arguments):
+        parts = hold_out(*arguments)
         held.append(parts[1].copy())
         return parts
 
@@ -253,8 +253,8 @@ def test_pairs_are_held_out(symmetric):
     dense = rng.integers(0, 3, (200, 200)) * rng.random((200, 200))
     if symmetric:
         dense = dense + dense.T
-    counts = sparse.csr_array(dense)
-    parts = _holding_out.hold_out_pairs(counts, 0.2, np.random.default_rng(2))
+    counts, rows = sparse.csr_array(dense), rng.permutation(200)
+    parts = _holding_out.hold_out_pairs(counts, 0.2, np.random.default_rng(2), rows)
     train, held = (part.toarray() for part in parts)
     assert (train + held).tolist() == dense.tolist()
     assert not (train.astype(bool) & held.astype(bool)).any()
@@ -264,8 +264,14 @@ def test_pairs_are_held_out(symmetric):
     assert ((held > 0) == (held.T > 0))[both].all()
     # No row or column is left out, or held out, as a whole.
     assert 0 < (held > 0).sum(axis=0).min() < (dense > 0).sum(axis=0).min()
-    again = _holding_out.hold_out_pairs(counts, 0.2, np.random.default_rng(3))[1]
+    again = _holding_out.hold_out_pairs(counts, 0.2, np.random.default_rng(3), rows)[1]
     assert (again.toarray() != held).any()
+    # In another order of the rows, the same pairs of words.
+    order = rng.permutation(200)
+    counts = sparse.csr_array(dense[order][:, order])
+    rows = np.argsort(order)[rows]
+    again = _holding_out.hold_out_pairs(counts, 0.2, np.random.default_rng(2), rows)[1]
+    assert (again.toarray() == held[order][:, order]).all()
 
 
 @small

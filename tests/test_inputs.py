@@ -275,7 +275,6 @@ VOCABULARIES = {
     "tuple": tuple,
     "array": np.array,
     "dict": lambda words: dict(zip(reversed(words), reversed(range(4)), strict=True)),
-    "generator": iter,
     "Series": pd.Series,
     "dict keys": lambda words: dict.fromkeys(words).keys(),
 }

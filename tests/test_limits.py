@@ -283,3 +283,15 @@ def test_what_cannot_be_estimated(arguments, message):
         cheap(SGNSEmbedder).estimate_memory(**arguments)
     with pytest.raises(ValueError, match="window"):
         SGNSEmbedder(window=0).estimate_memory(n_tokens=10, n_words=3)
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_parameters_of_an_estimate(estimator):
+    embedder = cheap(estimator, share_context="bogus")
+    with pytest.raises(ValueError, match="share_context must be one of"):
+        embedder.estimate_memory(n_tokens=10, n_words=3)
+    if "directional" in embedder.get_params():
+        embedder.set_params(share_context=True, directional=True)
+        with pytest.raises(ValueError, match="directional=True"):
+            embedder.estimate_memory(n_tokens=10, n_words=3)

@@ -426,8 +426,8 @@ def test_a_vocabulary_selects_columns(vocabulary):
 
 def test_other_vocabularies():
     assert list(fit(frame(MATRIX), vocabulary={"w3", "w0"}).vocabulary_) == ["w0", "w3"]
-    generated = (f"w{i}" for i in (3, 0, 1))
-    assert fit(frame(MATRIX), vocabulary=generated).vocabulary_["w3"] == 0
+    ordered = tuple(f"w{i}" for i in (3, 0, 1))
+    assert fit(frame(MATRIX), vocabulary=ordered).vocabulary_["w3"] == 0
     # Without names: those that columns get, or as many as there are columns.
     assert list(fit(MATRIX, vocabulary=["x5", "x0"]).vocabulary_) == ["x5", "x0"]
     named = fit(MATRIX, vocabulary=WORDS[:6])

@@ -143,6 +143,16 @@ def learn(embedder, X, n_more):
     return None
 
 
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_bools_are_no_numbers(estimator):
+    """Python takes True for 1."""
+    for name in ("n_components", "window", "min_count", "learning_rate", "max_iter"):
+        if name in estimator().get_params():
+            with pytest.raises(ValueError, match=f"{name}=True is a bool"):
+                estimator(**{name: True}).fit(["a text"])
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_generated(estimator):
     @settings(max_examples=max(1, N_EXAMPLES // len(ESTIMATORS)))

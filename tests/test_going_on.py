@@ -1,0 +1,366 @@
+"""What fits that go on refuse, hold out, and find in pickles."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import CountVectorizer
+
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    _blocks,
+    _holding_out,
+    _training,
+)
+from skembed.pooling import MaxPooling, SIFPooling
+from tests.helpers import (
+    DOCUMENTS,
+    ESTIMATORS,
+    WORDS,
+    assert_same_fit,
+    cheap,
+    draw_documents,
+    learned,
+    same,
+)
+
+small = pytest.mark.small
+COUNTING = (GloVeEmbedder, PPMISVDEmbedder)
+EPOCHS = (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder)
+SAMPLED = (SGNSEmbedder, CBOWEmbedder)
+MORE = draw_documents(2, 12, 9)
+every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
+
+
+# --- what cannot go on ----------------------------------------------------------------
+
+
+@small
+@every_estimator
+def test_parameters_that_have_to_stay(estimator):
+    names = (*estimator._fixed_by_vectors, *estimator._fixed_by_counts)
+    values = {"n_components": 2, "share_context": True, "negative_dims": 0.4}
+    values |= {"directional": True, "window": 3, "window_weighting": "flat"}
+    values |= {"input": "cooccurrence", "bias": "word", "aggregation": "sum"}
+    assert names
+    for name in names:
+        signed = {"share_context": "signed"} if name == "negative_dims" else {}
+        embedder = cheap(estimator, combine="word", **signed).fit(DOCUMENTS)
+        before = dict(learned(embedder))
+        embedder.set_params(**{name: values[name]})
+        with pytest.raises(ValueError, match=rf"fitted with {name}=.*cannot go on"):
+            embedder.partial_fit(MORE)
+        assert all(same(learned(embedder)[key], before[key]) for key in before)
+    if estimator is GloVeEmbedder:
+        # The counts of a warm start are its own.
+        embedder = cheap(estimator, warm_start=True).fit(DOCUMENTS)
+        assert embedder.set_params(window=3).fit(MORE).n_iter_ == 2
+
+
+@small
+@every_estimator
+def test_parameters_that_make_no_difference(estimator):
+    """Windows of a matrix, and negative dimensions where there are none."""
+    X = CountVectorizer().fit_transform(DOCUMENTS)
+    of_matrix, of_text = cheap(estimator).fit(X), cheap(estimator).fit(DOCUMENTS)
+    of_matrix.set_params(window=2, window_weighting="flat").partial_fit(X)
+    assert of_matrix.word_counts_.sum() == 2 * X.sum()
+    if estimator is not PPMISVDEmbedder:
+        of_text.set_params(negative_dims=0.4).partial_fit(MORE)
+
+
+@small
+@every_estimator
+@pytest.mark.parametrize("first", ["content", "cooccurrence"])
+def test_documents_and_counts_do_not_add_up(estimator, first):
+    """The marginals of counts are other numbers than those of documents."""
+    X = np.array([[0, 5, 1, 2], [1, 0, 2, 2], [7, 0, 3, 2], [1, 1, 1, 1.0]])
+    embedder = cheap(estimator, input=first).fit(X)
+    before = dict(learned(embedder))
+    other = {"content": "cooccurrence", "cooccurrence": "content"}[first]
+    with pytest.raises(ValueError, match=f"fitted with input='{first}', and cannot"):
+        embedder.set_params(input=other).partial_fit(X)
+    assert all(same(learned(embedder)[key], before[key]) for key in before)
+
+
+@small
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_early_stopping_is_for_fit(estimator):
+    embedder = cheap(estimator, early_stopping=True)
+    with pytest.raises(ValueError, match=r"partial_fit .* early_stopping"):
+        embedder.partial_fit(DOCUMENTS)
+    assert not learned(embedder)
+
+
+@small
+@every_estimator
+def test_text_and_matrices_do_not_mix(estimator):
+    X = CountVectorizer().fit_transform(DOCUMENTS)
+    of_text, of_matrix = cheap(estimator).fit(DOCUMENTS), cheap(estimator).fit(X)
+    for embedder, other, message in (
+        (of_text, X, "fitted on text and is to go on with a matrix"),
+        (of_matrix, DOCUMENTS, "fitted on a matrix and is to go on with text"),
+        (of_matrix, X[:, :-1], "X has 7 features, but .* is expecting 8"),
+    ):
+        before = dict(learned(embedder))
+        with pytest.raises(ValueError, match=message):
+            embedder.partial_fit(other)
+        assert all(same(learned(embedder)[key], before[key]) for key in before)
+
+
+@small
+@every_estimator
+@pytest.mark.parametrize(
+    ("X", "message"),
+    [
+        ([], "X holds no documents"),
+        (["amber", None], "Document 1 is missing"),
+        ([3], "Document 0 is int"),
+        ("amber birch", "X is a single str"),
+    ],
+)
+def test_a_bad_part_changes_nothing(estimator, X, message):
+    embedder = cheap(estimator).fit(DOCUMENTS)
+    before = dict(learned(embedder))
+    with pytest.raises(ValueError, match=message):
+        embedder.partial_fit(X)
+    assert all(same(learned(embedder)[key], before[key]) for key in before)
+    assert embedder.partial_fit(MORE).word_counts_.sum() == 20 * 6 + 12 * 9
+
+
+@small
+@pytest.mark.parametrize("estimator", SAMPLED)
+@pytest.mark.parametrize(
+    ("part", "n_words"),
+    [(["amber", "birch"], 2), (["unknown words", "zebra"], 0), ([["frost"], []], 1)],
+)
+def test_a_part_without_pairs(estimator, part, n_words):
+    """Its words count, and nothing is learned from it: the schedule stands still."""
+    params = {"share_context": True, "bias": "word", "new_words": "freeze"}
+    embedder = cheap(estimator, max_iter=3, **params).fit(DOCUMENTS)
+    before = dict(learned(embedder))
+    embedder.partial_fit(part)
+    after = learned(embedder)
+    for name in ("word_vectors_", "word_biases_", "loss_curve_", "n_iter_"):
+        np.testing.assert_allclose(after[name], before[name], rtol=1e-6)
+    assert after["_schedule_epoch"] % 3 == before["_schedule_epoch"] % 3 == 0
+    assert after["word_counts_"].sum() == before["word_counts_"].sum() + n_words
+    embedder.partial_fit(DOCUMENTS)
+    assert embedder.n_iter_ == 4
+
+
+@small
+@every_estimator
+@pytest.mark.parametrize("share_context", [False, True])
+@pytest.mark.parametrize("square", [False, True])
+def test_a_part_of_a_matrix_without_pairs(estimator, share_context, square):
+    kind = "cooccurrence" if square else "content"
+    params = {"share_context": share_context, "combine": "word", "input": kind}
+    X = np.array([[0, 2, 1, 0], [2, 0, 1, 1], [1, 1, 0, 3], [0, 1, 3, 0.0]])
+    part = np.zeros((4, 4)) if square else np.diag([1.0, 0, 0, 0])
+    embedder = cheap(estimator, **params).fit(X)
+    before = dict(learned(embedder))
+    embedder.partial_fit(part)
+    added = [0 if square else 1, 0, 0, 0]
+    assert embedder.word_counts_.tolist() == (before["word_counts_"] + added).tolist()
+    if estimator in SAMPLED:
+        assert same(embedder.word_vectors_, before["word_vectors_"])
+        assert embedder.n_iter_ == before["n_iter_"]
+    embedder.partial_fit(X)
+    with pytest.raises(ValueError, match="no two co-occur"):
+        cheap(estimator, **params).fit(part)
+
+
+@small
+@pytest.mark.parametrize("estimator", SAMPLED)
+def test_documents_one_by_one(estimator):
+    """Subsampling may leave nothing of a short one."""
+    embedder = cheap(estimator, subsample=1e-2).fit(DOCUMENTS * 5)
+    for text in DOCUMENTS:
+        embedder.partial_fit([text])
+    assert 1 < embedder.n_iter_ < 21
+    assert embedder.loss_curve_.size == embedder.n_iter_
+    assert np.isfinite(embedder.loss_curve_).all()
+    assert embedder.word_counts_.sum() == 6 * 6 * len(DOCUMENTS)
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("first", ["tfidf", SIFPooling(a=1e-3), "mean"])
+def test_another_pooling_that_learns(estimator, first):
+    """It would need all documents; one that learns nothing takes the place of any."""
+    embedder = cheap(estimator, pooling=first, combine="word").fit(DOCUMENTS)
+    before = dict(learned(embedder))
+    for other in ("usif", SIFPooling(a=1.0)):
+        embedder.set_params(pooling=other)
+        with pytest.raises(ValueError, match=r"was fitted with the pooling .*Set it"):
+            embedder.partial_fit(MORE)
+        assert learned(embedder)["word_vectors_"] is before["word_vectors_"]
+    embedder.set_params(pooling="max").partial_fit(MORE)
+    assert type(embedder.pooling_) is MaxPooling
+
+
+@small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_another_vocabulary(estimator):
+    embedder = cheap(estimator).fit(DOCUMENTS)
+    embedder.set_params(vocabulary=["amber", "zebra"])
+    with pytest.raises(ValueError, match="cannot go on with another vocabulary"):
+        embedder.partial_fit(MORE)
+    embedder.set_params(vocabulary=list(embedder.vocabulary_)).partial_fit(MORE)
+    if hasattr(embedder, "warm_start"):
+        embedder.set_params(vocabulary=["amber", "birch"], warm_start=True)
+        with pytest.raises(ValueError, match=r"another vocabulary.*warm_start=False"):
+            embedder.fit(DOCUMENTS)
+        embedder.set_params(warm_start=False).fit(DOCUMENTS)
+        assert list(embedder.vocabulary_) == ["amber", "birch"]
+
+
+@small
+@every_estimator
+def test_warnings_that_are_errors(estimator):
+    """Who gets an exception has an estimator as it was."""
+    embedder = cheap(estimator, share_context=True, combine="word").fit(DOCUMENTS)
+    before = dict(learned(embedder))
+    embedder.set_params(combine="sum")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for method in (embedder.fit, embedder.partial_fit, embedder.fit_transform):
+            with pytest.raises(UserWarning, match="twice its word vector"):
+                method(MORE)
+            assert all(learned(embedder)[name] is before[name] for name in before)
+            assert learned(embedder).keys() == before.keys()
+
+
+# --- what is held out -----------------------------------------------------------------
+
+
+def hold_out_of(monkeypatch, estimator):
+    """Return a list that takes what fits hold out: tokens, or pairs of words."""
+    seen = []
+
+    def note_documents(corpus, *how):
+        parts = _holding_out.hold_out_documents(corpus, *how)
+        seen.append(parts[1].token_ids.tolist())
+        return parts
+
+    def note_pairs(counts, fraction, random, row_of):
+        parts = _holding_out.hold_out_pairs(counts, fraction, random, row_of)
+        held, words = parts[1].tocoo(), np.argsort(row_of)
+        seen.append(sorted(zip(words[held.row], words[held.col], strict=True)))
+        return parts
+
+    if estimator is GloVeEmbedder:
+        monkeypatch.setattr(_blocks, "hold_out_pairs", note_pairs)
+    else:
+        monkeypatch.setattr(_training, "hold_out_documents", note_documents)
+    return seen
+
+
+STOPPING = {"early_stopping": True, "validation_fraction": 0.3, "warm_start": True}
+NO_CONVERGENCE = "ignore::sklearn.exceptions.ConvergenceWarning"
+
+
+@small
+@pytest.mark.filterwarnings(NO_CONVERGENCE)
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_fits_that_go_on_hold_out_the_same(estimator, monkeypatch):
+    """Otherwise a fit would be judged by what an earlier one has trained on."""
+    seen = hold_out_of(monkeypatch, estimator)
+    embedder = cheap(estimator, max_iter=2, **STOPPING)
+    embedder.fit(DOCUMENTS).fit(DOCUMENTS)
+    assert seen[0] == seen[1]
+    embedder.set_params(random_state=7).fit(DOCUMENTS)
+    assert seen[0] != seen[2]
+
+
+@small
+@pytest.mark.filterwarnings(NO_CONVERGENCE)
+def test_new_words_leave_held_out_pairs_where_they_were(monkeypatch):
+    seen = hold_out_of(monkeypatch, GloVeEmbedder)
+    embedder = cheap(GloVeEmbedder, **STOPPING)
+    new = [f"new{i}" for i in range(10)]
+    embedder.fit(DOCUMENTS).fit([*DOCUMENTS, " ".join(new)])
+    assert len(embedder.vocabulary_) == len(WORDS) + len(new)
+    old = [pair for pair in seen[1] if max(pair) < len(WORDS)]
+    assert old == seen[0] != seen[1]
+
+
+@small
+@pytest.mark.filterwarnings(NO_CONVERGENCE)
+@pytest.mark.parametrize("estimator", EPOCHS)
+@pytest.mark.parametrize("of_matrix", [False, True])
+def test_losses_of_fits_that_go_on_can_be_compared(estimator, of_matrix):
+    """Where nothing is learned, the loss is what the best epoch had."""
+    X = CountVectorizer().fit_transform(DOCUMENTS) if of_matrix else DOCUMENTS
+    embedder = cheap(estimator, max_iter=4, learning_rate=0.5, **STOPPING).fit(X)
+    vectors, curve = embedder.word_vectors_.copy(), embedder.validation_loss_curve_
+    embedder.set_params(max_iter=2, learning_rate=1e-30).fit(X)
+    assert same(embedder.word_vectors_, vectors)
+    # GloVe adds up in the order of its rows.
+    expected = pytest.approx([*curve, *[curve.min()] * 2], rel=1e-12)
+    assert embedder.validation_loss_curve_.tolist() == expected
+
+
+@small
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_the_best_of_fits_that_go_on(estimator, monkeypatch):
+    """A fit that learns nothing better ends with what it began with."""
+    losses = {"fit": [5.0, 4.0, 4.5], "start": [4.1], "again": [6.0, 4.3, 4.2]}
+    values = iter([*losses["fit"], *losses["start"], *losses["again"]])
+    trainer = _blocks.Training if estimator is GloVeEmbedder else _training._Training
+    monkeypatch.setattr(trainer, "validate", lambda self: next(values))
+    embedder = cheap(estimator, max_iter=3, **STOPPING)
+    with pytest.warns(ConvergenceWarning, match="cannot end .*after epoch 2, the best"):
+        embedder.fit(DOCUMENTS)
+    before = dict(learned(embedder))
+    with pytest.warns(ConvergenceWarning, match="after the fit before, the best by"):
+        embedder.fit(DOCUMENTS)
+    assert same(embedder.word_vectors_, before["word_vectors_"])
+    assert embedder.validation_loss_curve_.tolist() == losses["fit"] + losses["again"]
+    values = iter([4.1, 6.0, 4.0, 4.2])
+    with pytest.warns(ConvergenceWarning, match="after epoch 2, the best"):
+        embedder.fit(DOCUMENTS)
+    assert not same(embedder.word_vectors_, before["word_vectors_"])
+
+
+# --- pickles --------------------------------------------------------------------------
+
+
+@small
+@pytest.mark.parametrize("estimator", COUNTING)
+def test_counts_are_pickled_where_they_are_needed(estimator):
+    """They are larger than the vectors, and few estimators go on after a pickle."""
+    embedder = cheap(estimator).fit(DOCUMENTS)
+    loaded = pickle.loads(pickle.dumps(embedder))
+    assert not hasattr(loaded, "_counts")
+    assert same(loaded.transform(DOCUMENTS), embedder.transform(DOCUMENTS))
+    with pytest.raises(ValueError, match="has come without its counts") as caught:
+        loaded.partial_fit(MORE)
+    assert ("warm_start" in str(caught.value)) == (estimator is GloVeEmbedder)
+    embedder.partial_fit(MORE)
+    loaded = pickle.loads(pickle.dumps(embedder))
+    assert_same_fit(embedder.partial_fit(DOCUMENTS), loaded.partial_fit(DOCUMENTS))
+    # A fit begins anew.
+    assert hasattr(embedder.fit(DOCUMENTS), "_counts")
+    assert not hasattr(pickle.loads(pickle.dumps(embedder)), "_counts")
+
+
+@small
+def test_glove_pickles_its_state_for_a_warm_start():
+    embedder = cheap(GloVeEmbedder, warm_start=True).fit(DOCUMENTS)
+    loaded = pickle.loads(pickle.dumps(embedder))
+    assert_same_fit(embedder.fit(MORE), loaded.fit(MORE))
+
+
+@small
+@pytest.mark.parametrize("estimator", SAMPLED)
+def test_sampling_needs_no_state_in_pickles(estimator):
+    embedder = cheap(estimator, max_iter=3).fit(DOCUMENTS)
+    loaded = pickle.loads(pickle.dumps(embedder))
+    assert_same_fit(embedder.partial_fit(MORE), loaded.partial_fit(MORE))
