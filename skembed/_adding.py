@@ -1,6 +1,5 @@
 """Co-occurrence counts that later documents are added to, exactly."""
 
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from scipy import sparse
 from skembed import _cooccurrence, _pair_counts, _sampling
 from skembed._fitted import Job
 from skembed._interrupts import interruptible
+from skembed._parallel import row_ranges
 
 # Distances of contexts that tell the denominator of all weights; those of larger
 # harmonic windows have none that could be used.
@@ -136,7 +136,7 @@ def _upper(counts: sparse.csr_array) -> sparse.csr_array:
     """Return the entries on and above the diagonal."""
     upper = np.empty(counts.nnz, dtype=bool)
     indptr = np.zeros_like(counts.indptr)
-    for first, last in _row_ranges(counts.indptr):
+    for first, last in row_ranges(counts.indptr, _CHUNK):
         here = slice(counts.indptr[first], counts.indptr[last])
         lengths = np.diff(counts.indptr[first : last + 1])
         rows = np.repeat(np.arange(first, last, dtype=np.int32), lengths)
@@ -149,13 +149,6 @@ def _upper(counts: sparse.csr_array) -> sparse.csr_array:
         np.cumsum(indptr, dtype=indptr.dtype),
     )
     return sparse.csr_array(part, shape=counts.shape)
-
-
-def _row_ranges(indptr: np.ndarray) -> list[tuple[int, int]]:
-    """Cut the rows into ranges of about `_CHUNK` entries."""
-    cuts = np.searchsorted(indptr, np.arange(_CHUNK, indptr[-1], _CHUNK))
-    edges = np.unique([0, *cuts.tolist(), indptr.size - 1]).tolist()
-    return list(pairwise(edges))
 
 
 def permute(counts: sparse.csr_array, order: np.ndarray) -> sparse.csr_array:

@@ -1,6 +1,5 @@
 """Training by weighted least squares, as in GloVe, block by block of the counts."""
 
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ from skembed._holding_out import hold_out_pairs, holds_out
 from skembed._interrupts import interruptible
 from skembed._layout import Layout
 from skembed._memory import aligned_zeros
-from skembed._parallel import ThreadTeam, n_threads
+from skembed._parallel import ThreadTeam, n_threads, row_ranges
 from skembed._progress import Report
 
 # Vectors and squared gradients of a block of words should about fill a core's cache.
@@ -141,7 +140,7 @@ class Training:
     def __exit__(self, *exception: object) -> None:
         self.team.__exit__(*exception)
         # The vectors are about to be copied, into the memory of the counts.
-        self._counts = self.entries = None
+        self._counts = self.entries = self._held_out = None
 
     def train(self, epoch: int, report: Report) -> float:
         """Visit every entry once; return the mean objective."""
@@ -158,8 +157,7 @@ class Training:
         from skembed._kernels import glove
 
         indptr = self._held_out.indptr
-        cuts = np.searchsorted(indptr, range(0, indptr[-1], _HELD_OUT_OF_A_TASK))
-        tasks = list(pairwise(np.unique([0, *cuts, indptr.size - 1]).tolist()))
+        tasks = row_ranges(indptr, _HELD_OUT_OF_A_TASK)
 
         def measure(thread: int, rows: tuple[int, int]) -> float:
             space = self.spaces[thread]

@@ -20,8 +20,8 @@ _WORD = 250
 _TOKEN, _VISITED, _AT_ONCE = 4.3, 8, 1 << 20
 # Bytes of a co-occurrence count: stored; while it is counted; kept for `partial_fit`.
 _COUNT, _COUNTING, _KEPT = 12, 19, 6
-# While some are held out: of a count, and of a token that is copied.
-_SPLITTING, _COPIED = 40, 5
+# Of a token that is copied while some are held out.
+_COPIED = 5
 # Bytes of a non-zero of the PPMI matrix, and the share of counts that become one.
 _NON_ZERO, _POSITIVE = 8, 0.8
 # What the allocator loses, as a factor and in bytes.
@@ -118,8 +118,10 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
     copies = 2 if estimator.max_iter > 1 else 1
     n_counts = sizes.n_counts(estimator.window)
     training = (_COUNT + _KEPT) * n_counts + copies * tables
-    splitting = _SPLITTING * n_counts if holds_out(estimator) else 0.0
-    return reading(sizes) + max(_COUNTING * n_counts, training, splitting)
+    if holds_out(estimator):
+        # Copied; the others stay in the memory of all.
+        training += _COUNT * estimator.validation_fraction * n_counts
+    return reading(sizes) + max(_COUNTING * n_counts, training)
 
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:

@@ -6,16 +6,17 @@ import numpy as np
 from scipy import sparse
 
 from skembed._limits import check_room
+from skembed._parallel import row_ranges
 from skembed._vocabulary import Corpus
 
-# Bytes of a pair while counts are cut up, beside its own.
-_SPLIT_BYTES = 22.0
+# Bytes of a pair that is held out, in pieces and then in one.
+_ENTRY_BYTES = 24.0
 _ADVICE = (
     "Lower max_features or window, pass fewer documents, or early_stopping=False or "
     "validation_fraction=None."
 )
 # Pairs that are looked at at once.
-_CHUNK = 1 << 20
+_CHUNK = 1 << 17
 
 
 def holds_out(estimator: Any) -> bool:
@@ -116,38 +117,52 @@ def hold_out_pairs(
     ValueError
         If one of the two parts is empty.
     """
-    n_words = counts.shape[0]
     check_room(
-        _SPLIT_BYTES * counts.nnz,
-        f"Copies of {counts.nnz} pairs of words, of which some are held out,",
+        _ENTRY_BYTES * fraction * counts.nnz,
+        f"Copies of the pairs of words that are held out, of {counts.nnz} in all,",
         _ADVICE,
     )
+    n_words, n_pairs = counts.shape[0], counts.nnz
     # Every pair has a random number of its own, the same in both directions.
     numbers = np.empty(n_words, dtype=np.uint64)
     numbers[row_of] = random.integers(2**64, size=n_words, dtype=np.uint64)
-    rows = np.repeat(np.arange(n_words, dtype=np.int32), np.diff(counts.indptr))
-    held = np.empty(counts.nnz, dtype=bool)
     limit = np.uint64(min(fraction * 2.0**64, 2.0**64 - 2048))
-    for at in range(0, held.size, _CHUNK):
-        here = slice(at, at + _CHUNK)
-        sums = numbers[rows[here]] + numbers[counts.indices[here]]
-        held[here] = _mix(sums) < limit
-    parts = []
-    for mask, what in ((~held, "train on"), (held, "hold out")):
-        indptr = np.concatenate(
-            [[0], np.cumsum(np.bincount(rows[mask], None, n_words))]
-        )
-        if not indptr[-1]:
+    entries, lengths = (counts.data, counts.indices), np.diff(counts.indptr)
+    n_held = np.zeros(n_words, dtype=np.int64)
+    pieces = []
+    n_kept = 0
+    for first, last in row_ranges(counts.indptr, _CHUNK):
+        here = slice(counts.indptr[first], counts.indptr[last])
+        rows = np.repeat(np.arange(first, last), lengths[first:last])
+        held = _mix(numbers[rows] + numbers[counts.indices[here]]) < limit
+        n_held[first:last] = np.bincount(rows[held] - first, minlength=last - first)
+        pieces.append([array[here][held] for array in entries])
+        # What is left moves together, in the memory that all of it has had.
+        end = n_kept + int(np.count_nonzero(~held))
+        for array in entries:
+            array[n_kept:end] = array[here][~held]
+        n_kept = end
+    held_out = [np.concatenate(arrays) for arrays in zip(*pieces, strict=True)]
+    train = [array[:n_kept] for array in entries]
+    parts = _matrix(train, lengths - n_held), _matrix(held_out, n_held)
+    for part, what in zip(parts, ("train on", "hold out"), strict=True):
+        if not part.nnz:
             raise ValueError(
-                f"validation_fraction={fraction} of {counts.nnz} pairs of words leaves "
+                f"validation_fraction={fraction} of {n_pairs} pairs of words leaves "
                 f"none to {what}. Change validation_fraction, pass more documents, or "
                 "early_stopping=False."
             )
-        entries = counts.data[mask], counts.indices[mask], indptr.astype(np.int64)
-        part = sparse.csr_array(entries, shape=counts.shape)
-        part.has_canonical_format = True
-        parts.append(part)
-    return parts[0], parts[1]
+    return parts
+
+
+def _matrix(entries: list[np.ndarray], lengths: np.ndarray) -> sparse.csr_array:
+    """Return a canonical square matrix of counts and columns, row by row."""
+    # Of the type of the columns, since SciPy would copy these to the larger of two.
+    indptr = np.zeros(lengths.size + 1, dtype=entries[1].dtype)
+    np.cumsum(lengths, out=indptr[1:])
+    matrix = sparse.csr_array((*entries, indptr), shape=(lengths.size, lengths.size))
+    matrix.has_canonical_format = True
+    return matrix
 
 
 def _mix(numbers: np.ndarray) -> np.ndarray:

@@ -9,7 +9,6 @@ that the number of threads does not show.
 """
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from scipy import sparse
 
 from skembed._limits import check_room
 from skembed._memory import aligned_zeros
-from skembed._parallel import ThreadTeam
+from skembed._parallel import ThreadTeam, row_ranges
 
 # Columns of a block.
 _BLOCK = 16
@@ -73,8 +72,7 @@ class Product:
         self.n_rows = matrix.shape[0]
         indptr = matrix.indptr.astype(np.int64)
         self._arrays = indptr, matrix.indices.astype(np.int32, copy=False), matrix.data
-        cuts = np.searchsorted(indptr, range(0, matrix.nnz, _TASK_ENTRIES))
-        self._tasks = list(pairwise(np.unique([0, *cuts, indptr.size - 1]).tolist()))
+        self._tasks = row_ranges(indptr, _TASK_ENTRIES)
 
     def __call__(self, block: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the product with a block of some times 16 columns."""

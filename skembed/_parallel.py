@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import pairwise
 from threading import Lock
 from typing import Any
 
@@ -54,6 +55,25 @@ def n_threads(n_jobs: int | None, at_most: int) -> int:
 
     wanted = effective_n_jobs(n_jobs)
     return max(1, min(wanted, at_most)) if COMPILED else 1
+
+
+def row_ranges(indptr: np.ndarray, n_entries: int) -> list[tuple[int, int]]:
+    """Cut the rows of a sparse matrix into ranges, whatever the number of threads.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n_rows + 1,)
+        Or any other amounts that are added up.
+    n_entries : int
+        Of a range, about; one row may have more.
+
+    Returns
+    -------
+    list of (int, int)
+        First row, and the one behind the last.
+    """
+    cuts = np.searchsorted(indptr, np.arange(n_entries, indptr[-1], n_entries))
+    return list(pairwise(np.unique([0, *cuts.tolist(), indptr.size - 1]).tolist()))
 
 
 class ThreadTeam:

@@ -1,11 +1,9 @@
 """From co-occurrence counts to positive pointwise mutual information."""
 
-import itertools
-
 import numpy as np
 from scipy import sparse, special
 
-from skembed._parallel import ThreadTeam, n_threads
+from skembed._parallel import ThreadTeam, n_threads, row_ranges
 
 # A task has about this many entries. Where there are fewer, no thread starts.
 _TASK_ENTRIES = 1 << 17
@@ -54,13 +52,6 @@ def ppmi(
         return _positive(counts, (of_word, of_context), team)
 
 
-def _row_ranges(indptr: np.ndarray, entries: int) -> list[tuple[int, int]]:
-    """Cut the rows into ranges of about `entries`, without regard to threads."""
-    cuts = np.searchsorted(indptr, np.arange(entries, indptr[-1], entries))
-    edges = np.unique([0, *cuts.tolist(), indptr.size - 1]).tolist()
-    return list(itertools.pairwise(edges))
-
-
 def _totals(
     counts: sparse.csr_array, team: ThreadTeam
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +70,7 @@ def _totals(
         )
 
     entries = max(1, -(-counts.nnz // _LANES))
-    team.map(add, enumerate(_row_ranges(indptr, entries)))
+    team.map(add, enumerate(row_ranges(indptr, entries)))
     return word_totals, context_totals.sum(axis=0)
 
 
@@ -94,7 +85,7 @@ def _positive(
     counts.indptr = np.zeros_like(counts.indptr)
     counts.indices, counts.data = np.empty(0, index), np.empty(0)
 
-    tasks = _row_ranges(indptr, _TASK_ENTRIES)
+    tasks = row_ranges(indptr, _TASK_ENTRIES)
     sizes, kept = _compact(indptr, columns, data, marginals, tasks, team)
     first = [int(indptr[row]) for row, _ in tasks]
     # The old array of one kind makes room for the new one of the other.

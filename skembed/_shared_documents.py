@@ -1,13 +1,13 @@
 """How often words share the documents of a matrix: its product with itself."""
 
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from skembed._cooccurrence import INT32_MAX, check_room_for, without_weightless
+from skembed._parallel import row_ranges
 from skembed._vocabulary import Corpus
 
 # Products that are added up between two looks at signals, in some 0.1 s.
@@ -85,9 +85,8 @@ def _row_ranges(left: sparse.csr_array, lengths: np.ndarray) -> list[Any]:
     """Cut the rows of a product into ranges (first, last, products in it)."""
     of_entries = np.concatenate([[0], np.cumsum(lengths[left.indices], dtype=np.int64)])
     before = of_entries[left.indptr]
-    cuts = np.searchsorted(before, np.arange(_PRODUCTS, before[-1], _PRODUCTS))
-    edges = np.unique([0, *cuts.tolist(), before.size - 1]).tolist()
-    return [(a, b, int(before[b] - before[a])) for a, b in pairwise(edges)]
+    ranges = row_ranges(before, _PRODUCTS)
+    return [(a, b, int(before[b] - before[a])) for a, b in ranges]
 
 
 def _block(counts: sparse.csr_array, first: int, whole: bool) -> sparse.csr_array:

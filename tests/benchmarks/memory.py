@@ -61,6 +61,8 @@ def of_estimate(arguments):
     kind = getattr(skembed, arguments.estimator)
     skembed.warmup(kind)
     embedder = kind(arguments.size, random_state=0, n_jobs=arguments.threads)
+    if arguments.early_stopping:
+        embedder.set_params(early_stopping=True)
     expected = embedder.estimate_memory(documents)
     with PeakMemory() as peak:
         embedder.fit(documents)
@@ -79,6 +81,7 @@ def main():
     parser.add_argument("--size", type=int, default=100, help="dimensions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=5, help="for `sgns`")
+    parser.add_argument("--early-stopping", action="store_true", help="for `estimate`")
     arguments = parser.parse_args()
     print(json.dumps(WORKS[arguments.work](arguments)))
 
