@@ -169,14 +169,20 @@ class Training:
         """Return the model; after how many epochs makes no difference."""
         layout, params, squares, row_of = self.tables
         n_learned = layout.n_components + 1
-        kept = [part[row_of, :n_learned] for part in np.split(squares, layout.n_tables)]
+        kept = np.empty((len(squares), n_learned), dtype=np.float32)
+        for of_table, part in zip(
+            np.split(kept, layout.n_tables),
+            np.split(squares, layout.n_tables),
+            strict=True,
+        ):
+            of_table[:] = part[row_of, :n_learned]
         if not last:
             params = params.copy()
         word_biases, context_biases, _ = layout.biases(params)
         word_vectors, context_vectors, attributes = layout.vectors(params)
         word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
         word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
-        attributes["_squares"] = np.concatenate(kept)
+        attributes["_squares"] = kept
         return Fitted(
             layout.n_parameters + layout.n_words * layout.n_tables,
             word_vectors,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed import _tying
+from skembed import _bias, _tying
 from skembed._fitted import Before, Start
 from skembed._given import check_vectors, check_vocabulary
 from skembed._reading import Known, fit_anew
@@ -63,7 +63,9 @@ def before(estimator: Any, adds: bool) -> Before | None:
     learned = {name: v for name, v in vars(estimator).items() if is_learned(name)}
     name = type(estimator).__name__
     for parameter in _fixed(estimator, adds):
-        value, earlier = getattr(estimator, parameter), learned["_made_with"][parameter]
+        value = _meaning(estimator, parameter)
+        # Estimators of other versions may not have noted it.
+        earlier = learned["_made_with"].get(parameter, value)
         if value != earlier:
             raise ValueError(
                 f"{name} was fitted with {parameter}={earlier!r}, and cannot go on "
@@ -84,6 +86,21 @@ def before(estimator: Any, adds: bool) -> Before | None:
             )
     _check_vocabulary(estimator, learned["vocabulary_"])
     return Before(learned, len(learned["word_vectors_"]), adds)
+
+
+def made_with(estimator: Any) -> dict[str, Any]:
+    """Return the parameters that fits which go on from the present one depend on."""
+    names = (*estimator._fixed_by_vectors, *estimator._fixed_by_counts)
+    return {name: _meaning(estimator, name) for name in names}
+
+
+def _meaning(estimator: Any, name: str) -> Any:
+    """Return the value of a parameter, or what it stands for."""
+    value = getattr(estimator, name)
+    if name == "bias":
+        strategy = _tying.get_strategy(estimator.share_context)
+        return _bias.get_bias(value, strategy).name
+    return value
 
 
 def _fixed(estimator: Any, adds: bool) -> list[str]:

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skembed._fitted import TOO_LATE, Fitted, Job
 from skembed._given import LARGEST
 from skembed._holding_out import holds_out
-from skembed._interrupts import keeps_finished
+from skembed._interrupts import Shield, keeps_finished
 from skembed._progress import Report, Span, Step, rate
 
 
@@ -52,6 +52,10 @@ class Finished(NamedTuple):
     validation: tuple[float, ...] = ()
     # Whether the model is to be that of `Trainer.state`; else that of the copies.
     is_live: bool = False
+    # The number of the best epoch; 0 is the fit that this one goes on from.
+    best_epoch: int = 0
+    # Whether no other epoch comes.
+    is_over: bool = False
 
 
 class Epochs:
@@ -74,10 +78,10 @@ class Epochs:
         self._finished = Finished()
         self._copies: list[np.ndarray] = []
         self._best = np.inf
-        # The number of the best epoch; 0 is the fit that this one goes on from.
-        self._best_epoch = 0
         self._n_worse = 0
-        self._note = ""
+        # Whether a loss was the best one before the first epoch.
+        self._judged = False
+        self._notes: list[str] = []
         self._interrupted = False
         self._warning: type[Warning] = UserWarning
         self._problem: ValueError | None = None
@@ -100,21 +104,28 @@ class Epochs:
                 raise
             self._interrupted = True
             n_finished = len(self._finished.losses)
-            self._note = TOO_LATE
-            if n_finished < self.n_epochs:
-                self._note = (
-                    f"Training was interrupted in epoch {n_finished + 1} of "
-                    f"{self.n_epochs}; the vectors are those after "
-                    f"{self._kept_epoch()}."
-                )
+            self._notes = [
+                f"Training was interrupted in epoch {n_finished + 1} of "
+                f"{self.n_epochs}; the vectors are those after {self._kept_epoch()}."
+            ]
+            if self._finished.is_over:
+                self._notes = [TOO_LATE]
+        patience = int(keeps_finished() and not self._interrupted)
+        with Shield(patience) as shield:
+            fitted = self._conclude()
+        fitted.notes += self._notes
+        fitted.warning, fitted.problem = self._warning, self._problem
+        fitted.interrupted = self._interrupted
+        if shield.interrupted:
+            fitted.note_late_interrupt()
+        return fitted
+
+    def _conclude(self) -> Fitted:
+        """Return the model that is kept; the memory of all else is given back."""
         if self._copies and not self._finished.is_live:
             _copy(self._copies, self.trainer.state)
         self._copies = []
-        fitted = self._fitted(last=True)
-        fitted.notes += filter(None, [self._note])
-        fitted.warning, fitted.problem = self._warning, self._problem
-        fitted.interrupted = self._interrupted
-        return fitted
+        return self._fitted(last=True)
 
     def _train(self) -> None:
         early = self.estimator.early_stopping
@@ -145,13 +156,13 @@ class Epochs:
                 self._keep()
         if early:
             self._warning = ConvergenceWarning
-            self._note = self._why_not_enough()
+            self._notes = [self._why_not_enough()]
 
     def _judge_start(self) -> None:
         """Let what a fit goes on from be the best so far, until an epoch is better."""
         loss = self.trainer.validate()
         if np.isfinite(loss):
-            self._best = loss
+            self._best, self._judged = loss, True
             self._finished = Finished(is_live=True)
             self._keep()
 
@@ -165,17 +176,19 @@ class Epochs:
         watched = loss if validation is None else validation
         before = self._finished
         is_best = watched < self._best
-        self._best_epoch = epoch + 1 if is_best else self._best_epoch
-        self._finished = Finished(
-            (*before.losses, loss),
-            before.validation if validation is None else (*before.validation, watched),
-            validation is None or is_best,
-        )
         worse = watched > self._best - self.estimator.tol
         self._n_worse = self._n_worse + 1 if worse else 0
         self._best = min(self._best, watched)
         enough = self._n_worse > self.estimator.n_iter_no_change
-        return enough and self.estimator.early_stopping
+        enough = enough and self.estimator.early_stopping
+        self._finished = Finished(
+            (*before.losses, loss),
+            before.validation if validation is None else (*before.validation, watched),
+            validation is None or is_best,
+            epoch + 1 if is_best else before.best_epoch,
+            enough or epoch + 1 == self.n_epochs,
+        )
+        return enough
 
     def _keep(self) -> None:
         """Copy the model if it is the one to keep, since an epoch will change it."""
@@ -212,7 +225,9 @@ class Epochs:
         finished = self._finished
         if not finished.validation:
             return f"epoch {len(finished.losses)}"
-        best = f"epoch {self._best_epoch}" if self._best_epoch else "the fit before"
+        best = f"epoch {finished.best_epoch}"
+        if not finished.best_epoch:
+            best = "the fit before"
         return f"{best}, the best by its validation loss"
 
     def _why_enough(self) -> str:
@@ -224,7 +239,7 @@ class Epochs:
     def _why_not_enough(self) -> str:
         patience = self.estimator.n_iter_no_change
         # The first epoch is not worse than anything, unless a fit goes on.
-        if self.n_epochs <= patience + (self.job.before is None):
+        if self.n_epochs <= patience + (not self._judged):
             return (
                 f"early_stopping cannot end a fit of max_iter={self.n_epochs} epochs "
                 f"with n_iter_no_change={patience}: raise the former, or lower the "

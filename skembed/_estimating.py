@@ -93,7 +93,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     """Return the bytes that training with negative sampling takes at its peak."""
     layout = _layout(estimator, sizes.n_words)
     tables = 4.0 * layout.n_words * layout.n_tables * layout.width
-    copies = 2 if estimator.max_iter > 1 else 1
+    copies = _n_copies(estimator)
     window = _sampling.window_weights(
         estimator.window, estimator.window_weighting, sizes.longest
     ).size
@@ -115,13 +115,15 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
     layout = _layout(estimator, sizes.n_words)
     # Vectors and squares, and copies of the last epoch.
     tables = 2 * 4.0 * layout.n_words * layout.n_tables * layout.width
-    copies = 2 if estimator.max_iter > 1 else 1
+    copies = _n_copies(estimator)
     n_counts = sizes.n_counts(estimator.window)
     training = (_COUNT + _KEPT) * n_counts + copies * tables
     if holds_out(estimator):
         # Copied; the others stay in the memory of all.
         training += _COUNT * estimator.validation_fraction * n_counts
-    return reading(sizes) + max(_COUNTING * n_counts, training)
+    # Both, and what is published of them.
+    finishing = _KEPT * n_counts + 2 * tables
+    return reading(sizes) + max(_COUNTING * n_counts, training, finishing)
 
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:
@@ -140,6 +142,12 @@ def closed_form(estimator: Any, sizes: Sizes) -> float:
     factorising = kept + 2 * matrix + decomposition
     converting = kept + sides * _COUNT * n_counts + matrix
     return reading(sizes) + max(_COUNTING * n_counts, converting, factorising)
+
+
+def _n_copies(estimator: Any) -> int:
+    """Return how often a training holds what is learned."""
+    keeps_start = estimator.warm_start and holds_out(estimator)
+    return 2 if estimator.max_iter > 1 or keeps_start else 1
 
 
 def _layout(estimator: Any, n_words: int) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skembed._interrupts import keeps_finished
 from skembed._progress import Course
 from skembed._tying import Tying
 from skembed._vocabulary import Corpus, Vocabulary
@@ -108,3 +109,14 @@ class Fitted:
     warning: type[Warning] = UserWarning
     interrupted: bool = False
     problem: ValueError | None = None
+
+    @property
+    def patience(self) -> int:
+        """How many interrupts may come before all is given up."""
+        trained = "n_iter_" in self.attributes
+        return int(trained and not self.interrupted and keeps_finished())
+
+    def note_late_interrupt(self) -> None:
+        """Note one that has found nothing left to end."""
+        self.interrupted = True
+        self.notes.append(TOO_LATE)

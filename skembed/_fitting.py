@@ -2,7 +2,6 @@
 
 import copy
 import warnings
-from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -12,8 +11,8 @@ from sklearn.utils._param_validation import Interval
 
 from skembed import _continuing, _features, _reading, _tying
 from skembed import pooling as _pooling
-from skembed._fitted import SEED_WORDS, TOO_LATE, Before, Fitted, Job
-from skembed._interrupts import keeps_finished
+from skembed._fitted import SEED_WORDS, Before, Fitted, Job
+from skembed._interrupts import Shield
 from skembed._limits import explains_lack
 from skembed._progress import Course, rate
 from skembed._reading import Reading
@@ -89,14 +88,17 @@ def fit(
         start=_continuing.start(given, vocabulary.rows, earlier),
     )
     fitted = explains_lack(estimator._fit_vectors)(job)
-    learned = _unhurried(attributes, fitted)
-    fitted.notes += _notes(estimator, strategy, reading)
     as_before = vars(estimator)
     try:
-        _publish(estimator, learned)
+        with Shield(fitted.patience) as shield:
+            learned = explains_lack(attributes)(fitted)
+            fitted.notes += _notes(estimator, strategy, reading)
+            _publish(estimator, learned)
+        if shield.interrupted:
+            fitted.note_late_interrupt()
         _conclude(course, learned, fitted, stacklevel + 1)
     except BaseException as error:
-        # An interrupt has been answered even where warnings are errors.
+        # What an interrupt has kept is kept, even where its warning is an error.
         if not (fitted.interrupted and isinstance(error, Warning)):
             estimator.__dict__ = as_before
         raise
@@ -197,7 +199,6 @@ def _attributes(
         "n_features_in_": None if columns is None else columns.n_features,
         "feature_names_in_": None if columns is None else columns.names,
     }
-    names = (*estimator._fixed_by_vectors, *estimator._fixed_by_counts)
     return {
         "vocabulary_": reading.vocabulary.rows,
         "word_counts_": reading.vocabulary.counts,
@@ -209,33 +210,10 @@ def _attributes(
         "_score_scale": fitted.scale,
         "_column_words": None if columns is None else columns.words,
         "_chosen_columns": None if columns is None else columns.chosen,
-        "_made_with": {name: getattr(estimator, name) for name in names},
+        "_made_with": _continuing.made_with(estimator),
         **{name: value for name, value in optional.items() if value is not None},
         **fitted.attributes,
     }
-
-
-@explains_lack
-def _unhurried(
-    attributes: Callable[[Fitted], dict[str, Any]], fitted: Fitted
-) -> dict[str, Any]:
-    """Return attributes; finished epochs are not given up for the first interrupt."""
-    try:
-        return attributes(fitted)
-    except KeyboardInterrupt:
-        if not _is_kept(fitted):
-            raise
-        return attributes(fitted)
-
-
-def _is_kept(fitted: Fitted) -> bool:
-    """Return whether an interrupt that finds training finished leaves it; note so."""
-    trained = "n_iter_" in fitted.attributes
-    if fitted.interrupted or not trained or not keeps_finished():
-        return False
-    fitted.interrupted = True
-    fitted.notes.append(TOO_LATE)
-    return True
 
 
 def _publish(estimator: Any, learned: dict[str, Any]) -> None:
@@ -255,10 +233,12 @@ def _conclude(
     try:
         course.end(lambda: learned)
     except KeyboardInterrupt:
-        if not _is_kept(fitted):
+        if not fitted.patience:
             raise
-    if fitted.notes:
-        warnings.warn(" ".join(fitted.notes), fitted.warning, stacklevel=stacklevel)
+        fitted.note_late_interrupt()
+    with Shield(fitted.patience):
+        if fitted.notes:
+            warnings.warn(" ".join(fitted.notes), fitted.warning, stacklevel=stacklevel)
 
 
 def _notes(estimator: Any, strategy: _tying.Tying, reading: Reading) -> list[str]:

@@ -33,8 +33,9 @@ def hold_out_documents(
     ----------
     corpus : Corpus
     fraction : float
-        Share of the documents that is held out, rounded up.
+        Probability that a document is held out; one always is.
     random : Generator
+        What it draws for a document does not depend on those behind it.
 
     Returns
     -------
@@ -59,9 +60,8 @@ def hold_out_documents(
         f"Copies of {n_tokens} tokens, of which documents are held out,",
         _ADVICE,
     )
-    n_held = int(np.ceil(fraction * n_documents))
-    held = np.zeros(n_documents, dtype=bool)
-    held[random.permutation(n_documents)[:n_held]] = True
+    draws = random.random(n_documents)
+    held = draws <= max(fraction, draws.min())
     parts = _choose(corpus, ~held), _choose(corpus, held)
     for part, what in zip(parts, ("train on", "hold out"), strict=True):
         if part.longest < 2:

@@ -4,10 +4,11 @@ Python looks at signals between two of its own steps, so a long call of foreign 
 the main thread keeps an interrupt waiting until it returns.
 """
 
+import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
-from threading import Thread, current_thread, main_thread
+from threading import Lock, Thread, current_thread, main_thread
 from typing import Any
 
 # Seconds between two looks at signals where waiting for a thread keeps them out, as on
@@ -43,21 +44,70 @@ def interruptible(function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     results: list[Any] = []
     errors: list[BaseException] = []
+    running = Lock()
 
     def call() -> None:
         try:
             results.append(function(*arguments))
         except BaseException as error:
             errors.append(error)
+        finally:
+            running.release()
 
     # NumPy keeps in the context which floating-point errors it tells of.
     thread = Thread(target=copy_context().run, args=(call,), name="skembed")
+    running.acquire()
     thread.start()
-    while thread.is_alive():
-        thread.join(LOOK)
+    # Not by `join`: up to Python 3.12 it takes an interrupt for the end of the thread.
+    while not (results or errors):
+        running.acquire(timeout=LOOK)
     if errors:
         raise errors[0]
     return results[0]
+
+
+class Shield:
+    """Lets a block come to its end in spite of an interrupt; a context manager.
+
+    Only in the main thread, which is the only one that interrupts reach.
+
+    Parameters
+    ----------
+    n_ignored : int, default=1
+        How many interrupts are only noted. The next one is raised as always.
+
+    Attributes
+    ----------
+    interrupted : bool
+        Whether an interrupt has come.
+    """
+
+    def __init__(self, n_ignored: int = 1):
+        self.interrupted = False
+        self._n_left = n_ignored
+        self._handler: Any = None
+
+    def __enter__(self) -> "Shield":
+        handler = signal.getsignal(signal.SIGINT)
+        if self._n_left and callable(handler):
+            self._handler = handler
+            # Another thread, or another interpreter, may not set it and has no need to.
+            with suppress(ValueError):
+                signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if signal.getsignal(signal.SIGINT) == self._note:
+            signal.signal(signal.SIGINT, self._handler)
+
+    def _note(self, number: int, frame: Any) -> None:
+        try:
+            self._handler(number, frame)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._n_left -= 1
+            if self._n_left < 0:
+                raise
 
 
 def keeps_finished() -> bool:

@@ -1,5 +1,7 @@
 """Losses, early stopping, interrupts and infinite numbers of a training."""
 
+import signal
+import threading
 import warnings
 
 import numpy as np
@@ -15,6 +17,7 @@ from skembed import (
     _blocks,
     _epochs,
     _features,
+    _fitting,
     _holding_out,
     _interrupts,
     _training,
@@ -243,7 +246,15 @@ def test_documents_are_held_out(fraction):
             found.append((int(weight), row.tolist()))
         assert part.doc_weights.tolist() == sorted(part.doc_weights)
     assert sorted(found) == list(enumerate(documents))
-    assert parts[1].n_documents == np.ceil(20 * fraction)
+    expected = 20 * fraction
+    assert parts[1].n_documents >= 1
+    assert abs(parts[1].n_documents - expected) <= 3 * np.sqrt(expected)
+    # More documents behind these change nothing of them.
+    more = corpus_of([*documents, *documents])
+    more = _holding_out.hold_out_documents(more, fraction, np.random.default_rng(0))[1]
+    if fraction > 0.01:
+        n_same = parts[1].token_ids.size
+        assert more.token_ids[:n_same].tolist() == parts[1].token_ids.tolist()
 
 
 @small
@@ -433,6 +444,16 @@ def interrupt_epoch(monkeypatch, estimator, number, when="train"):
     monkeypatch.setattr(trainer, when, interrupted)
 
 
+@pytest.fixture
+def interrupt():
+    """A function that interrupts this process, as a user does."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("only the main thread is interrupted")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
 @small
 @every_trained
 def test_interrupt_before_the_first_epoch_is_finished(estimator, monkeypatch):
@@ -528,31 +549,113 @@ def test_interrupt_while_a_copy_is_made(estimator, part, monkeypatch):
     assert same(embedder.word_vectors_, np.ascontiguousarray(vectors))
 
 
+LAST_STEPS = {
+    "hand over": lambda estimator: (TRAINERS[estimator], "fitted"),
+    "pooling": lambda estimator: (_features, "fit"),
+    "notes": lambda estimator: (_fitting, "_notes"),
+    "publish": lambda estimator: (_fitting, "_publish"),
+    "warn": lambda estimator: (warnings, "warn"),
+}
+
+
 @small
 @every_trained
-def test_interrupt_after_the_last_epoch(estimator, monkeypatch):
+@pytest.mark.parametrize("step", LAST_STEPS.values(), ids=LAST_STEPS)
+def test_interrupt_after_the_last_epoch(estimator, step, interrupt, monkeypatch):
     """Only what takes no time is left to do, so it is done; a second one is obeyed."""
-    whole = cheap(estimator, max_iter=2, pooling="tfidf").fit(DOCUMENTS)
-    fit = _features.fit
-    for n_interrupts in (1, 2):
-        count = iter(range(n_interrupts))
+    room, name = step(estimator)
+    # Warns of what `combine` amounts to.
+    params = {"max_iter": 2, "pooling": "tfidf", "share_context": True}
+    whole = cheap(estimator, combine="concat", **params)
+    first = warned_fit(whole)
+    for number in (1, 2):
+        embedder = cheap(estimator, combine="concat", **params)
+        do, left = getattr(room, name), [number]
 
-        def interrupted(*arguments, count=count):
-            if next(count, None) is not None:
-                raise KeyboardInterrupt
-            return fit(*arguments)
+        def interrupted(*arguments, do=do, left=left, **named):
+            while left[0]:
+                left[0] -= 1
+                interrupt()
+            return do(*arguments, **named)
 
         with monkeypatch.context() as patch:
-            patch.setattr(_features, "fit", interrupted)
-            embedder = cheap(estimator, max_iter=2, pooling="tfidf")
-            if n_interrupts == 1:
-                ((_, message),) = warned_fit(embedder)
-                assert "after its last epoch, and is complete" in message
+            patch.setattr(room, name, interrupted)
+            if number == 1:
+                caught = warned_fit(embedder)
                 assert_same_fit(embedder, whole)
             else:
                 with pytest.raises(KeyboardInterrupt):
                     embedder.fit(DOCUMENTS)
                 assert not learned(embedder)
+        if number == 1 and name != "warn":
+            ((_, message),) = caught
+            assert "The fit was interrupted after its last epoch, and is" in message
+            assert first[0][1] in message
+            with _interrupts.end_everything(), monkeypatch.context() as patch:
+                left[0] = 1
+                patch.setattr(room, name, interrupted)
+                with pytest.raises(KeyboardInterrupt):
+                    cheap(estimator, combine="concat", **params).fit(DOCUMENTS)
+
+
+@small
+@every_trained
+def test_interrupt_after_the_end_of_early_stopping(estimator, monkeypatch):
+    """It ends an epoch that would not have been followed by another."""
+    tell = _epochs.Epochs._tell
+
+    def interrupted(self, step, epoch):
+        tell(self, step, epoch)
+        if self._finished.is_over:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(_epochs.Epochs, "_tell", interrupted)
+    params = {"early_stopping": True, "n_iter_no_change": 2, "tol": 1e9}
+    embedder = cheap(estimator, max_iter=50, **params)
+    ((category, message),) = warned_fit(embedder)
+    assert (category, embedder.n_iter_) == (UserWarning, 4)
+    assert "after its last epoch, and is complete" in message
+
+
+@small
+def test_shield(interrupt):
+    """The first interrupt is noted, the next one raised, and all is as before."""
+    handler = signal.getsignal(signal.SIGINT)
+    for n_ignored in (1, 2):
+        with _interrupts.Shield(n_ignored) as shield:
+            assert not shield.interrupted
+            for _ in range(n_ignored):
+                interrupt()
+            assert shield.interrupted
+            with pytest.raises(KeyboardInterrupt):
+                interrupt()
+        assert signal.getsignal(signal.SIGINT) is handler
+    for block in (_interrupts.Shield(0), _interrupts.end_everything()):
+        with pytest.raises(KeyboardInterrupt), block:
+            interrupt()
+    # What does not interrupt is not counted, and who ignores interrupts still does.
+    for other in (lambda number, frame: None, signal.SIG_IGN):
+        signal.signal(signal.SIGINT, other)
+        with _interrupts.Shield() as shield:
+            interrupt()
+        assert not shield.interrupted
+        assert signal.getsignal(signal.SIGINT) is other
+
+
+@small
+def test_shields_of_other_threads():
+    """They are none, as no interrupt comes there."""
+    handler, seen = signal.getsignal(signal.SIGINT), []
+
+    def work():
+        with _interrupts.Shield() as shield:
+            seen.append(signal.getsignal(signal.SIGINT))
+        seen.append(shield.interrupted)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [handler, False]
 
 
 @small

@@ -75,6 +75,27 @@ def test_parameters_that_make_no_difference(estimator):
 
 
 @small
+@pytest.mark.parametrize("estimator", SAMPLED)
+def test_what_auto_stands_for(estimator):
+    """Is the same bias by another name."""
+    for share_context, bias, other in ((False, None, "exact"), (True, "exact", None)):
+        embedder = cheap(estimator, share_context=share_context).fit(DOCUMENTS)
+        embedder.set_params(bias=bias).partial_fit(MORE)
+        embedder.set_params(bias="auto").partial_fit(MORE)
+        assert embedder.n_iter_ == 3
+        with pytest.raises(ValueError, match=f"fitted with bias={bias!r}, and"):
+            embedder.set_params(bias=other).partial_fit(MORE)
+
+
+@small
+@every_estimator
+def test_pickles_of_versions_that_noted_less(estimator):
+    embedder = cheap(estimator).fit(DOCUMENTS)
+    del embedder._made_with["input"]
+    assert embedder.partial_fit(MORE).word_counts_.sum() == 20 * 6 + 12 * 9
+
+
+@small
 @every_estimator
 @pytest.mark.parametrize("first", ["content", "cooccurrence"])
 def test_documents_and_counts_do_not_add_up(estimator, first):

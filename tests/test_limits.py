@@ -9,7 +9,14 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
-from skembed import PPMISVDEmbedder, SGNSEmbedder, _factorisation, _limits, _vocabulary
+from skembed import (
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    _factorisation,
+    _limits,
+    _vocabulary,
+)
 from tests.helpers import CHEAP, DOCUMENTS, ESTIMATORS, assert_same_fit, cheap, learned
 
 small = pytest.mark.small
@@ -283,6 +290,20 @@ def test_what_cannot_be_estimated(arguments, message):
         cheap(SGNSEmbedder).estimate_memory(**arguments)
     with pytest.raises(ValueError, match="window"):
         SGNSEmbedder(window=0).estimate_memory(n_tokens=10, n_words=3)
+
+
+@small
+@pytest.mark.parametrize("estimator", [SGNSEmbedder, GloVeEmbedder])
+def test_copies_of_an_estimate(estimator):
+    """Of what is learned: for an interrupt to keep, or as the best so far."""
+    sizes = {"n_tokens": 10**4, "n_words": 10**5}
+    embedder = estimator(300, window=1, max_iter=1)
+    one = embedder.estimate_memory(**sizes)
+    tables = 4 * 2 * 300 * 10**5
+    assert embedder.set_params(max_iter=2).estimate_memory(**sizes) >= one
+    both = {"warm_start": True, "early_stopping": True, "max_iter": 1}
+    two = embedder.set_params(**both).estimate_memory(**sizes)
+    assert two >= max(one, 2 * tables)
 
 
 @small
