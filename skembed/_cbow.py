@@ -76,8 +76,8 @@ class CBOWEmbedder(BaseEmbedder):
         falling, by the rule of :class:`~sklearn.neural_network.MLPClassifier`. The
         vectors are then those of the epoch with the least validation loss.
     validation_fraction : float or None, default=0.1
-        With `early_stopping`: the probability of a document to be held out. None
-        holds out nothing: the training loss is watched, and the last epoch kept.
+        With `early_stopping`: share of the documents that is held out, at random.
+        None holds out nothing: the training loss is watched, and the last epoch kept.
     n_iter_no_change : int, default=10
         With `early_stopping`: training ends when the loss has not fallen by `tol` for
         more than so many epochs in a row.

@@ -62,6 +62,11 @@ def before(estimator: Any, adds: bool) -> Before | None:
         return None
     learned = {name: v for name, v in vars(estimator).items() if is_learned(name)}
     name = type(estimator).__name__
+    if "_made_with" not in learned:
+        raise ValueError(
+            f"This {name} was fitted by an earlier version, which has not kept what it "
+            f"takes to go on. Call {fit_anew(estimator)}."
+        )
     for parameter in _fixed(estimator, adds):
         value = _meaning(estimator, parameter)
         # Estimators of other versions may not have noted it.

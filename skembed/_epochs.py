@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skembed._fitted import TOO_LATE, Fitted, Job
 from skembed._given import LARGEST
 from skembed._holding_out import holds_out
-from skembed._interrupts import Shield, keeps_finished
+from skembed._interrupts import keeps_finished
 from skembed._progress import Report, Span, Step, rate
 
 
@@ -79,10 +79,10 @@ class Epochs:
         self._copies: list[np.ndarray] = []
         self._best = np.inf
         self._n_worse = 0
+        self._interrupted = False
         # Whether a loss was the best one before the first epoch.
         self._judged = False
         self._notes: list[str] = []
-        self._interrupted = False
         self._warning: type[Warning] = UserWarning
         self._problem: ValueError | None = None
 
@@ -99,10 +99,11 @@ class Epochs:
         try:
             with self.trainer:
                 self._train()
+                # What is left to do takes no time and is worth its end.
+                self.job.shield.patience = int(keeps_finished())
         except KeyboardInterrupt:
             if not self._finished.losses or not keeps_finished():
                 raise
-            self._interrupted = True
             n_finished = len(self._finished.losses)
             self._notes = [
                 f"Training was interrupted in epoch {n_finished + 1} of "
@@ -110,22 +111,15 @@ class Epochs:
             ]
             if self._finished.is_over:
                 self._notes = [TOO_LATE]
-        patience = int(keeps_finished() and not self._interrupted)
-        with Shield(patience) as shield:
-            fitted = self._conclude()
-        fitted.notes += self._notes
-        fitted.warning, fitted.problem = self._warning, self._problem
-        fitted.interrupted = self._interrupted
-        if shield.interrupted:
-            fitted.note_late_interrupt()
-        return fitted
-
-    def _conclude(self) -> Fitted:
-        """Return the model that is kept; the memory of all else is given back."""
+            self._interrupted = True
         if self._copies and not self._finished.is_live:
             _copy(self._copies, self.trainer.state)
         self._copies = []
-        return self._fitted(last=True)
+        fitted = self._fitted(last=True)
+        fitted.notes += self._notes
+        fitted.warning, fitted.problem = self._warning, self._problem
+        fitted.interrupted = self._interrupted
+        return fitted
 
     def _train(self) -> None:
         early = self.estimator.early_stopping

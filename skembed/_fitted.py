@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skembed._interrupts import keeps_finished
+from skembed._interrupts import Shield
 from skembed._progress import Course
 from skembed._tying import Tying
 from skembed._vocabulary import Corpus, Vocabulary
@@ -50,6 +50,7 @@ class Job(NamedTuple):
     course: Course
     n_epochs: int
     attributes: Callable[["Fitted"], dict[str, Any]]  # of a fitted estimator
+    shield: Shield  # against interrupts when training is over
     before: Before | None = None
     start: Start | None = None
 
@@ -92,7 +93,7 @@ class Fitted:
     warning : type
         Of the warning about it.
     interrupted : bool
-        Whether an interrupt has ended training.
+        Whether an interrupt has ended training, and the notes say so.
     problem : ValueError or None
         Why training ended before its time, to be raised when the model is published.
     """
@@ -109,14 +110,3 @@ class Fitted:
     warning: type[Warning] = UserWarning
     interrupted: bool = False
     problem: ValueError | None = None
-
-    @property
-    def patience(self) -> int:
-        """How many interrupts may come before all is given up."""
-        trained = "n_iter_" in self.attributes
-        return int(trained and not self.interrupted and keeps_finished())
-
-    def note_late_interrupt(self) -> None:
-        """Note one that has found nothing left to end."""
-        self.interrupted = True
-        self.notes.append(TOO_LATE)

@@ -11,7 +11,7 @@ from sklearn.utils._param_validation import Interval
 
 from skembed import _continuing, _features, _reading, _tying
 from skembed import pooling as _pooling
-from skembed._fitted import SEED_WORDS, Before, Fitted, Job
+from skembed._fitted import SEED_WORDS, TOO_LATE, Before, Fitted, Job
 from skembed._interrupts import Shield
 from skembed._limits import explains_lack
 from skembed._progress import Course, rate
@@ -75,35 +75,39 @@ def fit(
         )
         return {**_attributes(estimator, fitted, reading, fresh), "_streams": adds}
 
-    job = Job(
-        corpus=reading.corpus,
-        vocabulary=vocabulary,
-        counts=counts,
-        strategy=strategy,
-        seeds=_seeds(estimator, earlier),
-        course=course,
-        n_epochs=n_epochs,
-        attributes=attributes,
-        before=earlier,
-        start=_continuing.start(given, vocabulary.rows, earlier),
-    )
-    fitted = explains_lack(estimator._fit_vectors)(job)
-    as_before = vars(estimator)
-    try:
-        with Shield(fitted.patience) as shield:
+    as_before, told = vars(estimator), False
+    with Shield() as shield:
+        job = Job(
+            corpus=reading.corpus,
+            vocabulary=vocabulary,
+            counts=counts,
+            strategy=strategy,
+            seeds=_seeds(estimator, earlier),
+            course=course,
+            n_epochs=n_epochs,
+            attributes=attributes,
+            shield=shield,
+            before=earlier,
+            start=_continuing.start(given, vocabulary.rows, earlier),
+        )
+        fitted = explains_lack(estimator._fit_vectors)(job)
+        try:
             learned = explains_lack(attributes)(fitted)
             fitted.notes += _notes(estimator, strategy, reading)
             _publish(estimator, learned)
-        if shield.interrupted:
-            fitted.note_late_interrupt()
-        _conclude(course, learned, fitted, stacklevel + 1)
-    except BaseException as error:
-        # What an interrupt has kept is kept, even where its warning is an error.
-        if not (fitted.interrupted and isinstance(error, Warning)):
-            estimator.__dict__ = as_before
-        raise
+            _end(course, learned, shield)
+            told = shield.interrupted
+            _tell(fitted, told, stacklevel + 1)
+        except BaseException as error:
+            # What an interrupt has kept is kept, even where its warning is an error.
+            kept = shield.interrupted or fitted.interrupted
+            if not (kept and isinstance(error, Warning)):
+                estimator.__dict__ = as_before
+            raise
     if fitted.problem is not None:
         raise fitted.problem
+    if shield.interrupted and not told:
+        warnings.warn(TOO_LATE, stacklevel=stacklevel)
     return reading
 
 
@@ -226,19 +230,26 @@ def _publish(estimator: Any, learned: dict[str, Any]) -> None:
     estimator.__dict__ = {**others, **learned}
 
 
-def _conclude(
-    course: Course, learned: dict[str, Any], fitted: Fitted, stacklevel: int
-) -> None:
-    """Tell callbacks of the end, and users what they should know."""
+def _end(course: Course, learned: dict[str, Any], shield: Shield) -> None:
+    """Tell callbacks of the end; an interrupt ends them, and not what is learned."""
+    patience = shield.patience
     try:
+        shield.patience = 0
         course.end(lambda: learned)
+        shield.patience = patience
     except KeyboardInterrupt:
-        if not fitted.patience:
+        if not patience:
             raise
-        fitted.note_late_interrupt()
-    with Shield(fitted.patience):
-        if fitted.notes:
-            warnings.warn(" ".join(fitted.notes), fitted.warning, stacklevel=stacklevel)
+        shield.interrupted = True
+
+
+def _tell(fitted: Fitted, interrupted: bool, stacklevel: int) -> None:
+    """Warn of what the user should know."""
+    notes = list(fitted.notes)
+    if interrupted and fitted.problem is None:
+        notes.append(TOO_LATE)
+    if notes:
+        warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
 
 
 def _notes(estimator: Any, strategy: _tying.Tying, reading: Reading) -> list[str]:

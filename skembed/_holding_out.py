@@ -33,7 +33,7 @@ def hold_out_documents(
     ----------
     corpus : Corpus
     fraction : float
-        Probability that a document is held out; one always is.
+        Share of the documents that is held out, rounded up.
     random : Generator
         What it draws for a document does not depend on those behind it.
 
@@ -60,8 +60,9 @@ def hold_out_documents(
         f"Copies of {n_tokens} tokens, of which documents are held out,",
         _ADVICE,
     )
-    draws = random.random(n_documents)
-    held = draws <= max(fraction, draws.min())
+    n_held = int(np.ceil(fraction * n_documents))
+    held = np.zeros(n_documents, dtype=bool)
+    held[np.argsort(random.random(n_documents), kind="stable")[:n_held]] = True
     parts = _choose(corpus, ~held), _choose(corpus, held)
     for part, what in zip(parts, ("train on", "hold out"), strict=True):
         if part.longest < 2:

@@ -67,29 +67,27 @@ def interruptible(function: Callable[..., Any], *arguments: Any) -> Any:
 
 
 class Shield:
-    """Lets a block come to its end in spite of an interrupt; a context manager.
+    """Lets what is worth its end come to it; a context manager around a whole call.
 
-    Only in the main thread, which is the only one that interrupts reach.
-
-    Parameters
-    ----------
-    n_ignored : int, default=1
-        How many interrupts are only noted. The next one is raised as always.
+    Interrupts are raised as always until `patience` is set, and after so many have
+    only been noted. Only in the main thread, which is the only one they reach.
 
     Attributes
     ----------
+    patience : int
+        How many further interrupts are only noted; 0 at first.
     interrupted : bool
-        Whether an interrupt has come.
+        Whether one has been noted.
     """
 
-    def __init__(self, n_ignored: int = 1):
+    def __init__(self) -> None:
+        self.patience = 0
         self.interrupted = False
-        self._n_left = n_ignored
         self._handler: Any = None
 
     def __enter__(self) -> "Shield":
         handler = signal.getsignal(signal.SIGINT)
-        if self._n_left and callable(handler):
+        if callable(handler):
             self._handler = handler
             # Another thread, or another interpreter, may not set it and has no need to.
             with suppress(ValueError):
@@ -97,17 +95,22 @@ class Shield:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if signal.getsignal(signal.SIGINT) == self._note:
-            signal.signal(signal.SIGINT, self._handler)
+        self._restore()
 
     def _note(self, number: int, frame: Any) -> None:
         try:
             self._handler(number, frame)
         except KeyboardInterrupt:
-            self.interrupted = True
-            self._n_left -= 1
-            if self._n_left < 0:
+            if not self.patience:
+                # It may leave any line behind, those of `__exit__` included.
+                self._restore()
                 raise
+            self.patience -= 1
+            self.interrupted = True
+
+    def _restore(self) -> None:
+        if signal.getsignal(signal.SIGINT) == self._note:
+            signal.signal(signal.SIGINT, self._handler)
 
 
 def keeps_finished() -> bool:
