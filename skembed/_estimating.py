@@ -18,10 +18,15 @@ _WORD = 250
 # Bytes of a token as it is read, and of one that is about to be visited, of which there
 # are so many at once.
 _TOKEN, _VISITED, _AT_ONCE = 4.3, 8, 1 << 20
-# Bytes of a co-occurrence count: stored; while it is counted; kept for `partial_fit`.
-_COUNT, _COUNTING, _KEPT = 12, 19, 6
-# Of a token that is copied while some are held out.
-_COPIED = 5
+# Bytes of a co-occurrence count: stored; while it is counted; half of it, kept for
+# `partial_fit`; while rows and columns change places; as a pair of words to draw.
+_COUNT, _COUNTING, _KEPT, _PERMUTING, _DRAWN = 12, 19, 6, 36, 16
+# While words that share documents are counted: of an entry of the matrix, of a count.
+_ENTRY, _SHARED = 24, 27
+# While pairs are made ready to be drawn, in one direction and in both.
+_DRAWING, _DRAWING_BOTH = 34, 49
+# Of a token that is copied while some are held out, without a weight and with one.
+_COPIED, _COPIED_WEIGHED = 5, 13
 # Bytes of a non-zero of the PPMI matrix, and the share of counts that become one.
 _NON_ZERO, _POSITIVE = 8, 0.8
 # What the allocator loses, as a factor and in bytes.
@@ -40,12 +45,30 @@ class Sizes(NamedTuple):
     n_tokens: int
     counts: np.ndarray  # of each word, or its share
     longest: int  # tokens of a document
-    n_pairs: float | None = None  # of different words that co-occur, if that is known
+    n_pairs: float | None = None  # of different words, of co-occurrence counts
     pairs: float | None = None  # pairs of tokens, of a matrix
 
     @property
     def n_words(self) -> int:
         return self.counts.size
+
+    @property
+    def is_square(self) -> bool:
+        """Whether the counts are given."""
+        return self.n_pairs is not None
+
+    @property
+    def is_matrix(self) -> bool:
+        """Whether tokens are entries of a matrix."""
+        return self.pairs is not None
+
+    def counting(self, n_counts: float) -> float:
+        """Return the bytes of co-occurrence counts while they are counted."""
+        if self.is_square:
+            return _COUNT * n_counts
+        if self.is_matrix:
+            return _ENTRY * self.n_tokens + _SHARED * n_counts
+        return _COUNTING * n_counts
 
     def n_counts(self, window: int) -> float:
         """Return how many different pairs co-occur, about.
@@ -86,7 +109,8 @@ def zipf_sizes(n_tokens: int, n_words: int) -> Sizes:
 
 def reading(sizes: Sizes) -> float:
     """Return the bytes of a corpus and its vocabulary."""
-    return _TOKEN * sizes.n_tokens + _WORD * sizes.n_words
+    token = _COUNT if sizes.is_matrix else _TOKEN
+    return token * sizes.n_tokens + _WORD * sizes.n_words
 
 
 def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
@@ -102,12 +126,21 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     visited = _VISITED * min(sizes.n_tokens, _AT_ONCE)
     if holds_out(estimator):
         # Copies of all documents, and those held out as they are visited.
+        copied = _COPIED_WEIGHED if sizes.is_matrix else _COPIED
         share = estimator.validation_fraction
-        visited += (_COPIED + _VISITED * share) * sizes.n_tokens
+        visited += (copied + _VISITED * share) * sizes.n_tokens
     # A learned matrix, its transpose and inverse, and the steps of each lane.
     n_map_rows = len(layout.map) if layout.is_matrix else 0
     maps = 4.0 * (_lanes.MAX_LANES + 4) * n_map_rows * layout.width
-    return reading(sizes) + copies * tables + lanes + visited + maps
+    training = copies * tables + lanes + visited + maps
+    if not sizes.is_matrix:
+        return reading(sizes) + training
+    n_counts = sizes.n_counts(estimator.window)
+    if holds_out(estimator):
+        n_counts *= 1 + estimator.validation_fraction
+    drawing = (_DRAWING_BOTH if sizes.is_square else _DRAWING) * n_counts
+    training += _DRAWN * n_counts
+    return reading(sizes) + max(sizes.counting(n_counts), drawing, training)
 
 
 def least_squares(estimator: Any, sizes: Sizes) -> float:
@@ -117,13 +150,17 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
     tables = 2 * 4.0 * layout.n_words * layout.n_tables * layout.width
     copies = _n_copies(estimator)
     n_counts = sizes.n_counts(estimator.window)
-    training = (_COUNT + _KEPT) * n_counts + copies * tables
+    kept = (_COUNT if sizes.is_square else _KEPT) * n_counts
+    training = _COUNT * n_counts + kept + copies * tables
     if holds_out(estimator):
         # Copied; the others stay in the memory of all.
         training += _COUNT * estimator.validation_fraction * n_counts
     # Both, and what is published of them.
-    finishing = _KEPT * n_counts + 2 * tables
-    return reading(sizes) + max(_COUNTING * n_counts, training, finishing)
+    finishing = kept + 2 * tables
+    counting = sizes.counting(n_counts)
+    if sizes.is_square:
+        counting = _PERMUTING * n_counts
+    return reading(sizes) + max(counting, training, finishing)
 
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:
@@ -132,7 +169,8 @@ def closed_form(estimator: Any, sizes: Sizes) -> float:
     n_words, d = layout.n_words, layout.n_components
     n_counts = sizes.n_counts(estimator.window)
     sides = 2 if estimator.directional else 1
-    kept = (_KEPT if sides == 1 else _COUNT) * n_counts
+    symmetric = sides == 1 and not sizes.is_square
+    kept = (_KEPT if symmetric else _COUNT) * n_counts
     matrix = sides * _POSITIVE * _NON_ZERO * n_counts
     if n_words <= DENSE_LIMIT or d > n_words // 4:
         decomposition = 8.0 * DENSE_COPIES * sides * n_words**2
@@ -141,7 +179,8 @@ def closed_form(estimator: Any, sizes: Sizes) -> float:
     # The matrix and its transpose.
     factorising = kept + 2 * matrix + decomposition
     converting = kept + sides * _COUNT * n_counts + matrix
-    return reading(sizes) + max(_COUNTING * n_counts, converting, factorising)
+    counting = sizes.counting(n_counts)
+    return reading(sizes) + max(counting, converting, factorising)
 
 
 def _n_copies(estimator: Any) -> int:

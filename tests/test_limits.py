@@ -1,6 +1,7 @@
 """How much memory there is, and what is said before more than that is taken."""
 
 import sys
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -304,6 +305,37 @@ def test_copies_of_an_estimate(estimator):
     both = {"warm_start": True, "early_stopping": True, "max_iter": 1}
     two = embedder.set_params(**both).estimate_memory(**sizes)
     assert two >= max(one, 2 * tables)
+
+
+def large_matrices():
+    """Return documents x words, and counts that are symmetric or not, by name."""
+    rng = np.random.default_rng(0)
+    documents = sparse.random_array((10_000, 1200), density=0.03, rng=rng, format="csr")
+    counts = sparse.random_array((1500, 1500), density=0.4, rng=rng, format="csr")
+    counts.data += 1.0
+    both = sparse.csr_array(counts + counts.T)
+    return {"documents": documents, "counts": counts, "symmetric counts": both}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("name", ["documents", "counts", "symmetric counts"])
+def test_estimates_of_matrices(estimator, name):
+    """Are more than what a fit takes, but not much more."""
+    X = large_matrices()[name]
+    embedder = cheap(estimator, n_components=4, combine="word")
+    embedder.set_params(input="content" if name == "documents" else "cooccurrence")
+    # Compiles, and imports.
+    embedder.fit(X[:100, :100])
+    expected = embedder.estimate_memory(X)
+    tracemalloc.start()
+    try:
+        embedder.fit(X)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # Ten million bytes are what allocators lose.
+    assert peak < expected < 2.0 * peak + 1e7
 
 
 @small
