@@ -75,7 +75,6 @@ def fit(
         )
         return {**_attributes(estimator, fitted, reading, fresh), "_streams": adds}
 
-    as_before, told = vars(estimator), False
     with Shield() as shield:
         job = Job(
             corpus=reading.corpus,
@@ -91,19 +90,7 @@ def fit(
             start=_continuing.start(given, vocabulary.rows, earlier),
         )
         fitted = explains_lack(estimator._fit_vectors)(job)
-        try:
-            learned = explains_lack(attributes)(fitted)
-            fitted.notes += _notes(estimator, strategy, reading)
-            _publish(estimator, learned)
-            _end(course, learned, shield)
-            told = shield.interrupted
-            _tell(fitted, told, stacklevel + 1)
-        except BaseException as error:
-            # What an interrupt has kept is kept, even where its warning is an error.
-            kept = shield.interrupted or fitted.interrupted
-            if not (kept and isinstance(error, Warning)):
-                estimator.__dict__ = as_before
-            raise
+        told = _settle(estimator, job, fitted, stacklevel + 1)
     if fitted.problem is not None:
         raise fitted.problem
     if shield.interrupted and not told:
@@ -220,6 +207,28 @@ def _attributes(
     }
 
 
+def _settle(estimator: Any, job: Job, fitted: Fitted, stacklevel: int) -> bool:
+    """Publish and tell what is learned; return whether a late interrupt was told of.
+
+    An exception leaves the estimator as it was.
+    """
+    as_before = vars(estimator)
+    try:
+        learned = explains_lack(job.attributes)(fitted)
+        fitted.notes += _notes(estimator, job)
+        _publish(estimator, learned)
+        _end(job.course, learned, job.shield)
+        late = job.shield.interrupted
+        _tell(fitted, late, stacklevel + 1)
+    except BaseException as error:
+        # What an interrupt has kept is kept, even where its warning is an error.
+        kept = job.shield.interrupted or fitted.interrupted
+        if not (kept and isinstance(error, Warning)):
+            estimator.__dict__ = as_before
+        raise
+    return late
+
+
 def _publish(estimator: Any, learned: dict[str, Any]) -> None:
     """Set all learned attributes, and drop those of earlier fits, in one step.
 
@@ -243,24 +252,23 @@ def _end(course: Course, learned: dict[str, Any], shield: Shield) -> None:
         shield.interrupted = True
 
 
-def _tell(fitted: Fitted, interrupted: bool, stacklevel: int) -> None:
-    """Warn of what the user should know."""
+def _tell(fitted: Fitted, late: bool, stacklevel: int) -> None:
+    """Warn of what the user should know, of a late interrupt too."""
     notes = list(fitted.notes)
-    if interrupted and fitted.problem is None:
+    if late and fitted.problem is None:
         notes.append(TOO_LATE)
     if notes:
         warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
 
 
-def _notes(estimator: Any, strategy: _tying.Tying, reading: Reading) -> list[str]:
+def _notes(estimator: Any, job: Job) -> list[str]:
     """Return what a user of these data and parameters should be warned of."""
-    notes = []
+    notes, strategy, counts = [], job.strategy, job.corpus.counts
     if estimator.combine in strategy.combine_notes:
         notes.append(
             f"combine={estimator.combine!r} with share_context={strategy.name!r}: "
             f"{strategy.combine_notes[estimator.combine]}."
         )
-    counts = reading.corpus.counts
     if strategy.is_symmetric and counts is not None and (counts != counts.T).nnz:
         notes.append(
             "X is not symmetric, but with share_context="

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from pathlib import Path
 
 import numba
@@ -49,6 +50,11 @@ CHEAP = {
     PPMISVDEmbedder: _COMMON,
 }
 ESTIMATORS = tuple(CHEAP)
+SAMPLED = (SGNSEmbedder, CBOWEmbedder)
+EPOCHS = (*SAMPLED, GloVeEmbedder)
+COUNTING = (GloVeEmbedder, PPMISVDEmbedder)
+# Documents to go on with.
+MORE = draw_documents(2, 12, 9)
 
 
 def cheap(estimator, **params):
@@ -59,6 +65,16 @@ def cheap(estimator, **params):
 def sound_strategies(estimator):
     """Return the strategies that an estimator can hold and fits without a warning."""
     return [one for one in _tying.strategies(estimator._method) if not one.note]
+
+
+def traced(function, *arguments):
+    """Return what a call returns, and how many bytes it held at its peak."""
+    tracemalloc.start()
+    try:
+        result = function(*arguments)
+        return result, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def learned(estimator):

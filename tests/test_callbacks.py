@@ -25,6 +25,7 @@ from skembed import (
 )
 from tests.helpers import (
     DOCUMENTS,
+    EPOCHS,
     ESTIMATORS,
     TOKENISED,
     assert_same_fit,
@@ -32,7 +33,6 @@ from tests.helpers import (
     learned,
 )
 
-EPOCHS = (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder)
 small = pytest.mark.small
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 every_trained = pytest.mark.parametrize("estimator", EPOCHS)

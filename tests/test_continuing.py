@@ -7,7 +7,6 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import (
-    CBOWEmbedder,
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
@@ -17,9 +16,13 @@ from skembed import (
 )
 from skembed.pooling import Pooling
 from tests.helpers import (
+    COUNTING,
     DOCUMENTS,
+    EPOCHS,
     ESTIMATORS,
+    MORE,
     OTHER_DOCUMENTS,
+    SAMPLED,
     TOKENISED,
     WORDS,
     assert_same_fit,
@@ -31,10 +34,6 @@ from tests.helpers import (
 )
 
 small = pytest.mark.small
-COUNTING = (GloVeEmbedder, PPMISVDEmbedder)
-EPOCHS = (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder)
-SAMPLED = (SGNSEmbedder, CBOWEmbedder)
-MORE = draw_documents(2, 12, 9)
 # Words of another alphabet of letters than `WORDS`, some of them among these.
 NEW = [
     "kiwi lemon kiwi amber birch",

@@ -29,6 +29,7 @@ from skembed._vocabulary import Corpus
 from tests.benchmarks import bits
 from tests.helpers import (
     DOCUMENTS,
+    EPOCHS,
     ESTIMATORS,
     assert_same_fit,
     cheap,
@@ -40,7 +41,6 @@ from tests.helpers import (
 )
 
 small = pytest.mark.small
-EPOCHS = (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder)
 TRAINERS = {
     SGNSEmbedder: _training._Training,
     CBOWEmbedder: _training._Training,

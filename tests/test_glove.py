@@ -1,6 +1,5 @@
 """GloVe: its blocks and their schedule, the kernel against its twin, its threads."""
 
-import tracemalloc
 from itertools import pairwise
 
 import numba
@@ -12,7 +11,7 @@ from skembed import GloVeEmbedder, _blocks, _cooccurrence, _tying
 from skembed._kernels import _jit, adagrad, glove, sync
 from skembed._parallel import ThreadTeam
 from tests import reference
-from tests.helpers import from_python
+from tests.helpers import from_python, traced
 
 STRATEGIES = _tying.strategies(_tying.LEAST_SQUARES)
 blocks_of = from_python(glove.blocks_of)
@@ -145,10 +144,7 @@ def test_entries_take_the_memory_of_the_counts():
     size = matrix.indices.nbytes + matrix.data.nbytes
     with ThreadTeam(1) as team:
         glove_entries(np.eye(3))  # compiles
-        tracemalloc.start()
-        entries = _blocks._sort_entries(matrix, 15, 10.0, 0.75, team)
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
+        entries, peak = traced(_blocks._sort_entries, matrix, 15, 10.0, 0.75, team)
     assert np.shares_memory(entries.cells, matrix.indices)
     assert np.shares_memory(entries.targets, matrix.data)
     assert size > 8e6

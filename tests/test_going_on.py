@@ -9,31 +9,28 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import (
-    CBOWEmbedder,
     GloVeEmbedder,
     PPMISVDEmbedder,
-    SGNSEmbedder,
     _blocks,
     _holding_out,
     _training,
 )
 from skembed.pooling import MaxPooling, SIFPooling
 from tests.helpers import (
+    COUNTING,
     DOCUMENTS,
+    EPOCHS,
     ESTIMATORS,
+    MORE,
+    SAMPLED,
     WORDS,
     assert_same_fit,
     cheap,
-    draw_documents,
     learned,
     same,
 )
 
 small = pytest.mark.small
-COUNTING = (GloVeEmbedder, PPMISVDEmbedder)
-EPOCHS = (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder)
-SAMPLED = (SGNSEmbedder, CBOWEmbedder)
-MORE = draw_documents(2, 12, 9)
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 
 

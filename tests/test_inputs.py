@@ -8,7 +8,6 @@ The generated inputs run with few examples; with ten thousand of each kind by
 import itertools
 import os
 import re
-import tracemalloc
 from collections import Counter
 
 import numba
@@ -23,7 +22,7 @@ from scipy import sparse
 from sklearn.compose import ColumnTransformer, make_column_selector
 
 from skembed import PPMISVDEmbedder, cooccurrence
-from tests.helpers import DOCUMENTS, ESTIMATORS, KNOWS_POLARS, cheap
+from tests.helpers import DOCUMENTS, ESTIMATORS, KNOWS_POLARS, cheap, traced
 from tests.test_matrix import MATRICES, MATRIX, SQUARE
 from tests.test_text import RAW, RAW_CONTAINERS, TOKEN_CONTAINERS, TOKENS, texts
 
@@ -223,12 +222,7 @@ def test_many_tiny_documents():
     embedder = cheap(PPMISVDEmbedder).fit(documents)
     assert embedder.word_counts_.tolist() == [100_000, *[10_000] * 10]
     embedder.transform(documents[:10])
-    tracemalloc.start()
-    try:
-        features = embedder.transform(documents)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    features, peak = traced(embedder.transform, documents)
     assert peak < 4 * features.nbytes + 2**25
     assert features.shape == (100_000, 3)
     np.testing.assert_array_equal(features[:10], features[-10:])

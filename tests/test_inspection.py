@@ -36,6 +36,7 @@ from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
     OTHER_DOCUMENTS,
+    SAMPLED,
     TOKENISED,
     WORDS,
     cheap,
@@ -43,7 +44,6 @@ from tests.helpers import (
 )
 
 small = pytest.mark.small
-SAMPLED = (SGNSEmbedder, CBOWEmbedder)
 BIASES = [None, "shift", "exact", "word"]
 MODELS = [
     (estimator, strategy.name)

@@ -1,7 +1,6 @@
 """How much memory there is, and what is said before more than that is taken."""
 
 import sys
-import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -18,7 +17,15 @@ from skembed import (
     _limits,
     _vocabulary,
 )
-from tests.helpers import CHEAP, DOCUMENTS, ESTIMATORS, assert_same_fit, cheap, learned
+from tests.helpers import (
+    CHEAP,
+    DOCUMENTS,
+    ESTIMATORS,
+    assert_same_fit,
+    cheap,
+    learned,
+    traced,
+)
 
 small = pytest.mark.small
 HUGE = 1 << 60
@@ -328,12 +335,7 @@ def test_estimates_of_matrices(estimator, name):
     # Compiles, and imports.
     embedder.fit(X[:100, :100])
     expected = embedder.estimate_memory(X)
-    tracemalloc.start()
-    try:
-        embedder.fit(X)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(embedder.fit, X)
     # Ten million bytes are what allocators lose.
     assert peak < expected < 2.0 * peak + 1e7
 

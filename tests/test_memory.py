@@ -7,7 +7,6 @@ import pickle
 import re
 import subprocess
 import sys
-import tracemalloc
 import warnings
 
 import joblib
@@ -19,7 +18,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 from skembed import (
-    GloVeEmbedder,
     PPMISVDEmbedder,
     _caching,
     _cooccurrence,
@@ -27,6 +25,7 @@ from skembed import (
     _text,
 )
 from tests.helpers import (
+    COUNTING,
     DOCUMENTS,
     ESTIMATORS,
     OTHER_DOCUMENTS,
@@ -34,11 +33,11 @@ from tests.helpers import (
     Once,
     assert_same_fit,
     cheap,
+    traced,
 )
 
 pytestmark = pytest.mark.small
 
-COUNTING = (GloVeEmbedder, PPMISVDEmbedder)
 WEIGHTS = np.linspace(0.5, 2.0, len(DOCUMENTS))
 LABELS = np.array([0, 1] * (len(DOCUMENTS) // 2))
 
@@ -358,12 +357,7 @@ def test_digest_does_not_depend_on_the_process(monkeypatch):
 
 def test_digest_needs_little_memory():
     documents = ["x" * 2000 + str(i) for i in range(20_000)]
-    tracemalloc.start()
-    try:
-        _caching.digest(documents)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(_caching.digest, documents)
     assert peak < 3 * 2000 * _caching._TEXTS
 
 

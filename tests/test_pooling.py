@@ -1,7 +1,6 @@
 """Poolings: document features from word vectors, against slow loops in float64."""
 
 import pickle
-import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -25,7 +24,7 @@ from skembed.pooling import (
     make,
     n_parts,
 )
-from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, cheap
+from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, cheap, traced
 
 pytestmark = pytest.mark.small
 
@@ -576,12 +575,7 @@ def test_fit_needs_little_memory(name):
     X = sparse.csr_array((np.ones(words.size, "f4"), words, offsets), shape=shape)
     vectors = draw_vectors(0, 50, n_words)
     make(name).fit(X[:100], vectors)
-    tracemalloc.start()
-    try:
-        pool = make(name).fit(X, vectors)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    pool, peak = traced(make, name).fit(X, vectors)
     # All rows of features would take 20 million bytes, all pairs 8 million.
     assert peak < 7e6
     # Of each word its weight, and the sum that those of further documents are added to.
@@ -595,12 +589,7 @@ def test_many_empty_documents():
     vectors = np.ones((2, 3), dtype=np.float32)
     for name in NAMES:
         pool = make(name).fit(X, vectors)
-        tracemalloc.start()
-        try:
-            features = pool.pool(X, vectors)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
+        features, peak = traced(pool.pool, X, vectors)
         assert np.count_nonzero(features.any(axis=1)) <= 1
         assert peak < 2.5 * features.nbytes + 1e6
 

@@ -3,7 +3,6 @@
 import itertools
 import re
 import sys
-import tracemalloc
 import unicodedata
 from unittest import mock
 
@@ -20,7 +19,14 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from skembed import PPMISVDEmbedder, _text
 from skembed._text import look_up, number
-from tests.helpers import ESTIMATORS, Once, cheap, draw_documents, words_of
+from tests.helpers import (
+    ESTIMATORS,
+    Once,
+    cheap,
+    draw_documents,
+    traced,
+    words_of,
+)
 
 pytestmark = pytest.mark.small
 needs_compiler = pytest.mark.skipif(
@@ -665,12 +671,7 @@ def test_many_tiny_documents_in_little_memory(batch, options):
     vectorizer = CountVectorizer(**options)
     with scanning(batch):
         number(documents[:100], vectorizer)
-        tracemalloc.start()
-        try:
-            ids, offsets, words = number(documents, vectorizer)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
+        (ids, offsets, words), peak = traced(number, documents, vectorizer)
     assert len(words) == 11
     returned = len(ids) * ids.itemsize + len(offsets) * offsets.itemsize
     assert peak < 1.2 * returned + 2e5

@@ -26,6 +26,7 @@ from tests.helpers import (
     Once,
     assert_same_fit,
     cheap,
+    traced,
     words_of,
 )
 
@@ -281,12 +282,7 @@ def test_counting_weights_takes_little_memory():
     ids = array("i", [0, 1, 2, 3] * (n_tokens // 4))
     offsets = array("q", range(0, n_tokens + 1, 100))
     weights = np.random.default_rng(0).random(n_tokens // 100)
-    tracemalloc.start()
-    try:
-        build(ids, offsets, ["a", "b", "c", "d"], 1, 2, weights)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(build, ids, offsets, ["a", "b", "c", "d"], 1, 2, weights)
     assert peak < 10 * 8 * _vocabulary._CHUNK
 
 
