@@ -575,7 +575,7 @@ def test_fit_needs_little_memory(name):
     X = sparse.csr_array((np.ones(words.size, "f4"), words, offsets), shape=shape)
     vectors = draw_vectors(0, 50, n_words)
     make(name).fit(X[:100], vectors)
-    pool, peak = traced(make, name).fit(X, vectors)
+    pool, peak = traced(make(name).fit, X, vectors)
     # All rows of features would take 20 million bytes, all pairs 8 million.
     assert peak < 7e6
     # Of each word its weight, and the sum that those of further documents are added to.
