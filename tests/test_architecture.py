@@ -95,7 +95,7 @@ FLOORS = {
 SHARED_TYPES = {("_vocabulary", "Corpus"), ("_vocabulary", "Vocabulary")}
 # joblib and threadpoolctl are installed with every scikit-learn.
 REQUIRED = {"numpy", "scipy", "sklearn", "joblib", "threadpoolctl", "skembed"}
-MAX_LINES = 399
+MAX_LINES = 600
 
 
 class Import(NamedTuple):
