@@ -130,7 +130,8 @@ class CBOWEmbedder(BaseEmbedder):
         words x contexts. `window`, `window_weighting`, `min_count` and the parameters
         of tokens do not apply to matrices.
     combine : {"word", "context", "sum", "concat"}, default="word"
-        Which vector stands for a word in `transform`.
+        Which vector stands for a word in `transform`. "sum" adds the context vector,
+        scaled to the length of the word vector; "concat" concatenates the two.
     pooling : str or object, default="mean"
         How the vectors of a document's words become one row: "mean", "max", "sum",
         "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and

@@ -15,6 +15,8 @@ from skembed.pooling import POOLINGS, Pooling
 COMBINATIONS = ("word", "context", "sum", "concat")
 # Words and documents that are pooled at once, which bounds the working memory.
 _CHUNK = 2**16
+# Rows of a table whose lengths are computed at once.
+_ROWS = 2**12
 
 
 class Plan(NamedTuple):
@@ -221,7 +223,39 @@ def _combined(tables: tuple[np.ndarray, np.ndarray], combine: str) -> np.ndarray
         return word
     if combine == "context":
         return context
-    return word + context if combine == "sum" else np.hstack([word, context])
+    return add_tables(word, context) if combine == "sum" else np.hstack([word, context])
+
+
+def add_tables(word: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """Return word vectors plus context vectors, both of the same length.
+
+    Each context vector is scaled to the length of the word's word vector. Otherwise
+    the longer of the two would decide the sum: context vectors of negative sampling
+    grow with the size of a single step, which is larger where noise words are shared.
+
+    Parameters
+    ----------
+    word, context : ndarray of shape (n_words, n_components), float32
+
+    Returns
+    -------
+    ndarray of shape (n_words, n_components), float32
+        Zeros where the word vector is zero; the word vector where the context vector
+        is zero.
+    """
+    out = np.empty_like(word)
+    for first in range(0, len(word), _ROWS):
+        rows = slice(first, first + _ROWS)
+        lengths = _lengths(word[rows]), _lengths(context[rows])
+        # Lengths of zero leave a vector of zeros as it is.
+        scale = lengths[0] / np.where(lengths[1] > 0.0, lengths[1], 1.0)
+        np.add(word[rows], context[rows] * scale, out=out[rows], casting="same_kind")
+    return out
+
+
+def _lengths(vectors: np.ndarray) -> np.ndarray:
+    """Return lengths as a column, float64: squares of float32 could overflow."""
+    return np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1, keepdims=True))
 
 
 def _chunks(doc_offsets: np.ndarray) -> list[tuple[int, int]]:

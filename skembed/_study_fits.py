@@ -19,6 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
+from skembed import _features
+
 _TEST, _VALIDATION = 0.2, 0.1  # shares of the documents
 _BINS = 60
 
@@ -174,7 +176,7 @@ def _reading(
     embedder.set_params(combine=combine)
     vectors = embedder.word_vectors_
     if combine == "sum":
-        vectors = vectors + embedder.context_vectors_
+        vectors = _features.add_tables(vectors, embedder.context_vectors_)
     found = {
         name: tools.similarity(pairs, embedder.vocabulary_, vectors)
         for name, pairs in data.sets.items()

@@ -256,7 +256,7 @@ class Diagonal(Tying):
     name = "diagonal"
     learns_map = True
     combine_notes: ClassVar[dict[str, str]] = {
-        "sum": "the sum is the word vector, each dimension times 1 + its factor",
+        "sum": "the sum is the word vector, each dimension rescaled by its factor",
         "concat": "the concatenation repeats the word vector, scaled by the factors",
     }
     start_map = Signed.start_map
@@ -268,7 +268,7 @@ class Bilinear(Tying):
     name = "bilinear"
     learns_map = True
     combine_notes: ClassVar[dict[str, str]] = {
-        "sum": "the sum is a linear map of the word vector, I + A",
+        "sum": "the sum is computed from the word vector and the learned matrix",
         "concat": "the concatenation is the word vector and a linear map of it",
     }
 

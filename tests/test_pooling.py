@@ -1,5 +1,6 @@
 """Poolings: document features from word vectors, against slow loops in float64."""
 
+import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
-from skembed import PPMISVDEmbedder, _document_rows, pooling
+from skembed import PPMISVDEmbedder, _document_rows, _features, pooling
 from skembed.pooling import (
     POOLINGS,
     Pooling,
@@ -733,6 +734,40 @@ def test_shapes_are_checked(name):
 # --- in an estimator ------------------------------------------------------------------
 
 
+def twin_sum(word, context):
+    """Word vectors plus context vectors of the same length, one word after another."""
+    rows = []
+    for u, v in zip(word.astype(np.float64), context.astype(np.float64), strict=True):
+        length = math.hypot(*v)
+        rows.append(u + v * (math.hypot(*u) / length) if length else u)
+    return np.array(rows)
+
+
+def test_sum_weighs_both_vectors_alike():
+    random = np.random.default_rng(3)
+    word, context = random.normal(size=(2, 5000, 7)).astype(np.float32)
+    # Any sizes, beyond those whose squares float32 holds; and no vector at all.
+    word *= np.float32(10.0) ** random.uniform(-30, 30, (5000, 1)).astype(np.float32)
+    context *= np.float32(10.0) ** random.uniform(-30, 30, (5000, 1)).astype(np.float32)
+    word[::7], context[::5] = 0.0, 0.0
+    found = _features.add_tables(word, context)
+    assert found.dtype == np.float32
+    expected = twin_sum(word, context)
+    length = np.maximum(np.abs(word).max(axis=1, keepdims=True), 1e-30)
+    np.testing.assert_allclose(found / length, expected / length, atol=1e-6)
+    assert not found[::7].any()
+    np.testing.assert_array_equal(found[::5], word[::5])
+    # Scaling a whole table changes nothing, which a plain sum would follow.
+    again = _features.add_tables(word, 8 * context)
+    np.testing.assert_array_equal(again, found)
+    # One table, and one with reversed signs, are not rounded.
+    np.testing.assert_array_equal(_features.add_tables(word, word), 2 * word)
+    signs = np.array([1, 1, 1, -1, -1, 1, 1], dtype=np.float32)
+    np.testing.assert_array_equal(
+        _features.add_tables(word, word * signs), word * (1 + signs)
+    )
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("combine", ["word", "context", "sum", "concat"])
 def test_features_are_means_of_the_chosen_vectors(estimator, combine):
@@ -742,7 +777,7 @@ def test_features_are_means_of_the_chosen_vectors(estimator, combine):
     vectors = {
         "word": word,
         "context": context,
-        "sum": word + context,
+        "sum": twin_sum(word, context),
         "concat": np.hstack([word, context]),
     }[combine]
     rows = embedder.vocabulary_

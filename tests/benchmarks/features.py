@@ -36,6 +36,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._features import add_tables
 from skembed.datasets import load_docstrings
 from skembed.pooling import make
 from tests.benchmarks.common import describe_machine, print_table, read_documents
@@ -96,7 +97,7 @@ def pooled(embedder, known, test):
     """
     vectors = embedder.word_vectors_
     if embedder.combine == "sum":
-        vectors = vectors + embedder.context_vectors_
+        vectors = add_tables(vectors, embedder.context_vectors_)
     counter = CountVectorizer(vocabulary=embedder.vocabulary_, dtype=np.float32)
     counts = [sparse.csr_array(counter.transform(texts)) for texts in (known, test)]
     for name in POOLINGS:

@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._features import add_tables
 from tests.benchmarks.common import (
     describe_machine,
     print_table,
@@ -35,7 +36,7 @@ def candidates():
 def document_table(embedder):
     """Return the vectors that `transform` pools; a default of `combine` is enough."""
     word, context = embedder.word_vectors_, embedder.context_vectors_
-    return {"word": word, "sum": word + context}[embedder.combine]
+    return word if embedder.combine == "word" else add_tables(word, context)
 
 
 def main():
