@@ -23,6 +23,8 @@ class Bias:
     def offset(self, p: np.ndarray, p_noise: np.ndarray, negative: int) -> np.ndarray:
         """Return the constant part of a score by its context.
 
+        Where it is not the same for all contexts, scores are not symmetric.
+
         Parameters
         ----------
         p : ndarray of shape (n_words,)

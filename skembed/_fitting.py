@@ -215,7 +215,7 @@ def _settle(estimator: Any, job: Job, fitted: Fitted, stacklevel: int) -> bool:
     as_before = vars(estimator)
     try:
         learned = explains_lack(job.attributes)(fitted)
-        fitted.notes += _notes(estimator, job)
+        fitted.notes += _notes(estimator, job, fitted)
         _publish(estimator, learned)
         _end(job.course, learned, job.shield)
         late = job.shield.interrupted
@@ -261,7 +261,7 @@ def _tell(fitted: Fitted, late: bool, stacklevel: int) -> None:
         warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
 
 
-def _notes(estimator: Any, job: Job) -> list[str]:
+def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
     """Return what a user of these data and parameters should be warned of."""
     notes, strategy, counts = [], job.strategy, job.corpus.counts
     if estimator.combine in strategy.combine_notes:
@@ -270,9 +270,12 @@ def _notes(estimator: Any, job: Job) -> list[str]:
             f"{strategy.combine_notes[estimator.combine]}."
         )
     if strategy.is_symmetric and counts is not None and (counts != counts.T).nnz:
+        same = "the same score with context c as c with w"
+        if np.ptp(fitted.offset) > 0.0:
+            same += ", apart from the known constant of each context"
         notes.append(
             "X is not symmetric, but with share_context="
-            f"{strategy.name!r} word w has the same score with context c as c "
-            "with w: share_context=False tells the two apart."
+            f"{strategy.name!r} word w has {same}: share_context=False tells the two "
+            "apart."
         )
     return notes

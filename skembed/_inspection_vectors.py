@@ -38,37 +38,48 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
     check_is_fitted(estimator)
 
 
-def self_scores(estimator: BaseEmbedder) -> np.ndarray:
+def self_scores(estimator: BaseEmbedder, *, direction: str = "both") -> np.ndarray:
     """Return the score of every word as its own context.
 
     Words are rarely found in their own context, so that large scores would be wrong;
-    but without a bias, one table cannot have negative ones.
+    but without a bias, a context vector that is the word vector cannot give negative
+    ones.
 
     Parameters
     ----------
     estimator : BaseEmbedder
         Fitted.
+    direction : {"both", "left", "right"}, default="both"
+        As in `score_pairs`.
 
     Returns
     -------
     ndarray of shape (n_words,), float64
         ``s(w, w)`` in the order of rows, with all biases and offsets: what
         `score_pairs` returns.
+
+    Raises
+    ------
+    ValueError
+        If the model has no contexts of that direction.
     """
     check_estimator(estimator)
     words = list(estimator.vocabulary_)
     scores = np.empty(len(words))
     for first in range(0, len(words), _CHUNK):
         some = words[first : first + _CHUNK]
-        scores[first : first + _CHUNK] = estimator.score_pairs(some, some)
+        scores[first : first + _CHUNK] = estimator.score_pairs(
+            some, some, direction=direction
+        )
     return scores
 
 
 def vector_cosines(estimator: BaseEmbedder) -> np.ndarray:
     """Return the cosine between every word's word vector and context vector.
 
-    It is 1 where a model has one table and no signs. With two tables it is no stable
-    property of a word: it differs much between values of `bias`.
+    It is 1 where the context vector is the word vector, as with ``share_context=True``.
+    With two tables it is no stable property of a word: it differs much between values
+    of `bias`.
 
     Parameters
     ----------

@@ -149,7 +149,8 @@ class PPMISVDEmbedder(BaseEmbedder):
     rank, the remaining dimensions are 0.
 
     With ``directional=True`` a score is the mean of what approximates the entries of
-    the two matrices; scores with `left_context_vectors_` approximate ``M_left`` alone.
+    the two matrices; with ``direction="left"``, `score_pairs` approximates ``M_left``
+    alone.
 
     References
     ----------

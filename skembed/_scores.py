@@ -10,6 +10,8 @@ from skembed import _reading
 from skembed._parallel import one_blas_thread
 from skembed._vocabulary import Corpus
 
+DIRECTIONS = ("both", "left", "right")
+
 
 class ScoresMixin:
     """What embedders say of words that stand together."""
@@ -57,7 +59,7 @@ class ScoresMixin:
         with one_blas_thread():
             return -self._held_out_loss(corpus)
 
-    def score_pairs(self, words, contexts):
+    def score_pairs(self, words, contexts, *, direction="both"):
         """Return the model's score s(w, c) of words with contexts.
 
         Biases and offsets are included. For SGNS it estimates
@@ -71,6 +73,10 @@ class ScoresMixin:
             Words of the vocabulary.
         contexts : str or array-like of str
             Words of the vocabulary; broadcast against `words`.
+        direction : {"both", "left", "right"}, default="both"
+            After a fit with ``directional=True``: "left" takes contexts as standing
+            before their word, "right" as standing behind it, "both" the mean of the
+            two scores. Other models have one score, that of "both".
 
         Returns
         -------
@@ -80,20 +86,40 @@ class ScoresMixin:
         Raises
         ------
         ValueError
-            If a word is not in the vocabulary.
+            If a word is not in the vocabulary, or the model has no contexts of that
+            direction.
         """
         check_is_fitted(self)
+        side = self._side(direction)
         rows, columns = np.broadcast_arrays(self._rows(words), self._rows(contexts))
         scores = np.einsum(
             "...k,...k->...",
             self.word_vectors_[rows] * self._score_scale,
-            self.context_vectors_[columns],
+            getattr(self, f"{side}context_vectors_")[columns],
         )
         scores = scores + self._score_offset[columns]
-        for biases, index in (("word_biases_", rows), ("context_biases_", columns)):
+        of_context = f"{side}context_biases_"
+        for biases, index in (("word_biases_", rows), (of_context, columns)):
             if hasattr(self, biases):
                 scores = scores + getattr(self, biases)[index]
         return scores
+
+    def _side(self, direction: Any) -> str:
+        """Return how the names of a direction's attributes begin."""
+        if direction not in DIRECTIONS:
+            raise ValueError(
+                f"direction must be one of {DIRECTIONS}, got {direction!r}."
+            )
+        if direction == "both":
+            return ""
+        if not hasattr(self, f"{direction}_context_vectors_"):
+            raise ValueError(
+                f"direction={direction!r} needs tables of left and of right contexts, "
+                f"which this {type(self).__name__} does not have: SGNSEmbedder and "
+                "PPMISVDEmbedder learn them with directional=True. Pass "
+                "direction='both'."
+            )
+        return f"{direction}_"
 
     def _rows(self, words: Any) -> np.ndarray:
         words = np.asarray(words, dtype=object)

@@ -81,7 +81,10 @@ class Tying:
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether a score stays when word and context change places."""
+        """Whether ``x_w' A y_c`` is ``x_c' A y_w``, whatever is learned.
+
+        Then scores differ by the constants of the two contexts at most, see `Bias`.
+        """
         return self.context_table == 0 and len(self.start_map(2, 1)) <= 1
 
     @property

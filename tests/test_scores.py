@@ -1,6 +1,8 @@
-"""`score`: the mean objective per pair of documents, larger for better models."""
+"""`score`, the mean objective per pair of documents, and `score_pairs`."""
 
 import itertools
+import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -13,12 +15,14 @@ from skembed import (
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
+    _tying,
     cooccurrence,
     inspection,
 )
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
+    SAMPLED,
     TOKENISED,
     WORDS,
     cheap,
@@ -176,3 +180,154 @@ def test_number_of_blas_threads_does_not_matter(estimator):
         with threadpool_limits(limit, user_api="blas"):
             scores.add(embedder.score(documents))
     assert len(scores) == 1
+
+
+# --- pairs of words: which of the two is the context ----------------------------------
+
+DIRECTED = 1.0 + np.random.default_rng(1).poisson(3.0, size=(6, 6))
+CHOICES = [
+    pytest.param(kind, strategy, bias, exponent, id=f"{kind.__name__}-{name}-{bias}")
+    for kind in ESTIMATORS
+    for strategy in _tying.strategies(kind._method)
+    for bias in ([None, "shift", "exact", "word"] if kind in SAMPLED else [None])
+    for exponent in ([0.75, 1.0] if bias == "exact" else [0.75])
+    for name in [strategy.name if exponent < 1 else f"{strategy.name}-unsmoothed"]
+]
+
+
+def is_symmetric(matrix):
+    return np.allclose(matrix, matrix.T, rtol=0, atol=1e-5)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("estimator", "strategy", "bias", "exponent"), CHOICES)
+def test_which_scores_are_symmetric(estimator, strategy, bias, exponent):
+    """What the warning says is what the scores are, apart from ln p - ln p_noise."""
+    params, constants = {"share_context": strategy.name}, np.zeros(6)
+    if estimator is not PPMISVDEmbedder:
+        params.update(max_iter=4, learning_rate=0.3)
+    if estimator in SAMPLED:
+        params.update(bias=bias, noise_exponent=exponent)
+    if bias == "exact":
+        totals = DIRECTED.sum(axis=0)
+        noise = totals**exponent / (totals**exponent).sum()
+        constants = np.log(totals / totals.sum()) - np.log(5 * noise)
+    embedder = cheap(estimator, input="cooccurrence", **params)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        scores = dense_scores(embedder.fit(DIRECTED))
+    said = "".join(str(warning.message) for warning in caught)
+    assert is_symmetric(scores) == (
+        "the same score with context c as c with w: share_context=False" in said
+    )
+    same_products = is_symmetric(scores - constants)
+    assert same_products == ("the same score" in said) == strategy.is_symmetric
+    assert ("constant of each context" in said) == (
+        same_products and not is_symmetric(scores)
+    )
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("share_context", ["noise", True, "signed", "diagonal"])
+def test_scores_of_words_with_themselves(share_context):
+    """Where context vectors are word vectors, they are squares, and cosines are 1."""
+    embedder = cheap(SGNSEmbedder, share_context=share_context, bias=None, negative=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        embedder.set_params(negative_dims=1.0).fit(DOCUMENTS)
+    is_one = embedder.context_vectors_ is embedder.word_vectors_
+    assert is_one == (share_context in (True, "noise"))
+    scores = inspection.self_scores(embedder)
+    cosines = inspection.vector_cosines(embedder)
+    assert (scores > 0).all() == np.allclose(cosines, 1.0) == is_one
+
+
+# --- pairs of words: on which side the context stands ---------------------------------
+
+# Every b follows an a, and every d a c.
+ORDERED = [["a", "b"], ["c", "d"], ["a", "b", "c"], ["d", "a", "b"]] * 20
+DIRECTIONAL = [
+    *((SGNSEmbedder, {"bias": bias}) for bias in (None, "shift", "exact", "word")),
+    (PPMISVDEmbedder, {"singular_exponent": 0.3}),
+]
+
+
+def directional(estimator, **params):
+    trained = {"max_iter": 20, "learning_rate": 0.2}
+    if estimator is PPMISVDEmbedder:
+        trained = {}
+    return cheap(estimator, directional=True, window=1, **trained, **params)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("estimator", "params"), DIRECTIONAL)
+def test_scores_of_either_side(estimator, params):
+    embedder = directional(estimator, **params).fit(ORDERED)
+    words = np.array(list(embedder.vocabulary_))
+    constants = np.zeros(words.size)
+    if params.get("bias") == "shift":
+        constants -= np.log(5)
+    if params.get("bias") == "exact":
+        noise = embedder.word_counts_**0.75 / (embedder.word_counts_**0.75).sum()
+        p = embedder.word_counts_ / embedder.word_counts_.sum()
+        constants = np.log(p) - np.log(5 * noise)
+    found = {}
+    for side in ("left", "right"):
+        table = getattr(embedder, f"{side}_context_vectors_").astype(np.float64)
+        expected = embedder.word_vectors_.astype(np.float64) @ table.T + constants
+        if params.get("bias") == "word":
+            expected += getattr(embedder, f"{side}_context_biases_")
+        found[side] = embedder.score_pairs(words[:, None], words, direction=side)
+        np.testing.assert_allclose(found[side], expected, atol=1e-5)
+        np.testing.assert_allclose(
+            inspection.self_scores(embedder, direction=side),
+            np.diag(expected),
+            atol=1e-5,
+        )
+    # The mean of both, as without a direction.
+    mean = (found["left"] + found["right"]) / 2
+    np.testing.assert_allclose(dense_scores(embedder), mean, atol=1e-5)
+    both = embedder.score_pairs(words[:, None], words, direction="both")
+    assert both.tobytes() == embedder.score_pairs(words[:, None], words).tobytes()
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("estimator", "params"), DIRECTIONAL)
+def test_left_contexts_stand_before_their_word(estimator, params):
+    embedder = directional(estimator, n_components=4, **params).fit(ORDERED)
+    pairs = {"left": ("b", "a"), "right": ("a", "b")}
+    for side, (word, context) in pairs.items():
+        scores = embedder.score_pairs([word, context], [context, word], direction=side)
+        assert scores[0] > scores[1] + 0.5
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(("estimator", "share_context"), CASES)
+def test_models_without_sides(estimator, share_context):
+    embedder = cheap(estimator, share_context=share_context).fit(DOCUMENTS)
+    for score in (
+        lambda side: embedder.score_pairs("amber", WORDS, direction=side),
+        lambda side: inspection.self_scores(embedder, direction=side),
+    ):
+        score("both")
+        for side in ("left", "right"):
+            with pytest.raises(ValueError, match=f"direction='{side}' needs tables"):
+                score(side)
+        for wrong in ("before", None, True):
+            with pytest.raises(ValueError, match=f"one of .*'left'.* got {wrong!r}"):
+                score(wrong)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", [SGNSEmbedder, PPMISVDEmbedder])
+def test_sides_are_those_of_the_fit(estimator):
+    """Whatever the parameter says now, and after a pickle."""
+    embedder = directional(estimator).fit(ORDERED)
+    expected = embedder.score_pairs("a", ["b", "c"], direction="right")
+    embedder.set_params(directional=False)
+    for same in (embedder, pickle.loads(pickle.dumps(embedder))):
+        scores = same.score_pairs("a", ["b", "c"], direction="right")
+        assert scores.tobytes() == expected.tobytes()
+    embedder.fit(ORDERED)
+    with pytest.raises(ValueError, match="direction='right' needs tables"):
+        embedder.score_pairs("a", "b", direction="right")
