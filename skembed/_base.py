@@ -269,7 +269,7 @@ class BaseEmbedder(
         -------
         ndarray of shape (n_documents, n_features)
             Document features, of the type that `dtype` says; zeros for a document
-            without known words.
+            without known words, or with none but words whose vectors are zeros.
 
         Raises
         ------

@@ -12,6 +12,7 @@ from skembed._layout import Layout
 from skembed._memory import aligned_zeros
 from skembed._parallel import ThreadTeam, n_threads, row_ranges
 from skembed._progress import Report
+from skembed._random_start import RandomStart
 
 # Vectors and squared gradients of a block of words should about fill a core's cache.
 _BLOCK_BYTES = 1 << 20
@@ -37,6 +38,7 @@ class Tables(NamedTuple):
     params: np.ndarray  # float32 (n_words * n_tables, width)
     squares: np.ndarray  # float32, likewise; 1 + sums of squared gradients
     row_of: np.ndarray  # int32 (n_words,), row of each word within a table
+    start: RandomStart  # of all rows
 
 
 def start_squares(
@@ -89,7 +91,7 @@ class Training:
             counts, held_out = interruptible(hold_out_pairs, counts, *how)
             self._hold_out(held_out)
         self.size = counts.nnz
-        layout, params, squares, _ = tables
+        layout, params, squares = tables[:3]
         n_learned = layout.n_components + 1
         self.state = [params[:, :n_learned], squares[:, :n_learned]]
         self.model = _model(params, squares, layout, estimator.learning_rate)
@@ -167,7 +169,7 @@ class Training:
 
     def fitted(self, n_finished: int, last: bool) -> Fitted:
         """Return the model; after how many epochs makes no difference."""
-        layout, params, squares, row_of = self.tables
+        layout, params, squares, row_of, start = self.tables
         n_learned = layout.n_components + 1
         kept = np.empty((len(squares), n_learned), dtype=np.float32)
         for of_table, part in zip(
@@ -178,6 +180,8 @@ class Training:
             of_table[:] = part[row_of, :n_learned]
         if not last:
             params = params.copy()
+        # Every pair moves its vectors: one that has not moved is in no pair.
+        start.erase(params, np.zeros(len(params), dtype=bool))
         word_biases, context_biases, _ = layout.biases(params)
         word_vectors, context_vectors, attributes = layout.vectors(params)
         word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)

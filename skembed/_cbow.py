@@ -169,7 +169,8 @@ class CBOWEmbedder(BaseEmbedder):
     feature_names_in_ : ndarray of shape (`n_features_in_`,), object
         Their names, if all of them are str.
     word_vectors_ : ndarray of shape (n_words, n_components), float32
-        Word vectors.
+        Word vectors. A word that was in no pair has zeros, unless it was drawn as a
+        noise word and its context vector is its word vector.
     context_vectors_ : ndarray of shape (n_words, n_components), float32
         Vectors of predicted words, as they enter the score; the same object as
         `word_vectors_` where the two are shared.

@@ -12,6 +12,7 @@ from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._epochs import Epochs
 from skembed._fitted import Job
 from skembed._interrupts import interruptible
+from skembed._random_start import RandomStart
 
 
 class GloVeEmbedder(BaseEmbedder):
@@ -139,7 +140,7 @@ class GloVeEmbedder(BaseEmbedder):
     feature_names_in_ : ndarray of shape (`n_features_in_`,), object
         Their names, if all of them are str.
     word_vectors_ : ndarray of shape (n_words, n_components), float32
-        Word vectors.
+        Word vectors; zeros for a word that was in no pair.
     context_vectors_ : ndarray of shape (n_words, n_components), float32
         Context vectors, as they enter the score; the same object as
         `word_vectors_` where the two are shared.
@@ -295,15 +296,15 @@ class GloVeEmbedder(BaseEmbedder):
         kept = _adding.keep(counts, job.corpus.counts is None, row_of)
         params = layout.allocate()
         n_learned = self.n_components + 1
-        start = random.random((params.shape[0], n_learned), dtype=np.float32)
-        params[:, :n_learned] = (start - np.float32(0.5)) / self.n_components
+        start = RandomStart(random, len(params), n_learned, self.n_components)
+        start.write(params)
         squares = _blocks.start_squares(layout, job.before, row_of)
         if job.start is not None:
             rows = row_of[job.start.rows]
             params[rows, : self.n_components] = job.start.vectors
         if job.before is not None:
             layout.refill(params, job.before.learned, row_of[: job.before.n_words])
-        tables = _blocks.Tables(layout, params, squares, row_of)
+        tables = _blocks.Tables(layout, params, squares, row_of, start)
         training = _blocks.Training(self, job, counts, tables, random)
         del counts
         fitted = Epochs(training, self, job).run()

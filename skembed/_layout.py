@@ -94,7 +94,8 @@ class Layout:
     ) -> None:
         """Write the vectors and biases of a fitted estimator into the tables.
 
-        The opposite of `vectors` and `biases`.
+        The opposite of `vectors` and `biases`. A vector of zeros has learned nothing,
+        and the tables keep what they hold in its place.
 
         Parameters
         ----------
@@ -106,7 +107,11 @@ class Layout:
         """
         d = self.n_components
         for first, name in self.names:
-            params[first + rows, :d] = learned[f"{name}_vectors_"]
+            vectors = learned[f"{name}_vectors_"]
+            unlearned = first + rows[~vectors.any(axis=1)]
+            start = params[unlearned, :d]
+            params[first + rows, :d] = vectors
+            params[unlearned, :d] = start
             biases = learned.get(f"{name}_biases_")
             if biases is not None:
                 params[first + rows, d] = biases

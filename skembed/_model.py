@@ -7,11 +7,12 @@ import numpy as np
 from skembed._fitted import Job
 from skembed._layout import Layout
 from skembed._memory import aligned_zeros
+from skembed._random_start import RandomStart
 
 
 def start_model(
     layout: Layout, bias: Any, offset: np.ndarray, moves_contexts: bool, job: Job
-) -> Any:
+) -> tuple[Any, RandomStart]:
     """Return the model in the kernels' form: small random word vectors.
 
     Context vectors in tables of their own start at 0, as in word2vec, unless they do
@@ -28,22 +29,22 @@ def start_model(
 
     Returns
     -------
-    Model
+    model : Model
+    start : RandomStart
+        Has written the random vectors.
     """
     from skembed._kernels import spans
 
     params = layout.allocate()
     random = np.random.default_rng(job.seeds.spawn(1)[0])
-    n_rows = layout.n_words if moves_contexts else len(params)
-    start = random.random((n_rows, layout.n_components), dtype=np.float32)
-    start -= np.float32(0.5)
-    start /= layout.n_components
-    params[:n_rows, : layout.n_components] = start
+    n_rows, d = layout.n_words if moves_contexts else len(params), layout.n_components
+    start = RandomStart(random, n_rows, d, d)
+    start.write(params)
     if job.start is not None:
         params[job.start.rows, : layout.n_components] = job.start.vectors
     if job.before is not None:
         layout.refill(params, job.before.learned, np.arange(job.before.n_words))
-    return spans.Model(
+    model = spans.Model(
         params=params,
         **start_map(layout),
         offset=offset,
@@ -55,6 +56,7 @@ def start_model(
         moves_contexts=moves_contexts,
         average=False,
     )
+    return model, start
 
 
 def start_map(layout: Layout) -> dict[str, Any]:

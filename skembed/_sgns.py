@@ -165,7 +165,8 @@ class SGNSEmbedder(BaseEmbedder):
     feature_names_in_ : ndarray of shape (`n_features_in_`,), object
         Their names, if all of them are str.
     word_vectors_ : ndarray of shape (n_words, n_components), float32
-        Word vectors.
+        Word vectors. A word that was in no pair has zeros, unless it was drawn as a
+        noise word and its context vector is its word vector.
     context_vectors_ : ndarray of shape (n_words, n_components), float32
         Context vectors, as they enter the score; the same object as
         `word_vectors_` where the two are shared.

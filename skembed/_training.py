@@ -15,6 +15,7 @@ from skembed._layout import Layout
 from skembed._model import learned_map, start_model
 from skembed._parallel import ThreadTeam, n_threads
 from skembed._progress import Report
+from skembed._random_start import RandomStart
 from skembed._sampling import Draws
 from skembed._sources import Chunk, Documents, Pairs, pair_draws
 from skembed._vocabulary import Corpus
@@ -24,6 +25,8 @@ _LAST_RATE = 1e-4
 _MIN_TOKENS_OF_A_THREAD = 50_000
 # An epoch is told of in so many parts at most.
 _MOST_PARTS = 1000
+# Tokens whose pairs are noted at once.
+_NOTED_AT_ONCE = 1 << 16
 
 
 class Family(NamedTuple):
@@ -71,9 +74,10 @@ def fit(estimator: Any, family: Family, job: Job) -> Fitted:
     draws = data.draws
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
     both = estimator.update == "both"
-    model = start_model(layout, bias, offset, both, job)
+    model, start = start_model(layout, bias, offset, both, job)
     model = model._replace(average=family.average)
-    training = _Training(estimator, family, job, data, (layout, model), bias.learned)
+    started = layout, model, start
+    training = _Training(estimator, family, job, data, started, bias.learned)
     fitted = Epochs(training, estimator, job).run()
     fitted.notes[:0] = _notes(estimator, job.strategy, layout, bias)
     return fitted
@@ -181,7 +185,7 @@ class _Training:
         family: Family,
         job: Job,
         data: Data,
-        model: tuple[Layout, Any],
+        started: tuple[Layout, Any, RandomStart],
         learns_biases: bool,
     ):
         from skembed._kernels import spans
@@ -191,7 +195,7 @@ class _Training:
         self.job = job
         self.data = data
         self.source = data.source
-        self.layout, self.model = model
+        self.layout, self.model, self.start = started
         self.learns_biases = learns_biases
         self.unit, self.size = self.source.unit, self.source.size
         before = job.added_to
@@ -221,6 +225,9 @@ class _Training:
         self.state = [learned, self.model.scale]
         if self.model.map is not None:
             self.state.append(self.model.map.forward)
+        # 1 for words whose vectors were in a pair up to the epoch that is kept.
+        self.paired = np.zeros(self.layout.n_words, dtype=np.float32)
+        self.state.append(self.paired)
 
     def _allocate(self, n_lanes: int) -> None:
         """Set up the work spaces."""
@@ -271,6 +278,8 @@ class _Training:
             # Shares of the whole training, before this chunk and after it.
             done = (self.first + epoch + chunk.done) / max_iter
             stopped = self._visit(chunk, done, lanes, report)
+            if not (stopped or self.paired.all()):
+                self._note_pairs(chunk.tokens)
             # Its memory is free before the next needs some.
             del chunk
             if stopped:
@@ -284,6 +293,23 @@ class _Training:
                 "subsample=0, or a larger sample_weight."
             )
         return float(lanes.loss.sum() / max(lanes.pairs.sum(), 1))
+
+    def _note_pairs(self, tokens: np.ndarray) -> None:
+        """Note the words of neighbouring tokens, which are a pair in every window.
+
+        Of pairs in one direction, skip-gram moves the vector of the first word only,
+        and CBOW that of the second.
+        """
+        one_way, hidden = self.source.one_way, self.family.hidden
+        for first in range(0, tokens.size - 1, _NOTED_AT_ONCE):
+            behind = tokens[first + 1 : first + 1 + _NOTED_AT_ONCE]
+            has_neighbor = behind >= 0
+            if hidden or not one_way:
+                self.paired[behind[has_neighbor]] = 1.0
+            if not (hidden and one_way):
+                word = tokens[first : first + behind.size]
+                # All other words of a document are behind one.
+                self.paired[~word[has_neighbor & (word < 0)]] = 1.0
 
     def validate(self) -> float:
         """Return the mean loss of a pair that is held out, each time of the same."""
@@ -340,11 +366,21 @@ class _Training:
             member,
         )
 
+    def _used_rows(self) -> np.ndarray:
+        """Return which rows have played a part in training, as bool.
+
+        A pair may leave its word vector as it is, while its contexts are still 0.
+        Contexts that do not move are used wherever their words are contexts.
+        """
+        of_contexts = np.tile(self.data.totals > 0.0, self.layout.n_tables - 1)
+        return np.concatenate([self.paired > 0.0, of_contexts])
+
     def fitted(self, n_finished: int, last: bool) -> Fitted:
         """Return the model after so many epochs."""
         layout, params = self.layout, self.model.params
         if not last:
             params = params.copy()
+        self.start.erase(params, self._used_rows())
         word_biases, context_biases, other_biases = layout.biases(params)
         word_vectors, context_vectors, attributes = layout.vectors(
             params, learned_map(self.model, layout)
