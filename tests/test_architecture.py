@@ -312,7 +312,7 @@ def test_import_is_light():
         ("datasets.py", "try:\n    import pandas\nexcept ImportError: ...", "pandas"),
         ("_attic.py", "", "assign it one in FLOORS"),
         ("_text.py", "from ._attic import x", "unknown room '_attic'"),
-        ("_text.py", "\n" * 400, "400 lines"),
+        ("_text.py", "\n" * (MAX_LINES + 1), f"{MAX_LINES + 1} lines"),
     ],
 )
 def test_checker_catches(path, source, message):
