@@ -1,4 +1,39 @@
-"""Word embedders for scikit-learn with tied or separate word and context vectors."""
+"""Word embedders for scikit-learn with tied or separate word and context vectors.
+
+An embedder learns word vectors and turns documents into features, in the place of
+`TfidfVectorizer`::
+
+    from skembed import PPMISVDEmbedder
+
+    embedder = PPMISVDEmbedder(n_components=100, share_context="signed")
+    features = embedder.fit_transform(documents)  # a row per document
+    vector = embedder.word_vectors_[embedder.vocabulary_["word"]]
+
+Estimators:
+
+- SGNSEmbedder: skip-gram with negative sampling
+- CBOWEmbedder: continuous bag of words with negative sampling
+- GloVeEmbedder: global vectors
+- PPMISVDEmbedder: positive pointwise mutual information, factorised
+
+Functions:
+
+- cooccurrence: counts of words beside words, as a sparse matrix
+- warmup: compiles what estimators need, ahead of time
+
+Modules:
+
+- skembed.pooling: ways to turn vectors of words into features of documents
+- skembed.inspection: what a fitted model is like
+- skembed.datasets: documents that come with every installation
+
+Commands:
+
+- ``python -m skembed``: compares estimators and strategies on a classification task
+- ``python -m skembed.study``: compares all strategies over learning rates and seeds
+
+Modules whose names start with an underscore are private.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

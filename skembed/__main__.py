@@ -13,6 +13,7 @@ import joblib
 from skembed import __version__, _compare, _report
 from skembed._input import (
     InputError,
+    column,
     count,
     docstrings,
     jobs,
@@ -185,8 +186,10 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     )
     data = parser.add_argument_group("documents")
     data.add_argument("--data", type=Path, metavar="FILE", help="CSV or JSON lines")
-    data.add_argument("--text", metavar="COLUMN", help="column of the texts")
-    data.add_argument("--label", metavar="COLUMN", help="column of the classes")
+    for name, what in (("text", "texts"), ("label", "classes")):
+        data.add_argument(
+            f"--{name}", type=column, metavar="COLUMN", help=f"column of the {what}"
+        )
     data.add_argument(
         "--max-documents",
         type=count(2),
@@ -248,7 +251,7 @@ def _add_model_options(group: Any) -> None:
         type=jobs,
         default=min(2, joblib.cpu_count()),
         metavar="N",
-        help=f"processes, -1 for all processors{shown}",
+        help=f"processes, at most one per processor; -1 for all{shown}",
     )
 
 

@@ -6,12 +6,19 @@ import gzip
 import json
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from io import StringIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
+
+import joblib
 
 _CSV_LIMIT = 2**31 - 1  # characters of a field; the module's own limit is 131,072
+_SHOWN_COLUMNS = 20  # in an error
+
+_Columns = tuple[str, str | None]  # of the texts and the labels
+_Records = Iterator[tuple[int, dict[str, Any]]]  # with their line numbers, from 1
 
 
 class InputError(Exception):
@@ -56,17 +63,14 @@ def read_file(
             f"{path}: the name must end in {', '.join(readers)}, or one of these and "
             f".gz{plain}"
         )
-    columns = ("text" if kind == ".txt" else text, label)
+    columns = text, label
     documents: list[tuple[str, str]] = []
-    opener: Callable[..., TextIO] = gzip.open if packed else open
+    opener: Callable[..., Any] = gzip.open if packed else open
     try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            for line, record in islice(readers[kind](file, path), limit):
+        with opener(path, "rb") as file:
+            records = readers[kind](_lines(file, path), path, columns)
+            for line, record in islice(records, limit):
                 documents.append(_document(record, columns, f"{path}, line {line}"))
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path}: not UTF-8 ({error.reason}); save it as UTF-8"
-        ) from error
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: not a complete gzip file ({error})") from error
     except OSError as error:
@@ -77,24 +81,43 @@ def read_file(
     return texts, None if label is None else [label for _, label in documents]
 
 
-def _text_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(file, start=1):
+def _lines(file: BinaryIO, path: Path) -> Iterator[str]:
+    """Yield the lines of a file in UTF-8 with their ends: LF, CR LF or CR."""
+    n_lines = 0
+    for content in file:
+        try:
+            text = content.decode("utf-8" if n_lines else "utf-8-sig")
+        except UnicodeDecodeError as error:
+            # What is read at once ends with LF; there may be a CR at any place.
+            line = n_lines + 1 + error.object[: error.start].count(b"\r")
+            byte = f"byte 0x{error.object[error.start]:02x}, {error.reason}"
+            raise InputError(
+                f"{path}, line {line}: not UTF-8 ({byte}); save the file as UTF-8"
+            ) from error
+        for line_of_text in StringIO(text, newline=""):
+            n_lines += 1
+            yield line_of_text
+
+
+def _text_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Records:
+    for line, content in enumerate(lines, start=1):
         if content.strip():
-            yield line, {"text": content.rstrip("\r\n")}
+            yield line, {columns[0]: content.rstrip("\r\n")}
 
 
-def _csv_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Records:
     csv.field_size_limit(_CSV_LIMIT)
     # Strict: a forgotten quote would otherwise make one text of the rest of the file.
-    reader = csv.reader(file, strict=True)
+    reader = csv.reader(lines, strict=True)
     line = 1
     try:
         header = next(reader, [])
         if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
             problem = f"the header is a single column, {header[0]!r}"
             raise InputError(f"{path}: {problem}; columns must be separated by commas")
-        for name in header:
-            if header.count(name) > 1:
+        # Other columns may share a name, or have none: they are not read.
+        for name in columns:
+            if name is not None and header.count(name) > 1:
                 raise InputError(f"{path}: two columns are called {name!r}")
         line = reader.line_num + 1
         for fields in reader:
@@ -110,8 +133,8 @@ def _csv_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]
         raise InputError(f"{path}, line {line}: not CSV ({error})") from error
 
 
-def _json_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, content in enumerate(file, start=1):
+def _json_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Records:
+    for line, content in enumerate(lines, start=1):
         if not content.strip():
             continue
         try:
@@ -129,17 +152,14 @@ def _json_records(file: TextIO, path: Path) -> Iterator[tuple[int, dict[str, Any
 _READERS = {".csv": _csv_records, ".jsonl": _json_records, ".ndjson": _json_records}
 
 
-def _document(
-    record: dict[str, Any], columns: tuple[str, str | None], place: str
-) -> tuple[str, str]:
+def _document(record: dict[str, Any], columns: _Columns, place: str) -> tuple[str, str]:
     """Return a record's text and label; the label is empty without a column."""
     text_column, label_column = columns
     for option, column in zip(("--text", "--label"), columns, strict=True):
         if column is not None and column not in record:
-            found = ", ".join(map(repr, record)) or "none"
             raise InputError(
-                f"{place}: no column {column!r}; there are {found}: name one with "
-                f"{option}"
+                f"{place}: no column {column!r}; there are {_listed(record)}: name one "
+                f"with {option}"
             )
     text = record[text_column]
     if not isinstance(text, str):
@@ -157,6 +177,14 @@ def _document(
             f"{json.dumps(label)[:40]}; every document needs a label, a single value"
         )
     return text, label if isinstance(label, str) else json.dumps(label)
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return the first of some columns' names and how many more there are."""
+    known = [name for name in names if name]
+    more = len(known) - _SHOWN_COLUMNS
+    listed = ", ".join(map(repr, known[:_SHOWN_COLUMNS])) or "none"
+    return f"{listed} and {more:,} more" if more > 0 else listed
 
 
 def docstrings() -> tuple[list[str], list[str], str]:
@@ -207,8 +235,26 @@ def count(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def jobs(text: str) -> int:
-    """Read a number of threads or processes; -1 is all processors."""
-    return -1 if text == "-1" else count(1)(text)
+    """Read a number of threads or processes: joblib's, at most one per processor."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number == 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of processors, such as 2; -1 means all of them, "
+            "-2 all but one"
+        )
+    return min(number, joblib.cpu_count())
+
+
+def column(text: str) -> str:
+    """Read the name of a column."""
+    if not text:
+        raise argparse.ArgumentTypeError(
+            "a column without a name cannot be chosen; name it in the file"
+        )
+    return text
 
 
 def positive(text: str) -> float:

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import textwrap
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -362,12 +363,16 @@ def draw(rows: Sequence[Row], about: dict[str, Any], path: Path) -> None:
     axes.set_yticks(positions, labels)
     axes.set_ylim(position - 1.0, -0.6)
     axes.set_xlabel(f"accuracy, mean ± standard deviation over {about['cv']} folds")
-    figure.suptitle(
+    title = figure.suptitle(
         textwrap.fill(_heading(about), 100), x=0.01, ha="left", fontsize="medium"
     )
+    title.set_parse_math(False)  # a file's name may hold dollar signs
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="x", alpha=0.3)
-    figure.savefig(path)
+    with warnings.catch_warnings():
+        # A letter of a file's name that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(path)
 
 
 def _draw_row(axes: Any, row: Row, position: float, colour: str) -> None:

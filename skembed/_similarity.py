@@ -36,7 +36,8 @@ def read_similarities(folder: Path) -> dict[str, list[Pair]]:
     """Return the similarity sets in a folder.
 
     A set is a file ``.tsv`` in UTF-8: on every line two words and a number, separated
-    by tabs. The first line may be a header instead.
+    by tabs. The first line may be a header instead. Empty lines and comments, which
+    start with #, are skipped.
 
     Parameters
     ----------
@@ -61,26 +62,34 @@ def read_similarities(folder: Path) -> dict[str, list[Pair]]:
 
 
 def _read(path: Path) -> list[Pair]:
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not UTF-8 ({error.reason})") from error
     pairs = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
+    may_be_header = True
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if not line.strip() or line.startswith("#"):
             continue
         fields = line.split("\t")
         score = _number(fields[2]) if len(fields) == 3 else None
         if score is not None:
             pairs.append(Pair(fields[0].lower(), fields[1].lower(), score))
-        elif number > 1 or len(fields) != 3:
+        elif not may_be_header or len(fields) != 3:
             raise ValueError(
                 f"{path}, line {number}: two words and a number are needed, separated "
                 f"by tabs, not {line[:40]!r}"
             )
+        may_be_header = False
     if not pairs:
         raise ValueError(f"{path}: holds no pairs of words")
     return pairs
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = len((error.object[: error.start] + b"?").splitlines())
+        byte = f"byte 0x{error.object[error.start]:02x}, {error.reason}"
+        raise ValueError(f"{path}, line {line}: not UTF-8 ({byte})") from error
 
 
 def _number(text: str) -> float | None:

@@ -1,5 +1,7 @@
 """The figures of a study; matplotlib is imported when one is drawn."""
 
+import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,9 @@ import numpy as np
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^"
 _COLOURS = 10  # in matplotlib's own cycle
+
+# Reads from a record, with a value of `combine`, what vectors are judged by.
+_Read = Callable[[dict[str, Any], str], float | None]
 
 
 def can_draw() -> bool:
@@ -38,25 +43,35 @@ def draw(
         Names of the files.
     """
     done = [outcome for outcome in outcomes if outcome.problem is None]
-    with_curves = [o for o in done if len(_first(o)["loss_curve"] or ()) > 1]
-    score = _best_score(done)
     figures = {
-        "loss_curves.png": _panels(with_curves, _curves),
+        "loss_curves.png": _panels([o for o in done if _has_curve(o)], _curves),
         "own_scores.png": _panels(done, _own_scores),
         "spectrum.png": _spectra(spectra),
-        "parameters.png": _panels(done, _against_parameters(*score)) if score else None,
+        "parameters.png": _parameters(done),
     }
     names = []
     for name, figure in figures.items():
         if figure is not None:
-            figure.savefig(folder / name)
+            _save(figure, folder / name)
             names.append(name)
     return names
+
+
+def _save(figure: Any, path: Path) -> None:
+    with warnings.catch_warnings():
+        # A letter of a set's name that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(path)
 
 
 def _first(outcome: Any) -> dict[str, Any]:
     """Return the record of the first seed at the chosen rate."""
     return outcome.records[outcome.rate, 0]
+
+
+def _has_curve(outcome: Any) -> bool:
+    curve = _first(outcome)["loss_curve"] or ()
+    return sum(map(math.isfinite, curve)) > 1
 
 
 def _panels(
@@ -130,57 +145,82 @@ def _number(number: float | None) -> str:
     return "–" if number is None else f"{number:.2f}"
 
 
-def _best_score(outcomes: Sequence[Any]) -> tuple[str, Callable] | None:
+def _parameters(outcomes: Sequence[Any]) -> Any | None:
+    """Return a figure of the best score against the number of parameters."""
+    found = _best_score(outcomes)
+    if found is None:
+        return None
+    title, read = found
+    with_score = [outcome for outcome in outcomes if _scores(outcome, read)]
+    return _panels(with_score, _against_parameters(title, read))
+
+
+def _best_score(outcomes: Sequence[Any]) -> tuple[str, _Read] | None:
     """Return what vectors are judged by, and how it is read from a record.
 
-    Accuracy where there are classes, else the first similarity set, else the loss.
+    The first of these that has numbers: accuracy, where there are classes; similarity
+    sets; the held-out loss.
     """
-    records = [record for o in outcomes for record in o.chosen()]
-    if not records:
-        return None
-    reading = next(iter(records[0]["readings"].values()))
-    first_set = next(iter(reading["similarity"]), None)
+    records = [record for outcome in outcomes for record in outcome.chosen()]
+    readings = [r for record in records for r in record["readings"].values()]
+    sets = dict.fromkeys(name for reading in readings for name in reading["similarity"])
 
     def accuracy(record: dict[str, Any], combine: str) -> float | None:
         return record["readings"][combine]["accuracy"]
 
-    def correlation(record: dict[str, Any], combine: str) -> float | None:
-        return record["readings"][combine]["similarity"][first_set][0]
+    def correlation(name: str) -> _Read:
+        def read(record: dict[str, Any], combine: str) -> float | None:
+            return record["readings"][combine]["similarity"][name][0]
+
+        return read
 
     def loss(record: dict[str, Any], combine: str) -> float | None:
         return (record["test"] or {}).get("loss")
 
-    if reading["accuracy"] is not None:
-        return "accuracy", accuracy
-    if first_set is not None:
-        return f"correlation, {first_set}", correlation
-    if any(loss(record, "word") is not None for record in records):
-        return "held-out loss", loss
+    scores = {
+        "accuracy": accuracy,
+        **{f"correlation, {name}": correlation(name) for name in sets},
+        "held-out loss": loss,
+    }
+    for title, read in scores.items():
+        if any(_scores(outcome, read) for outcome in outcomes):
+            return title, read
     return None
 
 
-def _against_parameters(title: str, read: Callable) -> Callable:
+def _scores(outcome: Any, read: _Read) -> dict[str, list[float]]:
+    """Return the scores of all seeds by `combine`, where every seed has one."""
+    found = {}
+    for combine in outcome.candidate.combines:
+        scores = [read(record, combine) for record in outcome.chosen()]
+        known = [score for score in scores if score is not None]
+        if len(known) == len(scores):
+            found[combine] = known
+    return found
+
+
+def _against_parameters(title: str, read: _Read) -> Callable:
     """Return a function that draws a score against the number of parameters."""
 
     def fill(axes: Any, outcomes: Sequence[Any]) -> None:
         means: dict[str, float] = {}
         for number, outcome in enumerate(outcomes):
             combines = outcome.candidate.combines
-            for marker, combine in zip(_MARKERS, combines, strict=False):
-                records = outcome.chosen()
-                scores = [read(record, combine) for record in records]
-                if None in scores:
-                    continue
-                sizes = np.mean([record["n_parameters"] for record in records])
+            markers = dict(zip(combines, _MARKERS, strict=False))
+            records = outcome.chosen()
+            sizes = np.mean([record["n_parameters"] for record in records])
+            for combine, scores in _scores(outcome, read).items():
                 label = outcome.candidate.label
                 label += "" if combine == "word" else f", {combine}"
-                means[label] = mean = float(np.mean(scores))
+                # Equal scores may have a mean beside them by a rounding error.
+                mean = min(max(float(np.mean(scores)), min(scores)), max(scores))
+                means[label] = mean
                 axes.errorbar(
                     # Next to each other, not one over the other.
                     sizes / 1e6 * (1 + 0.006 * (number - len(outcomes) / 2)),
                     mean,
                     yerr=[[mean - min(scores)], [max(scores) - mean]],
-                    marker=marker,
+                    marker=markers[combine],
                     markersize=5,
                     capsize=2,
                     color=f"C{number % _COLOURS}",
@@ -190,7 +230,7 @@ def _against_parameters(title: str, read: Callable) -> Callable:
                 )
         _leave_out_far(axes, means)
         axes.set_xlabel("million parameters (those of one size stand side by side)")
-        axes.set_ylabel(title)
+        axes.set_ylabel(title, parse_math=False)  # a set's name may hold dollar signs
 
     return fill
 
@@ -202,6 +242,8 @@ def _leave_out_far(axes: Any, means: Mapping[str, float]) -> None:
         return
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     reach = 4 * max(high - low, 0.01 * abs(middle))
+    if reach == 0:
+        return  # half of the scores are 0: there is no scale
     near = values[np.abs(values - middle) <= reach]
     if near.size == values.size:
         return
@@ -218,11 +260,12 @@ def _spectra(spectra: Mapping[str, Sequence[float]]) -> Any | None:
     """Return a figure of eigenvalues by size, with the negative ones marked."""
     from matplotlib.figure import Figure
 
-    if not spectra:
+    shown = {title: found for title, found in spectra.items() if any(found)}
+    if not shown:
         return None
-    figure = Figure(figsize=(4.5 * len(spectra), 3.4), dpi=120, layout="constrained")
-    panels = figure.subplots(1, len(spectra), squeeze=False, sharey=True)[0]
-    for axes, (title, found) in zip(panels, spectra.items(), strict=True):
+    figure = Figure(figsize=(4.5 * len(shown), 3.4), dpi=120, layout="constrained")
+    panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
+    for axes, (title, found) in zip(panels, shown.items(), strict=True):
         values = np.array(sorted(found, key=abs, reverse=True), dtype=float)
         ranks = np.arange(1, values.size + 1)
         for name, chosen, colour in (

@@ -23,6 +23,7 @@ from skembed import (
 )
 from skembed._input import (
     InputError,
+    column,
     count,
     docstrings,
     jobs,
@@ -54,7 +55,8 @@ EPILOG = """\
 files:
   --data: .csv (comma separated, with a header) or .jsonl, .ndjson (a JSON object per
   line); without --label also .txt (a document per line). Each also with .gz; UTF-8.
-  --wordsim: .tsv, on every line two words and a score, separated by tabs.
+  --wordsim: .tsv, on every line two words and a score, separated by tabs; lines
+  that start with # are skipped.
   --output: results.md (means over the seeds at the chosen learning rates),
   results.csv (every fit), figures (.png), and a folder fits, from which a study that
   was stopped continues when the same command is given again.
@@ -274,8 +276,11 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     shown = " (default: %(default)s)"
     data = parser.add_argument_group("documents")
     data.add_argument("--data", type=Path, metavar="FILE", help="documents")
-    data.add_argument("--text", metavar="COLUMN", help="of the texts (default: text)")
-    data.add_argument("--label", metavar="COLUMN", help="of the classes, if any")
+    for name, what in (
+        ("text", "of the texts (default: text)"),
+        ("label", "of the classes, if any"),
+    ):
+        data.add_argument(f"--{name}", type=column, metavar="COLUMN", help=what)
     data.add_argument(
         "--unlabelled",
         metavar="VALUE",
@@ -349,7 +354,11 @@ def _add_comparison(group: Any) -> None:
         "--x-max", type=positive, default=_DEFAULTS.x_max, help="of GloVe" + shown
     )
     group.add_argument(
-        "--n-jobs", type=jobs, default=-1, help="threads, -1 for all" + shown
+        "--n-jobs",
+        type=jobs,
+        default=-1,
+        metavar="N",
+        help="threads, at most one per processor; -1 for all" + shown,
     )
 
 

@@ -13,6 +13,7 @@ import warnings
 from collections import Counter
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pytest
 from sklearn.decomposition import TruncatedSVD
@@ -30,6 +31,7 @@ from skembed import (
     PPMISVDEmbedder,
     SGNSEmbedder,
     _compare,
+    _input,
     _report,
     _training,
     datasets,
@@ -111,7 +113,10 @@ def test_version(capsys):
         (["--cv", "1"], "'1' is not a whole number from 2 on"),
         (["--cv", "three"], "'three' is not a whole number"),
         (["--seed", str(2**32)], "not a whole number from 0 to 4294967295"),
-        (["--n-jobs", "0"], "'0' is not"),
+        (["--n-jobs", "0"], "'0' is not a number of processors, such as 2; -1 means"),
+        (["--n-jobs", "two"], "'two' is not a number of processors"),
+        (["--n-jobs", "1e9"], "'1e9' is not a number of processors"),
+        (["--data", "a.csv", "--text", "", "--label", "l"], "without a name cannot be"),
         (["--x-max", "nan"], "'nan' is not a positive number"),
         (["--x-max", "much"], "'much' is not a positive number"),
         (["--estimators", "word2vec"], "invalid choice: 'word2vec'"),
@@ -126,8 +131,16 @@ def test_wrong_usage(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
+@pytest.mark.small
+@pytest.mark.parametrize("wanted", [1, 10**9, 10**30, -1, -2, -5, -(10**30)])
+def test_jobs_are_those_of_joblib_and_at_most_one_per_processor(wanted):
+    n_jobs = joblib.effective_n_jobs(_input.jobs(str(wanted)))
+    assert n_jobs == min(joblib.effective_n_jobs(wanted), joblib.cpu_count())
+
+
 # Reading files
 
+ROW = '{"text": "t", "label": "a"}\n'
 RECORDS = [("one, two", "a"), ('three\n"four"', "b"), ("", "a"), ("fünf", "b")]
 
 
@@ -164,6 +177,99 @@ def test_line_ends_and_empty_lines(end, write):
     lines = ["label,text", "x,one", "", 'y,"two', 'lines"']
     path = write("a.csv", end.join(lines))
     assert read_file(path, "text", "label") == (["one", f"two{end}lines"], ["x", "y"])
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("v1,v2,,,", "ham,some text,,,"),  # as in Kaggle's spam.csv
+        (",v1,n,v2,n", "0,ham,1,some text,2"),
+    ],
+)
+def test_columns_that_are_not_read_need_no_name_of_their_own(header, row, write):
+    path = write("a.csv", f"{header}\n{row}\n")
+    assert read_file(path, "v2", "v1") == (["some text"], ["ham"])
+
+
+class CountedName(str):
+    """A column's name that counts how often it is hashed or compared."""
+
+    n_steps = 0
+
+    def __eq__(self, other):
+        CountedName.n_steps += 1
+        return str.__eq__(self, other)
+
+    def __hash__(self):
+        CountedName.n_steps += 1
+        return str.__hash__(self)
+
+
+def test_steps_are_linear_in_the_number_of_columns(write, monkeypatch):
+    real_reader = csv.reader
+
+    class Reader:
+        def __init__(self, *args, **options):
+            self.rows = real_reader(*args, **options)
+
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            return list(map(CountedName, next(self.rows)))
+
+        line_num = property(lambda self: self.rows.line_num)
+
+    monkeypatch.setattr(_input.csv, "reader", Reader)
+    steps = []
+    for n_columns in (500, 1000, 2000):
+        names = [*(f"x{i}" for i in range(n_columns - 2)), "text", "label"]
+        row = [*(["0"] * (n_columns - 2)), "t", "a"]
+        path = write("a.csv", f"{','.join(names)}\n{','.join(row)}\n")
+        CountedName.n_steps = 0
+        assert read_file(path, "text", "label") == (["t"], ["a"])
+        steps.append(CountedName.n_steps)
+    assert steps[2] <= 10 * 2000
+    assert steps[2] - steps[1] <= 2.1 * (steps[1] - steps[0])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz", "a.jsonl"])
+@pytest.mark.parametrize("n_before", [0, 4000])
+def test_bad_byte_is_reported_with_its_line(name, n_before, end, write):
+    # The bad line is the n-th of the file whatever was read at once before it.
+    lines = {
+        "a.csv": [
+            "text,label",
+            *['"words\nand more",a'] * n_before,
+            "fünf,a",
+            "z,b",
+        ],
+        "a.jsonl": [ROW.strip()] * n_before
+        + ['{"text": "fünf", "label": "a"}', ROW.strip()],
+    }[name.removesuffix(".gz")]
+    content = "\n".join(lines).replace("\n", end).encode("latin-1")
+    good = content.decode("latin-1").split("ü")[0]
+    line = len(good.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    path = write(name, content)
+    with pytest.raises(_input.InputError) as caught:
+        read_file(path, "text", "label")
+    assert str(caught.value).startswith(
+        f"{path}, line {line}: not UTF-8 (byte 0xfc, invalid start byte)"
+    )
+
+
+def test_line_that_is_not_read_may_hold_a_bad_byte(write):
+    path = write("a.jsonl", (ROW * 2).encode() + b"\xff")
+    assert read_file(path, "text", "label", limit=2)[0] == ["t", "t"]
+
+
+def test_error_names_a_few_of_many_columns(write):
+    names = ["", *(f"x{i}" for i in range(30_000))]
+    path = write("a.csv", f"{','.join(names)}\n{','.join(names)}\n")
+    with pytest.raises(_input.InputError, match="'x19' and 29,980 more: name") as error:
+        read_file(path, "text", "label")
+    assert len(str(error.value)) < 500 + len(str(path))
 
 
 def test_long_fields(write):
@@ -205,9 +311,6 @@ def test_sample_is_a_seeded_subset():
     assert _compare.sample(5, 9, 0) == [0, 1, 2, 3, 4]
 
 
-ROW = '{"text": "t", "label": "a"}\n'
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -242,7 +345,7 @@ ROW = '{"text": "t", "label": "a"}\n'
         ("a.csv", "text,label\nx\n", "line 2: 1 fields, but the header has 2; texts"),
         ("a.csv", 'text,label\nx,a\n"x,a\nx,a\n', "line 3: not CSV (unexpected end"),
         ("a.csv", "text,label\nx,\n", "line 2: the label in column 'label' is \"\""),
-        ("a.csv", "text,label\nfünf,a\n".encode("latin-1"), "not UTF-8"),
+        ("a.csv", "text,label\nfünf,a\n".encode("latin-1"), "line 2: not UTF-8 (byte"),
         ("a.jsonl", ROW + "{'text': 1}\n", "a.jsonl, line 2: not JSON (Expecting prop"),
         (
             "a.jsonl",
@@ -675,6 +778,14 @@ def test_plot(tiny_csv, tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out.startswith("tiny.csv")
     assert err.endswith(f"drawn to {path}\n")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_plot_shows_any_name_as_it_is(suffix, tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"picture{suffix}"
+    _report.draw(ROWS, {**ABOUT, "data": "$\\foo$ \u985e\u4f3c.csv"}, path)
+    assert path.stat().st_size > 0
 
 
 def test_without_matplotlib_there_is_a_hint(tiny_csv, tmp_path, monkeypatch, capsys):

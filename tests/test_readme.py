@@ -6,12 +6,16 @@ the comment ``<!-- skip: reason -->`` is left out.
 """
 
 import doctest
+import pkgutil
+import pydoc
 import re
 import traceback
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+import skembed
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
@@ -108,6 +112,28 @@ def test_page(path, tmp_path, monkeypatch):
 
 def test_readme_has_blocks():
     assert python_blocks((ROOT / "README.md").read_text(encoding="utf8"))
+
+
+@pytest.mark.small
+def test_readme_has_no_links_that_lead_nowhere_on_a_package_index():
+    text = (ROOT / "README.md").read_text(encoding="utf8")
+    targets = re.findall(
+        r"\]\(([^)]*)\)|^\[[^\]]*\]:\s*(\S+)|(?:href|src)=\"([^\"]*)", text
+    )
+    relative = [t for t in map("".join, targets) if not re.match(r"https?://|#", t)]
+    assert not relative
+    for page in re.findall(r"`(docs/\w+\.md)`", text):
+        assert (ROOT / page).is_file()
+
+
+@pytest.mark.small
+def test_help_says_what_there_is_before_it_lists_all_modules():
+    text = pydoc.render_doc(skembed, renderer=pydoc.plaintext)
+    opening, _, _ = text.partition("\nPACKAGE CONTENTS")
+    modules = [info.name for info in pkgutil.iter_modules(skembed.__path__)]
+    names = [name for name in [*skembed.__all__, *modules] if name[0] != "_"]
+    missing = [name for name in names if not re.search(rf"\b{name}\b", opening)]
+    assert not missing
 
 
 PAGE = """\

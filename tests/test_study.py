@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -698,7 +699,8 @@ def test_what_no_estimator_can_do_is_an_error(files, tmp_path, monkeypatch, caps
         (["--seeds", "0"], "'0' is not a whole number from 1 on"),
         (["--estimators", "word2vec"], "invalid choice: 'word2vec'"),
         (["--strategies", "none"], "invalid choice: 'none'"),
-        (["--n-jobs", "0"], "'0' is not"),
+        (["--n-jobs", "0"], "'0' is not a number of processors"),
+        (["--data", "a.csv", "--text", ""], "a column without a name cannot be chosen"),
     ],
 )
 def test_wrong_usage(options, message, capsys):
@@ -803,8 +805,12 @@ def test_reading_similarity_sets(tmp_path):
     (tmp_path / "b.tsv").write_text("first\tsecond\tscore\nSun\tsky\t5.5\n\n")
     (tmp_path / "a.tsv").write_text("sea\tsky\t1\n")
     (tmp_path / "notes.txt").write_text("not a set")
+    comments = "# encoding: utf-8\n\n#\tof\t2002\n"
+    lines = "Word 1\tWord 2\tmean\nlove\tsex\t6.77\n# a\tcomment\t1\ntiger\tcat\t7.35\n"
+    (tmp_path / "c.tsv").write_text(comments + lines)
     sets = _similarity.read_similarities(tmp_path)
-    assert list(sets) == ["a", "b"]
+    assert list(sets) == ["a", "b", "c"]
+    assert sets["c"] == [("love", "sex", 6.77), ("tiger", "cat", 7.35)]
     assert sets["b"] == [("sun", "sky", 5.5)]
     assert sets["a"] == [("sea", "sky", 1.0)]
 
@@ -818,7 +824,9 @@ def test_reading_similarity_sets(tmp_path):
         (b"a\tb\t1\na\tb\tmuch\n", "line 2: two words and a number"),
         (b"a,b,1\n", "line 1: two words and a number"),
         (b"a\tb\tnan\na\tb\tinf\n", "line 2"),
-        (b"\xff\tb\t1\n", "not UTF-8"),
+        (b"# a\na\tb\tscore\nword\tword\tscore\n", "line 3: two words and a number"),
+        (b"\xff\tb\t1\n", "line 1: not UTF-8 .byte 0xff, invalid start byte"),
+        (b"# a\r\n\r\na\tb\t1\r\nn\xe9\tb\t1\r\n", "line 4: not UTF-8 .byte 0xe9"),
     ],
 )
 def test_unusable_similarity_sets(content, message, tmp_path):
@@ -830,7 +838,7 @@ def test_unusable_similarity_sets(content, message, tmp_path):
 # Figures
 
 
-def figure_outcome(label, accuracy, n_parameters, men=0.25, loss=2.5):
+def figure_outcome(label, accuracy, n_parameters, men=0.25, loss=2.5, title="SGNS"):
     def record(change):
         reading = {"accuracy": accuracy, "similarity": {"men": [men, 9]}}
         if accuracy is not None:
@@ -843,7 +851,7 @@ def figure_outcome(label, accuracy, n_parameters, men=0.25, loss=2.5):
             "readings": {"word": reading},
         }
 
-    candidate = SimpleNamespace(title="SGNS", label=label, combines=("word",))
+    candidate = SimpleNamespace(title=title, label=label, combines=("word",))
     records = {(0.1, 0): record(0.0), (0.1, 1): record(0.1), (0.2, 0): record(0.4)}
     return _study_runs.Outcome(candidate, records, 0.1)
 
@@ -865,6 +873,101 @@ def test_figures_show_the_numbers():
     assert sizes == pytest.approx([100e-6, 200e-6], rel=0.05)
     histogram = _study_figures._panels(outcomes, _study_figures._own_scores).axes[0]
     assert histogram.patches[0].get_data().values.tolist() == [0.25, 0.375]
+
+
+# What a fit of the estimator has: the losses of epochs, and a held-out loss.
+FIGURES_OF = {
+    "SGNS": (True, True),  # and CBOW
+    "GloVe": (True, False),
+    "PPMI-SVD": (False, False),
+}
+
+
+def bare_outcome(title, has_classes, sets):
+    """The outcome of one estimator, with the measures that the data allow."""
+    has_curve, has_loss = FIGURES_OF[title]
+    outcome = figure_outcome("a", 0.1 if has_classes else None, 100, title=title)
+    for record in outcome.records.values():
+        record["readings"]["word"]["similarity"] = dict(sets)
+        record["loss_curve"] = record["loss_curve"] if has_curve else None
+        record["test"] = record["test"] if has_loss else None
+    return outcome
+
+
+@pytest.fixture
+def saved(monkeypatch):
+    """What `draw` would save: numbers of artists in panels, by file and title."""
+    figures = pytest.importorskip("matplotlib.figure")
+    found = {}
+
+    def look(figure, path):
+        found[path.name] = {
+            axes.get_title(loc="left"): len(axes.get_legend_handles_labels()[0])
+            for axes in figure.axes
+        }
+
+    monkeypatch.setattr(figures.Figure, "savefig", look)
+    return found
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("has_classes", "sets"),
+    [
+        (False, {}),
+        (False, {"unknown": [None, 0]}),
+        (False, {"unknown": [None, 0], "men": [0.3, 9]}),
+        (True, {}),
+    ],
+    ids=["no measure", "unknown words", "two sets", "classes"],
+)
+@pytest.mark.parametrize(
+    "titles",
+    [t for n in range(1, 4) for t in combinations(FIGURES_OF, n)],
+    ids="-".join,
+)
+def test_no_panel_is_empty(titles, has_classes, sets, saved, tmp_path):
+    outcomes = [bare_outcome(title, has_classes, sets) for title in titles]
+    names = _study_figures.draw(outcomes, {"PMI": [1.0, -2.0]}, tmp_path)
+    has_score = has_classes or len(sets) == 2
+    expected = {
+        "loss_curves.png": [t for t in titles if FIGURES_OF[t][0]],
+        "own_scores.png": list(titles),
+        "spectrum.png": ["PMI"],
+        "parameters.png": [t for t in titles if has_score or FIGURES_OF[t][1]],
+    }
+    expected = {name: panels for name, panels in expected.items() if panels}
+    assert names == list(expected)
+    assert {name: list(panels) for name, panels in saved.items()} == expected
+    assert all(n > 0 for panels in saved.values() for n in panels.values())
+
+
+@pytest.mark.small
+def test_figures_show_any_name_as_it_is(tmp_path):
+    pytest.importorskip("matplotlib")
+    outcome = bare_outcome("SGNS", False, {"$\\men$ \u985e\u4f3c": [0.3, 9]})
+    names = _study_figures.draw([outcome], {"PMI": [1.0, -2.0]}, tmp_path)
+    assert len(names) == 4
+    assert all((tmp_path / name).stat().st_size for name in names)
+
+
+@pytest.mark.small
+def test_figures_of_numbers_without_a_range(saved, tmp_path):
+    flat = [bare_outcome("SGNS", False, {}) for _ in range(5)]
+    for outcome, loss in zip(flat, [0.0, 0.0, 0.0, 0.0, 1.0], strict=True):
+        for seed in (0, 1, 2):  # 0.1 + 0.1 + 0.1 is not 3 * 0.1
+            record = outcome.records.get((0.1, seed), outcome.records[0.1, 0])
+            outcome.records[0.1, seed] = {**record, "test": {"loss": loss}}
+    for record in flat[4].records.values():
+        record["test"] = {"loss": 0.1}
+        record["loss_curve"] = [np.nan, np.nan]
+    spectra = {"PMI": [2.0], "PMI - ln 5": [0.0, 0.0], "none": []}
+    names = _study_figures.draw(flat, spectra, tmp_path)
+    assert len(names) == 4
+    assert list(saved["spectrum.png"]) == ["PMI"]
+    assert saved["loss_curves.png"] == {"SGNS": 4}
+    assert saved["parameters.png"] == {"SGNS": 5}
+    assert _study_figures.draw([], {"PMI": [0.0]}, tmp_path) == []
 
 
 @pytest.mark.small
