@@ -1,6 +1,7 @@
 """From what users pass to a corpus with a vocabulary, and to co-occurrence counts."""
 
 import pickle
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -123,7 +124,7 @@ def read(
 def _read_text(
     estimator: Any, X: Any, sample_weight: Any, choice: _Choice, report: Report | None
 ) -> Reading:
-    tokeniser = vectorizer(estimator)
+    tokeniser = vectorizer(estimator, fits=True)
     if estimator.memory is None:
         found = _tokenise(X, tokeniser, sample_weight, choice, report)
         return Reading(*found, None, np.float32)
@@ -300,7 +301,8 @@ def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
 
 def _look_up_text(estimator: Any, X: Any) -> Corpus:
     """Look up text, or remember it where a search asks for the same once more."""
-    tokeniser, rows = vectorizer(estimator), estimator.vocabulary_
+    tokeniser = vectorizer(estimator, fits=False)
+    rows = estimator.vocabulary_
     tokenising = _tokenising(estimator)
     # What a callable of the same name did before is not what it does now.
     changing = any(map(callable, tokenising.values()))
@@ -345,6 +347,26 @@ def _is_text(X: Any) -> bool:
     return not (isinstance(X, np.ndarray) and X.dtype.kind in "biufc")
 
 
-def vectorizer(estimator: Any) -> CountVectorizer:
-    """Return what cuts documents into tokens by an estimator's parameters."""
-    return CountVectorizer(**_tokenising(estimator))
+def vectorizer(estimator: Any, fits: bool) -> CountVectorizer:
+    """Return what cuts documents into tokens by an estimator's parameters.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+    fits : bool
+        Whether it is to be fitted: then stop words that no token equals are warned of.
+    """
+    settings = _tokenising(estimator)
+    if isinstance(settings["stop_words"], list):
+        settings["stop_words"] = _as_set(tuple(settings["stop_words"]))
+    found = CountVectorizer(**settings)
+    if not fits:
+        # So scikit-learn notes which stop words it has tokenised, to compare them.
+        found._stop_words_id = id(found.stop_words)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _as_set(words: tuple[Any, ...]) -> frozenset[Any]:
+    # Of a long list this takes longer than to tokenise a document.
+    return frozenset(words)

@@ -4,6 +4,7 @@ import itertools
 import re
 import sys
 import unicodedata
+from contextlib import nullcontext
 from unittest import mock
 
 import numba
@@ -653,6 +654,33 @@ def test_stop_words_that_no_token_equals(manner):
     vectorizer = CountVectorizer(stop_words=["don't"])
     with manner, pytest.warns(UserWarning, match=r"inconsistent.*\['don'\]"):
         number(["amber birch"], vectorizer)
+
+
+@pytest.mark.parametrize("how", [nullcontext, scanning])
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_stop_words_are_compared_once(estimator, how):
+    """In `fit`: the words that scikit-learn cuts are counted, and its warnings."""
+    cut = []
+
+    def strip(text):
+        cut.append(text)
+        return text
+
+    documents = draw_documents(0)
+    stop_words = ["amber", "don't", *(f"rare{i}" for i in range(50))]
+    embedder = cheap(estimator, stop_words=stop_words, strip_accents=strip)
+    with how():
+        with pytest.warns(UserWarning, match=r"inconsistent.*\['don'\]") as caught:
+            embedder.fit(documents)
+        assert len(caught) == 1
+        assert len(cut) == len(documents) + len(stop_words)
+        cut.clear()
+        features = embedder.transform(documents)
+        embedder.score(documents)
+        embedder.transform(documents[:1])
+        assert len(cut) == 2 * len(documents) + 1
+    less = [[w for w in text.split() if w != "amber"] for text in documents]
+    np.testing.assert_array_equal(features, embedder.transform(less))
 
 
 @pytest.mark.parametrize("documents", [["a b", None], ["a b", ["a"]], ["a b", 3]])

@@ -4,7 +4,8 @@
 
 Vectors are made up, since their values do not matter: the vocabulary is that of the
 documents, the vectors are random. Everything is CPU time in one thread, after a first
-call. Many documents are transformed in pairs, ours beside that of scikit-learn's
+call. One document is also transformed with a long list of stop words, in turns with
+none. Many documents are transformed in pairs, ours beside that of scikit-learn's
 `TfidfVectorizer`; the ratio is the median of those of the pairs.
 """
 
@@ -22,6 +23,7 @@ from tests.benchmarks.common import describe_machine, print_table, read_document
 
 N_CALLS = 2000
 N_TOKENS = 200
+N_STOP_WORDS = 1300
 
 
 def with_random_vectors(name, learned, rng):
@@ -62,12 +64,12 @@ def one_document(embedders, tokens):
     document = [" ".join(tokens)]
     rows = []
     for embedder in embedders:
-        vectorizer = _reading.vectorizer(embedder)
+        vectorizer = _reading.vectorizer(embedder, fits=False)
         corpus = _text.look_up(document, vectorizer, embedder.vocabulary_)
         times = [
             milliseconds(embedder.transform, document),
             milliseconds(_kinds.is_matrix, document),
-            milliseconds(_reading.vectorizer, embedder),
+            milliseconds(_reading.vectorizer, embedder, False),
             milliseconds(_text.look_up, document, vectorizer, embedder.vocabulary_),
             milliseconds(embedder._pool, corpus, np.float32),
         ]
@@ -75,6 +77,22 @@ def one_document(embedders, tokens):
         rows.append([type(embedder).__name__, embedder.combine, *cells])
     header = ["estimator", "combine", "`transform`, ms", "matrix or text?"]
     print_table([*header, "settings", "tokens", "pooling"], rows)
+
+
+def stop_words(embedder, tokens, n_rounds):
+    """Print what stop words that do not occur add to the time of one document."""
+    document = [" ".join(tokens)]
+    some = [f"stop{i}" for i in range(N_STOP_WORDS)]
+    ratios = []
+    for _ in range(n_rounds):
+        without = milliseconds(embedder.transform, document)
+        embedder.set_params(stop_words=some)
+        ratios.append(milliseconds(embedder.transform, document) / without)
+        embedder.set_params(stop_words=None)
+    print(
+        f"\n{N_STOP_WORDS} stop words: {np.median(ratios):.2f} times the time without "
+        f"(median of {n_rounds}; {min(ratios):.2f} to {max(ratios):.2f})"
+    )
 
 
 def many_documents(embedders, documents, n_rounds):
@@ -129,7 +147,9 @@ def main():
     print(f"{describe_machine()}; {len(learned.vocabulary_)} words\n")
     words = (word for text in documents for word in text.lower().split())
     known = (word for word in words if word in learned.vocabulary_)
-    one_document(embedders, [next(known) for _ in range(N_TOKENS)])
+    tokens = [next(known) for _ in range(N_TOKENS)]
+    one_document(embedders, tokens)
+    stop_words(embedders[0], tokens, arguments.rounds)
     print(f"\n{len(documents)} documents:\n")
     many_documents(embedders, documents, arguments.rounds)
     if arguments.tiny:
