@@ -87,6 +87,7 @@ class BaseEmbedder(
         "vocabulary": [Mapping, Iterable, None],
         "new_words": [StrOptions({"grow", "freeze"})],
         "input": [StrOptions({"content", "cooccurrence"})],
+        "missing": [StrOptions({"error", "empty"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
         "norm": [StrOptions({"l2"}), None],  # as in `NORMS` and `DTYPES`
@@ -121,6 +122,7 @@ class BaseEmbedder(
         vocabulary,
         new_words,
         input,
+        missing,
         combine,
         pooling,
         norm,
@@ -144,6 +146,7 @@ class BaseEmbedder(
         self.vocabulary = vocabulary
         self.new_words = new_words
         self.input = input
+        self.missing = missing
         self.combine = combine
         self.pooling = pooling
         self.norm = norm

@@ -20,6 +20,7 @@ _PARAMETERS = (
     "min_count",
     "max_features",
     "vocabulary",
+    "missing",
     "n_jobs",
 )
 
@@ -45,6 +46,7 @@ def cooccurrence(
     min_count: int = 5,
     max_features: int | None = None,
     vocabulary: Any = None,
+    missing: str = "error",
     sample_weight: Any = None,
     n_jobs: int | None = None,
 ) -> tuple[sparse.csr_array, dict[str, int]]:
@@ -74,7 +76,9 @@ def cooccurrence(
     max_features : int, default=None
         Keep only this many of the most frequent words.
     vocabulary : mapping of str to int, or collection of str, default=None
-        The words to count.
+        The words to count; of a matrix they may be int.
+    missing : {"error", "empty"}, default="error"
+        Whether missing documents are an error, or empty documents.
     sample_weight : array-like of shape (n_documents,), default=None
         How often each document counts.
     n_jobs : int or None, default=None

@@ -1,18 +1,29 @@
 """Containers of documents, as users pass them: checked, one document at a time."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sized
+from itertools import repeat
 from numbers import Number
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from skembed._kinds import check_holds_data, is_frame
+
 # Documents between two reports.
 _REPORTED = 64
 _ADVICE = "Pass an iterable of str, one per document, or of lists of str."
+EDGES_ADVICE = (
+    "For a frame of edges, pass the adjacency matrix with input='cooccurrence': "
+    "networkx.from_pandas_edgelist and networkx.to_pandas_adjacency make it."
+)
 
 
-def checked(X: Any, report: Callable[[float], Any] | None = None) -> Iterator[Any]:
+def checked(
+    X: Any,
+    report: Callable[[float], Any] | None = None,
+    missing: str = "error",
+) -> Iterator[Any]:
     """Yield documents, all raw or all tokenised.
 
     Parameters
@@ -22,19 +33,31 @@ def checked(X: Any, report: Callable[[float], Any] | None = None) -> Iterator[An
     report : callable, default=None
         Called now and then with the share of the documents that were taken, 0 if
         nobody knows.
+    missing : {"error", "empty"}, default="error"
+        Whether missing documents are refused, or are empty ones of the kind of the
+        others.
 
     Raises
     ------
     ValueError
         If it or one of its documents is of another kind.
     """
-    first_kind = None
+    first_kind: type | None = None
+    n_waiting = 0
     documents = _as_iterable(X)
-    n_documents = len(documents) if isinstance(documents, Sized) else np.inf
+    n_documents = np.inf
+    if report is not None and isinstance(documents, Sized):
+        n_documents = len(documents)
     for position, document in enumerate(documents):
-        kind = _kind(position, document)
-        if first_kind is None:
+        kind = _kind(position, document, missing)
+        if kind is None:
+            if first_kind is None:
+                n_waiting += 1
+                continue
+            document = first_kind()
+        elif first_kind is None:
             first_kind = kind
+            yield from (kind() for _ in range(n_waiting))
         elif kind is not first_kind:
             raise ValueError(
                 f"Document {position} is {describe(document)}, but document 0 is of "
@@ -44,10 +67,13 @@ def checked(X: Any, report: Callable[[float], Any] | None = None) -> Iterator[An
         if report is not None and not position % _REPORTED:
             report(position / n_documents)
         yield document
+    if first_kind is None:
+        yield from repeat("", n_waiting)
 
 
 def _as_iterable(X: Any) -> Iterable[Any]:
     """Take a column out of its frame or array; refuse what holds no documents."""
+    check_holds_data(X)
     if isinstance(X, (str, bytes)):
         raise ValueError(f"X is a single {describe(X)}. {_ADVICE} Did you mean [X]?")
     if isinstance(X, Mapping):
@@ -74,7 +100,7 @@ def _only_column(X: Any) -> Any:
         raise ValueError(
             f"X is a frame of {len(names)} columns ({names[:5]}), and not all of them "
             "have a numeric dtype. Pass one column of text, e.g. X[name], or use a "
-            "ColumnTransformer; or pass numbers only, words as columns."
+            "ColumnTransformer; or pass numbers only, words as columns. " + EDGES_ADVICE
         )
     return X[names[0]]
 
@@ -103,8 +129,11 @@ def _as_column(X: np.ndarray) -> np.ndarray:
     return X
 
 
-def _kind(position: int, document: Any) -> type:
-    """Return `str` for a raw and `list` for a tokenised document."""
+def _kind(position: int, document: Any, missing: str) -> type | None:
+    """Return `str` for a raw, `list` for a tokenised and None for a missing document.
+
+    A missing one is refused unless it shall be empty.
+    """
     if isinstance(document, str):
         return str
     if isinstance(document, (list, tuple)):
@@ -112,9 +141,12 @@ def _kind(position: int, document: Any) -> type:
     if isinstance(document, np.ndarray) and document.ndim == 1:
         return list
     if is_missing(document):
+        if missing == "empty":
+            return None
         raise ValueError(
-            f"Document {position} is missing ({document!r}). Fill missing values "
-            "first, e.g. Series.fillna(''), or drop them."
+            f"Document {position} is missing ({document!r}). Pass missing='empty' to "
+            "take missing documents for empty ones, or fill them first, e.g. by "
+            "Series.fillna(''), or drop them."
         )
     advice = "Decode it to str first." if isinstance(document, bytes) else _ADVICE
     if isinstance(document, (Number, np.bool_)):
@@ -127,6 +159,18 @@ def is_missing(value: Any) -> bool:
     if isinstance(value, (float, np.floating)):
         return bool(np.isnan(value))
     return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def is_missing_column(X: Any) -> bool:
+    """Return whether it is a frame or an array of one column, all of it missing.
+
+    pandas holds NaN, which is a number, where no text of a column is there.
+    """
+    if len(getattr(X, "shape", ())) != 2 or X.shape[1] != 1 or sparse.issparse(X):
+        return False
+    if isinstance(X, np.ndarray):
+        return X.dtype.kind == "O" and all(map(is_missing, X[:, 0]))
+    return is_frame(X) and all(map(is_missing, _only_column(X)))
 
 
 def check_analyzed(position: int, tokens: Any) -> Collection[str]:
@@ -157,7 +201,11 @@ def check_tokens(position: int, tokens: Collection[Any]) -> None:
 
 def describe(value: Any) -> str:
     """Return an object's type and the beginning of its text, for an error."""
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:
+        # Python does not write out ints of thousands of digits.
+        return f"{type(value).__name__} (too long to show)"
     if len(text) > 40:
         text = text[:37] + "..."
     return f"{type(value).__name__} ({text})"

@@ -100,6 +100,9 @@ class GloVeEmbedder(BaseEmbedder):
         (n_documents, n_words); or a square matrix of co-occurrence counts,
         words x contexts. `window`, `window_weighting`, `min_count` and the parameters
         of tokens do not apply to matrices.
+    missing : {"error", "empty"}, default="error"
+        What becomes of missing documents (None, NaN, ``pd.NA``, ``NaT``): an error, or
+        "empty" documents.
     combine : {"word", "context", "sum", "concat"}, default="sum"
         Which vector stands for a word in `transform`. "sum" adds the context vector,
         scaled to the length of the word vector; "concat" concatenates the two.
@@ -235,6 +238,7 @@ class GloVeEmbedder(BaseEmbedder):
         vocabulary=None,
         new_words="grow",
         input="content",
+        missing="error",
         combine="sum",
         pooling="mean",
         norm=None,
@@ -259,6 +263,7 @@ class GloVeEmbedder(BaseEmbedder):
             vocabulary=vocabulary,
             new_words=new_words,
             input=input,
+            missing=missing,
             combine=combine,
             pooling=pooling,
             norm=norm,

@@ -10,9 +10,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import _matrix, _text, _vocabulary
 from skembed._caching import Recent, check_keys, digest, keep, key_of
-from skembed._documents import checked, describe
+from skembed._documents import EDGES_ADVICE, checked, describe, is_missing_column
 from skembed._given import check_vocabulary
-from skembed._kinds import is_matrix
+from skembed._kinds import is_frame, is_matrix
 from skembed._matrix import Columns
 from skembed._progress import Report
 from skembed._vocabulary import Corpus, Vocabulary
@@ -59,6 +59,12 @@ class _Choice(NamedTuple):
     limits: tuple[int, int | None]  # min_count and max_features
 
 
+def _means_matrix(estimator: Any, X: Any) -> bool:
+    """Return whether it is a matrix, and no column of texts that are all missing."""
+    lacks_texts = estimator.missing == "empty" and is_missing_column(X)
+    return is_matrix(X) and not lacks_texts
+
+
 def fit_anew(estimator: Any) -> str:
     """Return, for an error, the call that begins anew."""
     return "fit with warm_start=False" if hasattr(estimator, "warm_start") else "fit"
@@ -96,11 +102,12 @@ def read(
     rows = None
     if estimator.vocabulary is not None:
         rows = check_vocabulary(estimator.vocabulary)
-    of_numbers = is_matrix(X)
+    of_numbers = _means_matrix(estimator, X)
     if not of_numbers and estimator.input == "cooccurrence":
+        advice = EDGES_ADVICE if is_frame(X) else ""
         raise ValueError(
             "input='cooccurrence' takes a square matrix of words x contexts, got "
-            f"{describe(X)}. Pass input='content' to read documents."
+            f"{describe(X)}. Pass input='content' to read documents. {advice}".rstrip()
         )
     if known is not None and of_numbers != (known.columns is not None):
         kinds = "text", "a matrix"
@@ -126,10 +133,11 @@ def _read_text(
 ) -> Reading:
     tokeniser = vectorizer(estimator, fits=True)
     if estimator.memory is None:
-        found = _tokenise(X, tokeniser, sample_weight, choice, report)
+        missing = estimator.missing
+        found = _tokenise(X, tokeniser, sample_weight, choice, report, missing)
         return Reading(*found, None, np.float32)
     # An iterator is consumed once; and only what is checked can be told apart.
-    X = _listed(X)
+    X = _listed(X, estimator.missing)
     sample_weight = check_weights(sample_weight, len(X))
     tokens, tokenising = digest(X), check_keys(_tokenising(estimator))
     if tokens is None:
@@ -146,9 +154,12 @@ def _read_text(
     return Reading(*_from_parts(key, *kept), None, np.float32)
 
 
-def _listed(X: Any) -> list[Any]:
+def _listed(X: Any, missing: str) -> list[Any]:
+    """Return checked documents; missing ones are empty now, if they may be."""
     # Most often there is nothing to check.
-    return X if type(X) is list and set(map(type, X)) == {str} else list(checked(X))
+    if type(X) is list and set(map(type, X)) == {str}:
+        return X
+    return list(checked(X, missing=missing))
 
 
 def _tokenising(estimator: Any) -> dict[str, Any]:
@@ -180,16 +191,17 @@ def _tokenise(
     sample_weight: Any,
     choice: _Choice,
     report: Report | None,
+    missing: str = "error",
 ) -> tuple[Corpus, Vocabulary]:
     rows = choice.rows
     if rows is not None and choice.is_fixed:
-        corpus = _text.look_up(X, tokeniser, rows, report)
+        corpus = _text.look_up(X, tokeniser, rows, report, missing)
         weights = check_weights(sample_weight, corpus.n_documents)
         corpus = corpus._replace(doc_weights=weights)
         if choice.is_known:
             return corpus, Vocabulary(rows, _vocabulary.add_up(corpus, len(rows)))
         return corpus, _vocabulary.count(corpus, rows)
-    ids, offsets, words = _text.number(X, tokeniser, report)
+    ids, offsets, words = _text.number(X, tokeniser, report, missing)
     weights = check_weights(sample_weight, len(offsets) - 1)
     if rows is not None:
         found = ids, offsets, words, *choice.limits, weights
@@ -221,9 +233,10 @@ def _read_matrix(
             "none. Multiply the counts instead."
         )
     if square and matrix.shape[0] != matrix.shape[1]:
+        advice = EDGES_ADVICE if is_frame(X) else ""
         raise ValueError(
             "input='cooccurrence' takes a square matrix of words x contexts, got one "
-            f"of shape {matrix.shape}."
+            f"of shape {matrix.shape}. {advice}".rstrip()
         )
     if square:
         _check_labels(X, columns)
@@ -286,7 +299,7 @@ def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
         If a document is not valid, or a matrix has other columns than that of `fit`.
     """
     columns = estimator._columns
-    if is_matrix(X):
+    if _means_matrix(estimator, X):
         matrix = _matrix.look_up(X, estimator, columns)
         dtype = np.float64 if matrix.dtype == np.float64 else np.float32
         return _matrix.to_corpus(matrix, None), dtype
@@ -307,8 +320,8 @@ def _look_up_text(estimator: Any, X: Any) -> Corpus:
     # What a callable of the same name did before is not what it does now.
     changing = any(map(callable, tokenising.values()))
     if estimator.memory is None or changing or not hasattr(X, "__len__"):
-        return _text.look_up(X, tokeniser, rows)
-    X = _listed(X)
+        return _text.look_up(X, tokeniser, rows, missing=estimator.missing)
+    X = _listed(X, estimator.missing)
     much = _MUCH + _MUCH_PER_WORD * len(rows)
     known = digest(X) if sum(map(len, X)) >= much else None
     if known is None:

@@ -34,7 +34,10 @@ _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 
 
 def number(
-    X: Any, vectorizer: CountVectorizer, report: Report | None = None
+    X: Any,
+    vectorizer: CountVectorizer,
+    report: Report | None = None,
+    missing: str = "error",
 ) -> tuple[array, array, list[str]]:
     """Number the distinct tokens of documents, in the order of first appearance.
 
@@ -46,6 +49,8 @@ def number(
         Tokenises raw documents; of tokenised ones only its stop words are dropped.
     report : callable, default=None
         Called now and then with the share of the documents that are done.
+    missing : {"error", "empty"}, default="error"
+        What becomes of missing documents.
 
     Returns
     -------
@@ -61,7 +66,7 @@ def number(
     ValueError
         If `X` or one of its documents is of another kind.
     """
-    documents, batches = _open(X, vectorizer, 0, report)
+    documents, batches = _open(X, vectorizer, 0, report, missing)
     if not batches:
         seen: defaultdict[str, int] = defaultdict()
         seen.default_factory = seen.__len__
@@ -80,6 +85,7 @@ def look_up(
     vectorizer: CountVectorizer,
     rows: Mapping[str, int],
     report: Report | None = None,
+    missing: str = "error",
 ) -> Corpus:
     """Return documents as the rows of given words, without all other tokens.
 
@@ -92,6 +98,8 @@ def look_up(
     rows : mapping of str to int
     report : callable, default=None
         As in `number`.
+    missing : {"error", "empty"}, default="error"
+        As in `number`.
 
     Returns
     -------
@@ -102,7 +110,7 @@ def look_up(
     ValueError
         Likewise.
     """
-    documents, batches = _open(X, vectorizer, len(rows), report)
+    documents, batches = _open(X, vectorizer, len(rows), report, missing)
     if not batches:
         tokens = _cut(documents, vectorizer)
         found = (map(rows.get, words, repeat(-1)) for words in tokens)
@@ -121,10 +129,14 @@ def compile_kernel() -> None:
 
 
 def _open(
-    X: Any, vectorizer: CountVectorizer, n_words: int, report: Report | None
+    X: Any,
+    vectorizer: CountVectorizer,
+    n_words: int,
+    report: Report | None,
+    missing: str,
 ) -> tuple[Iterator[Any], Iterator[list[str]] | None]:
     """Return checked documents, or batches of texts where the kernel shall scan."""
-    documents = checked(X, report)
+    documents = checked(X, report, missing)
     first = next(documents, None)
     documents = iter(()) if first is None else chain([first], documents)
     finds_runs = vectorizer.token_pattern in _SHORTEST_RUN

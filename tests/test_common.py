@@ -264,6 +264,7 @@ INVALID = {
     "new_words": ["add", None, True],
     "combine": ["mean", None, ["word"]],
     "input": ["filename", None],
+    "missing": ["drop", None, True],
     "pooling": ["median", None, 3],
     "norm": ["l1", "max", 2],
     "dtype": ["float16", np.int64, None],

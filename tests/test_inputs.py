@@ -22,9 +22,23 @@ from scipy import sparse
 from sklearn.compose import ColumnTransformer, make_column_selector
 
 from skembed import PPMISVDEmbedder, cooccurrence
-from tests.helpers import DOCUMENTS, ESTIMATORS, KNOWS_POLARS, cheap, traced
+from tests.helpers import (
+    DOCUMENTS,
+    ESTIMATORS,
+    KNOWS_POLARS,
+    assert_same_fit,
+    cheap,
+    traced,
+)
 from tests.test_matrix import MATRICES, MATRIX, SQUARE
-from tests.test_text import RAW, RAW_CONTAINERS, TOKEN_CONTAINERS, TOKENS, texts
+from tests.test_text import (
+    RAW,
+    RAW_CONTAINERS,
+    TOKEN_CONTAINERS,
+    TOKENS,
+    scanning,
+    texts,
+)
 
 # --- the battery ----------------------------------------------------------------------
 
@@ -296,6 +310,117 @@ def test_max_features_is_exact():
             documents, max_features=n, min_count=1, token_pattern=r"\w"
         )
         assert list(rows) == list(words)
+
+
+# --- missing documents ----------------------------------------------------------------
+
+FILLED = ["", *DOCUMENTS[:9], "", "", *DOCUMENTS[9:], ""]
+MISSING = {
+    "None": lambda X: [text or None for text in X],
+    "nan": lambda X: [text or float("nan") for text in X],
+    "float32 nan": lambda X: [text or np.float32("nan") for text in X],
+    "pd.NA": lambda X: [text or pd.NA for text in X],
+    "NaT": lambda X: [text or pd.NaT for text in X],
+    "generator": lambda X: (text or None for text in X),
+    "array": lambda X: np.array([text or None for text in X], dtype=object),
+    "column": lambda X: np.array([[text or np.nan] for text in X], dtype=object),
+    "Series": lambda X: pd.Series([text or None for text in X]),
+    "string Series": lambda X: pd.Series([text or None for text in X], dtype="string"),
+    "category": lambda X: pd.Series([text or None for text in X], dtype="category"),
+    "frame": lambda X: pd.DataFrame({"text": [text or np.nan for text in X]}),
+    "polars": lambda X: pl.Series([text or None for text in X]),
+    "polars frame": lambda X: pl.DataFrame({"text": [text or None for text in X]}),
+    "pyarrow": lambda X: pa.array([text or None for text in X]),
+    "tokens": lambda X: [text.split() or None for text in X],
+    "tokens in polars": lambda X: pl.Series([text.split() or None for text in X]),
+}
+
+
+@pytest.mark.parametrize("make", MISSING.values(), ids=MISSING)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_missing_documents_may_be_empty_ones(estimator, make):
+    expected = cheap(estimator).fit(FILLED)
+    embedder = cheap(estimator, missing="empty").fit(make(FILLED))
+    assert_same_fit(embedder, expected)
+    features = expected.transform(FILLED)
+    for found in (
+        embedder.transform(make(FILLED)),
+        cheap(estimator, missing="empty").fit_transform(make(FILLED)),
+    ):
+        np.testing.assert_array_equal(found, features)
+        assert not found[[0, 10, 11, -1]].any()
+    assert embedder.score(make(FILLED)) == expected.score(FILLED)
+    with pytest.raises(ValueError, match=r"Document 0 is missing.*missing='empty'"):
+        cheap(estimator).fit(make(FILLED))
+    embedder.set_params(missing="error")
+    for call in (embedder.transform, embedder.score, embedder.partial_fit):
+        with pytest.raises(ValueError, match=r"Document 0 is missing"):
+            call(make(FILLED))
+
+
+@pytest.mark.parametrize("make", MISSING.values(), ids=MISSING)
+def test_missing_documents_on_other_ways(make, tmp_path):
+    """Parts, counts, a memory, and the kernel that scans much text."""
+    texts = make(FILLED)
+    expected = cheap(PPMISVDEmbedder).partial_fit(FILLED).partial_fit(FILLED)
+    embedder = cheap(PPMISVDEmbedder, missing="empty")
+    embedder.partial_fit(texts).partial_fit(make(FILLED))
+    assert_same_fit(embedder, expected)
+    counts, rows = cooccurrence(make(FILLED), min_count=1, missing="empty")
+    wanted, wanted_rows = cooccurrence(FILLED, min_count=1)
+    assert rows == wanted_rows
+    np.testing.assert_array_equal(counts.toarray(), wanted.toarray())
+    with pytest.raises(ValueError, match="Document 0 is missing"):
+        cooccurrence(make(FILLED), min_count=1)
+    plain = cheap(PPMISVDEmbedder).fit(FILLED)
+    with scanning():
+        scanned = cheap(PPMISVDEmbedder, missing="empty").fit(make(FILLED))
+        features = scanned.transform(make(FILLED))
+    assert_same_fit(scanned, plain)
+    np.testing.assert_array_equal(features, plain.transform(FILLED))
+    memory = {"memory": str(tmp_path)}
+    for _ in range(2):
+        kept = cheap(PPMISVDEmbedder, missing="empty", **memory).fit(make(FILLED))
+        np.testing.assert_array_equal(kept.word_vectors_, plain.word_vectors_)
+        np.testing.assert_array_equal(kept.transform(make(FILLED)), features)
+    for call in (cheap(PPMISVDEmbedder, **memory).fit, kept.transform):
+        kept.set_params(missing="error")
+        with pytest.raises(ValueError, match="Document 0 is missing"):
+            call(make(FILLED))
+
+
+NOTHING = {
+    "None": [None, None],
+    "float frame": pd.DataFrame({"text": [np.nan, np.nan]}),
+    "Int64 frame": pd.DataFrame({"text": pd.Series([pd.NA, pd.NA], dtype="Int64")}),
+    "column of objects": np.array([[np.nan], [None]], dtype=object),
+    "column of nan": np.array([[np.nan], [np.nan]], dtype=object),
+    "float Series": pd.Series([np.nan, np.nan]),
+    "polars": pl.DataFrame({"text": [None, None]}),
+    "pyarrow": pa.nulls(2),
+}
+
+
+@pytest.mark.parametrize("X", NOTHING.values(), ids=NOTHING)
+def test_columns_without_any_document(X):
+    """A column of texts that are all missing is numbers to pandas."""
+    embedder = cheap(PPMISVDEmbedder, missing="empty").fit(DOCUMENTS)
+    np.testing.assert_array_equal(embedder.transform(X), np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="2 documents hold no tokens at all"):
+        cheap(PPMISVDEmbedder, missing="empty").fit(X)
+    with pytest.raises(ValueError, match=r"missing|NaN|1 columns"):
+        embedder.set_params(missing="error").transform(X)
+
+
+@pytest.mark.parametrize("columns", ["text", ["text"]])
+def test_missing_documents_in_a_column_transformer(columns):
+    data = pd.DataFrame({"text": MISSING["None"](FILLED), "number": range(24)})
+    embedder = cheap(PPMISVDEmbedder, missing="empty")
+    transformer = ColumnTransformer([("text", embedder, columns)])
+    expected = cheap(PPMISVDEmbedder).fit_transform(FILLED)
+    np.testing.assert_array_equal(transformer.fit_transform(data), expected)
+    alone = transformer.transform(data[:1].assign(text=np.nan))
+    np.testing.assert_array_equal(alone, np.zeros((1, 3)))
 
 
 # --- generated documents and matrices -------------------------------------------------

@@ -170,6 +170,18 @@ def test_containers_give_the_same_features(estimator):
         np.testing.assert_array_equal(embedder.transform(wrap(documents)), expected)
 
 
+class Graph:
+    """What tells a graph of networkx."""
+
+    nodes = edges = ("a", "b")
+
+    def adjacency(self):
+        yield from {}
+
+    def __iter__(self):
+        return iter(self.nodes)
+
+
 # One entry: what is passed, and what its message must name and advise.
 REFUSED = {
     "a str": ("amber birch", [r"^X is a single str \('amber birch'\)", r"\[X\]\?$"]),
@@ -193,6 +205,11 @@ REFUSED = {
         [r"frame of 2 columns \(\['title', 'body'\]\)", r"X\[name\]"],
     ),
     "no column": (pd.DataFrame(index=[0, 1]), ["frame of 0 columns"]),
+    "a query of polars": (
+        pl.LazyFrame({"text": RAW}),
+        ["^X is a LazyFrame, which holds no rows yet", r"X\.collect\(\)"],
+    ),
+    "a graph": (Graph(), [r"^X is a graph \(Graph\)", "to_pandas_adjacency.* walks"]),
     "array of numbers": (np.arange(3), [r"^Document 0 is int64 ", "of str"]),
     "2-D array of str": (
         np.array([["amber", "birch"]]),
@@ -206,7 +223,10 @@ REFUSED = {
     "column of numbers": (np.ones((4, 1)), [r"shape \(4, 1\) and dtype float64"]),
     "0-D array": (np.array("amber"), [r"0-dimensional array of shape \(\)"]),
     "3-D array": (np.full((1, 1, 1), "amber"), [r"3-dimensional array"]),
-    "missing: None": (["amber", None], [r"^Document 1 is missing \(None\)", "fillna"]),
+    "missing: None": (
+        ["amber", None],
+        [r"^Document 1 is missing \(None\)", "missing='empty'", "fillna"],
+    ),
     "missing: nan": (["amber", float("nan")], [r"^Document 1 is missing \(nan\)"]),
     "missing: float32 nan": ([np.float32("nan")], ["^Document 0 is missing", "drop"]),
     "missing: pd.NA": (["amber", pd.NA], [r"^Document 1 is missing \(<NA>\)"]),
@@ -221,6 +241,7 @@ REFUSED = {
     "missing list in polars": (pl.Series([["a"], None]), ["^Document 1 is missing"]),
     "missing in a generator": (generated(["a", None]), ["^Document 1 is missing"]),
     "an int document": (["amber", 5], [r"^Document 1 is int \(5\)", "str"]),
+    "an int of many digits": ([10**5000], [r"^Document 0 is int \(too long", "str"]),
     "a float document": ([2.5], [r"^Document 0 is float \(2.5\)", "str"]),
     "a bool document": (["amber", True], [r"^Document 1 is bool \(True\)"]),
     "a bytes document": (["amber", b"birch"], ["^Document 1 is bytes", "Decode it"]),
@@ -265,13 +286,28 @@ def test_refused_documents(X, patterns):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_refused_by_estimators_too(estimator):
     embedder = cheap(estimator)
-    for X in ["amber birch", ["amber birch", None], [["amber", 3]], {"a": "amber"}]:
+    refused = ["amber birch", ["amber birch", None], [["amber", 3]], {"a": "amber"}]
+    refused += [Graph(), pl.LazyFrame({"text": RAW}), pl.LazyFrame({"a": [1, 2]})]
+    for X in refused:
         with pytest.raises(ValueError, match=r"^(X is|Document 1|Token 1)"):
             embedder.fit(X)
     embedder.fit(draw_documents(0))
-    for X in ["amber birch", ["amber birch", None], [["amber", 3]], {"a": "amber"}]:
+    for X in refused:
         with pytest.raises(ValueError, match=r"^(X is|Document 1|Token 1)"):
             embedder.transform(X)
+
+
+def test_a_series_of_dask():
+    """It is iterated, partition by partition."""
+    frames = pytest.importorskip("dask.dataframe")
+    for documents in (RAW, TOKENS):
+        series = frames.from_pandas(pd.Series(documents, name="text"), npartitions=2)
+        found = tokens_of(series), tokens_of(series.to_frame())
+        assert found == (TOKENS, TOKENS)
+        expected = cheap(PPMISVDEmbedder).fit_transform(documents)
+        embedder = cheap(PPMISVDEmbedder)
+        np.testing.assert_array_equal(embedder.fit_transform(series), expected)
+        np.testing.assert_array_equal(embedder.transform(series), expected)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
