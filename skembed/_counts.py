@@ -1,5 +1,6 @@
 """The public function that counts co-occurrences of documents."""
 
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -114,5 +115,8 @@ def cooccurrence(
     settings = SimpleNamespace(
         input="content", memory=None, **{name: given[name] for name in _PARAMETERS}
     )
-    corpus, words, *_ = _reading.read(settings, X, sample_weight)
+    reading = _reading.read(settings, X, sample_weight)
+    for note in reading.notes:
+        warnings.warn(note, UserWarning, stacklevel=3)
+    corpus, words = reading.corpus, reading.vocabulary
     return _pair_counts.count_pairs(settings, corpus, len(words), direction), words.rows

@@ -90,6 +90,7 @@ def fit(
             start=_continuing.start(given, vocabulary.rows, earlier),
         )
         fitted = explains_lack(estimator._fit_vectors)(job)
+        fitted.notes += reading.notes
         told = _settle(estimator, job, fitted, stacklevel + 1)
     if fitted.problem is not None:
         raise fitted.problem

@@ -6,28 +6,31 @@ from typing import Any
 
 import numpy as np
 
+from skembed._kinds import is_int
+
 # Sums and squares of larger numbers in a vector may not fit into float32.
 LARGEST = 1e15
 
 
-def check_vocabulary(vocabulary: Any) -> dict[str, int]:
+def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
     """Return the parameter `vocabulary` as a dict from word to row.
 
     Parameters
     ----------
     vocabulary : mapping of str to int, or collection of str
         A mapping gives the rows; a set is sorted, as scikit-learn does; any other
-        keeps its order.
+        keeps its order. Words may also be int, such as ids of nodes.
 
     Returns
     -------
-    dict of str to int
+    dict of str to int, or of int to int
         In row order.
 
     Raises
     ------
     ValueError
-        If it is empty, repeats a word, leaves out a row, or can be read once only.
+        If it is empty, repeats a word, mixes str and int, leaves out a row, or can be
+        read once only.
     """
     if isinstance(vocabulary, (str, bytes)):
         raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
@@ -37,9 +40,13 @@ def check_vocabulary(vocabulary: Any) -> dict[str, int]:
             "read once only. Pass a list of its words."
         )
     words = list(vocabulary)
+    of_ints = bool(words) and all(map(is_int, words))
     for word in words:
-        if not isinstance(word, str):
-            raise ValueError(f"vocabulary must hold str only, got {word!r}.")
+        if not (of_ints or isinstance(word, str)):
+            raise ValueError(
+                f"vocabulary must hold str only (or, for a matrix, int only), got "
+                f"{word!r}."
+            )
     if isinstance(vocabulary, Mapping):
         rows = list(vocabulary.values())
         whole = all(isinstance(row, Integral) for row in rows)
@@ -52,6 +59,8 @@ def check_vocabulary(vocabulary: Any) -> dict[str, int]:
         words.sort(key=vocabulary.__getitem__)
     elif isinstance(vocabulary, (set, frozenset)):
         words.sort()
+    if of_ints:
+        words = list(map(int, words))
     index = {word: row for row, word in enumerate(words)}
     if len(index) < len(words):
         repeated = next(word for row, word in enumerate(words) if index[word] != row)
@@ -62,14 +71,16 @@ def check_vocabulary(vocabulary: Any) -> dict[str, int]:
 
 
 def check_vectors(
-    init: Any, vocabulary: dict[str, int] | None, n_components: int
-) -> dict[str, np.ndarray]:
+    init: Any, vocabulary: dict[Any, int] | None, n_components: int
+) -> dict[Any, np.ndarray]:
     """Return the parameter `init` as a dict from word to vector.
 
     Parameters
     ----------
     init : mapping of str to array-like, or array-like of shape (n_words, n_components)
-        Rows of an array are those of the given vocabulary.
+        Rows of an array are those of the given vocabulary. Words may also be int. An
+        object with a mapping `key_to_index` and an array `vectors`, as gensim has it,
+        is a mapping, too.
     vocabulary : dict of str to int, or None
     n_components : int
 
@@ -83,12 +94,17 @@ def check_vectors(
         If a vector has another length or is not finite, or if it is not known which
         words the rows of an array belong to.
     """
-    if not isinstance(init, Mapping):
+    if hasattr(init, "key_to_index") and hasattr(init, "vectors"):
+        init = {word: init.vectors[row] for word, row in init.key_to_index.items()}
+    elif not isinstance(init, Mapping):
         init = _by_word(init, vocabulary)
     found = {}
     for word, given in init.items():
-        if not isinstance(word, str):
-            raise ValueError(f"init must map words, which are str, got {word!r}.")
+        if not (isinstance(word, str) or is_int(word)):
+            raise ValueError(
+                f"init must map words, which are str (or int, as those of a matrix may "
+                f"be), got {word!r}."
+            )
         vector = _as_vector(word, given)
         if vector.shape != (n_components,):
             raise ValueError(
@@ -96,7 +112,7 @@ def check_vectors(
                 f"n_components={n_components} it must be of shape ({n_components},)."
             )
         with np.errstate(over="ignore"):
-            vector = vector.astype(np.float32)
+            vector = vector.astype(np.float32, copy=False)
         if not (np.abs(vector) <= LARGEST).all():
             raise ValueError(
                 f"init holds numbers for {word!r} that are infinite, missing or larger "
@@ -106,7 +122,7 @@ def check_vectors(
     return found
 
 
-def _by_word(init: Any, vocabulary: dict[str, int] | None) -> dict[str, Any]:
+def _by_word(init: Any, vocabulary: dict[Any, int] | None) -> dict[Any, Any]:
     try:
         rows = np.asarray(init)
     except ValueError as error:
@@ -124,12 +140,12 @@ def _by_word(init: Any, vocabulary: dict[str, int] | None) -> dict[str, Any]:
     return {word: rows[row] for word, row in vocabulary.items()}
 
 
-def _as_vector(word: str, given: Any) -> np.ndarray:
+def _as_vector(word: Any, given: Any) -> np.ndarray:
     try:
         vector = np.asarray(given)
         if vector.dtype.kind == "O" and all(isinstance(x, Real) for x in vector.flat):
             vector = vector.astype(np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"init[{word!r}] is not an array: {error}.") from error
     if vector.dtype.kind not in "biuf":
         raise ValueError(

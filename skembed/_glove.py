@@ -61,8 +61,9 @@ class GloVeEmbedder(BaseEmbedder):
         sums of squared gradients are kept, too. Rows stay, see `new_words`.
     init : dict or array-like of shape (n_words, n_components), default=None
         Word vectors to begin with: of each word, or of the words of `vocabulary` in the
-        order of its rows. Words without one begin with a random vector. In a fit that
-        goes on, those of words that it knows already are not used.
+        order of its rows; gensim's ``KeyedVectors`` are taken like a dict. Words
+        without one begin with a random vector. In a fit that goes on, those of words
+        that it knows already are not used.
     window : int, default=10
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="harmonic"
@@ -89,7 +90,7 @@ class GloVeEmbedder(BaseEmbedder):
     vocabulary : mapping of str to int, or collection of str, default=None
         The words to learn vectors of, instead of those that `min_count` and
         `max_features` select. Of a matrix: the columns to keep or, where these have
-        no names, the names of all.
+        no names, the names of all; these may also be int, such as ids of nodes.
     new_words : {"grow", "freeze"}, default="grow"
         What becomes of words that a further fit on text meets first, in `partial_fit`
         or with `warm_start`: those that occur `min_count` times in its documents get
@@ -132,7 +133,8 @@ class GloVeEmbedder(BaseEmbedder):
     Attributes
     ----------
     vocabulary_ : dict of str to int
-        Row of each word; by count, descending, then by word.
+        Row of each word; by count, descending, then by word. Words are int where the
+        columns of a matrix are labelled by int.
     word_counts_ : ndarray of shape (n_words,), int64 or float64
         Occurrences of each word; float64 with sample weights or a matrix of floats.
         Of co-occurrence counts, the sum of each row.

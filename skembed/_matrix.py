@@ -1,5 +1,6 @@
 """Matrices: documents x words, or words x contexts, as `Corpus` and co-occurrences."""
 
+import warnings
 from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
@@ -16,13 +17,20 @@ from sklearn.utils.validation import (
 
 from skembed import _vocabulary
 from skembed._documents import describe, is_missing
-from skembed._kinds import is_frame
+from skembed._kinds import is_frame, is_int
 from skembed._vocabulary import Corpus, Vocabulary
 
 _REAL_NUMBERS = (Real, Decimal, np.bool_)
 # Positive numbers in `fit` have to be between these: products of numbers far beyond are
 # infinite or 0.
 _LIMITS = (1e-100, 1e150)
+# Sums of whole numbers that may be this large, or larger, are float64.
+_MOST_WHOLE = 2.0**62
+
+IDS_ADVICE = (
+    "If the numbers are ids of words or nodes, convert them to str: "
+    "[[str(i) for i in row] for row in X]."
+)
 
 
 class Columns(NamedTuple):
@@ -30,14 +38,16 @@ class Columns(NamedTuple):
 
     n_features: int
     names: np.ndarray | None  # feature names of a frame, objects of str
-    words: np.ndarray | None  # of all columns, objects of str; None without names
+    # of all columns, objects of str, or of int as labels of a frame may be; None
+    # without names
+    words: np.ndarray | None
     chosen: np.ndarray | None  # int64 (n_words,), column of each row; None for all
 
 
 def read(
     X: Any,
     estimator: Any,
-    rows: dict[str, int] | None,
+    rows: dict[Any, int] | None,
     known: Columns | None = None,
 ) -> tuple[sparse.csr_array, Columns]:
     """Check a matrix and return it as canonical CSR, with what to keep of it.
@@ -48,7 +58,7 @@ def read(
         Non-negative.
     estimator : BaseEmbedder, or the parameters of a function
         It is named in errors, and stays as it is.
-    rows : dict of str to int, or None
+    rows : dict of str or int to int, or None
         The words of a given vocabulary, if there is one.
     known : Columns, default=None
         Those of an earlier fit of the estimator, which X has to have, too.
@@ -71,14 +81,16 @@ def read(
     whole = _holds_whole_numbers(X)
     X = _as_rectangle(X)
     if known is not None:
+        _check_labels(X, estimator, known)
         X = validate_data(estimator, X, reset=False, **_CHECKS)
         return _as_csr(X, estimator, whole), known
     # As `validate_data`, but an estimator whose fit fails must not look fitted.
-    words = names = _get_feature_names(X)
+    names = _get_feature_names(X)
+    words = _int_labels(X) if names is None else names
     X = check_array(X, estimator=_name(estimator), **_CHECKS)
     chosen = None
     if rows is not None:
-        words, chosen = _find(rows, names, X.shape[1])
+        words, chosen = _find(rows, words, X.shape[1])
     return _as_csr(X, estimator, whole), Columns(X.shape[1], names, words, chosen)
 
 
@@ -105,10 +117,13 @@ def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array
     whole = _holds_whole_numbers(X)
     X = _as_rectangle(X)
     if columns is not None:
+        _check_labels(X, estimator, columns)
         X = validate_data(estimator, X, reset=False, **_CHECKS)
         X = _as_csr(X, estimator, whole)
         return X if columns.chosen is None else _choose(X, columns.chosen)
     names = _get_feature_names(X)
+    if names is None:
+        names = _int_labels(X)
     X = check_array(X, estimator=_name(estimator), **_CHECKS)
     words = list(estimator.vocabulary_)
     if X.shape[1] != len(words):
@@ -163,11 +178,11 @@ def select(
     totals = _totals(matrix, words, weights)
     chosen = columns.chosen
     if chosen is None and max_features is not None and max_features < words.size:
-        order = np.lexsort([words.astype(str), -totals])
+        order = np.lexsort([np.argsort(np.argsort(words)), -totals])
         chosen = np.sort(order[:max_features])
     if chosen is not None:
         words, totals = words[chosen], totals[chosen]
-    rows = {str(word): row for row, word in enumerate(words)}
+    rows = {_as_word(word): row for row, word in enumerate(words)}
     return Vocabulary(rows, totals), columns._replace(chosen=chosen)
 
 
@@ -188,9 +203,13 @@ def _totals(
             )
     corpus = to_corpus(matrix, weights)
     totals = _vocabulary.count(corpus, dict.fromkeys(words, 0)).counts
-    if counts_whole and totals.max() < 2.0**63:
+    if not counts_whole or totals.max() >= _MOST_WHOLE:
+        return totals
+    if totals.max() < 2.0**53:
         return totals.astype(np.int64)
-    return totals
+    exact = np.zeros(words.size, np.int64)
+    np.add.at(exact, matrix.indices, matrix.data.astype(np.int64))
+    return exact
 
 
 def to_corpus(matrix: sparse.csr_array, doc_weights: np.ndarray | None) -> Corpus:
@@ -219,6 +238,96 @@ def _choose(matrix: sparse.csr_array, chosen: np.ndarray) -> sparse.csr_array:
     found = matrix[:, chosen]
     found.sort_indices()
     return found
+
+
+def _as_word(name: Any) -> Any:
+    return name if isinstance(name, int) else str(name)
+
+
+def _int_labels(X: Any) -> np.ndarray | None:
+    """Return labels of a frame's columns that are int, and no default range.
+
+    scikit-learn knows labels of str only.
+    """
+    labels = list(X.columns) if is_frame(X) and not _is_default(X.columns) else []
+    if not labels or not all(map(is_int, labels)):
+        return None
+    return np.array(list(map(int, labels)), dtype=object)
+
+
+def _is_default(labels: Any) -> bool:
+    """Whether pandas has made the labels, as there were none."""
+    is_range = type(labels).__name__ == "RangeIndex"
+    return is_range and labels.start == 0 and labels.step == 1
+
+
+def _check_labels(X: Any, estimator: Any, columns: Columns) -> None:
+    """Compare int labels of columns with those in `fit`.
+
+    Labels of str are left to scikit-learn. As it does, this warns where `fit` has met
+    no labels.
+
+    Raises
+    ------
+    ValueError
+        If they are others, or in another order.
+    """
+    words = columns.words
+    if words is not None and isinstance(words[0], int):
+        labels = list(X.columns) if is_frame(X) else []
+        # A default range is no label, unless it is the same ones in another order.
+        unnamed = labels and _is_default(X.columns) and set(labels) != set(words)
+        if unnamed or len(labels) != words.size:
+            return
+        for i, (label, word) in enumerate(zip(labels, words, strict=True)):
+            if label != word:
+                raise ValueError(
+                    f"Column {i} of X is {label!r}, but column {i} of the matrix in "
+                    f"fit was {word!r}: pass the same columns in the same order."
+                )
+        return
+    found = _int_labels(X) if columns.names is None else None
+    if found is not None and (found != np.arange(found.size)).any():
+        warnings.warn(
+            f"X has int labels of columns, but {_name(estimator)} was fitted on a "
+            "matrix without names: columns are taken in the order of X.",
+            UserWarning,
+            stacklevel=6,
+        )
+
+
+def check_row_labels(X: Any) -> None:
+    """Refuse a frame of counts whose rows are other words than its columns.
+
+    Parameters
+    ----------
+    X : object
+        A square matrix.
+
+    Raises
+    ------
+    ValueError
+        If its rows have labels, which are others than those of the columns or are in
+        another order.
+    """
+    if not (is_frame(X) and hasattr(X, "index")):
+        return
+    rows, columns = list(X.index), list(X.columns)
+    permuted = set(rows) == set(columns)
+    if len(rows) != len(columns) or (rows == list(range(len(rows))) and not permuted):
+        return
+    for i, (row, column) in enumerate(zip(rows, columns, strict=True)):
+        if row != column:
+            advice = (
+                "pass X.loc[X.columns]"
+                if permuted
+                else "label both alike, or reset the labels of the rows"
+            )
+            raise ValueError(
+                f"Row {i} of X is {row!r}, but column {i} is {column!r}. With "
+                "input='cooccurrence' rows and columns are the same words in the same "
+                f"order: {advice}."
+            )
 
 
 _CHECKS: dict[str, Any] = {
@@ -250,15 +359,21 @@ def _as_rectangle(X: Any) -> Any:
                 )
             if len(row) != len(X[0]):
                 raise ValueError(
-                    f"Row {i} of X has {len(row)} numbers, but row 0 has {len(X[0])}."
+                    f"Row {i} of X has {len(row)} numbers, but row 0 has {len(X[0])}. "
+                    + IDS_ADVICE
                 )
             _check_numbers(i, row)
-        return np.asarray(X)
+        return _as_floats(np.asarray(X))
     if isinstance(X, memoryview):
         X = np.asarray(X)
     if isinstance(X, np.ndarray) and X.dtype.kind == "O":
         for i, row in enumerate(X):
             _check_numbers(i, row)
+        X = _as_floats(X)
+    if sparse.issparse(X) and X.format == "coo" and X.ndim == 2:
+        # SciPy would add up entries that are stored twice in their own type.
+        is_sound = X.has_canonical_format or X.dtype == np.float64
+        X = X if is_sound else _added_up(X)
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError("X is a masked array. Fill it first, e.g. X.filled(0).")
     # Tables of pyarrow have `column_names`; in a frame it may be the name of a column.
@@ -285,6 +400,28 @@ def _check_numbers(i: int, row: Any) -> None:
     )
 
 
+def _as_floats(X: np.ndarray) -> np.ndarray:
+    """Return an array of objects, all of them numbers, as float64."""
+    if X.dtype.kind != "O":
+        return X
+    try:
+        return X.astype(np.float64)
+    except OverflowError as error:
+        i, j = next(place for place in np.ndindex(X.shape) if _is_huge(X[place]))
+        raise ValueError(
+            f"Column {j} in row {i} of X is too large for float64 ({error}). Divide X "
+            "by its mean, or replace such numbers by 0."
+        ) from error
+
+
+def _is_huge(value: Any) -> bool:
+    try:
+        float(value)
+    except OverflowError:
+        return True
+    return False
+
+
 def _check_finite(X: Any) -> None:
     values = X.data if sparse.issparse(X) else X
     if values.dtype.kind != "f" or np.isfinite(values).all():
@@ -304,23 +441,49 @@ def _as_csr(X: Any, estimator: Any, whole: bool) -> sparse.csr_array:
     if X.dtype.kind == "f" and X.dtype.itemsize not in (4, 8):
         # SciPy has no sparse matrices of half precision.
         X = X.astype(np.float32 if X.dtype.itemsize < 4 else np.float64)
+    elif not X.dtype.isnative:
+        X = X.astype(X.dtype.newbyteorder("="))
     _check_finite(X)
-    check_non_negative(X, _name(estimator))
     matrix = sparse.csr_array(X)
+    if not (matrix.has_canonical_format and matrix.data.all()):
+        matrix = _added_up(matrix)
+    check_non_negative(matrix, _name(estimator))
     if whole and matrix.dtype.kind == "f":
         matrix = matrix.astype(np.int64)
-    if matrix.has_canonical_format and matrix.data.all():
-        return matrix
-    # Sums of duplicates must not be larger than their type allows.
-    kind = np.float64 if matrix.dtype == np.uint64 else np.int64
-    matrix = matrix.astype(kind) if matrix.dtype.kind in "iu" else matrix.copy()
-    matrix.sum_duplicates()
-    matrix.eliminate_zeros()
     return matrix
 
 
+def _added_up(X: Any) -> sparse.csr_array:
+    """Return a sparse matrix with sorted entries, each of them stored once.
+
+    Sums may be larger than the type of their terms allows, or need more bits. The sum
+    of bools is whether one of them is true.
+    """
+    dtype = X.dtype
+    if dtype.kind in "iu":
+        dtype = np.dtype(np.int64 if _fits_int64(X.data) else np.float64)
+    elif dtype == np.float32:
+        dtype = np.dtype(np.float64)
+    # The matrix of the user stays as it is.
+    matrix = sparse.csr_array(X.astype(dtype, copy=X.format == "csr"))
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    if X.dtype == np.float32:
+        with np.errstate(over="ignore"):
+            matrix = matrix.astype(np.float32)
+    return matrix
+
+
+def _fits_int64(values: np.ndarray) -> bool:
+    """Whether no sum of some whole numbers is too large for int64."""
+    largest = max(float(values.max(initial=0)), -float(values.min(initial=0)))
+    if largest * values.size < _MOST_WHOLE:
+        return True
+    return bool(np.abs(values.astype(np.float64)).sum() < _MOST_WHOLE)
+
+
 def _find(
-    rows: dict[str, int], names: np.ndarray | None, n_columns: int
+    rows: dict[Any, int], names: np.ndarray | None, n_columns: int
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
     """Return the names of all columns, and the columns of a given vocabulary."""
     words = list(rows)
@@ -337,7 +500,7 @@ def _find(
             )
         column_of = unnamed
     else:
-        column_of = {str(name): i for i, name in enumerate(names)}
+        column_of = {_as_word(name): i for i, name in enumerate(names)}
     missing = [word for word in words if word not in column_of]
     if missing:
         raise ValueError(

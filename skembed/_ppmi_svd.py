@@ -75,7 +75,7 @@ class PPMISVDEmbedder(BaseEmbedder):
     vocabulary : mapping of str to int, or collection of str, default=None
         The words to learn vectors of, instead of those that `min_count` and
         `max_features` select. Of a matrix: the columns to keep or, where these have
-        no names, the names of all.
+        no names, the names of all; these may also be int, such as ids of nodes.
     new_words : {"grow", "freeze"}, default="grow"
         What becomes of words that a further fit on text meets first, in `partial_fit`:
         those that occur `min_count` times in its documents get rows
@@ -118,7 +118,8 @@ class PPMISVDEmbedder(BaseEmbedder):
     Attributes
     ----------
     vocabulary_ : dict of str to int
-        Row of each word; by count, descending, then by word.
+        Row of each word; by count, descending, then by word. Words are int where the
+        columns of a matrix are labelled by int.
     word_counts_ : ndarray of shape (n_words,), int64 or float64
         Occurrences of each word; float64 with sample weights or a matrix of floats.
         Of co-occurrence counts, the sum of each row.

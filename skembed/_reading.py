@@ -12,7 +12,7 @@ from skembed import _matrix, _text, _vocabulary
 from skembed._caching import Recent, check_keys, digest, keep, key_of
 from skembed._documents import EDGES_ADVICE, checked, describe, is_missing_column
 from skembed._given import check_vocabulary
-from skembed._kinds import is_frame, is_matrix
+from skembed._kinds import is_frame, is_matrix, resembles_walks
 from skembed._matrix import Columns
 from skembed._progress import Report
 from skembed._vocabulary import Corpus, Vocabulary
@@ -31,12 +31,17 @@ _TOKENISING = (
 _looked_up = Recent(2**26)
 _MUCH = 2**16
 _MUCH_PER_WORD = 8
+_WALKS = (
+    "X is a list of lists of numbers, which was taken for a matrix of documents x "
+    "words, but its numbers recur from row to row as ids do. "
+    f"{_matrix.IDS_ADVICE} If it is a matrix, pass numpy.asarray(X)."
+)
 
 
 class Known(NamedTuple):
     """The vocabulary of earlier fits that a fit goes on from."""
 
-    rows: dict[str, int]
+    rows: dict[Any, int]
     grows: bool  # whether new words of text are added
     columns: Columns | None  # of the matrix that they were fitted on
 
@@ -48,6 +53,7 @@ class Reading(NamedTuple):
     vocabulary: Vocabulary  # with the counts of the corpus
     columns: Columns | None  # of a matrix
     dtype: type  # float64 of a matrix of float64, else float32
+    notes: tuple[str, ...] = ()  # what the user should be warned of
 
 
 class _Choice(NamedTuple):
@@ -120,6 +126,11 @@ def read(
         return _read_matrix(estimator, X, sample_weight, rows, known)
     if rows is not None and estimator.max_features is not None:
         raise _cannot_select(estimator)
+    if rows is not None and not isinstance(next(iter(rows)), str):
+        raise ValueError(
+            "vocabulary holds int, which the words of documents never are: pass str, "
+            "or a matrix whose columns they are."
+        )
     limits = estimator.min_count, estimator.max_features
     choice = _Choice(rows, rows is not None, False, limits)
     if known is not None:
@@ -239,7 +250,7 @@ def _read_matrix(
             f"of shape {matrix.shape}. {advice}".rstrip()
         )
     if square:
-        _check_labels(X, columns)
+        _matrix.check_row_labels(X)
     weights = check_weights(sample_weight, matrix.shape[0])
     most = estimator.max_features if known is None else None
     vocabulary, columns = _matrix.select(matrix, columns, most, weights)
@@ -250,21 +261,8 @@ def _read_matrix(
         counts, vocabulary = _choose_counts(matrix, columns, vocabulary)
     corpus = _matrix.to_corpus(_matrix.choose(matrix, columns), weights)
     dtype = np.float64 if matrix.dtype == np.float64 else np.float32
-    return Reading(corpus._replace(counts=counts), vocabulary, columns, dtype)
-
-
-def _check_labels(X: Any, columns: Columns) -> None:
-    """Refuse a frame of counts whose rows are other words than its columns."""
-    labels = list(getattr(X, "index", ())) if hasattr(X, "columns") else []
-    if columns.names is None or not any(isinstance(label, str) for label in labels):
-        return
-    for row, (label, name) in enumerate(zip(labels, columns.names, strict=True)):
-        if label != name:
-            raise ValueError(
-                f"Row {row} of X is {label!r}, but column {row} is {name!r}. With "
-                "input='cooccurrence' rows and columns are the same words in the same "
-                "order: pass X.loc[X.columns]."
-            )
+    notes = () if square or not resembles_walks(X) else (_WALKS,)
+    return Reading(corpus._replace(counts=counts), vocabulary, columns, dtype, notes)
 
 
 def _choose_counts(
@@ -303,7 +301,14 @@ def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
         matrix = _matrix.look_up(X, estimator, columns)
         dtype = np.float64 if matrix.dtype == np.float64 else np.float32
         return _matrix.to_corpus(matrix, None), dtype
-    if columns is not None and columns.words is None and _is_text(X):
+    words = None if columns is None else columns.words
+    if columns is not None and words is not None and not isinstance(words[0], str):
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on a matrix whose columns are "
+            f"labelled by int ({words[0]!r}, ...), which the words of documents never "
+            "are. Pass a matrix, or fit on a frame whose columns are labelled by str."
+        )
+    if columns is not None and words is None and _is_text(X):
         raise ValueError(
             f"{type(estimator).__name__} was fitted on a matrix whose columns have no "
             "names, so it does not know the words of documents. Pass a matrix, or fit "
@@ -351,6 +356,7 @@ def look_up_pairs(estimator: Any, X: Any) -> Corpus:
             f"X has {corpus.n_documents} rows; with input='cooccurrence' a matrix of "
             f"words x contexts is scored, with one for each of the {n_words} words."
         )
+    _matrix.check_row_labels(X)
     parts = corpus.token_weights, corpus.token_ids, corpus.doc_offsets
     return corpus._replace(counts=sparse.csr_array(parts, shape=(n_words, n_words)))
 

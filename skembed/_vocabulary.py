@@ -64,7 +64,8 @@ class Corpus(NamedTuple):
 class Vocabulary:
     """Words in row order, with how often each occurs."""
 
-    rows: dict[str, int]  # word -> row
+    # word -> row; words are int where the columns of a matrix are labelled by int
+    rows: dict[str, int]
     counts: np.ndarray  # int64 (n_words,), or float64 where there are weights
 
     @property

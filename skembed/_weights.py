@@ -28,12 +28,18 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
     """
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(
-        sample_weight,
-        np.empty((n_documents, 0)),
-        dtype=np.float64,
-        ensure_non_negative=True,
-    )
+    try:
+        weights = _check_sample_weight(
+            sample_weight,
+            np.empty((n_documents, 0)),
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
+    except OverflowError as error:
+        raise ValueError(
+            f"sample_weight holds a number that is too large for float64 ({error}). "
+            "Divide the weights by their mean."
+        ) from error
     if n_documents and not weights.any():
         raise ValueError(
             "Sample weights must contain at least one non-zero number; all "

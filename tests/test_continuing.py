@@ -517,6 +517,37 @@ def test_given_vectors_of_a_vocabulary(estimator):
     np.testing.assert_allclose(embedder.word_vectors_, table, atol=1e-20)
 
 
+class Keyed:
+    """Vectors as gensim holds them."""
+
+    def __init__(self, vectors):
+        self.key_to_index = {word: row for row, word in enumerate(vectors)}
+        self.vectors = np.array(list(vectors.values()), dtype=np.float32)
+
+    def __len__(self):
+        return len(self.key_to_index)
+
+
+def as_keyed_vectors(vectors):
+    models = pytest.importorskip("gensim.models")
+    found = models.KeyedVectors(vector_size=3)
+    found.add_vectors(list(vectors), np.array(list(vectors.values())))
+    return found
+
+
+@small
+@pytest.mark.parametrize("keyed", [Keyed, as_keyed_vectors])
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_vectors_with_keys(estimator, keyed):
+    """What gensim has learned, as a dict of the same words."""
+    vectors = {"cedar": [1.0, 2.0, 3.0], "other": [7.0] * 3, "amber": [4.0, 5.0, 6.0]}
+    expected = cheap(estimator, init=vectors).fit(DOCUMENTS)
+    found = cheap(estimator, init=keyed(vectors)).fit(DOCUMENTS)
+    assert_same_fit(found, expected)
+    with pytest.raises(ValueError, match=r"shape \(3,\) for 'cedar'.*n_components=2"):
+        cheap(estimator, init=keyed(vectors), n_components=2).fit(DOCUMENTS)
+
+
 @small
 @pytest.mark.parametrize("estimator", EPOCHS)
 @pytest.mark.parametrize(
@@ -527,7 +558,10 @@ def test_given_vectors_of_a_vocabulary(estimator):
         ({"amber": [1.0, 2.0, 1e30]}, "larger than 1e"),
         ({"amber": ["a", "b", "c"]}, "init holds <U1 for 'amber'"),
         ({"amber": [[1.0], [2.0, 3.0]]}, r"init\['amber'\] is not an array"),
-        ({3: [1.0, 2.0, 3.0]}, "must map words"),
+        ({3: [1.0, 2.0, 3.0]}, "none of which is among the 8 words"),
+        ({3.0: [1.0, 2.0, 3.0]}, "must map words"),
+        ({True: [1.0, 2.0, 3.0]}, "must map words"),
+        ({"amber": [10**400, 2, 3]}, r"init\['amber'\] is not an array"),
         ({"AMBER": [1.0, 2.0, 3.0]}, "none of which is among the 8 words"),
         ({}, "none of which"),
         (np.zeros((8, 3)), "Pass these words as `vocabulary`"),

@@ -42,7 +42,7 @@ from tests.test_text import (
 
 # --- the battery ----------------------------------------------------------------------
 
-N_CHECKS = 1044
+N_CHECKS = 1128
 
 
 class Form:
@@ -664,6 +664,7 @@ def slow_shares(X):
 
 @settings(max_examples=N_EXAMPLES)
 @given(tables(), st.sampled_from(list(TABLES)))
+@pytest.mark.filterwarnings("ignore:X is a list of lists of numbers")
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_generated_matrices(estimator, table, form):
     """The right counts and features, or an error where there is none."""

@@ -1,5 +1,6 @@
 """Matrices of documents x words and of words x contexts, and what becomes of them."""
 
+import itertools
 import re
 import warnings
 from decimal import Decimal
@@ -79,6 +80,13 @@ def with_long_indices(X):
     return found
 
 
+def swapped(X):
+    """Return the same sparse matrix, with numbers in the order of other machines."""
+    found = sparse.csr_array(X.astype(np.float64))
+    found.data = found.data.astype(">f8")
+    return found
+
+
 def read_only(X):
     X = X.copy()
     X.flags.writeable = False
@@ -99,6 +107,9 @@ MATRICES = {
     "long double array": (lambda X: X.astype(np.longdouble), False, None),
     "object array": (lambda X: X.astype(object), False, None),
     "fractions": (lambda X: np.vectorize(Fraction, otypes="O")(X), False, None),
+    "big-endian int16 array": (lambda X: X.astype(">i2"), True, None),
+    "big-endian float64 array": (lambda X: X.astype(">f8"), False, None),
+    "big-endian long double array": (lambda X: X.astype(">f16"), False, None),
     "Fortran order": (np.asfortranarray, True, None),
     "every second column": (lambda X: np.repeat(X, 2, axis=1)[:, ::2], True, None),
     "read-only": (read_only, True, None),
@@ -119,12 +130,16 @@ MATRICES = {
     "coordinate matrix": (sparse.coo_matrix, True, None),
     "lil array": (sparse.lil_array, True, None),
     "dok array": (sparse.dok_array, True, None),
+    "bsr array": (sparse.bsr_array, True, None),
+    "dia array": (sparse.dia_array, True, None),
+    "big-endian csr": (swapped, False, None),
     "csr float32": (lambda X: sparse.csr_array(X, dtype=np.float32), False, None),
     "csr of long indices": (with_long_indices, True, None),
     "csr of duplicates in disorder": (spoiled, False, None),
     "csr of stored zeros": (with_zeros, False, None),
     "pandas": (frame, True, NAMES),
     "pandas float32": (lambda X: frame(X, dtype=np.float32), False, NAMES),
+    "pandas big-endian": (lambda X: frame(X.astype(">i4")), True, NAMES),
     "pandas Int64": (lambda X: frame(X, dtype="Int64"), True, NAMES),
     "pandas pyarrow": (lambda X: frame(X).astype("int64[pyarrow]"), True, NAMES),
     "pandas sparse": (lambda X: frame(X).astype(pd.SparseDtype(int, 0)), True, NAMES),
@@ -246,7 +261,23 @@ REFUSED = {
     "never two": (np.eye(4), [r"4 feature\(s\), of which no two co-occur"]),
     "three-dimensional": (MATRIX[None], ["3-dimensional array"]),
     "masked": (np.ma.masked_array(MATRIX, MATRIX > 2), [r"masked", r"filled\(0\)"]),
-    "ragged": ([[1, 2], [1]], ["^Row 1 of X has 1 numbers, but row 0 has 2"]),
+    "ragged": (
+        [[1, 2], [1]],
+        [
+            "^Row 1 of X has 1 numbers, but row 0 has 2",
+            r"ids.*\[\[str\(i\) for i in row\]",
+        ],
+    ),
+    "enormous in lists": (
+        [[1, 2], [3, 10**400]],
+        ["^Column 1 in row 1 of X is too large for float64"],
+    ),
+    "enormous in an array": (replaced(10**5000), ["^Column 1 in row 3 of X is too la"]),
+    "an enormous fraction": (replaced(Fraction(10**400, 3)), ["^Column 1 in row 3 "]),
+    "a frame of edges": (
+        pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "weight": [1, 2]}),
+        ["frame of 3 columns", "frame of edges.*input='cooccurrence'.*from_pandas_edg"],
+    ),
     "ragged arrays": ([np.ones(2), np.ones(3)], ["^Row 1 of X has 3"]),
     "a number as row": ([[1, 2], 3], [r"^Row 1 of X is int \(3\)"]),
     "a text as row": ([[1, 2], "ab"], [r"^Row 1 of X is str \('ab'\)"]),
@@ -319,6 +350,89 @@ def test_large_whole_numbers():
         assert counts.tolist() == [3 * 2.0**63] * 2
     counts = fit([[2**70, 2**70], [1, 0]], n_components=1).word_counts_
     assert counts.tolist() == [2.0**70] * 2
+
+
+TERMS = {
+    "int8": ([100, 100, 50], 250),
+    "uint8": ([200, 100], 300),
+    "int16": ([30_000, 30_000], 60_000),
+    "uint16": ([2**16 - 1, 1], 2**16),
+    "int32": ([2**31 - 1, 2**31 - 1], 2**32 - 2),
+    "uint32": ([2**32 - 1, 1], 2**32),
+    "int64": ([2**53, 1], 2**53 + 1),
+    "uint64": ([2**63, 2**63], 2**64),
+    "float32": ([2.0**24, 1.0, 1.0], 2**24 + 2),
+    "float64": ([2.0**53, 1.0, 3.0], 2**53 + 4),
+    "longdouble": ([0.5, 0.25], 0.75),
+    "bool": ([True, True, True], 1),
+}
+
+
+def in_parts(form, dtype):
+    """Return [[sum, 1], [0, 1]] as a sparse matrix, the sum stored as its terms."""
+    terms, _ = TERMS[dtype]
+    n = len(terms)
+    values = np.array([*terms, 1, 1], dtype=dtype)
+    rows, columns = [0] * n + [0, 1], [0] * n + [1, 1]
+    parts = {
+        "coo": (values, (rows, columns)),
+        "csr": (values, columns, [0, n + 1, n + 2]),
+        "csc": (values, rows, [0, n, n + 2]),
+        "bsr": (values[:, None, None], columns, [0, n + 1, n + 2]),
+    }
+    name, kind = form
+    return getattr(sparse, f"{name}_{kind}")(parts[name], shape=(2, 2))
+
+
+@pytest.mark.parametrize("dtype", TERMS)
+@pytest.mark.parametrize(
+    "form",
+    list(itertools.product(["coo", "csr", "csc", "bsr"], ["array", "matrix"])),
+    ids="-".join,
+)
+def test_entries_that_are_stored_several_times(form, dtype):
+    """Their sum counts, also where it needs more bits; a bool is true or not."""
+    X, total = in_parts(form, dtype), TERMS[dtype][1]
+    assert X.nnz > 3
+    embedder = fit(X, n_components=1)
+    assert embedder.word_counts_.tolist() == [total, 2]
+    dense = np.array([[total, 1], [0, 1]], dtype=np.float64)
+    np.testing.assert_allclose(
+        embedder.transform(X), embedder.transform(dense), rtol=1e-6
+    )
+    # No whole number of NumPy holds the sum in the case of uint64.
+    of_float64 = ("float64", "longdouble", "uint64")
+    expected = np.float64 if dtype in of_float64 else np.float32
+    assert embedder.transform(X).dtype == expected
+    assert X.nnz > 3
+
+
+@pytest.mark.parametrize("kind", ["array", "matrix"])
+@pytest.mark.parametrize("name", ["coo", "csr", "csc", "bsr", "lil", "dok", "dia"])
+def test_sums_of_columns_beyond_the_type_of_a_matrix(name, kind):
+    dense = np.array([[200, 1], [100, 255]], dtype=np.uint8)
+    X = getattr(sparse, f"{name}_{kind}")(dense)
+    assert fit(X, n_components=1).word_counts_.tolist() == [300, 256]
+    X = X.astype(np.int64) * 2**46 + X.astype(np.int64)
+    counts = fit(X, n_components=1).word_counts_
+    assert counts.tolist() == [300 * (2**46 + 1), 256 * (2**46 + 1)]
+    assert counts.dtype == np.int64
+
+
+def test_sums_that_no_whole_number_of_64_bits_holds():
+    for dtype in (np.int64, np.uint64):
+        X = sparse.coo_array(
+            (np.array([2**62, 2**62, 1], dtype), ([0, 0, 0], [0, 0, 1]))
+        )
+        counts = fit(X, n_components=1).word_counts_
+        assert counts.tolist() == [2.0**63, 1.0]
+    # What is added up is not negative, though one of its terms is.
+    parts = np.array([3, -1, 1]), ([0, 0, 0], [0, 0, 1])
+    for X in (
+        sparse.coo_array(parts),
+        sparse.csr_array((*parts[:1], [0, 0, 1], [0, 3])),
+    ):
+        assert fit(X, n_components=1).word_counts_.tolist() == [2, 1]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -439,6 +553,37 @@ def test_other_vocabularies():
         fit(MATRIX, vocabulary=["amber", "birch"])
     with pytest.raises(ValueError, match="max_features=2 cannot select"):
         fit(frame(MATRIX), vocabulary=["w0", "w1", "w3"], max_features=2)
+
+
+IDS = [30, 10, 20]
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [IDS, np.array(IDS), {10: 1, 20: 2, 30: 0}, pd.Series(IDS)],
+    ids=["list", "array", "dict", "Series"],
+)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_words_may_be_ids(estimator, vocabulary):
+    """They name columns without names, and choose among those that have ids."""
+    named = cheap(estimator, vocabulary=vocabulary).fit(MATRIX[:, :3])
+    assert list(named.vocabulary_.items()) == [(30, 0), (10, 1), (20, 2)]
+    plain = cheap(estimator).fit(MATRIX[:, :3])
+    np.testing.assert_array_equal(named.word_vectors_, plain.word_vectors_)
+    data = pd.DataFrame(MATRIX, columns=[5, 10, 20, 25, 27, 30])
+    chosen = cheap(estimator, vocabulary=vocabulary).fit(data)
+    assert list(chosen.vocabulary_) == IDS
+    expected = cheap(estimator).fit(data[IDS])
+    np.testing.assert_array_equal(chosen.word_vectors_, expected.word_vectors_)
+    np.testing.assert_array_equal(chosen.transform(data), expected.transform(data[IDS]))
+    np.testing.assert_array_equal(
+        chosen.score_pairs(30, [10, np.int64(20)]), expected.score_pairs(30, [10, 20])
+    )
+    embedder = cheap(estimator, vocabulary=vocabulary)
+    with pytest.raises(ValueError, match="vocabulary holds int, which the words of"):
+        embedder.fit(DOCUMENTS)
+    with pytest.raises(ValueError, match=r"30, but X has no such column.*'w0'"):
+        embedder.fit(frame(MATRIX))
 
 
 # --- transform after fits of both kinds -----------------------------------------------
@@ -825,6 +970,179 @@ def test_the_same_fit_twice():
             for embedder in embedders:
                 assert embedder._columns.chosen.size == 4
             assert_same_fit(*embedders)
+
+
+# --- labels of frames that are int ----------------------------------------------------
+
+COUNTS = np.array([[0, 2, 1], [2, 0, 3], [1, 3, 0]])
+ALIKE = {
+    "ids": ([10, 30, 20], [10, 30, 20], [10, 30, 20]),
+    "ids of numpy": (np.array([10, 30, 20]), np.array([10, 30, 20]), [10, 30, 20]),
+    "numbers in order": ([0, 1, 2], [0, 1, 2], [0, 1, 2]),
+    "objects": (pd.Index([7, 5, 6], dtype=object), [7, 5, 6], [7, 5, 6]),
+    "no labels": (None, None, ["x0", "x1", "x2"]),
+    "names of columns alone": (None, list("cab"), ["c", "a", "b"]),
+    "ids of columns alone": (None, [10, 30, 20], [10, 30, 20]),
+    "names": (list("cab"), list("cab"), ["c", "a", "b"]),
+}
+
+
+@pytest.mark.parametrize(("rows", "columns", "words"), ALIKE.values(), ids=ALIKE)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_labels_name_the_words(estimator, rows, columns, words):
+    data = pd.DataFrame(COUNTS, index=rows, columns=columns)
+    embedder = cheap(estimator, input="cooccurrence").fit(data)
+    assert list(embedder.vocabulary_) == words
+    assert {type(word) for word in embedder.vocabulary_} == {type(words[0])}
+    assert hasattr(embedder, "feature_names_in_") == (words[0] == "c")
+    plain = cheap(estimator, input="cooccurrence").fit(COUNTS)
+    np.testing.assert_array_equal(embedder.word_vectors_, plain.word_vectors_)
+    assert embedder.score(data) == plain.score(COUNTS)
+    np.testing.assert_array_equal(embedder.transform(data), plain.transform(COUNTS))
+    of_documents = cheap(estimator).fit(pd.DataFrame(MATRIX[:, :3], columns=columns))
+    assert list(of_documents.vocabulary_) == words
+
+
+# Labels of rows and of columns, and what is said of the first that differ.
+UNLIKE = {
+    "permuted": ([1, 0, 2], [0, 1, 2], r"Row 0 of X is 1, but column 0 is 0.*X\.loc"),
+    "permuted ids": (
+        [10, 20, 30],
+        [10, 30, 20],
+        "Row 1 of X is 20, but column 1 is 30",
+    ),
+    "permuted columns": (None, [0, 2, 1], "Row 1 of X is 1, but column 1 is 2"),
+    "permuted rows": ([2, 1, 0], None, "Row 0 of X is 2, but column 0 is 0"),
+    "other ids": ([10, 20, 40], [10, 20, 30], "Row 2 of X is 40, .* label both alike"),
+    "a row twice": ([10, 10, 30], [10, 20, 30], "Row 1 of X is 10, but column 1 is 20"),
+    "names of rows alone": (list("abc"), None, "Row 0 of X is 'a', but column 0 is 0"),
+    "names and ids": (["10", "20", "30"], [10, 20, 30], "Row 0 of X is '10', but col"),
+    "mixed": ([10, "20", 30], [10, 20, 30], "Row 1 of X is '20', but column 1 is 20"),
+}
+
+
+@pytest.mark.parametrize(("rows", "columns", "message"), UNLIKE.values(), ids=UNLIKE)
+def test_labels_of_rows_that_are_not_those_of_columns(rows, columns, message):
+    data = pd.DataFrame(COUNTS, index=rows, columns=columns)
+    embedder = cheap(PPMISVDEmbedder, input="cooccurrence")
+    with pytest.raises(ValueError, match=message):
+        embedder.fit(data)
+    fitted = embedder.fit(pd.DataFrame(COUNTS, columns=columns if rows else None))
+    if rows:
+        with pytest.raises(ValueError, match=message):
+            fitted.score(data)
+
+
+def test_labels_of_columns_that_cannot_be():
+    for labels, error, message in [
+        ([10, "a", 30], TypeError, "string names"),
+        ([10, 10, 30], ValueError, "two columns of the name 10"),
+    ]:
+        data = pd.DataFrame(COUNTS, index=labels, columns=labels)
+        for params in ({"input": "cooccurrence"}, {}):
+            with pytest.raises(error, match=message):
+                fit(data, **params)
+
+
+@pytest.mark.parametrize("params", [{}, {"vocabulary": [20, 10]}, {"max_features": 2}])
+def test_columns_labelled_by_int_are_those_of_fit(params):
+    data = pd.DataFrame(MATRIX[:, :3], columns=[10, 20, 30])
+    embedder = fit(data, **params)
+    expected = embedder.transform(data)
+    for X in (MATRIX[:, :3], pd.DataFrame(MATRIX[:, :3]), data.astype("Int64")):
+        np.testing.assert_allclose(embedder.transform(X), expected, rtol=1e-6)
+    for labels in ([20, 10, 30], [10, 20, 40], list("abc")):
+        other = data.set_axis(labels, axis=1)
+        for call in (embedder.transform, embedder.score, embedder.partial_fit):
+            with pytest.raises(
+                ValueError, match=r"Column \d of X is .* in fit was \d0"
+            ):
+                call(other)
+    with pytest.raises(ValueError, match="3 features"):
+        embedder.transform(data[[10, 20]])
+    # Labels that pandas has made are the same ones here, in another order.
+    default = pd.DataFrame(MATRIX[:, :3])
+    with pytest.raises(ValueError, match=r"Column 0 of X is 0, .* in fit was 2"):
+        fit(default[[2, 0, 1]]).transform(default)
+    with pytest.raises(ValueError, match=r"labelled by int \(10, \.\.\.\)"):
+        embedder.transform(["10 20"])
+
+
+def test_columns_labelled_by_int_after_other_fits():
+    """After a fit without names there is a warning, as scikit-learn has for str."""
+    data = pd.DataFrame(MATRIX[:, :3], columns=[2, 1, 0])
+    for X in (MATRIX[:, :3], pd.DataFrame(MATRIX[:, :3])):
+        embedder = fit(X)
+        for call in (embedder.transform, embedder.score):
+            with pytest.warns(
+                UserWarning, match="int labels of columns, but"
+            ) as caught:
+                call(data)
+            assert [warning.filename for warning in caught] == [__file__]
+        embedder.transform(data.set_axis([0, 1, 2], axis=1))
+    embedder = fit(DOCUMENTS, vocabulary=WORDS[:3])
+    embedder.transform(MATRIX[:, :3])
+    with pytest.raises(ValueError, match=r"Column 0 of X is 2, but row 0 .* 'amber'"):
+        embedder.transform(data)
+
+
+def test_columns_labelled_by_int_are_chosen_by_number_where_sums_are_equal():
+    data = pd.DataFrame(np.ones((4, 4), int), columns=[10, 9, 100, 2])
+    assert list(fit(data, max_features=2).vocabulary_) == [9, 2]
+
+
+def test_an_adjacency_matrix_of_networkx():
+    networkx = pytest.importorskip("networkx")
+    graph = networkx.Graph([(3, 1), (1, 2), (2, 3), (7, 3)])
+    data = networkx.to_pandas_adjacency(graph)
+    embedder = cheap(PPMISVDEmbedder, input="cooccurrence").fit(data)
+    assert list(embedder.vocabulary_) == [3, 1, 2, 7]
+    assert embedder.word_counts_.tolist() == [graph.degree[node] for node in graph]
+    array = networkx.to_scipy_sparse_array(graph)
+    other = cheap(PPMISVDEmbedder, input="cooccurrence", vocabulary=list(graph))
+    assert_same_fit(other.fit(array), embedder, without=("_counts",))
+    with pytest.raises(
+        ValueError, match=r"X is a graph \(Graph\).*to_pandas_adjacency"
+    ):
+        embedder.fit(graph)
+
+
+# --- lists that may be walks ----------------------------------------------------------
+
+WALKS = [[4, 2, 3], [2, 3, 4], [3, 4, 9], [9, 4, 3]]
+NO_WALKS = {
+    "an array": np.array(WALKS),
+    "a frame": pd.DataFrame(WALKS),
+    "sparse": sparse.csr_array(WALKS),
+    "arrays": [np.array(row) for row in WALKS],
+    "zeros": [*WALKS, [4, 0, 3]],
+    "floats": [[4.5, 2, 3], [2, 3, 4.5], [3, 4.5, 2]],
+    "bools": [[True, True], [True, True]],
+    "hardly a number twice": [[3, 14, 1], [5, 9, 2], [6, 53, 5]],
+    "equal numbers": [[1, 1], [2, 2], [1, 1]],
+    "equal neighbours": [[1, 1, 2, 1, 1, 3], [2, 1, 1, 1, 3, 1], [1, 2, 2, 1, 1, 1]],
+}
+
+
+def test_walks_that_are_taken_for_a_matrix():
+    calls = [cheap(one).fit for one in ESTIMATORS]
+    calls += [cheap(one).fit_transform for one in ESTIMATORS]
+    calls += [cheap(one).partial_fit for one in ESTIMATORS]
+    for call in [*calls, cooccurrence]:
+        for X in (WALKS, tuple(map(tuple, WALKS))):
+            with pytest.warns(
+                UserWarning, match=r"as ids do\. .*convert them to str"
+            ) as w:
+                call(X)
+            assert [warning.filename for warning in w] == [__file__]
+    words = [[str(node) for node in walk] for walk in WALKS]
+    assert set(fit(words).vocabulary_) == {"2", "3", "4", "9"}
+
+
+@pytest.mark.parametrize("X", NO_WALKS.values(), ids=NO_WALKS)
+def test_matrices_that_are_no_walks(X):
+    fit(X, n_components=1)
+    fit(COUNTS.tolist(), n_components=1, input="cooccurrence")
 
 
 def test_rows_of_counts_have_the_labels_of_the_columns():

@@ -403,6 +403,22 @@ def test_iterators_are_refused(words):
     assert list(words) == ORDER
 
 
+@pytest.mark.parametrize(
+    "vocabulary",
+    [
+        [30, 10, 20],
+        np.array([30, 10, 20], dtype=">i2"),
+        {10: 1, 20: 2, 30: 0},
+        dict.fromkeys([30, 10, 20]).keys(),
+    ],
+    ids=str,
+)
+def test_words_of_a_matrix_may_be_int(vocabulary):
+    index = check_vocabulary(vocabulary)
+    assert list(index.items()) == [(30, 0), (10, 1), (20, 2)]
+    assert {type(word) for word in index} == {int}
+
+
 @pytest.mark.parametrize("kind", [set, frozenset])
 def test_sets_are_sorted(kind):
     assert list(check_vocabulary(kind(ORDER))) == sorted(ORDER)
@@ -416,12 +432,15 @@ def test_sets_are_sorted(kind):
         ([], "vocabulary is empty; pass at least one word or None"),
         ({}, "vocabulary is empty; pass at least one word or None"),
         (["amber", "birch", "amber"], "holds the word 'amber' more than once"),
-        (["amber", 3], "vocabulary must hold str only, got 3"),
+        (["amber", 3], r"vocabulary must hold str only \(or, .*int only\), got 3"),
+        ([3, "amber"], "vocabulary must hold str only .*, got 3"),
+        ([3, True], "vocabulary must hold str only .*, got 3"),
+        ([3, np.int64(3)], "holds the word 3 more than once"),
         pytest.param(
-            {"amber", None}, "vocabulary must hold str only, got None", id="set of None"
+            {"amber", None}, "must hold str only .*, got None", id="set of None"
         ),
-        ([["amber"]], r"vocabulary must hold str only, got \['amber'\]"),
-        ({3: 0}, "vocabulary must hold str only, got 3"),
+        ([["amber"]], r"vocabulary must hold str only .*, got \['amber'\]"),
+        ({3.0: 0}, "vocabulary must hold str only .*, got 3.0"),
         ({"amber": 0, "birch": 2}, r"rows 0, 1, \.\.\., 1 without gaps.*\[0, 2\]"),
         ({"amber": 0, "birch": 0}, r"without gaps or repeats.*\[0, 0\]"),
         ({"amber": 1, "birch": 2}, r"without gaps or repeats.*\[1, 2\]"),

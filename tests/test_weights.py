@@ -159,3 +159,9 @@ def test_heavy_documents_count_or_are_refused(weight):
         embedder.fit(
             DOCUMENTS * 2000, sample_weight=np.full(2000 * len(DOCUMENTS), 1e12)
         )
+
+
+def test_weights_beyond_float64():
+    for weights in ([10**400] * 20, np.array([1] * 19 + [10**400], dtype=object)):
+        with pytest.raises(ValueError, match=r"sample_weight holds .* too large for"):
+            cheap(PPMISVDEmbedder).fit(DOCUMENTS, sample_weight=weights)
