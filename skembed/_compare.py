@@ -53,8 +53,9 @@ METHOD_HELP = f"""\
   lines have the same classifier: Normalizer and LogisticRegressionCV, with C out
   of {", ".join(f"{c:g}" for c in HEAD_CS)}, chosen on a fifth of training documents.
   What has no option here has the estimators' default, except combine: GloVe adds
-  a word's two vectors up as published, and with one table takes that one. The
-  same seed gives the same table, apart from the seconds.
+  a word's two vectors, and with one table takes that one. On one machine, and with
+  the same versions of all packages, the same seed gives the same table, apart from
+  the seconds.
 """
 
 # The study has all strategies.

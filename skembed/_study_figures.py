@@ -11,6 +11,8 @@ import numpy as np
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^"
 _COLOURS = 10  # in matplotlib's own cycle
+# More of them could not be told apart in one panel.
+_MOST_SHOWN = 6
 
 # Reads from a record, with a value of `combine`, what vectors are judged by.
 _Read = Callable[[dict[str, Any], str], float | None]
@@ -29,6 +31,8 @@ def draw(
     outcomes: Sequence[Any], spectra: Mapping[str, Sequence[float]], folder: Path
 ) -> list[str]:
     """Write the figures that there are numbers for.
+
+    Of an estimator with many ways of tying, figures show the main ones only.
 
     Parameters
     ----------
@@ -83,7 +87,7 @@ def _panels(
     titles = list(dict.fromkeys(outcome.candidate.title for outcome in outcomes))
     if not titles:
         return None
-    groups = [[o for o in outcomes if o.candidate.title == t] for t in titles]
+    groups = [_shown([o for o in outcomes if o.candidate.title == t]) for t in titles]
     heights = [max(2.8, 0.75 + 0.2 * len(group)) for group in groups]
     figure = Figure(figsize=(9, 0.3 + sum(heights)), dpi=120, layout="constrained")
     panels = figure.subplots(len(titles), squeeze=False, height_ratios=heights)[:, 0]
@@ -95,6 +99,13 @@ def _panels(
             loc="upper left", bbox_to_anchor=(1.01, 1.02), fontsize=7.5, frameon=False
         )
     return figure
+
+
+def _shown(group: Sequence[Any]) -> Sequence[Any]:
+    """Return the outcomes of one estimator that its panel has room for."""
+    if len(group) <= _MOST_SHOWN:
+        return group
+    return [outcome for outcome in group if outcome.candidate.is_main] or group
 
 
 def _plain(axes: Any) -> None:

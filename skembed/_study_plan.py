@@ -34,6 +34,8 @@ _CHOICES: tuple[tuple[str, str, Any, tuple[Any, ...]], ...] = (
     ("no-window-noise", "exclude_window_noise", True, (False,)),
 )
 HALF = "half-size"
+# Groups of the candidates that figures show and tables mark.
+_MAIN = ("separate", "tied", "signed")
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,15 @@ class Candidate(NamedTuple):
     @property
     def title(self) -> str:
         return KINDS[self.family][0]
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is one of the few that answer the study's question.
+
+        These are two tables, one table, and one with signs, each without a constant
+        and, where there is a choice, with the exact one.
+        """
+        return self.group in _MAIN and self.params.get("bias") in (None, "exact")
 
     def default_rate(self) -> float | None:
         """Return the estimator's own learning rate, None if it has none."""

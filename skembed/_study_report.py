@@ -11,7 +11,18 @@ import numpy as np
 _ABSENT = "–"
 _OWN_COLUMNS = ("share_context", "bias", "n_components")
 
+CAPTIONS = {
+    "loss_curves.png": "Training loss after each epoch, first seed.",
+    "own_scores.png": "Scores of all words as their own context, first seed.",
+    "spectrum.png": "Eigenvalues of the PMI matrix, the largest in size. Pairs of "
+    "words that were not seen count as 0.",
+    "parameters.png": "What vectors are judged by against the number of parameters: "
+    "mean, smallest and largest of the seeds.",
+}
+
 READING_HELP = """\
+- Rows in bold: two tables, one table, and one with signs, each without a constant and
+  with the exact one. Figures show these if there are many rows.
 - `vectors`: what stands for a word in documents and similarities: its word vector, or
   the sum of its word and context vectors. Both are read from the same fit.
 - `rate`: the learning rate, chosen among those tried on the first seed: by the
@@ -124,7 +135,8 @@ def as_markdown(
     if problems:
         parts += ["## Not possible", problems]
     parts += ["## How to read the tables", READING_HELP.rstrip()]
-    parts += [f"![{name.rpartition('.')[0]}]({name})" for name in pictures]
+    for name in pictures:
+        parts += [f"![{CAPTIONS[name]}]({name})", f"*{CAPTIONS[name]}*"]
     return "\n\n".join(parts) + "\n"
 
 
@@ -149,7 +161,7 @@ def _section(group: Sequence[Any]) -> list[str]:
             values = [_spread([row[key] for row in own], key) for key in names]
             lines.append(
                 [
-                    outcome.candidate.label + marks,
+                    _name(outcome.candidate) + marks,
                     combine,
                     _ABSENT if outcome.rate is None else f"{outcome.rate:g}",
                     *values,
@@ -160,6 +172,11 @@ def _section(group: Sequence[Any]) -> list[str]:
     if notes:
         parts.append("\n".join(f"{i}. {note}" for i, note in enumerate(notes, 1)))
     return [*parts, *_by_rate(done)]
+
+
+def _name(candidate: Any) -> str:
+    """Return the name of a row, in bold if it is one of the main ones."""
+    return f"**{candidate.label}**" if candidate.is_main else candidate.label
 
 
 def _measures(rows: Sequence[dict[str, Any]]) -> dict[str, str]:

@@ -137,6 +137,13 @@ def test_candidates_of_skip_gram():
     assert biases[5:] == [("signed", None), ("signed", "exact")]
     assert by_label["separate"].combines == ("word", "sum")
     assert by_label["tied, bias=word"].combines == ("word",)
+    assert [c.label for c in found if c.is_main] == [
+        "separate",
+        "tied, bias=None",
+        "tied, bias=exact",
+        "signed, bias=None",
+        "signed, bias=exact",
+    ]
     half = by_label["separate, half size"]
     assert half.params == {**by_label["separate"].params, "n_components": 4}
 
@@ -501,7 +508,7 @@ def test_summary_is_that_of_the_rows(everything):
     checked = 0
     for line in lines:
         cells = dict(zip(header, line, strict=True))
-        label = cells["strategy"].split(" [")[0]
+        label = cells["strategy"].split(" [")[0].strip("*")
         own = [
             row
             for row in rows
@@ -838,7 +845,9 @@ def test_unusable_similarity_sets(content, message, tmp_path):
 # Figures
 
 
-def figure_outcome(label, accuracy, n_parameters, men=0.25, loss=2.5, title="SGNS"):
+def figure_outcome(
+    label, accuracy, n_parameters, men=0.25, loss=2.5, title="SGNS", is_main=False
+):
     def record(change):
         reading = {"accuracy": accuracy, "similarity": {"men": [men, 9]}}
         if accuracy is not None:
@@ -851,7 +860,9 @@ def figure_outcome(label, accuracy, n_parameters, men=0.25, loss=2.5, title="SGN
             "readings": {"word": reading},
         }
 
-    candidate = SimpleNamespace(title=title, label=label, combines=("word",))
+    candidate = SimpleNamespace(
+        title=title, label=label, combines=("word",), is_main=is_main
+    )
     records = {(0.1, 0): record(0.0), (0.1, 1): record(0.1), (0.2, 0): record(0.4)}
     return _study_runs.Outcome(candidate, records, 0.1)
 
@@ -873,6 +884,22 @@ def test_figures_show_the_numbers():
     assert sizes == pytest.approx([100e-6, 200e-6], rel=0.05)
     histogram = _study_figures._panels(outcomes, _study_figures._own_scores).axes[0]
     assert histogram.patches[0].get_data().values.tolist() == [0.25, 0.375]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("n_outcomes", "main", "shown"),
+    [(6, "bd", "abcdef"), (7, "bd", "bd"), (7, "", "abcdefg")],
+    ids=["few", "main ones", "none is a main one"],
+)
+def test_a_panel_with_many_curves_shows_the_main_ones(n_outcomes, main, shown):
+    pytest.importorskip("matplotlib")
+    outcomes = [
+        figure_outcome(label, 0.5, 100, is_main=label in main)
+        for label in "abcdefg"[:n_outcomes]
+    ]
+    axes = _study_figures._panels(outcomes, _study_figures._curves).axes[0]
+    assert "".join(line.get_label() for line in axes.lines) == shown
 
 
 # What a fit of the estimator has: the losses of epochs, and a held-out loss.
