@@ -35,8 +35,9 @@ def warmup(*estimators: Any) -> None:
     A kernel is compiled when it is first needed, which makes the first `fit` of a
     new installation slower by some seconds; later processes load it from the cache.
     Call this while a container image is built, and in a server before it takes
-    requests. It fits tiny documents: after it, no parameter, no data and no number of
-    threads need another compilation.
+    requests, starts threads or forks: a process that is forked while another thread
+    compiles cannot compile itself. It fits tiny documents: after it, no parameter, no
+    data and no number of threads need another compilation.
 
     Kernels are cached where numba caches: in the folder of the environment variable
     ``NUMBA_CACHE_DIR`` or beside the installed package or, where that cannot be
@@ -114,14 +115,12 @@ def _fit_tiny(kind: type[BaseEmbedder]) -> None:
         words[first : first + _TOKENS_PER_DOCUMENT]
         for first in range(0, len(words), _TOKENS_PER_DOCUMENT)
     ]
-    texts = [" ".join(tokens) for tokens in documents]
     known = kind._get_param_names()
     tiny = {name: value for name, value in _TINY.items() if name in known}
-    with warnings.catch_warnings():
-        # Some strategies say that they are of no use.
-        warnings.simplefilter("ignore", UserWarning)
-        for strategy in _tying.strategies(kind._method):
-            embedder = kind(share_context=strategy.name, **tiny)
-            embedder.fit(texts).transform(documents)
-        # Weighted documents are counted by a kernel of their own.
-        kind(**tiny).fit(texts, sample_weight=np.full(len(texts), 1.5))
+    for strategy in _tying.strategies(kind._method):
+        embedder = kind(share_context=strategy.name, **tiny)
+        with warnings.catch_warnings():
+            # Some strategies say that they are of no use.
+            warnings.simplefilter("ignore", UserWarning)
+            embedder.fit([" ".join(tokens) for tokens in documents])
+        embedder.transform(documents)

@@ -1,11 +1,15 @@
 """Tiny documents and cheap estimators that several test files share."""
 
+import faulthandler
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import textwrap
 import tracemalloc
+import warnings
 from pathlib import Path
 
 import numba
@@ -190,3 +194,29 @@ def run_python(code, folder, *arguments, **environment):
     )
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout.splitlines()[-1])
+
+
+def in_fork(function, *arguments, seconds=60):
+    """Return what a call in a forked child returns, in JSON, or fail if it hangs."""
+    reading, writing = os.pipe()
+    with warnings.catch_warnings():
+        # Recent versions of Python warn of any fork beside other threads.
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded")
+        child = os.fork()
+    if not child:
+        # To see where it hangs, if it does.
+        faulthandler.dump_traceback_later(0.9 * seconds)
+        try:
+            answer = function(*arguments)
+        except BaseException as error:
+            answer = repr(error)
+        os.write(writing, json.dumps(answer).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as answers:
+        has_answered, _, _ = select.select([answers], [], [], seconds)
+        if not has_answered:
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        assert has_answered, f"the child hangs for {seconds} s"
+        return json.loads(answers.read())

@@ -18,7 +18,9 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "skembed"
 
 FLOORS = {
+    "_forks": -1,
     "_interrupts": -1,
+    "_callables": 0,
     "_compat": 0,
     "_kernels": 0,
     "_kinds": 0,

@@ -3,10 +3,13 @@
 import importlib
 import json
 import os
+import pickle
 import pkgutil
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 
@@ -14,7 +17,8 @@ import numba
 import numpy as np
 import pytest
 from numba.core import types
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler_lock import global_compiler_lock
 
 from skembed import (
     CBOWEmbedder,
@@ -26,7 +30,7 @@ from skembed import (
     _kernels,
 )
 from skembed._kernels import _jit
-from tests.helpers import PACKAGE, run_python, sound_strategies
+from tests.helpers import PACKAGE, in_fork, run_python, sound_strategies
 
 pytestmark = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="there is no compiler to test"
@@ -149,6 +153,175 @@ def test_a_full_disk_costs_the_reuse_only(monkeypatch):
     assert never_saved(0.5) == 1.0
     assert len(never_saved.signatures) == 2
     assert not list(Path(never_saved.stats.cache_path).glob("*never_saved*"))
+
+
+# --- damaged files --------------------------------------------------------------------
+
+
+def doubled(x):
+    return 2 * x
+
+
+def compiled():
+    """A kernel as a new process has it, and how often it has been loaded."""
+    kernel = _jit.kernel(doubled)
+    assert kernel(4) == 8
+    return sum(kernel.stats.cache_hits.values())
+
+
+def edit(change):
+    return lambda path: path.write_bytes(change(path.read_bytes()))
+
+
+def replace_by_folder(path):
+    path.unlink()
+    path.mkdir()
+    (path / "file").touch()
+
+
+def replace_by_endless_link(path):
+    """Make a file unreadable for the superuser, too."""
+    path.unlink()
+    path.symlink_to(path)
+
+
+DAMAGES = {
+    "empty": edit(lambda content: b""),
+    "short": edit(lambda content: content[:5]),
+    "cut": edit(lambda content: content[: len(content) // 2]),
+    "cut at the end": edit(lambda content: content[:-1]),
+    "longer": edit(lambda content: content + b"x"),
+    "other": edit(lambda content: b"not a pickle"),
+    "a bit": edit(lambda content: bytes([content[0] ^ 1]) + content[1:]),
+    "zeros": edit(lambda content: bytes(len(content))),
+    "a foreign pickle": edit(lambda content: pickle.dumps(("0.0.0", None))),
+    "gone": Path.unlink,
+    "a folder": replace_by_folder,
+    "unreadable": replace_by_endless_link,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+@pytest.mark.parametrize("kind", ["nbi", "nbc"])
+def test_a_damaged_file_is_compiled_anew(kind, damage, tmp_path, monkeypatch):
+    """And written anew, so that the next process can load it."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    assert [compiled(), compiled()] == [0, 1]
+    (path,) = tmp_path.rglob(f"*.{kind}")
+    whole = path.read_bytes()
+    damage(path)
+    assert [compiled(), compiled()] == [0, 1]
+    assert len(path.read_bytes()) == len(whole)
+
+
+def test_every_bit_of_a_file_is_sealed(tmp_path, monkeypatch):
+    """Machine code with another bit is not run."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    compiled()
+    for path in [*tmp_path.rglob("*.nbi"), *tmp_path.rglob("*.nbc")]:
+        content = path.read_bytes()
+        for place in range(0, len(content), len(content) // 100):
+            changed = bytearray(content)
+            changed[place] ^= 1 << place % 8
+            path.write_bytes(changed)
+            assert not _jit._is_whole(path)
+        path.write_bytes(content)
+        assert _jit._is_whole(path)
+
+
+def test_files_of_another_room_are_not_read(tmp_path, monkeypatch):
+    """What they hold may name what is not there any more."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    compiled()
+    monkeypatch.setattr(_jit, "ROOM_HASH", "another")
+    loads, load = [], IndexDataCacheFile._load_index
+    monkeypatch.setattr(
+        IndexDataCacheFile, "_load_index", lambda one: loads.append(1) or load(one)
+    )
+    assert compiled() == 0
+    assert not loads
+    assert compiled() == 1
+
+
+# --- forks ----------------------------------------------------------------------------
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+
+
+@forks
+def test_a_fork_while_another_thread_compiles():
+    """The child runs what is compiled, and says what to do where that is not enough."""
+    known, unknown = _jit.kernel(doubled), _jit.kernel(doubled)
+    assert known(4) == 8
+    holds, ends = threading.Event(), threading.Event()
+
+    def compile_for_long():
+        with global_compiler_lock:
+            holds.set()
+            ends.wait()
+
+    thread = threading.Thread(target=compile_for_long)
+    thread.start()
+    holds.wait()
+    try:
+        answers = in_fork(known, 4), in_fork(unknown, 4)
+    finally:
+        ends.set()
+        thread.join()
+    assert answers[0] == 8
+    assert re.match(r"RuntimeError.*forked while another thread.*warmup", answers[1])
+    assert unknown(4) == 8
+
+
+@forks
+def test_a_fork_after_another_thread_has_compiled():
+    thread = threading.Thread(target=_jit.kernel(doubled), args=(4,))
+    thread.start()
+    thread.join()
+    assert in_fork(_jit.kernel(doubled), 4) == 8
+
+
+HALF_LOADED = """
+import json
+import sys
+import threading
+
+from skembed import PPMISVDEmbedder
+from tests.helpers import DOCUMENTS, cheap, in_fork
+
+is_found, goes_on = threading.Event(), threading.Event()
+
+
+def wait(event, arguments):
+    # While another module imports it, which is half loaded then.
+    if event == "import" and arguments[0] == "skembed._kernels.simd":
+        is_found.set()
+        goes_on.wait()
+
+
+def fit():
+    cheap(PPMISVDEmbedder).fit(DOCUMENTS)
+
+
+sys.addaudithook(wait)
+thread = threading.Thread(target=fit)
+thread.start()
+is_found.wait()
+try:
+    answer = in_fork(fit)
+finally:
+    goes_on.set()
+    thread.join()
+print(json.dumps([answer, in_fork(fit)]))
+"""
+
+
+@forks
+def test_a_fork_while_another_thread_loads_kernels():
+    """An import would wait for that thread for ever."""
+    first, second = run_python(HALF_LOADED, PACKAGE.parent)
+    assert re.match(r"RuntimeError.*forked while another thread.*warmup", first)
+    assert second is None
 
 
 # --- signatures -----------------------------------------------------------------------

@@ -3,17 +3,25 @@
 Kernels are compiled lazily, release the GIL, keep NaN checks (``fastmath=True``
 would delete them) and are cached on disk. Numba keys its cache by the file of the
 outermost function only, so an edit to a helper in another file of this room would
-leave a stale kernel behind; `_RoomCache` adds a hash of the whole room to the key.
+leave a stale kernel behind, and it trusts what it reads. `_RoomFiles` seals each file
+with a hash of its content and of the whole room: what another room has written, and
+what is damaged, is as if it were not there.
 """
 
 import functools
 import hashlib
+import os
+import uuid
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numba
 import numpy as np
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler_lock import global_compiler_lock
 
+from skembed._forks import TOO_EARLY, after_fork
 from skembed._interrupts import interruptible
 
 # "contract" allows fused multiply-add and "reassoc" vectorised sums; "nnan" and
@@ -33,11 +41,49 @@ def _room_hash() -> str:
 ROOM_HASH = _room_hash()
 
 
-class _RoomCache(FunctionCache):
-    """Numba's disk cache with the sources of the whole room in its key."""
+def _seal(content: bytes) -> bytes:
+    return hashlib.sha256(ROOM_HASH.encode() + content).digest()
 
-    def _index_key(self, sig, codegen):
-        return (*super()._index_key(sig, codegen), ROOM_HASH)
+
+class _RoomFiles(IndexDataCacheFile):
+    """The files of one kernel; they are read only if the seal at their end is right."""
+
+    def _load_index(self):
+        return super()._load_index() if _is_whole(self._index_path) else {}
+
+    def _load_data(self, name):
+        return super()._load_data(name) if _is_whole(self._data_path(name)) else None
+
+    @contextmanager
+    def _open_for_write(self, filepath):
+        if os.path.isdir(filepath):
+            # A file cannot be put in its place.
+            os.rename(filepath, f"{filepath}.{uuid.uuid4().hex[:16]}")
+        content = BytesIO()
+        yield content
+        with super()._open_for_write(filepath) as file:
+            file.write(content.getvalue() + _seal(content.getvalue()))
+
+
+def _is_whole(path: str) -> bool:
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        return False
+    size = len(content) - hashlib.sha256().digest_size
+    return size >= 0 and _seal(content[:size]) == content[size:]
+
+
+class _RoomCache(FunctionCache):
+    """Numba's disk cache with sealed files."""
+
+    def __init__(self, py_func):
+        super().__init__(py_func)
+        self._cache_file = _RoomFiles(
+            self._cache_path,
+            self._impl.filename_base,
+            self._impl.locator.get_source_stamp(),
+        )
 
     def save_overload(self, sig, data):
         """Save a compiled kernel; a full or read-only disk only costs the reuse."""
@@ -46,6 +92,29 @@ class _RoomCache(FunctionCache):
         except OSError:
             # The kernel in memory is complete: the next process compiles again.
             self.disable()
+
+
+# Whether another thread compiled when this process was forked.
+_forked_too_early = False
+
+
+def _look_after_fork() -> None:
+    global _forked_too_early
+    # The thread that holds it does not exist here, and so would hold it for ever.
+    is_free = global_compiler_lock._lock.acquire(blocking=False)
+    if is_free:
+        global_compiler_lock._lock.release()
+    _forked_too_early = not is_free
+
+
+after_fork(_look_after_fork)
+
+
+def _compile_or_load(compile_for, *arguments):
+    """Make numba compile a kernel for the types of arguments, or load it."""
+    if _forked_too_early:
+        raise RuntimeError(TOO_EARLY)
+    return interruptible(compile_for, *arguments)
 
 
 def _without_jit(function):
@@ -111,7 +180,7 @@ def kernel(function):
     dispatcher = _compile(function, no_cfunc_wrapper=True)
     # LLVM may take seconds for one call. Numba calls this for types it has not seen.
     compile_for = dispatcher._compile_for_args
-    dispatcher._compile_for_args = functools.partial(interruptible, compile_for)
+    dispatcher._compile_for_args = functools.partial(_compile_or_load, compile_for)
     try:
         cache = _RoomCache(dispatcher.py_func)
     except RuntimeError:

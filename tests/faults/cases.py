@@ -22,10 +22,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skembed import SGNSEmbedder
+from skembed import PPMISVDEmbedder, SGNSEmbedder
 from tests.benchmarks import bits
 from tests.faults.interrupts import make_documents
-from tests.helpers import ESTIMATORS, cheap, draw_documents
+from tests.helpers import ESTIMATORS, cheap, draw_documents, in_fork
 
 LABELS = np.tile([0, 1], 20)
 DOCUMENTS = [
@@ -146,6 +146,27 @@ def fork_while_fitting():
         stop.set()
         thread.join()
     return found
+
+
+def fit_or_error():
+    """Return the vectors of a short fit, or the error that it raises."""
+    try:
+        return cheap(PPMISVDEmbedder).fit(DOCUMENTS).word_vectors_.tolist()
+    except RuntimeError as error:
+        return str(error)
+
+
+def fork_while_compiling():
+    """Fork, and fit in the child, while another thread loads kernels and compiles."""
+    thread = threading.Thread(target=fit_all)
+    thread.start()
+    found = []
+    while thread.is_alive():
+        found.append(in_fork(fit_or_error, seconds=120))
+        time.sleep(0.2)
+    thread.join()
+    alone = fit_or_error()
+    return {"meanwhile": found, "afterwards": in_fork(fit_or_error), "alone": alone}
 
 
 # --- disks and memory -----------------------------------------------------------------

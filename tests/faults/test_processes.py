@@ -47,12 +47,25 @@ def test_two_fits_at_once():
         assert len(set(hashes)) == 1
 
 
-@pytest.mark.skipif(
+forks = pytest.mark.skipif(
     "fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork"
 )
+
+
+@forks
 def test_a_fork_while_another_thread_fits():
     found = run_case("fork_while_fitting")
     assert found.keys() == set(NAMES)
     for hashes in found.values():
         assert len(hashes) > 4
         assert len(set(hashes)) == 1
+
+
+@forks
+def test_a_fork_while_another_thread_compiles(tmp_path):
+    """The child fits or says what to do; it never waits for the lost thread."""
+    found = run_case("fork_while_compiling", NUMBA_CACHE_DIR=tmp_path)
+    assert found["afterwards"] == found["alone"]
+    errors = [one for one in found["meanwhile"] if one != found["alone"]]
+    assert errors
+    assert all("warmup()" in error for error in errors)
