@@ -1,7 +1,6 @@
 """What `memory` needs: results that it keeps, and what tells inputs apart."""
 
 import os
-import pickle
 import sys
 import unicodedata
 import warnings
@@ -11,14 +10,32 @@ from hashlib import blake2b
 from itertools import chain
 from threading import Lock
 from typing import Any
+from zlib import crc32
 
 import joblib
 import numpy as np
 import sklearn
 from sklearn.utils.validation import check_memory
 
+from skembed._forks import after_fork
+
 # Texts that are joined at once, which bounds the memory for them.
 _TEXTS = 2**14
+# Bytes of a row of numbers whose sums make a checksum.
+_ROW = 2**12
+
+
+# For a few steps at a time, so one lock does for all that is kept in the process.
+_lock = Lock()
+
+
+def _renew_lock() -> None:
+    global _lock
+    _lock = Lock()
+
+
+# The thread that holds it at a fork does not exist in the child.
+after_fork(_renew_lock)
 
 
 class Recent:
@@ -32,13 +49,12 @@ class Recent:
 
     def __init__(self, limit: int):
         self.limit = limit
+        # A fork may come between any two steps: there is no sum that could be behind.
         self._held: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
-        self._n_bytes = 0
-        self._lock = Lock()
 
     def get(self, key: Any) -> Any:
         """Return a result, which must stay as it is, or None."""
-        with self._lock:
+        with _lock:
             if key not in self._held:
                 return None
             self._held.move_to_end(key)
@@ -46,14 +62,12 @@ class Recent:
 
     def add(self, key: Any, result: Any, n_bytes: int) -> None:
         """Keep a result, in place of those that have not been used for longest."""
-        with self._lock:
+        with _lock:
             if key in self._held or n_bytes > self.limit:
                 return
             self._held[key] = result, n_bytes
-            self._n_bytes += n_bytes
-            while self._n_bytes > self.limit:
-                _, (_, freed) = self._held.popitem(last=False)
-                self._n_bytes -= freed
+            while sum(n for _, n in self._held.values()) > self.limit:
+                self._held.popitem(last=False)
 
 
 # By the hashes of str, which objects remember: the next fit on the documents of a fold
@@ -65,10 +79,11 @@ _ENTRY = 2**10
 class _Work:
     """Something to compute, which a memory knows by its key alone."""
 
-    def __init__(self, key: str, compute: Callable[[], Any]):
+    def __init__(self, key: str, compute: Callable[[], tuple[Any, ...]]):
         self.key = key
         self.compute = compute
         self.under_way = False
+        self.result: tuple[Any, ...] | None = None
 
     def __getstate__(self) -> str:
         return self.key
@@ -77,22 +92,61 @@ class _Work:
         return self.key
 
 
-def _run(work: _Work) -> Any:
-    work.under_way = True
-    result = work.compute()
-    work.under_way = False
-    return result
+def _run(work: _Work) -> tuple[Any, ...]:
+    """Compute a result, and return it with its checksum."""
+    if work.result is None:
+        work.under_way = True
+        work.result = work.compute()
+        work.under_way = False
+    return (*work.result, _checksum(work.result))
+
+
+def _checksum(parts: tuple[Any, ...]) -> int:
+    """Return what accidents change: other bits, types or shapes."""
+    found = 0
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            found = crc32(f"{part.dtype.str} {part.shape}".encode(), found)
+            found = _add_array(part, found)
+        else:
+            found = crc32(
+                part if isinstance(part, bytes) else repr(part).encode(), found
+            )
+    return found
+
+
+def _add_array(array: np.ndarray, found: int) -> int:
+    """Add an array to a checksum, at nearly the speed of memory.
+
+    A change within one row of the table cannot leave all sums of columns as they were.
+    """
+    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    n_whole = data.size // _ROW * _ROW
+    table = data[:n_whole].view(np.uint64).reshape(-1, _ROW // 8)
+    for part in (table.sum(axis=0), table.sum(axis=1), data[n_whole:]):
+        found = crc32(part.data, found)
+    return found
+
+
+def _is_whole(kept: Any) -> bool:
+    """Whether what a memory returns is what it was given."""
+    try:
+        return kept[-1] == _checksum(kept[:-1])
+    except (TypeError, ValueError, LookupError):
+        # A damaged file may hold anything.
+        return False
 
 
 def keep(
     memory: Any, key: str, compute: Callable[[], tuple[np.ndarray | bytes | None, ...]]
-) -> tuple[Any, ...]:
+) -> tuple[tuple[Any, ...], str | None]:
     """Return what `memory` keeps under a key, or compute it.
 
     Parameters
     ----------
     memory : str, path or object with the interface of joblib.Memory
-        Nothing is kept where writing fails; there is a warning then.
+        Nothing is kept where writing fails; there is a warning then. What is damaged
+        is computed anew, and replaced.
     key : str
         See `key_of`.
     compute : callable
@@ -100,29 +154,20 @@ def keep(
 
     Returns
     -------
-    tuple
-        What `compute` returns. Arrays are copies, which the caller may change.
+    parts : tuple
+        What `compute` returns. The caller may change its arrays.
+    key : str or None
+        None if reading or writing has failed.
 
     Raises
     ------
     ValueError
         If the folder cannot be made.
     """
-    if isinstance(memory, (str, os.PathLike)):
-        # Mapping is faster than reading, and processes share the pages.
-        folder = os.fspath(memory)
-        try:
-            call = joblib.Memory(folder, mmap_mode="r", verbose=0).cache(_run)
-        except OSError as error:
-            raise ValueError(
-                f"memory={memory!r} cannot be used as a folder: {error}. Pass one that "
-                "can be written to, or None."
-            ) from error
-    else:
-        call = check_memory(memory).cache(_run)
     work = _Work(key, compute)
+    kept_under: str | None = key
     try:
-        kept = call(work)
+        parts = _load_or_run(memory, work)
     except (KeyError, OSError) as error:
         if work.under_way:
             # Of the computation itself, and not of its way to the disk.
@@ -135,10 +180,51 @@ def keep(
                 UserWarning,
                 stacklevel=2,
             )
-        kept = compute()
-    return tuple(
-        np.array(part) if isinstance(part, np.ndarray) else part for part in kept
-    )
+        kept_under = None
+        parts = compute() if work.result is None else work.result
+    if work.result is None or not _is_folder(memory):
+        # Of a map that is read-only, or of an object that hands them out again.
+        parts = tuple(
+            np.array(part) if isinstance(part, np.ndarray) else part for part in parts
+        )
+    return parts, kept_under
+
+
+def _is_folder(memory: Any) -> bool:
+    return isinstance(memory, (str, os.PathLike))
+
+
+def _load_or_run(memory: Any, work: _Work) -> tuple[Any, ...]:
+    call = _remembering(memory)
+    kept: Any = None
+    try:
+        kept = call(work)
+    except ValueError:
+        if work.under_way or not hasattr(call, "clear"):
+            raise
+        # What joblib has noted of `_run` is damaged, and with it all results are lost.
+        call.clear(warn=False)
+    if work.result is None and not _is_whole(kept):
+        # joblib's `call` computes, and replaces what there is.
+        getattr(call, "call", _run)(work)
+    return kept[:-1] if work.result is None else work.result
+
+
+def _remembering(memory: Any) -> Callable[[_Work], Any]:
+    """Return `_run` as a function whose results a memory keeps."""
+    try:
+        if _is_folder(memory):
+            # Mapping is faster than reading, and processes share the pages.
+            memory = joblib.Memory(os.fspath(memory), mmap_mode="r", verbose=0)
+        return check_memory(memory).cache(_run)
+    except FileNotFoundError:
+        # Deleted by somebody else while it was made.
+        raise
+    except OSError as error:
+        raise ValueError(
+            f"memory={memory!r} cannot be used as a folder: {error}. Pass one that "
+            "can be written to, or None."
+        ) from error
 
 
 def key_of(*parts: Any) -> str:
@@ -166,36 +252,6 @@ def _plain(part: Any) -> Any:
         return part
     contents = blake2b(np.ascontiguousarray(part).tobytes(), digest_size=20)
     return part.dtype.str, part.shape, contents.hexdigest()
-
-
-def check_keys(parameters: dict[str, Any]) -> str:
-    """Return what tells parameters apart, of which some may be callables.
-
-    Parameters
-    ----------
-    parameters : dict
-        Functions are known by their names alone.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        If one cannot be pickled, as is the case for functions without a name.
-    """
-    found = []
-    for name, value in parameters.items():
-        try:
-            found.append(joblib.hash((name, value)))
-        except (pickle.PicklingError, TypeError, AttributeError) as error:
-            raise ValueError(
-                f"memory knows a callable by its name, but {name}={value!r} cannot be "
-                "found by one. Pass a function that a module defines (no lambda, none "
-                "defined in a function), or memory=None."
-            ) from error
-    return joblib.hash(found)
 
 
 def digest(documents: Sequence[Any]) -> str | None:

@@ -145,15 +145,7 @@ def total(vocabulary: Vocabulary, earlier: Before | None) -> Vocabulary:
     if earlier is None or not earlier.adds:
         return vocabulary
     counts = earlier.of_words("word_counts_", len(vocabulary))
-    with np.errstate(over="ignore"):
-        counts = counts + vocabulary.counts
-        n_tokens = counts.sum()
-    if not np.isfinite(n_tokens):
-        raise ValueError(
-            "Counts of words become infinite: the numbers in X or in sample_weight are "
-            "too large. Divide those of all parts by the same number."
-        )
-    return Vocabulary(vocabulary.rows, counts)
+    return Vocabulary(vocabulary.rows, counts + vocabulary.counts)
 
 
 def given_vectors(estimator: Any) -> dict[str, np.ndarray] | None:

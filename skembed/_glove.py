@@ -127,8 +127,9 @@ class GloVeEmbedder(BaseEmbedder):
         2 or more: one every second.
     memory : str, path or object with the joblib.Memory interface, default=None
         Keep vocabulary and co-occurrence counts of a text in this folder: another
-        `fit` of the same documents, as in a grid search, reads them from there. Of a
-        callable `analyzer` only the name is compared: clear the folder when it changes.
+        `fit` of the same documents, as in a grid search, reads them from there. A
+        callable `analyzer` is known by its code, but not by that of other functions
+        which it calls: clear the folder when these change.
 
     Attributes
     ----------

@@ -9,7 +9,8 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import _matrix, _text, _vocabulary
-from skembed._caching import Recent, check_keys, digest, keep, key_of
+from skembed._caching import Recent, digest, keep, key_of
+from skembed._callables import UnhashableError, fingerprint
 from skembed._documents import EDGES_ADVICE, checked, describe, is_missing_column
 from skembed._given import check_vocabulary
 from skembed._kinds import is_frame, is_matrix, resembles_walks
@@ -150,19 +151,19 @@ def _read_text(
     # An iterator is consumed once; and only what is checked can be told apart.
     X = _listed(X, estimator.missing)
     sample_weight = check_weights(sample_weight, len(X))
-    tokens, tokenising = digest(X), check_keys(_tokenising(estimator))
-    if tokens is None:
+    tokens, (tokenising, notes) = digest(X), _identify(estimator)
+    if tokens is None or tokenising is None:
         found = _tokenise(X, tokeniser, sample_weight, choice, report)
-        return Reading(*found, None, np.float32)
+        return Reading(*found, None, np.float32, notes)
     given = None if choice.rows is None else digest(list(choice.rows))
     parts = (given, choice.is_fixed, choice.is_known, *choice.limits)
     key = key_of("text", tokens, tokenising, sample_weight, *parts)
-    kept = keep(
+    kept, kept_under = keep(
         estimator.memory,
         key,
         lambda: _to_parts(*_tokenise(X, tokeniser, sample_weight, choice, report)),
     )
-    return Reading(*_from_parts(key, *kept), None, np.float32)
+    return Reading(*_from_parts(kept_under, *kept), None, np.float32)
 
 
 def _listed(X: Any, missing: str) -> list[Any]:
@@ -177,6 +178,22 @@ def _tokenising(estimator: Any) -> dict[str, Any]:
     return {name: getattr(estimator, name) for name in _TOKENISING}
 
 
+def _identify(estimator: Any) -> tuple[str | None, tuple[str, ...]]:
+    """Return what tells parameters of tokens apart, or None and of what to warn."""
+    found = []
+    for name, value in _tokenising(estimator).items():
+        try:
+            found.append(fingerprint(value))
+        except UnhashableError as error:
+            note = (
+                f"memory keeps nothing of this fit: it cannot tell {name}={value!r} "
+                f"from others ({error}). Pass a callable of functions and plain "
+                "values, or memory=None."
+            )
+            return None, (note,)
+    return key_of(*found), ()
+
+
 def _to_parts(corpus: Corpus, vocabulary: Vocabulary) -> tuple[Any, ...]:
     # joblib pickles arrays quickly, and str slowly.
     words = pickle.dumps([str.__str__(word) for word in vocabulary.rows])
@@ -185,7 +202,7 @@ def _to_parts(corpus: Corpus, vocabulary: Vocabulary) -> tuple[Any, ...]:
 
 
 def _from_parts(
-    key: str,
+    key: str | None,
     ids: np.ndarray,
     offsets: np.ndarray,
     weights: np.ndarray | None,
@@ -321,18 +338,18 @@ def _look_up_text(estimator: Any, X: Any) -> Corpus:
     """Look up text, or remember it where a search asks for the same once more."""
     tokeniser = vectorizer(estimator, fits=False)
     rows = estimator.vocabulary_
-    tokenising = _tokenising(estimator)
-    # What a callable of the same name did before is not what it does now.
-    changing = any(map(callable, tokenising.values()))
+    # What a function refers to may have changed since.
+    changing = any(map(callable, _tokenising(estimator).values()))
     if estimator.memory is None or changing or not hasattr(X, "__len__"):
         return _text.look_up(X, tokeniser, rows, missing=estimator.missing)
     X = _listed(X, estimator.missing)
     much = _MUCH + _MUCH_PER_WORD * len(rows)
     known = digest(X) if sum(map(len, X)) >= much else None
-    if known is None:
+    identity = None if known is None else _identify(estimator)[0]
+    if identity is None:
         return _text.look_up(X, tokeniser, rows)
     numbers = np.fromiter(rows.values(), np.int64, len(rows))
-    key = key_of("rows", known, check_keys(tokenising), digest(list(rows)), numbers)
+    key = key_of("rows", known, identity, digest(list(rows)), numbers)
     corpus = _looked_up.get(key)
     if corpus is None:
         corpus = _text.look_up(X, tokeniser, rows)._replace(key=key)

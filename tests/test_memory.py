@@ -2,11 +2,15 @@
 
 import copy
 import functools
+import io
+import json
 import os
 import pickle
 import re
+import shutil
 import subprocess
 import sys
+import threading
 import warnings
 
 import joblib
@@ -29,10 +33,13 @@ from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
     OTHER_DOCUMENTS,
+    PACKAGE,
     TOKENISED,
     Once,
     assert_same_fit,
     cheap,
+    in_fork,
+    same,
     traced,
 )
 
@@ -402,35 +409,166 @@ def test_other_versions_keep_their_own(package, tmp_path, monkeypatch, work):
 # --- callables ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["analyzer", "strip_accents"])
+def keeping(size):
+    def analyze(document):
+        return [word[:size] for word in document.split()]
+
+    return analyze
+
+
+def first_letters(document):
+    return [word[0] for word in document.split()]
+
+
+def last_letters(document):
+    return [word[-1] for word in document.split()]
+
+
+def without(letters):
+    return lambda document: document.translate(dict.fromkeys(map(ord, letters)))
+
+
+def named_alike(function):
+    """Return a function as if it were `split_at_spaces` after an edit."""
+    function.__qualname__ = function.__name__ = "split_at_spaces"
+    return function
+
+
+# Pairs of values of a parameter; pickle knows some of them by the same name.
+EDITED = {
+    "code": ("analyzer", [named_alike(f) for f in (first_letters, last_letters)]),
+    "closure": ("analyzer", [keeping(size) for size in (2, 3)]),
+    "lambda": ("analyzer", [lambda text: list(text[:9]), lambda text: list(text[9:])]),
+    "partial": ("analyzer", [functools.partial(re.findall, p) for p in ("a.", "b.")]),
+    "object": ("analyzer", [Pieces(length) for length in (2, 3)]),
+    "accents": ("strip_accents", [without(letters) for letters in ("ae", "aei")]),
+}
+
+
+@pytest.mark.parametrize(("name", "callables"), EDITED.values(), ids=EDITED)
+def test_an_edited_callable(name, callables, tmp_path, work, remembering):
+    """It is known by what it does, in `fit` and in `transform`."""
+    for value in callables:
+        params = {name: value}
+        plain = fit(PPMISVDEmbedder, params, None)
+        n_before = work["number"]
+        for _ in range(2):
+            found = fit(PPMISVDEmbedder, params, tmp_path)
+            assert_same_fit(found, plain)
+            features = found.transform(OTHER_DOCUMENTS)
+            np.testing.assert_array_equal(features, plain.transform(OTHER_DOCUMENTS))
+        assert work["number"] == n_before + 1
+
+
+class Locked(Pieces):
+    """A callable with a part that nothing tells apart from others."""
+
+    def __init__(self, length):
+        super().__init__(length)
+        self.lock = threading.Lock()
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_functions_without_a_name(estimator, name, tmp_path):
-    def local(document):
-        return document.split()
+def test_a_callable_that_cannot_be_told_apart(estimator, tmp_path):
+    """One warning, however much there is to say, and nothing is kept."""
+    params = {"analyzer": Locked(3), "share_context": True, "combine": "sum"}
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="analyzer=.*lock.* combine='sum'") as seen:
+            found = fit(estimator, params, tmp_path)
+        assert len(seen) == 1
+        with pytest.warns(UserWarning, match="combine='sum'"):
+            expected = fit(estimator, params, None)
+        assert_same_fit(found, expected)
+    assert not results_in(tmp_path)
 
-    for function in (lambda document: document.split(), local):
-        embedder = cheap(estimator, **{name: function}, memory=tmp_path)
-        with pytest.raises(ValueError, match=f"memory knows .* but {name}=<function"):
-            embedder.fit(DOCUMENTS)
-    # Only a memory has to know them.
-    assert fit(estimator, {"analyzer": local}, None).vocabulary_
+
+PROGRAM = """
+import functools
+import json
+import re
+import sys
+from pathlib import Path
+
+from sklearn.model_selection import GridSearchCV
+
+from skembed import PPMISVDEmbedder
+from tests.helpers import DOCUMENTS, cheap
 
 
-def test_a_callable_that_changes(tmp_path, monkeypatch, remembering):
-    """Only its name is known in `fit`; `transform` runs what it is."""
-    params = {"analyzer": split_at_spaces}
-    first = fit(PPMISVDEmbedder, params, tmp_path)
-    features = first.transform(DOCUMENTS)
-    assert features.any()
+def first_letters(document):
+    return [word[:2] for word in document.split() if word not in {"amber", "birch"}]
 
-    def split_at_spaces_(document):
-        return document.split(" ")[1:]
 
-    split_at_spaces_.__qualname__ = split_at_spaces_.__name__ = "split_at_spaces"
-    monkeypatch.setitem(globals(), "split_at_spaces", split_at_spaces_)
-    second = fit(PPMISVDEmbedder, {"analyzer": split_at_spaces_}, tmp_path)
-    assert_same_fit(first, second)
-    assert not np.array_equal(second.transform(DOCUMENTS), features)
+def make(size):
+    return lambda document: [word[:size] for word in document.split()]
+
+
+class Cutter:
+    sizes = {1, 2, 3}
+
+    def __init__(self, size):
+        self.size = size
+
+    def __call__(self, document):
+        return [word[: self.size] for word in document.split()]
+
+    def cut(self, document):
+        return self(document)
+
+
+folder = sys.argv[1]
+grid = [
+    {
+        "analyzer": [
+            first_letters,
+            make(3),
+            Cutter(3),
+            Cutter(4).cut,
+            functools.partial(re.findall, "[a-m]+"),
+            str.split,
+        ]
+    },
+    {"strip_accents": [lambda document: document.replace("e", "a")]},
+]
+answers = []
+for n_jobs in (1, 2):
+    embedder = cheap(PPMISVDEmbedder, memory=folder)
+    search = GridSearchCV(
+        embedder, grid, cv=2, n_jobs=n_jobs, refit=False, error_score="raise"
+    )
+    scores = search.fit(DOCUMENTS).cv_results_["mean_test_score"].tolist()
+    answers.append([scores, len(list(Path(folder).rglob("output.pkl")))])
+print(json.dumps(answers))
+"""
+
+
+def run_program(source, folder):
+    """Run a program as users run theirs; return what its last line says in JSON."""
+    path = folder / "program.py"
+    path.write_text(source)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", path, folder / "cache"],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+@pytest.mark.slow
+def test_callables_of_a_program(tmp_path):
+    """Its workers find what it has kept, and what it has edited is told apart."""
+    (scores, n_kept), again = run_program(PROGRAM, tmp_path)
+    assert [scores, n_kept] == again
+    edited = PROGRAM.replace("word[:2]", "word[1:3]").replace('"birch"}', '"cedar"}')
+    (others, n_others), again = run_program(edited, tmp_path)
+    assert [others, n_others] == again
+    # Tokens and counts of two folds.
+    assert n_others - n_kept == 4
+    assert others[0] != scores[0]
+    assert others[1:] == scores[1:]
 
 
 # --- transform and score --------------------------------------------------------------
@@ -511,6 +649,44 @@ def test_recent_results_are_bounded():
     assert [recent.get(key) for key in ("a", "c", "large")] == [None, None, 5]
 
 
+class Waiting:
+    """A key that lets another thread have what it holds when it is looked up."""
+
+    def __init__(self):
+        self.is_held = threading.Event()
+        self.goes_on = threading.Event()
+
+    def __hash__(self):
+        self.is_held.set()
+        self.goes_on.wait()
+        return 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.parametrize("name", ["_looked_up", "_digests"])
+def test_a_fork_while_a_lock_is_held(name, tmp_path, monkeypatch, remembering):
+    """By a thread that does not exist in the child; what is kept is still there."""
+    monkeypatch.setattr(_caching, "_digests", _caching.Recent(2**18))
+    embedder = fit(PPMISVDEmbedder, {}, tmp_path)
+    expected = embedder.transform(DOCUMENTS).tolist()
+    recent = {**vars(_reading), **vars(_caching)}[name]
+    n_held = len(recent._held)
+    key = Waiting()
+    thread = threading.Thread(target=recent.get, args=(key,))
+    thread.start()
+    key.is_held.wait()
+
+    def look():
+        features = fit(PPMISVDEmbedder, {}, tmp_path).transform(DOCUMENTS)
+        return features.tolist(), len(recent._held)
+
+    try:
+        assert in_fork(look) == [expected, n_held]
+    finally:
+        key.goes_on.set()
+        thread.join()
+
+
 # --- searches -------------------------------------------------------------------------
 
 
@@ -555,17 +731,191 @@ def test_search_without_labels(tmp_path, work, remembering):
 # --- when files fail ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("damage", [b"", b"not a pickle", None])
-def test_a_damaged_file_is_replaced(damage, tmp_path, work, caplog):
-    expected = fit(PPMISVDEmbedder, {}, tmp_path)
+def flip(content, place, bit=0):
+    return content[:place] + bytes([content[place] ^ (1 << bit)]) + content[place + 1 :]
+
+
+# What may become of the bytes of a file.
+DAMAGES = {
+    "empty": lambda content: b"",
+    "other": lambda content: b"not a pickle",
+    "cut": lambda content: content[: len(content) // 2],
+    "zeros": lambda content: content[:-64] + bytes(64),
+}
+MEMORIES = {
+    "folder": str,
+    "path": lambda folder: folder,
+    "plain": lambda folder: joblib.Memory(folder, verbose=0),
+    "mapped": lambda folder: joblib.Memory(folder, mmap_mode="r", verbose=0),
+    "compressed": lambda folder: joblib.Memory(folder, compress=3, verbose=0),
+}
+
+
+@pytest.mark.parametrize("make", MEMORIES.values(), ids=MEMORIES)
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_replaced(damage, make, tmp_path, work, caplog):
+    expected = fit(PPMISVDEmbedder, {}, make(tmp_path))
     for path in results_in(tmp_path):
-        content = path.read_bytes()
-        path.write_bytes(content[: len(content) // 2] if damage is None else damage)
+        path.write_bytes(damage(path.read_bytes()))
     before = dict(work)
     for _ in range(2):
-        assert_same_fit(fit(PPMISVDEmbedder, {}, tmp_path), expected)
+        assert_same_fit(fit(PPMISVDEmbedder, {}, make(tmp_path)), expected)
     assert work["number"] == before["number"] + 1
     assert work["count_cooccurrences"] == before["count_cooccurrences"] + 1
+
+
+def test_a_flipped_bit_of_a_token(tmp_path):
+    """Which gives another token, and so other vectors, if nobody notices."""
+    expected = fit(PPMISVDEmbedder, {}, tmp_path)
+    rows = expected.vocabulary_
+    ids = np.array([rows[word] for tokens in TOKENISED for word in tokens], np.int32)
+    n_flipped = 0
+    for path in results_in(tmp_path):
+        content = path.read_bytes()
+        if ids.tobytes() in content:
+            path.write_bytes(flip(content, content.index(ids.tobytes())))
+            n_flipped += 1
+        else:
+            # Counts of the right tokens are not to hide it.
+            path.unlink()
+    assert n_flipped == 1
+    for _ in range(2):
+        assert_same_fit(fit(PPMISVDEmbedder, {}, tmp_path), expected)
+
+
+@pytest.mark.parametrize("make", MEMORIES.values(), ids=MEMORIES)
+def test_any_flipped_bit(make, tmp_path, caplog):
+    """Wherever it is, a memory returns what it was given."""
+    whole = np.arange(5, dtype=np.int32), b"words", None, np.array([0.5, 2.0])
+    calls = []
+
+    def compute():
+        calls.append(1)
+        return whole
+
+    def look():
+        found, _ = _caching.keep(make(tmp_path), "key", compute)
+        assert len(found) == len(whole)
+        for one, other in zip(found, whole, strict=True):
+            assert same(one, other)
+
+    look()
+    (path,) = results_in(tmp_path)
+    content = path.read_bytes()
+    # Of a compressed file, all of the few bytes; and of others about as many.
+    for place in range(0, len(content), len(content) // 150 + 1):
+        path.write_bytes(flip(content, place, place % 8))
+        look()
+        n_calls = len(calls)
+        look()
+        assert len(calls) == n_calls
+    assert len(calls) > 20
+
+
+@pytest.mark.parametrize("size", [1, 4095, 4096, 4097, 3 * 4096 + 5])
+def test_checksums_of_bytes(size):
+    """Any bit counts, also in front of what does not fill a row of numbers."""
+    rng = np.random.default_rng(size)
+    array = rng.integers(0, 256, size=size, dtype=np.uint8)
+    whole = _caching._checksum((array,))
+    for place in {0, size - 1, *rng.integers(0, size, size=50).tolist()}:
+        changed = array.copy()
+        changed[place] ^= 1 << place % 8
+        assert _caching._checksum((changed,)) != whole
+        if size > 8:
+            # And the same bit of the next number, which may undo it in a sum.
+            changed[(place + 8) % size] ^= 1 << place % 8
+            assert _caching._checksum((changed,)) != whole
+
+
+def test_checksums_differ():
+    arrays = np.arange(4), np.arange(4.0), np.arange(4).reshape(2, 2), np.arange(5)
+    swapped = np.array([0, 2, 1, 3])
+    parts = [*arrays, swapped, np.array(3), np.zeros(0), b"", b"None", None]
+    sums = [_caching._checksum((part,)) for part in parts]
+    # None is written as its name, which no result holds as bytes in its place.
+    assert len(set(sums)) == len(parts) - 1
+    assert sums[:5] == [_caching._checksum((part.copy(),)) for part in parts[:5]]
+    columns = np.asfortranarray(np.arange(6).reshape(2, 3))
+    assert _caching._checksum((columns,)) == _caching._checksum((columns.copy("C"),))
+
+
+class Careless(Forgetful):
+    """A memory that changes what it is given to keep."""
+
+    def cache(self, function):
+        call = super().cache(function)
+
+        def change(*arguments):
+            call(*arguments)
+            parts = list(call(*arguments))
+            parts[0] = parts[0] + 1
+            return tuple(parts)
+
+        return change
+
+
+def test_a_memory_that_changes_what_it_keeps():
+    """One that cannot be told to replace it is of no use, and does no harm."""
+    expected, memory = fit(PPMISVDEmbedder, {}, None), Careless()
+    for _ in range(2):
+        assert_same_fit(fit(PPMISVDEmbedder, {}, memory), expected)
+
+
+@pytest.mark.parametrize("make", MEMORIES.values(), ids=MEMORIES)
+def test_a_damaged_note_of_joblib(make, tmp_path, work, monkeypatch):
+    """Of the function's source, which is not even text any more."""
+    monkeypatch.setattr(joblib.memory, "_FUNCTION_HASHES", {})
+    expected = fit(PPMISVDEmbedder, {}, make(tmp_path))
+    (note,) = (path for path in files_in(tmp_path) if path.name == "func_code.py")
+    note.write_bytes(b"\xff" + note.read_bytes())
+    # As in a new process, which has not read it yet.
+    monkeypatch.setattr(joblib.memory, "_FUNCTION_HASHES", {})
+    n_before = work["number"]
+    for _ in range(3):
+        assert_same_fit(fit(PPMISVDEmbedder, {}, make(tmp_path)), expected)
+    assert work["number"] == n_before + 1
+
+
+class Deleting:
+    """Deletes a folder before one of the calls that look at files or write them."""
+
+    CALLS = (io.open, os.mkdir, os.stat, os.rename, os.replace)
+
+    def __init__(self, folder, n_before):
+        self.folder = folder
+        self.n_left = n_before + 1
+
+    def __call__(self, frame, event, function):
+        if event == "c_call" and function in self.CALLS:
+            self.n_left -= 1
+            if not self.n_left:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("make", MEMORIES.values(), ids=MEMORIES)
+def test_a_folder_that_disappears(make, tmp_path):
+    """At any time in a fit, which is as without it, and warns once at most."""
+    expected = fit(PPMISVDEmbedder, {}, None)
+    n_before, deleted = 0, True
+    while deleted:
+        folder = tmp_path / str(n_before)
+        memory, deleting = make(folder), Deleting(folder, n_before)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            sys.setprofile(deleting)
+            try:
+                found = fit(PPMISVDEmbedder, {}, memory)
+            finally:
+                sys.setprofile(None)
+        assert_same_fit(found, expected)
+        # The others are joblib's.
+        messages = [str(one.message) for one in seen]
+        assert all(message.startswith("Unable to ") for message in messages)
+        assert sum(" with memory=" in message for message in messages) <= 1
+        deleted = deleting.n_left <= 0
+        n_before += 1
+    assert n_before > 10
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
