@@ -19,6 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed._documents import check_analyzed, check_tokens, checked
 from skembed._progress import Report
+from skembed._rows import rows_of
 from skembed._vocabulary import Corpus
 
 # Patterns that find the longest runs of word characters, of at least so many: ``\w+``
@@ -30,6 +31,9 @@ _MUCH = 2**21
 _MUCH_PER_WORD = 2
 _BATCH = 2**18  # characters that are scanned at once
 _MIN_ROOM = 2**13  # for new words in the table
+# The row of words that are not known.
+_UNKNOWN = -(2**31)
+_CHUNK = 2**18  # rows that are checked at once
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 
 
@@ -86,6 +90,7 @@ def look_up(
     rows: Mapping[str, int],
     report: Report | None = None,
     missing: str = "error",
+    n_rows: int | None = None,
 ) -> Corpus:
     """Return documents as the rows of given words, without all other tokens.
 
@@ -100,6 +105,8 @@ def look_up(
         As in `number`.
     missing : {"error", "empty"}, default="error"
         As in `number`.
+    n_rows : int, default=None
+        How many rows there are; by default as many as words.
 
     Returns
     -------
@@ -108,19 +115,51 @@ def look_up(
     Raises
     ------
     ValueError
-        Likewise.
+        Likewise; or if a word that occurs has a row that is none.
     """
+    n_rows = len(rows) if n_rows is None else n_rows
     documents, batches = _open(X, vectorizer, len(rows), report, missing)
-    if not batches:
-        tokens = _cut(documents, vectorizer)
-        found = (map(rows.get, words, repeat(-1)) for words in tokens)
-        return Corpus.of_known(*_join_ids(found))
+    try:
+        if batches:
+            ids, offsets = _scan(batches, vectorizer, rows, n_rows)
+        else:
+            tokens = _cut(documents, vectorizer)
+            found = (map(rows.get, words, repeat(_UNKNOWN)) for words in tokens)
+            ids, offsets = _join_ids(found)
+    except (TypeError, OverflowError):
+        # It may be about X; or a row is no whole number, or too large for one.
+        rows_of(rows, rows, n_rows)
+        raise
+    if not _are_rows(ids, n_rows):
+        rows_of(rows, rows, n_rows)
+    return Corpus.of_known(ids, offsets)
+
+
+def _scan(
+    batches: Iterable[list[str]],
+    vectorizer: CountVectorizer,
+    rows: Mapping[str, int],
+    n_rows: int,
+) -> tuple[array, array]:
+    """Return the rows of given words in texts, and where these begin, by the kernel."""
     stop_words = vectorizer.get_stop_words() or ()
     words = [word for word in rows if word and word not in stop_words]
-    row_of = np.fromiter(map(rows.__getitem__, words), np.int32, len(words))
+    row_of = rows_of(rows, words, n_rows).astype(np.int32)
     scanner = _Scanner(vectorizer, words, fixed=True)
     numbered = map(scanner.number, batches)
-    return Corpus.of_known(*_join((row_of[ids], ends) for ids, ends in numbered))
+    return _join((row_of[ids], ends) for ids, ends in numbered)
+
+
+def _are_rows(ids: array, n_rows: int) -> bool:
+    """Whether all ids are rows, or of words that are not known."""
+    for first in range(0, len(ids), _CHUNK):
+        n = min(_CHUNK, len(ids) - first)
+        some = np.frombuffer(ids, np.int32, n, first * ids.itemsize)
+        # Negative numbers are large ones without a sign.
+        others = np.count_nonzero(some.view(np.uint32) >= n_rows)
+        if others and others != np.count_nonzero(some == _UNKNOWN):
+            return False
+    return True
 
 
 def compile_kernel() -> None:
