@@ -228,7 +228,8 @@ def _join(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[array, array]
 class _Scanner:
     """Numbers `words` alone in texts or, if they are not fixed, all words but these.
 
-    The words given are distinct and not empty.
+    The words given are distinct and not empty. A kernel finds them in a table of its
+    own; where words are chosen to be in each other's way there, a dict does.
     """
 
     def __init__(self, vectorizer: CountVectorizer, words: list[str], fixed: bool):
@@ -239,37 +240,76 @@ class _Scanner:
         self._fixed = fixed
         self._n_dropped = 0 if fixed else len(words)
         self._n_words = len(words)
+        self._tokenize = vectorizer.build_tokenizer()
+        self._numbers: dict[str, int] | None = None
         codes, ends = _as_codes(words)
         self._table = documents.new_table(codes, ends, len(words), codes.size)
+        if self._table is None:
+            self._numbers = {word: number for number, word in enumerate(words)}
 
     def number(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers of the texts' words, and where each text ends in them."""
+        if self._numbers is None:
+            found = self._scan(texts)
+            if found is not None:
+                return found
+            self._numbers = {word: n for n, word in enumerate(self._entered_words())}
+        return self._look_up(texts, self._numbers)
+
+    def _look_up(
+        self, texts: list[str], numbers: dict[str, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Do as `number` does, with a dict of all words of the table."""
+        ids, offsets = array("i"), []
+        for text in texts:
+            tokens = self._tokenize(text)
+            if not self._fixed:
+                for token in tokens:
+                    numbers.setdefault(token, len(numbers))
+            found = map(numbers.get, tokens, repeat(-1))
+            ids.extend(n - self._n_dropped for n in found if n >= self._n_dropped)
+            offsets.append(len(ids))
+        return np.array(ids, dtype=np.int32), np.array(offsets, dtype=np.int64)
+
+    def _scan(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Do as `number` does, by the kernel; None where that would take long."""
         codes, ends = _as_codes(texts)
         is_word = _word_characters(int(codes.max(initial=0)).bit_length())
         prepared = self._kernels.Texts(codes, ends, is_word)
         ids = np.empty(codes.size // self._shortest, dtype=np.int32)
-        reached = np.array([0, 0, 0, self._n_words], dtype=np.int64)
+        reached = self._kernels.start(codes.size, self._n_words)
         modes = self._shortest, self._fixed, self._n_dropped
         while True:
             self._kernels.scan(prepared, self._table, *modes, reached, ids)
             self._n_words = int(reached[self._kernels.N_WORDS])
             if reached[self._kernels.DOCUMENT] == len(texts):
                 return ids[: ends[-1]], ends
-            self._make_room(codes.size)
+            if reached[self._kernels.PATIENCE] < 0 or not self._make_room(codes.size):
+                return None
 
-    def _make_room(self, n_letters: int) -> None:
-        """Double the table, for at least one more word of so many letters."""
+    def _make_room(self, n_letters: int) -> bool:
+        """Double the table, for at least one more word of so many letters.
+
+        Returns whether there is such a table.
+        """
         codes, ends = self._entered()
-        self._table = self._kernels.new_table(
+        table = self._kernels.new_table(
             codes, ends, 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
         )
+        if table is not None:
+            self._table = table
+        return table is not None
 
     def words(self) -> list[str]:
         """Return the words by their numbers."""
+        words = self._entered_words() if self._numbers is None else list(self._numbers)
+        return words[self._n_dropped :]
+
+    def _entered_words(self) -> list[str]:
         codes, ends = self._entered()
         letters = codes.tobytes().decode(_UTF32, "surrogatepass")
         bounds = pairwise([0, *ends.tolist()])
-        return [letters[first:last] for first, last in bounds][self._n_dropped :]
+        return [letters[first:last] for first, last in bounds]
 
     def _entered(self) -> tuple[np.ndarray, np.ndarray]:
         ends = self._table.bounds[1 : self._n_words + 1].astype(np.int64)
