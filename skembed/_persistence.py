@@ -42,7 +42,7 @@ class PersistenceMixin:
         All that is read of a model has to come from one copy: a fit may end at any
         moment, and replaces all attributes in one step.
         """
-        model = copy.copy(self)
+        model = self.__copy__()
         check_is_fitted(model)
         return model
 

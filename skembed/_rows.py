@@ -142,15 +142,19 @@ def _compressed_fits(X: Any) -> bool:
     if X.format == "csc":
         n_rows, n_columns = n_columns, n_rows
     indptr, indices = X.indptr, X.indices
-    if indptr.size != n_rows + 1 or indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any():
+    if indptr.size != n_rows + 1 or indptr[0] != 0:
         return False
     n_entries = indptr[-1]
-    fits = n_entries <= min(len(indices), len(X.data))
+    falls = np.count_nonzero(indptr[1:] < indptr[:-1])
+    fits = not falls and n_entries <= min(len(indices), len(X.data))
     return bool(fits and _inside(indices[:n_entries], n_columns))
 
 
 def _inside(indices: np.ndarray, n: int) -> bool:
-    return not indices.size or bool(indices.min() >= 0 and indices.max() < n)
+    if indices.dtype.kind != "i":
+        return False
+    # Negative numbers are large ones without a sign: one look instead of two.
+    return not indices.size or bool(indices.view(f"u{indices.itemsize}").max() < n)
 
 
 def as_checked(X: Any) -> Any:
