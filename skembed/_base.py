@@ -20,7 +20,6 @@ from sklearn.utils._param_validation import (
     RealNotInt,
     StrOptions,
 )
-from sklearn.utils.validation import check_is_fitted
 
 from skembed import _features, _fitting, _reading, _sampling
 from skembed import pooling as _pooling
@@ -254,8 +253,8 @@ class BaseEmbedder(
             As in `fit`.
         """
         # One level more: scikit-learn wraps this method for `set_output`.
-        reading = _fitting.fit(self, X, y, sample_weight, stacklevel=5)
-        return self._pool(reading.corpus, reading.dtype)
+        reading, model = _fitting.fit(self, X, y, sample_weight, stacklevel=5)
+        return model._pool(reading.corpus, reading.dtype)
 
     def transform(self, X):
         """Return the features of documents: their words' vectors, pooled.
@@ -279,8 +278,8 @@ class BaseEmbedder(
         ValueError
             If a document is not valid.
         """
-        check_is_fitted(self)
-        return self._pool(*_reading.look_up(self, X))
+        model = self._as_fitted()
+        return model._pool(*_reading.look_up(model, X))
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` puts out.
@@ -297,15 +296,15 @@ class BaseEmbedder(
             ``_max`` with ``pooling="mean_max"``, and ``_word`` or ``_context`` with
             ``combine="concat"``.
         """
-        check_is_fitted(self)
-        tables = ("word", "context") if self.combine == "concat" else ("",)
+        model = self._as_fitted()
+        tables = ("word", "context") if model.combine == "concat" else ("",)
         blocks = [
             "_" + part + table if part or table else ""
-            for part in self._parts
+            for part in model._parts
             for table in tables
         ]
         prefix = type(self).__name__.lower()
-        numbers = range(self.word_vectors_.shape[1])
+        numbers = range(model.word_vectors_.shape[1])
         return np.asarray(
             [f"{prefix}{block}{i}" for block in blocks for i in numbers], dtype=object
         )

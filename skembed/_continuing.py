@@ -8,6 +8,7 @@ from skembed import _bias, _tying
 from skembed._fitted import Before, Start
 from skembed._given import check_vectors, check_vocabulary
 from skembed._reading import Known, fit_anew
+from skembed._rows import check_sparse, count_rows, rows_of
 from skembed._vocabulary import Vocabulary
 
 # Learned attributes whose names do not end with an underscore.
@@ -90,7 +91,7 @@ def before(estimator: Any, adds: bool) -> Before | None:
                 f"Call {fit_anew(estimator)}."
             )
     _check_vocabulary(estimator, learned["vocabulary_"])
-    return Before(learned, len(learned["word_vectors_"]), adds)
+    return Before(learned, _count_rows(estimator, learned), adds)
 
 
 def made_with(estimator: Any) -> dict[str, Any]:
@@ -130,6 +131,27 @@ def _check_vocabulary(estimator: Any, rows: dict[str, int]) -> None:
             "on with another vocabulary. Set it back, pass None and new_words="
             f"'grow' for more words, or call {fit_anew(estimator)}."
         )
+
+
+def _count_rows(estimator: Any, learned: dict[str, Any]) -> int:
+    """Return for how many words there are vectors; check that all have this many."""
+    n_words, rows = count_rows(learned), learned["vocabulary_"]
+    if not np.array_equal(rows_of(rows, rows, n_words), np.arange(n_words)):
+        raise ValueError(
+            f"vocabulary_ has {len(rows)} words and vectors have {n_words} rows, in "
+            "another order than a fit sets them. Set vocabulary_ back, or call "
+            f"{fit_anew(estimator)}."
+        )
+    counts, order = learned.get("_counts"), learned.get("_counts_order")
+    if counts is not None:
+        check_sparse(counts)
+        ordered = order is None or np.array_equal(np.sort(order), np.arange(n_words))
+        if counts.shape != (n_words, n_words) or not ordered:
+            raise ValueError(
+                f"The counts that partial_fit adds to are not of the {n_words} words "
+                f"of vocabulary_. Call {fit_anew(estimator)}."
+            )
+    return n_words
 
 
 def known(estimator: Any, earlier: Before | None) -> Known | None:

@@ -12,6 +12,7 @@ from scipy import linalg, sparse
 from scipy.sparse import _sparsetools
 
 from skembed._parallel import one_blas_thread
+from skembed._rows import check_sparse
 
 # So many vectors are added up in float32, and these sums in float64.
 _BLOCK = 128
@@ -61,6 +62,7 @@ def check(X: Any, vectors: Any) -> tuple[sparse.csr_array, np.ndarray]:
             "X must be a documents x words matrix in CSR format, got "
             f"{type(X).__name__}; pass scipy.sparse.csr_array(X)."
         )
+    check_sparse(X)
     vectors = np.ascontiguousarray(vectors, dtype=np.float32)
     if vectors.ndim != 2 or X.shape[1] != len(vectors):
         raise ValueError(

@@ -28,7 +28,7 @@ def fit(
     sample_weight: Any,
     stacklevel: int,
     adds: bool = False,
-) -> Reading:
+) -> tuple[Reading, Any]:
     """Fit an estimator: validate, read, learn, publish.
 
     Parameters
@@ -45,7 +45,9 @@ def fit(
 
     Returns
     -------
-    Reading
+    reading : Reading
+    model : BaseEmbedder
+        A copy of the estimator, which other fits leave as it is.
     """
     _check_numbers(estimator)
     strategy = _tying.get_strategy(estimator.share_context, estimator._method)
@@ -91,12 +93,12 @@ def fit(
         )
         fitted = explains_lack(estimator._fit_vectors)(job)
         fitted.notes += reading.notes
-        told = _settle(estimator, job, fitted, stacklevel + 1)
+        model, told = _settle(estimator, job, fitted, stacklevel + 1)
     if fitted.problem is not None:
         raise fitted.problem
     if shield.interrupted and not told:
         warnings.warn(TOO_LATE, stacklevel=stacklevel)
-    return reading
+    return reading, model
 
 
 def _check_numbers(estimator: Any) -> None:
@@ -208,16 +210,19 @@ def _attributes(
     }
 
 
-def _settle(estimator: Any, job: Job, fitted: Fitted, stacklevel: int) -> bool:
-    """Publish and tell what is learned; return whether a late interrupt was told of.
+def _settle(
+    estimator: Any, job: Job, fitted: Fitted, stacklevel: int
+) -> tuple[Any, bool]:
+    """Publish and tell what is learned.
 
-    An exception leaves the estimator as it was.
+    Returns a copy of the fitted estimator, and whether a late interrupt was told of. An
+    exception leaves the estimator as it was.
     """
     as_before = vars(estimator)
     try:
         learned = explains_lack(job.attributes)(fitted)
         fitted.notes += _notes(estimator, job, fitted)
-        _publish(estimator, learned)
+        model = _publish(estimator, learned)
         _end(job.course, learned, job.shield)
         late = job.shield.interrupted
         _tell(fitted, late, stacklevel + 1)
@@ -227,17 +232,21 @@ def _settle(estimator: Any, job: Job, fitted: Fitted, stacklevel: int) -> bool:
         if not (kept and isinstance(error, Warning)):
             estimator.__dict__ = as_before
         raise
-    return late
+    return model, late
 
 
-def _publish(estimator: Any, learned: dict[str, Any]) -> None:
+def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
     """Set all learned attributes, and drop those of earlier fits, in one step.
 
-    An interrupt finds the estimator as it was, or as it shall be.
+    An interrupt, or another thread, finds the estimator as it was or as it shall be.
+    Returns a copy, which stays as it is.
     """
     is_learned = _continuing.is_learned
-    others = {name: v for name, v in vars(estimator).items() if not is_learned(name)}
-    estimator.__dict__ = {**others, **learned}
+    model = copy.copy(estimator)
+    others = {name: v for name, v in vars(model).items() if not is_learned(name)}
+    model.__dict__ = {**others, **learned}
+    estimator.__dict__ = vars(model).copy()
+    return model
 
 
 def _end(course: Course, learned: dict[str, Any], shield: Shield) -> None:

@@ -4,15 +4,15 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
-from sklearn.utils.validation import check_is_fitted
 
 from skembed._base import BaseEmbedder
+from skembed._rows import TABLES, count_rows
 
 # Words that are scored at once.
 _CHUNK = 1 << 14
 
 
-def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -> None:
+def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -> Any:
     """Check that an estimator is of a class that a diagnostic is for, and fitted.
 
     Parameters
@@ -20,12 +20,19 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
     estimator : object
     kinds : tuple of type, default=(BaseEmbedder,)
 
+    Returns
+    -------
+    BaseEmbedder
+        A copy, which a fit in another thread leaves as it is.
+
     Raises
     ------
     TypeError
         If it is of another class.
     NotFittedError
         If it is not fitted.
+    ValueError
+        If its tables do not come from one fit.
     """
     if not isinstance(estimator, kinds):
         names = " or ".join(kind.__name__ for kind in kinds)
@@ -35,7 +42,10 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
             f"estimator must be a fitted {names}, got {type(estimator).__name__}. Of a "
             "pipeline or a search, pass the step that holds the embedder."
         )
-    check_is_fitted(estimator)
+    fitted: Any = estimator
+    model = fitted._as_fitted()
+    count_rows(vars(model), TABLES)
+    return model
 
 
 def self_scores(estimator: BaseEmbedder, *, direction: str = "both") -> np.ndarray:
@@ -63,7 +73,7 @@ def self_scores(estimator: BaseEmbedder, *, direction: str = "both") -> np.ndarr
     ValueError
         If the model has no contexts of that direction.
     """
-    check_estimator(estimator)
+    estimator = check_estimator(estimator)
     words = list(estimator.vocabulary_)
     scores = np.empty(len(words))
     for first in range(0, len(words), _CHUNK):
@@ -92,7 +102,7 @@ def vector_cosines(estimator: BaseEmbedder) -> np.ndarray:
         Between -1 and 1; 0 where one of the two vectors is zero, as are those of words
         that were never in a pair.
     """
-    check_estimator(estimator)
+    estimator = check_estimator(estimator)
     cosines = np.empty(len(estimator.word_vectors_))
     for first in range(0, cosines.size, _CHUNK):
         some = slice(first, first + _CHUNK)
@@ -122,7 +132,7 @@ def linear_predictability(estimator: BaseEmbedder) -> float:
         Between 0 and 1. It is 1 for every model of one table, and wherever there are
         not more words than dimensions or all context vectors are equal.
     """
-    check_estimator(estimator)
+    estimator = check_estimator(estimator)
     if estimator.context_vectors_ is estimator.word_vectors_:
         return 1.0
     word = estimator.word_vectors_.astype(np.float64)

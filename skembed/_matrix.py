@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
 from skembed import _vocabulary
 from skembed._documents import describe, is_missing
 from skembed._kinds import is_frame, is_int
+from skembed._rows import as_checked
 from skembed._vocabulary import Corpus, Vocabulary
 
 _REAL_NUMBERS = (Real, Decimal, np.bool_)
@@ -370,6 +371,8 @@ def _as_rectangle(X: Any) -> Any:
         for i, row in enumerate(X):
             _check_numbers(i, row)
         X = _as_floats(X)
+    if sparse.issparse(X) and X.ndim == 2:
+        X = as_checked(X)
     if sparse.issparse(X) and X.format == "coo" and X.ndim == 2:
         # SciPy would add up entries that are stored twice in their own type.
         is_sound = X.has_canonical_format or X.dtype == np.float64

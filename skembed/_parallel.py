@@ -5,35 +5,77 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import pairwise
-from threading import Lock
+from threading import RLock, get_ident, get_native_id
 from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
-from threadpoolctl import threadpool_limits  # scikit-learn requires it too
+from threadpoolctl import ThreadpoolController  # scikit-learn requires it too
 
 from skembed._interrupts import LOOK
 
-# The number of BLAS threads belongs to the process: of two overlapping fits, the first
-# to end would give its threads back to the other, which might never return its own.
-_BLAS_LOCK = Lock()
+# The number of BLAS threads belongs to the process, and calls of `one_blas_thread` may
+# overlap. Each has its mark here; the last one to leave restores the numbers.
+_blas_users: set[tuple[int, object]] = set()
+_blas_before: dict[str, tuple[Any, int]] = {}
+# Held while numbers are set only. A signal handler may come to it in the same thread.
+_blas_lock = RLock()
 
 
-def _free_in_child() -> None:
-    global _BLAS_LOCK
-    _BLAS_LOCK = Lock()
+def _forget_other_threads() -> None:
+    """Keep what the forking thread uses: the others do not exist in the child."""
+    global _blas_lock
+    _blas_lock = RLock()
+    here = get_ident()
+    _blas_users.difference_update([one for one in _blas_users if one[0] != here])
 
 
 if hasattr(os, "register_at_fork"):
-    # The thread that holds it at a fork does not exist in the child.
-    os.register_at_fork(after_in_child=_free_in_child)
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Give BLAS a single thread, whose number changes the bits of its results."""
-    with _BLAS_LOCK, threadpool_limits(limits=1, user_api="blas"):
+    """Give BLAS a single thread, whose number changes the bits of its results.
+
+    No caller waits for another one. A call may come at any moment of another, also
+    from a signal handler, so that every step leaves a state that the next call can
+    start from.
+    """
+    mark = get_ident(), object()
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    try:
+        _blas_users.add(mark)
+        with _blas_lock:
+            for library in libraries:
+                n = library.get_num_threads()
+                if n != 1:
+                    _blas_before[library.filepath] = library, n
+                    _let_any_thread_set(library)
+                    library.set_num_threads(1)
         yield
+    finally:
+        _blas_users.discard(mark)
+        with _blas_lock:
+            if not _blas_users:
+                _restore_blas_threads()
+
+
+def _restore_blas_threads() -> None:
+    for path, (library, n) in list(_blas_before.items()):
+        _let_any_thread_set(library)
+        library.set_num_threads(n)
+        _let_any_thread_set(library)
+        _blas_before.pop(path, None)
+
+
+def _let_any_thread_set(library: Any) -> None:
+    """Let any thread set a number, of which only the first one is allowed to.
+
+    Newer versions of threadpoolctl silently ignore the others.
+    """
+    if hasattr(library, "clear_controlling_thread"):
+        library.clear_controlling_thread(force=True)
 
 
 def n_threads(n_jobs: int | None, at_most: int) -> int:
@@ -76,6 +118,15 @@ def row_ranges(indptr: np.ndarray, n_entries: int) -> list[tuple[int, int]]:
     return list(pairwise(np.unique([0, *cuts.tolist(), indptr.size - 1]).tolist()))
 
 
+def _real_threads(size: int) -> ThreadPoolExecutor | None:
+    """Return a pool of threads, or None if its work runs in the calling thread."""
+    pool = ThreadPoolExecutor(size)
+    if pool.submit(get_native_id).result() != get_native_id():
+        return pool
+    pool.shutdown()
+    return None
+
+
 class ThreadTeam:
     """The threads of one fit; a context manager that ends them.
 
@@ -85,16 +136,22 @@ class ThreadTeam:
     Parameters
     ----------
     size : int
-        With 1, work is done in the calling thread.
+        With 1, work is done in the calling thread. So it is where threads are none,
+        as those that gevent or eventlet put in their place: they take turns in one
+        thread, in which the first that waits for another waits for ever.
+
+    Attributes
+    ----------
+    size : int
     """
 
     def __init__(self, size: int):
         from skembed._kernels import sync
 
-        self.size = size
         self._sync = sync
         self._shared = np.zeros(sync.TEAM_NUMBERS, dtype=np.int64)
-        self._pool = ThreadPoolExecutor(size) if size > 1 else None
+        self._pool = _real_threads(size) if size > 1 else None
+        self.size = size if self._pool else 1
 
     def __enter__(self) -> "ThreadTeam":
         return self

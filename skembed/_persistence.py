@@ -5,6 +5,8 @@ import sys
 import warnings
 from typing import Any
 
+from sklearn.utils.validation import check_is_fitted
+
 from skembed._continuing import LARGE
 
 _VERSION = "_skembed_version"
@@ -33,6 +35,16 @@ class PersistenceMixin:
         twin = type(self).__new__(type(self))
         twin.__dict__.update(self.__dict__)
         return twin
+
+    def _as_fitted(self) -> Any:
+        """Return a copy that a fit in another thread leaves as it is.
+
+        All that is read of a model has to come from one copy: a fit may end at any
+        moment, and replaces all attributes in one step.
+        """
+        model = self.__copy__()
+        check_is_fitted(model)
+        return model
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         twin = type(self).__new__(type(self))

@@ -16,6 +16,7 @@ from skembed._given import check_vocabulary
 from skembed._kinds import is_frame, is_matrix, resembles_walks
 from skembed._matrix import Columns
 from skembed._progress import Report
+from skembed._rows import PER_WORD, TABLES, count_rows, rows_of
 from skembed._vocabulary import Corpus, Vocabulary
 from skembed._weights import check_weights
 
@@ -293,7 +294,9 @@ def _choose_counts(
     return counts, Vocabulary(vocabulary.rows, totals)
 
 
-def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
+def look_up(
+    estimator: Any, X: Any, used: tuple[str, ...] = TABLES
+) -> tuple[Corpus, type]:
     """Return documents as words of a fitted vocabulary, and the dtype of features.
 
     Parameters
@@ -301,6 +304,8 @@ def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
     estimator : BaseEmbedder
         Fitted.
     X : iterable of documents, or matrix
+    used : tuple of str, default=TABLES
+        Attributes with an entry for each word that the result is for.
 
     Returns
     -------
@@ -311,11 +316,19 @@ def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
     Raises
     ------
     ValueError
-        If a document is not valid, or a matrix has other columns than that of `fit`.
+        If a document is not valid, or a matrix has other columns than that of `fit`;
+        or if words have rows that these attributes do not have.
     """
+    n_rows = count_rows(vars(estimator), used)
     columns = estimator._columns
     if _means_matrix(estimator, X):
         matrix = _matrix.look_up(X, estimator, columns)
+        if matrix.shape[1] != n_rows:
+            raise ValueError(
+                f"{type(estimator).__name__} knows {matrix.shape[1]} words, but has "
+                f"vectors of {n_rows}: its attributes do not come from one fit. Set "
+                "them back, or call fit."
+            )
         dtype = np.float64 if matrix.dtype == np.float64 else np.float32
         return _matrix.to_corpus(matrix, None), dtype
     words = None if columns is None else columns.words
@@ -331,28 +344,28 @@ def look_up(estimator: Any, X: Any) -> tuple[Corpus, type]:
             "names, so it does not know the words of documents. Pass a matrix, or fit "
             "on a frame with the words as its columns, or with `vocabulary`."
         )
-    return _look_up_text(estimator, X), np.float32
+    return _look_up_text(estimator, X, n_rows), np.float32
 
 
-def _look_up_text(estimator: Any, X: Any) -> Corpus:
+def _look_up_text(estimator: Any, X: Any, n_rows: int) -> Corpus:
     """Look up text, or remember it where a search asks for the same once more."""
     tokeniser = vectorizer(estimator, fits=False)
-    rows = estimator.vocabulary_
+    rows, missing = estimator.vocabulary_, estimator.missing
     # What a function refers to may have changed since.
     changing = any(map(callable, _tokenising(estimator).values()))
     if estimator.memory is None or changing or not hasattr(X, "__len__"):
-        return _text.look_up(X, tokeniser, rows, missing=estimator.missing)
-    X = _listed(X, estimator.missing)
+        return _text.look_up(X, tokeniser, rows, n_rows=n_rows, missing=missing)
+    X = _listed(X, missing)
     much = _MUCH + _MUCH_PER_WORD * len(rows)
     known = digest(X) if sum(map(len, X)) >= much else None
     identity = None if known is None else _identify(estimator)[0]
     if identity is None:
-        return _text.look_up(X, tokeniser, rows)
-    numbers = np.fromiter(rows.values(), np.int64, len(rows))
+        return _text.look_up(X, tokeniser, rows, n_rows=n_rows)
+    numbers = rows_of(rows, rows, n_rows)
     key = key_of("rows", known, identity, digest(list(rows)), numbers)
     corpus = _looked_up.get(key)
     if corpus is None:
-        corpus = _text.look_up(X, tokeniser, rows)._replace(key=key)
+        corpus = _text.look_up(X, tokeniser, rows, n_rows=n_rows)._replace(key=key)
         arrays = corpus.token_ids, corpus.doc_offsets
         _looked_up.add(key, corpus, sum(array.nbytes for array in arrays))
     ids, offsets = corpus.token_ids.copy(), corpus.doc_offsets.copy()
@@ -364,10 +377,10 @@ def look_up_pairs(estimator: Any, X: Any) -> Corpus:
 
     As `look_up`, but with ``input="cooccurrence"`` a matrix holds counts, as in `fit`.
     """
-    corpus, _ = look_up(estimator, X)
+    corpus, _ = look_up(estimator, X, PER_WORD)
     if estimator.input != "cooccurrence" or corpus.token_weights is None:
         return corpus
-    n_words = len(estimator.vocabulary_)
+    n_words = len(estimator.word_vectors_)
     if corpus.n_documents != n_words:
         raise ValueError(
             f"X has {corpus.n_documents} rows; with input='cooccurrence' a matrix of "

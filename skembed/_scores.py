@@ -4,10 +4,10 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skembed import _reading
 from skembed._parallel import one_blas_thread
+from skembed._rows import count_rows, rows_of
 from skembed._vocabulary import Corpus
 
 DIRECTIONS = ("both", "left", "right")
@@ -21,6 +21,10 @@ class ScoresMixin:
     context_vectors_: np.ndarray
     _score_scale: np.ndarray
     _score_offset: np.ndarray
+
+    @abstractmethod
+    def _as_fitted(self) -> Any:
+        """Return a copy that a fit in another thread leaves as it is."""
 
     @abstractmethod
     def _held_out_loss(self, corpus: Corpus) -> float:
@@ -54,10 +58,10 @@ class ScoresMixin:
         ValueError
             If a document is not valid, or no two words of the vocabulary co-occur.
         """
-        check_is_fitted(self)
-        corpus = _reading.look_up_pairs(self, X)
+        model = self._as_fitted()
+        corpus = _reading.look_up_pairs(model, X)
         with one_blas_thread():
-            return -self._held_out_loss(corpus)
+            return -model._held_out_loss(corpus)
 
     def score_pairs(self, words, contexts, *, direction="both"):
         """Return the model's score s(w, c) of words with contexts.
@@ -89,9 +93,13 @@ class ScoresMixin:
             If a word is not in the vocabulary, or the model has no contexts of that
             direction.
         """
-        check_is_fitted(self)
-        side = self._side(direction)
-        rows, columns = np.broadcast_arrays(self._rows(words), self._rows(contexts))
+        return self._as_fitted()._score_pairs(words, contexts, direction)
+
+    def _score_pairs(self, words: Any, contexts: Any, direction: Any) -> np.ndarray:
+        side, n_rows = self._side(direction), count_rows(vars(self))
+        rows, columns = np.broadcast_arrays(
+            self._rows(words, n_rows), self._rows(contexts, n_rows)
+        )
         scores = np.einsum(
             "...k,...k->...",
             self.word_vectors_[rows] * self._score_scale,
@@ -99,9 +107,9 @@ class ScoresMixin:
         )
         scores = scores + self._score_offset[columns]
         of_context = f"{side}context_biases_"
-        for biases, index in (("word_biases_", rows), (of_context, columns)):
+        for biases, places in (("word_biases_", rows), (of_context, columns)):
             if hasattr(self, biases):
-                scores = scores + getattr(self, biases)[index]
+                scores = scores + getattr(self, biases)[places]
         return scores
 
     def _side(self, direction: Any) -> str:
@@ -121,7 +129,7 @@ class ScoresMixin:
             )
         return f"{direction}_"
 
-    def _rows(self, words: Any) -> np.ndarray:
+    def _rows(self, words: Any, n_rows: int) -> np.ndarray:
         words = np.asarray(words, dtype=object)
         unknown = [word for word in words.flat if word not in self.vocabulary_]
         if unknown:
@@ -129,5 +137,4 @@ class ScoresMixin:
                 f"{unknown[0]!r} is not in the vocabulary of {len(self.vocabulary_)} "
                 "words; see vocabulary_."
             )
-        rows = [self.vocabulary_[word] for word in words.flat]
-        return np.asarray(rows, dtype=np.intp).reshape(words.shape)
+        return rows_of(self.vocabulary_, list(words.flat), n_rows).reshape(words.shape)

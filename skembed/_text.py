@@ -19,6 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed._documents import check_analyzed, check_tokens, checked
 from skembed._progress import Report
+from skembed._rows import rows_of
 from skembed._vocabulary import Corpus
 
 # Patterns that find the longest runs of word characters, of at least so many: ``\w+``
@@ -30,6 +31,9 @@ _MUCH = 2**21
 _MUCH_PER_WORD = 2
 _BATCH = 2**18  # characters that are scanned at once
 _MIN_ROOM = 2**13  # for new words in the table
+# The row of words that are not known.
+_UNKNOWN = -(2**31)
+_CHUNK = 2**18  # rows that are checked at once
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 
 
@@ -86,6 +90,7 @@ def look_up(
     rows: Mapping[str, int],
     report: Report | None = None,
     missing: str = "error",
+    n_rows: int | None = None,
 ) -> Corpus:
     """Return documents as the rows of given words, without all other tokens.
 
@@ -100,6 +105,8 @@ def look_up(
         As in `number`.
     missing : {"error", "empty"}, default="error"
         As in `number`.
+    n_rows : int, default=None
+        How many rows there are; by default as many as words.
 
     Returns
     -------
@@ -108,19 +115,51 @@ def look_up(
     Raises
     ------
     ValueError
-        Likewise.
+        Likewise; or if a word that occurs has a row that is none.
     """
+    n_rows = len(rows) if n_rows is None else n_rows
     documents, batches = _open(X, vectorizer, len(rows), report, missing)
-    if not batches:
-        tokens = _cut(documents, vectorizer)
-        found = (map(rows.get, words, repeat(-1)) for words in tokens)
-        return Corpus.of_known(*_join_ids(found))
+    try:
+        if batches:
+            ids, offsets = _scan(batches, vectorizer, rows, n_rows)
+        else:
+            tokens = _cut(documents, vectorizer)
+            found = (map(rows.get, words, repeat(_UNKNOWN)) for words in tokens)
+            ids, offsets = _join_ids(found)
+    except (TypeError, OverflowError):
+        # It may be about X; or a row is no whole number, or too large for one.
+        rows_of(rows, rows, n_rows)
+        raise
+    if not _are_rows(ids, n_rows):
+        rows_of(rows, rows, n_rows)
+    return Corpus.of_known(ids, offsets)
+
+
+def _scan(
+    batches: Iterable[list[str]],
+    vectorizer: CountVectorizer,
+    rows: Mapping[str, int],
+    n_rows: int,
+) -> tuple[array, array]:
+    """Return the rows of given words in texts, and where these begin, by the kernel."""
     stop_words = vectorizer.get_stop_words() or ()
     words = [word for word in rows if word and word not in stop_words]
-    row_of = np.fromiter(map(rows.__getitem__, words), np.int32, len(words))
+    row_of = rows_of(rows, words, n_rows).astype(np.int32)
     scanner = _Scanner(vectorizer, words, fixed=True)
     numbered = map(scanner.number, batches)
-    return Corpus.of_known(*_join((row_of[ids], ends) for ids, ends in numbered))
+    return _join((row_of[ids], ends) for ids, ends in numbered)
+
+
+def _are_rows(ids: array, n_rows: int) -> bool:
+    """Whether all ids are rows, or of words that are not known."""
+    for first in range(0, len(ids), _CHUNK):
+        n = min(_CHUNK, len(ids) - first)
+        some = np.frombuffer(ids, np.int32, n, first * ids.itemsize)
+        # Negative numbers are large ones without a sign.
+        others = np.count_nonzero(some.view(np.uint32) >= n_rows)
+        if others and others != np.count_nonzero(some == _UNKNOWN):
+            return False
+    return True
 
 
 def compile_kernel() -> None:
@@ -189,7 +228,8 @@ def _join(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[array, array]
 class _Scanner:
     """Numbers `words` alone in texts or, if they are not fixed, all words but these.
 
-    The words given are distinct and not empty.
+    The words given are distinct and not empty. A kernel finds them in a table of its
+    own; where words are chosen to be in each other's way there, a dict does.
     """
 
     def __init__(self, vectorizer: CountVectorizer, words: list[str], fixed: bool):
@@ -200,37 +240,76 @@ class _Scanner:
         self._fixed = fixed
         self._n_dropped = 0 if fixed else len(words)
         self._n_words = len(words)
+        self._tokenize = vectorizer.build_tokenizer()
+        self._numbers: dict[str, int] | None = None
         codes, ends = _as_codes(words)
         self._table = documents.new_table(codes, ends, len(words), codes.size)
+        if self._table is None:
+            self._numbers = {word: number for number, word in enumerate(words)}
 
     def number(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers of the texts' words, and where each text ends in them."""
+        if self._numbers is None:
+            found = self._scan(texts)
+            if found is not None:
+                return found
+            self._numbers = {word: n for n, word in enumerate(self._entered_words())}
+        return self._look_up(texts, self._numbers)
+
+    def _look_up(
+        self, texts: list[str], numbers: dict[str, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Do as `number` does, with a dict of all words of the table."""
+        ids, offsets = array("i"), []
+        for text in texts:
+            tokens = self._tokenize(text)
+            if not self._fixed:
+                for token in tokens:
+                    numbers.setdefault(token, len(numbers))
+            found = map(numbers.get, tokens, repeat(-1))
+            ids.extend(n - self._n_dropped for n in found if n >= self._n_dropped)
+            offsets.append(len(ids))
+        return np.array(ids, dtype=np.int32), np.array(offsets, dtype=np.int64)
+
+    def _scan(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Do as `number` does, by the kernel; None where that would take long."""
         codes, ends = _as_codes(texts)
         is_word = _word_characters(int(codes.max(initial=0)).bit_length())
         prepared = self._kernels.Texts(codes, ends, is_word)
         ids = np.empty(codes.size // self._shortest, dtype=np.int32)
-        reached = np.array([0, 0, 0, self._n_words], dtype=np.int64)
+        reached = self._kernels.start(codes.size, self._n_words)
         modes = self._shortest, self._fixed, self._n_dropped
         while True:
             self._kernels.scan(prepared, self._table, *modes, reached, ids)
             self._n_words = int(reached[self._kernels.N_WORDS])
             if reached[self._kernels.DOCUMENT] == len(texts):
                 return ids[: ends[-1]], ends
-            self._make_room(codes.size)
+            if reached[self._kernels.PATIENCE] < 0 or not self._make_room(codes.size):
+                return None
 
-    def _make_room(self, n_letters: int) -> None:
-        """Double the table, for at least one more word of so many letters."""
+    def _make_room(self, n_letters: int) -> bool:
+        """Double the table, for at least one more word of so many letters.
+
+        Returns whether there is such a table.
+        """
         codes, ends = self._entered()
-        self._table = self._kernels.new_table(
+        table = self._kernels.new_table(
             codes, ends, 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
         )
+        if table is not None:
+            self._table = table
+        return table is not None
 
     def words(self) -> list[str]:
         """Return the words by their numbers."""
+        words = self._entered_words() if self._numbers is None else list(self._numbers)
+        return words[self._n_dropped :]
+
+    def _entered_words(self) -> list[str]:
         codes, ends = self._entered()
         letters = codes.tobytes().decode(_UTF32, "surrogatepass")
         bounds = pairwise([0, *ends.tolist()])
-        return [letters[first:last] for first, last in bounds][self._n_dropped :]
+        return [letters[first:last] for first, last in bounds]
 
     def _entered(self) -> tuple[np.ndarray, np.ndarray]:
         ends = self._table.bounds[1 : self._n_words + 1].astype(np.int64)

@@ -33,6 +33,7 @@ from skembed._inspection_vectors import (
     vector_cosines,
 )
 from skembed._parallel import one_blas_thread
+from skembed._rows import PER_WORD
 from skembed._sgns import SGNSEmbedder
 from skembed._vocabulary import Corpus
 
@@ -240,7 +241,7 @@ def held_out_loss(
     `update` and `exclude_window_noise` change how a model is trained, and not this
     objective.
     """
-    check_estimator(estimator, (SGNSEmbedder, CBOWEmbedder))
+    estimator = check_estimator(estimator, (SGNSEmbedder, CBOWEmbedder))
     draws = _sampling_loss.draws_of(estimator)
     noise = _sampling_loss.Noise(draws.noise, estimator.negative)
     corpus = _reading.look_up_pairs(estimator, X)
@@ -299,15 +300,16 @@ def similarity_kind(
     ValueError
         If a parameter or a document is not valid, or fewer than two words have pairs.
     """
-    check_estimator(estimator)
-    corpus, _ = _reading.look_up(estimator, X)
+    estimator = check_estimator(estimator)
+    corpus, _ = _reading.look_up(estimator, X, PER_WORD)
+    n_rows = len(estimator.word_vectors_)
     if corpus.token_weights is not None:
         raise ValueError(
             "X is a matrix, which does not tell what stands before and behind a word. "
             "Pass documents as text."
         )
     _check_pairs(corpus, "Words may be unknown.")
-    counts = _pair_counts.count_pairs(estimator, corpus, len(estimator.vocabulary_))
+    counts = _pair_counts.count_pairs(estimator, corpus, n_rows)
     order = np.argsort(-estimator.word_counts_, kind="stable")
     words = order[np.diff(counts.indptr)[order] > 0][:n_words]
     if words.size < 2:
@@ -317,7 +319,7 @@ def similarity_kind(
     )
     near, all_pairs = _inspection_pmi.compare_neighbors(
         _ppmi.ppmi(counts, 1.0, 1.0, estimator.n_jobs),
-        _inspection_pmi.places(corpus, len(estimator.vocabulary_), estimator.n_jobs),
+        _inspection_pmi.places(corpus, n_rows, estimator.n_jobs),
         words,
         neighbors,
     )

@@ -34,6 +34,7 @@ FLOORS = {
     "_parallel": 1,
     "_progress": 1,
     "_random_start": 1,
+    "_rows": 1,
     "_weights": 1,
     "_cooccurrence": 2,
     "_document_rows": 2,

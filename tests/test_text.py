@@ -624,6 +624,91 @@ def test_words_of_like_hashes_stay_apart(one, other):
     assert corpus.token_ids.tolist() == [1, 0, 0, 1] * 2
 
 
+class Counting:
+    """An array that counts how often a number of it is read."""
+
+    def __init__(self, array):
+        self.array = array
+        self.size = array.size
+        self.n_read = 0
+
+    def __getitem__(self, index):
+        self.n_read += 1
+        return self.array[index]
+
+    def __setitem__(self, index, value):
+        self.array[index] = value
+
+
+@pytest.fixture
+def slots_read(monkeypatch):
+    """Run the kernel in Python, with a hash by which all words are in one place.
+
+    Returns a list of how many slots each call has read.
+    """
+    from skembed._kernels import _jit, documents
+
+    monkeypatch.setattr(documents, "PRIME", np.uint64(0))
+    scan = _jit._without_jit(getattr(documents.scan, "py_func", documents.scan))
+    counts = []
+
+    def counted(texts, table, *arguments):
+        slots = Counting(table.slots)
+        scan(texts, table._replace(slots=slots), *arguments)
+        counts.append(slots.n_read)
+
+    monkeypatch.setattr(documents, "scan", counted)
+    if hasattr(documents, "_STEPS"):
+        monkeypatch.setattr(documents, "_STEPS", 100)
+        monkeypatch.setattr(documents, "_STEPS_PER_LETTER", 2)
+    return counts
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("stop_words", [None, ["aaa", "abc"]])
+@pytest.mark.parametrize("batch", [40, 10**6])
+def test_words_in_each_others_way_take_no_longer(slots_read, stop_words, batch):
+    """A bound for each letter, not for each pair of words; and the same tokens."""
+    words = ["".join(letters) for letters in itertools.product("abcdefg", repeat=3)]
+    documents = [" ".join(words[i : i + 7] * 2) for i in range(0, len(words), 7)]
+    options = {"stop_words": stop_words}
+    analyze = CountVectorizer(**options).build_analyzer()
+    expected = [analyze(text) for text in documents]
+    n_letters = sum(map(len, documents))
+    assert scanned_tokens_of(documents, batch, **options) == expected
+    assert sum(slots_read) < 8 * n_letters
+    slots_read.clear()
+    # In a look-up, the given words are in each other's way, too.
+    rows = {word: row for row, word in enumerate(reversed(words[:300]))}
+    with scanning(batch):
+        corpus = look_up(documents, CountVectorizer(**options), rows)
+    known = [[word for word in tokens if word in rows] for tokens in expected]
+    assert words_of(corpus, rows) == known
+    assert sum(slots_read) < 8 * n_letters
+
+
+@pytest.mark.parametrize("steps", [0, 3, 30])
+@given(
+    st.lists(texts, min_size=1, max_size=8),
+    st.lists(texts, max_size=5),
+    st.integers(1, 100),
+)
+def test_patience_may_end_anywhere(steps, documents, others, batch):
+    """At any step of the compiled kernel, or of Python's, the tokens are the same."""
+    from skembed._kernels import documents as kernels
+
+    analyze = CountVectorizer(stop_words=["a", "the"]).build_analyzer()
+    expected = [analyze(text) for text in documents]
+    known = sorted({word for text in others + documents[:2] for word in analyze(text)})
+    rows = {word: row for row, word in enumerate(known)}
+    impatient = mock.patch.multiple(kernels, _STEPS=steps, _STEPS_PER_LETTER=0)
+    with impatient, scanning(batch):
+        assert tokens_of(documents, stop_words=["a", "the"]) == expected
+        corpus = look_up(documents, CountVectorizer(stop_words=["a", "the"]), rows)
+    found = [[word for word in tokens if word in rows] for tokens in expected]
+    assert words_of(corpus, rows) == found
+
+
 def test_the_table_grows_by_words_and_by_letters():
     rng = np.random.default_rng(0)
     lengths = [9000, *rng.integers(2, 9, size=300), 1000, 2, 3000]

@@ -15,7 +15,10 @@ NUMBER = np.uint64(0xFFFFFFFF)
 BASIS = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x100000001B3)
 # What `scan` has reached.
-POSITION, DOCUMENT, N_IDS, N_WORDS = range(4)
+POSITION, DOCUMENT, N_IDS, N_WORDS, PATIENCE = range(5)
+# Steps beside the right slot, and letters that are compared there, which a scan may
+# take: so many and some for each letter. By chance it takes a hundredth of them.
+_STEPS, _STEPS_PER_LETTER = 2**16, 16
 
 
 class Texts(NamedTuple):
@@ -40,7 +43,9 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
 
     A word is a longest run of word characters. One that is not in the table is left
     out of fixed words, and is otherwise entered as the next. Where it finds no room,
-    the kernel returns before that word, to be called again with a larger table.
+    the kernel returns before that word, to be called again with a larger table. So it
+    does where patience is at an end, which words can be chosen for: it is negative
+    then, and the words are better looked up elsewhere.
 
     Parameters
     ----------
@@ -53,8 +58,9 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
     fixed : bool
     n_dropped : int
         The first words of the table are left out, and the next is written as 0.
-    reached : int64 (4,), INOUT
-        Position in `codes`, finished documents, words in `ids` and in the table.
+    reached : int64 (5,), INOUT
+        Position in `codes`, finished documents, words in `ids` and in the table; and
+        patience, see `start`.
     ids : int32 (at least as many as the documents have words,), OUT
     """
     # Locals, and no helper with a loop: an array that is passed on is counted, by
@@ -65,6 +71,7 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
     i = np.uintp(reached[POSITION])
     n_ids = np.uintp(reached[N_IDS])
     n_words = reached[N_WORDS]
+    patience = reached[PATIENCE]
     for document in range(reached[DOCUMENT], texts.ends.size):
         end = np.uintp(texts.ends[document])
         while i < end:
@@ -84,9 +91,9 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
             entry = slots[slot]
             # Equal halves of hashes are a hint; the letters decide.
             while entry != FREE:
+                same = np.uintp(0)
                 if entry >> HALF == hashed >> HALF:
                     start = np.uintp(bounds[(entry & NUMBER) - ONE])
-                    same = np.uintp(0)
                     if np.uintp(bounds[entry & NUMBER]) - start == length:
                         while same < length and (
                             letters[start + same] == codes[first + same]
@@ -95,17 +102,19 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
                         if same == length:
                             break
                 slot = (slot + ONE) & mask
-                entry = slots[slot]
+                patience -= np.int64(ONE + same)
+                entry = slots[slot] if patience >= 0 else FREE
             if entry == FREE:
-                if fixed:
+                if fixed and patience >= 0:
                     continue
                 start = np.uintp(bounds[n_words])
                 room = np.uintp(letters.size) - start
-                if n_words == bounds.size - 1 or room < length:
+                if patience < 0 or n_words == bounds.size - 1 or room < length:
                     reached[POSITION] = first
                     reached[DOCUMENT] = document
                     reached[N_IDS] = n_ids
                     reached[N_WORDS] = n_words
+                    reached[PATIENCE] = patience
                     return
                 for k in range(length):
                     letters[start + np.uintp(k)] = codes[first + np.uintp(k)]
@@ -120,6 +129,13 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
         texts.ends[document] = n_ids
     reached[DOCUMENT] = texts.ends.size
     reached[N_WORDS] = n_words
+    reached[PATIENCE] = patience
+
+
+def start(n_codes, n_words):
+    """Return what a scan of so many letters has reached before it begins."""
+    patience = _STEPS + _STEPS_PER_LETTER * n_codes
+    return np.array([0, 0, 0, n_words, patience], dtype=np.int64)
 
 
 def new_table(codes, ends, capacity, n_letters):
@@ -138,7 +154,8 @@ def new_table(codes, ends, capacity, n_letters):
 
     Returns
     -------
-    Table
+    Table or None
+        None if too many of the words are in each other's way.
     """
     table = Table(
         np.zeros(2 ** int(2 * capacity).bit_length(), dtype=np.uint64),
@@ -151,6 +168,6 @@ def new_table(codes, ends, capacity, n_letters):
     codes = codes.copy()
     codes.flags.writeable = is_word.flags.writeable = False
     ids = np.empty(ends.size, dtype=np.int32)
-    reached = np.zeros(4, dtype=np.int64)
+    reached = start(codes.size, 0)
     scan(Texts(codes, ends.copy(), is_word), table, 1, False, 0, reached, ids)
-    return table
+    return table if reached[PATIENCE] >= 0 else None

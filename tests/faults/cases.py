@@ -169,6 +169,52 @@ def fork_while_compiling():
     return {"meanwhile": found, "afterwards": in_fork(fit_or_error), "alone": alone}
 
 
+def read_while_fitting():
+    """Read models while another thread fits the same object to one of two texts."""
+    texts = {10: MANY[:100], 6: MANY[100:160]}
+    probe = MANY[160:180]
+    found = {}
+    for kind in ESTIMATORS:
+        embedder = cheap(kind, n_components=2)
+        allowed, stop = [], threading.Event()
+        for width, text in texts.items():
+            model = cheap(kind, n_components=width).fit(text)
+            word = next(iter(model.vocabulary_))
+            allowed += [readings(model, probe, word)]
+        embedder.set_params(n_components=10).fit(texts[10])
+
+        def refit(embedder=embedder, stop=stop):
+            while not stop.is_set():
+                for width, text in texts.items():
+                    embedder.set_params(n_components=width).fit(text)
+
+        thread = threading.Thread(target=refit)
+        thread.start()
+        seen = [readings(embedder, probe, word) for _ in range(100)]
+        stop.set()
+        thread.join()
+        mixed = [one for part in zip(*seen, strict=True) for one in part]
+        fine = {one for part in allowed for one in part}
+        found[kind.__name__] = [len(mixed), sum(one not in fine for one in mixed)]
+    return found
+
+
+def readings(model, documents, word):
+    """Return hashes of what a model says, each of which may be of another fit."""
+    results = [
+        model.transform(documents),
+        np.float64(model.score(documents)),
+        model.score_pairs(word, word),
+        "".join(model.get_feature_names_out()).encode(),
+    ]
+    return [sha256(bytes(memoryview(np.asarray(one)))).hexdigest() for one in results]
+
+
+def large_fits():
+    """Fit with two threads."""
+    return {kind.__name__: large(kind.__name__) for kind in ESTIMATORS}
+
+
 # --- disks and memory -----------------------------------------------------------------
 
 

@@ -1,13 +1,14 @@
 """Fits in processes and threads of all kinds, at the same time, and when one dies."""
 
 import multiprocessing
+import textwrap
 
 import numba
 import pytest
 
 from tests.benchmarks import bits
 from tests.faults.running import run_case
-from tests.helpers import ESTIMATORS
+from tests.helpers import ESTIMATORS, PACKAGE, run_python
 
 pytestmark = [
     pytest.mark.long,
@@ -45,6 +46,39 @@ def test_two_fits_at_once():
     for hashes in found.values():
         assert len(hashes) == 5
         assert len(set(hashes)) == 1
+
+
+def test_models_are_read_beside_fits():
+    """Every result is that of one of the two models that come in turn."""
+    found = run_case("read_while_fitting")
+    assert found.keys() == set(NAMES)
+    for n_read, n_mixed in found.values():
+        assert n_read == 400
+        assert n_mixed == 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_greenlets_in_place_of_threads(when):
+    """They take turns in one thread; fits notice, and have the same bits."""
+    pytest.importorskip("gevent")
+    patch = """
+        import warnings
+        from gevent import monkey
+        # It warns of being late, where that is the point.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            monkey.patch_all()
+        """
+    load = """
+        from tests.faults.cases import large_fits
+        """
+    work = """
+        import json
+        print(json.dumps(large_fits()))
+        """
+    parts = [patch, load, work] if when == "before" else [load, patch, work]
+    found = run_python("".join(map(textwrap.dedent, parts)), PACKAGE.parent)
+    assert found == run_case("large_fits")
 
 
 forks = pytest.mark.skipif(
