@@ -1,6 +1,5 @@
 """Threads of one fit: together in one kernel, or each with tasks of its own."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import numpy as np
 from joblib import effective_n_jobs
 from threadpoolctl import ThreadpoolController  # scikit-learn requires it too
 
+from skembed._forks import after_fork
 from skembed._interrupts import LOOK
 
 # The number of BLAS threads belongs to the process, and calls of `one_blas_thread` may
@@ -30,8 +30,7 @@ def _forget_other_threads() -> None:
     _blas_users.difference_update([one for one in _blas_users if one[0] != here])
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_other_threads)
+after_fork(_forget_other_threads)
 
 
 @contextmanager
