@@ -49,6 +49,7 @@ def count(estimator: Any, job: Job, direction: str = "both") -> sparse.csr_array
                 divisor = _divisor(estimator.window, estimator.window_weighting)
             earlier = interruptible(restore, before.learned, n_words)
             counts = interruptible(add, earlier, counts, divisor)
+            _pair_counts.check_finite(counts)
         job.course.say(
             f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
         )

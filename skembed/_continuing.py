@@ -167,7 +167,14 @@ def total(vocabulary: Vocabulary, earlier: Before | None) -> Vocabulary:
     if earlier is None or not earlier.adds:
         return vocabulary
     counts = earlier.of_words("word_counts_", len(vocabulary))
-    return Vocabulary(vocabulary.rows, counts + vocabulary.counts)
+    with np.errstate(over="ignore"):
+        counts = counts + vocabulary.counts
+    if not np.isfinite(counts.sum()):
+        raise ValueError(
+            "Counts of words become infinite: the numbers in X or in sample_weight are "
+            "too large. Divide those of all parts by the same number."
+        )
+    return Vocabulary(vocabulary.rows, counts)
 
 
 def given_vectors(estimator: Any) -> dict[str, np.ndarray] | None:

@@ -1,13 +1,16 @@
 """Weighted co-occurrence counts of a corpus as a sparse matrix."""
 
+import functools
 import math
+import operator
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
+from skembed._interrupts import interruptible
 from skembed._limits import check_room
 from skembed._parallel import ThreadTeam, n_threads
 from skembed._vocabulary import Corpus
@@ -23,11 +26,32 @@ _CHUNK_ENTRIES = 1 << 22
 _MOST_PLACES = 1 << 63
 # Tokens whose places are sorted in one call, of some 0.1 s.
 _PLACED_AT_ONCE = 1 << 21
-# Tokens whose weights are looked up at once.
-_CHUNK_TOKENS = 1 << 18
+# Sums of narrow and of wide totals stay below these powers of two.
+_NARROW, _WIDE = 62, 126
+# Larger numbers are not whole for certain in float64, nor are products of smaller ones.
+_MOST_DENOMINATOR = 2**52
+# Each weight of a context is at least that large as a wide whole number, to which it is
+# cut. So it loses less than 2**-44 of itself.
+_PRECISION = 44
 # Indices are int32 where the number of entries allows it.
 INT32_MAX = int(np.iinfo(np.int32).max)
 _ENTRY_BYTES = 12
+
+
+class _Weights(NamedTuple):
+    """Weights of contexts as whole numbers, the sums of which are exact.
+
+    What is counted is ``2**exponent / divisor`` times these.
+    """
+
+    by_distance: np.ndarray  # int64 (window,), or float64 if totals are wide
+    by_token: np.ndarray  # float64 (n_tokens,) of its document, or (0,) if all are 1
+    divisor: int
+    exponent: int = 0
+
+    @property
+    def is_wide(self) -> bool:
+        return self.by_distance.dtype == np.float64
 
 
 class _Chunks:
@@ -77,39 +101,6 @@ def check_room_for(n_entries: float, what: str) -> None:
     check_room(_ENTRY_BYTES * n_entries, f"{what} of {n_entries:.0f} pairs", advice)
 
 
-def exact_weights(weights: np.ndarray, most: int) -> tuple[np.ndarray, float]:
-    """Return whole numbers and the divisor that makes them `weights`.
-
-    Sums of whole numbers are exact, whatever their order. The divisor is the least
-    common multiple of the weights' denominators if the sums then fit into 63 bits: as
-    good as always for flat and dynamic weightings, and for harmonic windows up to 22
-    while no word occurs more than a billion times. Otherwise the divisor is the
-    largest power of two with which they fit, and every weight is rounded to a multiple
-    of its inverse: by less than 2**-28 for windows up to a thousand and words as
-    frequent, and by less the rarer the most frequent word is.
-
-    Parameters
-    ----------
-    weights : ndarray of shape (window,), float64
-        Between 0 and 1.
-    most : int
-        The number of contexts at each distance that are added up at most.
-
-    Returns
-    -------
-    weights : ndarray of shape (window,), int64
-        At least 1.
-    divisor : float
-        A whole number.
-    """
-    # Half of the range is left for what rounding adds.
-    room = math.ldexp(1.0, 62) / (max(most, 1) * max(math.fsum(weights), 1.0))
-    limit = min(2**52, int(room))
-    divisor = common_denominator(weights, limit) or 1 << limit.bit_length() - 1
-    whole = np.maximum(np.rint(weights * divisor), 1.0)
-    return whole.astype(np.int64), float(divisor)
-
-
 def common_denominator(weights: np.ndarray, limit: int) -> int:
     """Return the least common multiple of denominators, or 0 if it is too large."""
     divisor = 1
@@ -132,14 +123,14 @@ def count_cooccurrences(
     """Count how often words stand in each other's window.
 
     Windows do not cross documents. A word is paired with itself at another position.
-    Sums are exact: whole numbers are added up and divided in the end, see
-    `exact_weights`.
+    Pairs count as often as the weight of their document says.
 
-    Pairs count as often as the weight of their document says. Whole numbers give the
-    counts of repeated documents to the last bit, and multiples of a power of two exact
-    ones, too. Other weights are rounded to such multiples with which sums fit into 63
-    bits: for words that occur up to a million times by less than 2**-26 of their mean
-    weight for windows up to ten, and by less than 2**-17 for windows up to a thousand.
+    Weights become whole numbers, which are added up and divided in the end: sums do not
+    depend on an order. They are exact, and rounded once, if the weights of contexts by
+    distance have a small common denominator, as those of flat and dynamic windows and
+    of harmonic ones up to 36 do, and the weights of documents are whole numbers, or
+    such numbers times a power of two. Otherwise each count differs from the exact one
+    by less than 1e-13 of itself, however different weights are.
 
     Parameters
     ----------
@@ -160,7 +151,7 @@ def count_cooccurrences(
     -------
     csr_array of shape (n_words, n_words), float64
         With sorted columns. Symmetric to the last bit; of one direction, the transpose
-        of that of the other.
+        of that of the other. Sums that float64 cannot hold are infinite.
 
     Raises
     ------
@@ -169,33 +160,81 @@ def count_cooccurrences(
     MemoryError
         If there is not enough memory for the counts.
     """
+    bands = [(corpus, 0)]
     if corpus.doc_weights is not None:
         corpus = without_weightless(corpus, corpus.doc_weights)
-        # As if the documents that do not count had not been passed: weights of contexts
-        # that are too far away may change how the others are rounded.
+        # As if the documents that do not count had not been passed: contexts that are
+        # too far away may need another denominator.
         weights = weights[: np.diff(corpus.doc_offsets).max(initial=1)]
-    if 4 * weights.size**2 * corpus.token_ids.size > _MOST_PLACES:
+        bands = _bands(corpus, weights)
+    n_tokens = corpus.token_ids.size
+    if 4 * weights.size**2 * n_tokens > _MOST_PLACES:
         raise ValueError(
             f"Windows of {weights.size} tokens to either side are too wide to count "
-            f"a corpus of {corpus.token_ids.size} tokens: lower `window`."
+            f"a corpus of {n_tokens} tokens: lower `window`."
         )
-    n_pairs = 2 * weights.size * corpus.token_ids.size
+    n_pairs = 2 * weights.size * n_tokens
     with ThreadTeam(n_threads(n_jobs, 1 + n_pairs // _TASK_PAIRS)) as team:
-        sizes, parts, divisor = _count_parts(
-            corpus, n_words, weights, direction, team, report
+        found = (
+            _count(*band, n_words, weights, direction, team, reported)
+            for band, reported in zip(bands, _shares(report, len(bands)), strict=True)
         )
-        return _join(sizes, parts, divisor, team)
+        return functools.reduce(_add, found)
 
 
-def _count_parts(
+def _shares(report: Callable[[float], Any] | None, n_parts: int) -> list[Any]:
+    """Return what is called with the share of each part, where parts follow others."""
+    if report is None:
+        return [None] * n_parts
+    return [
+        lambda share, before=before: report((before + share) / n_parts)
+        for before in range(n_parts)
+    ]
+
+
+def _bands(corpus: Corpus, weights: np.ndarray) -> list[tuple[Corpus, int]]:
+    """Cut documents by their weights, so that those of a part share one unit.
+
+    Returns
+    -------
+    list of (Corpus, int)
+        Weights of documents, at most 1, and the power of two that was taken out. There
+        is at least one part.
+    """
+    if not corpus.token_ids.size:
+        return [(corpus._replace(doc_weights=None), 0)]
+    doc_weights: Any = corpus.doc_weights
+    exponents = np.frexp(doc_weights)[1]
+    # What a sum can be at most, as a multiple of its smallest term.
+    terms = 2 * corpus.token_ids.size * weights.sum() / weights.min()
+    width = max(1, _WIDE - _PRECISION - math.ceil(math.log2(terms)))
+    numbers = (exponents.max() - exponents) // width
+    bands = []
+    for number in np.unique(numbers):
+        here = numbers == number
+        highest = int(exponents[here].max())
+        scaled = np.ldexp(np.where(here, doc_weights, 0.0), -highest)
+        part = corpus._replace(doc_weights=scaled)
+        bands.append((without_weightless(part, scaled), highest))
+    return bands
+
+
+def _add(first: sparse.csr_array, second: sparse.csr_array) -> sparse.csr_array:
+    """Return the sum of two matrices of counts; canonical."""
+    check_room_for(first.nnz + second.nnz, "Co-occurrence counts")
+    return interruptible(operator.add, first, second)
+
+
+def _count(
     corpus: Corpus,
+    exponent: int,
     n_words: int,
     weights: np.ndarray,
     direction: str,
     team: ThreadTeam,
     report: Callable[[float], Any] | None,
-) -> tuple[np.ndarray, list[Any], float]:
-    """Return the size of each row, the rows in parts and their divisor."""
+) -> sparse.csr_array:
+    """Return the counts of documents whose weights share one unit."""
     from skembed._kernels import counting
 
     bits = int(weights.size).bit_length()
@@ -204,31 +243,30 @@ def _count_parts(
         # Places no longer tell of contexts on the other side. Tasks keep room for both:
         # kernels write beyond the last entry of a row.
         other = {"left": 0, "right": bits}[direction]
-        places[: corpus.token_ids.size] &= ~(((1 << bits) - 1) << other)
+        places &= ~(((1 << bits) - 1) << other)
     frequency = np.diff(starts[:, :-1]).sum(axis=0)
-    most, shift = int(frequency.max(initial=0)), 0
-    if corpus.doc_weights is not None:
-        doc_weights, shift, most = _whole_doc_weights(
-            corpus, corpus.doc_weights, weights, frequency
-        )
-        by_token = np.repeat(doc_weights, np.diff(corpus.doc_offsets))
-        _weigh_places(places, by_token, 2 * bits, team)
-    whole, divisor = exact_weights(weights, 2 * most)
+    whole = _whole_weights(corpus, weights, frequency)
     tasks = _tasks(frequency, 2 * weights.size)
     # Several chunks for each thread, most of which are free before the last is joined.
     in_all = sum(capacity for _, _, capacity in tasks)
     size = min(in_all // (8 * team.size), _CHUNK_ENTRIES)
     sizes = np.empty(n_words, dtype=np.int64)
     threads = range(team.size)
-    scratch = [counting.allocate_scratch(n_words, weights.size) for _ in threads]
     chunks = [_Chunks(size) for _ in threads]
+    kernel: Any = counting.count_rows
+    given: tuple[Any, ...] = whole.by_distance, bits
+    width = 0
+    if whole.is_wide:
+        kernel, width = counting.count_wide_rows, weights.size
+        given = whole.by_distance, whole.by_token, bits
+    scratch = [counting.allocate_scratch(n_words, width) for _ in threads]
 
     def count(thread: int, task: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
-        used = counting.count_rows(
+        used = kernel(
             corpus.token_ids,
             places,
             starts,
-            (whole, bits),
+            given,
             task[:2],
             scratch[thread],
             sizes,
@@ -238,7 +276,57 @@ def _count_parts(
 
     # Compiled in this thread, since an interrupt has to wait for the others.
     count(0, (0, 0, 0))
-    return sizes, team.map(count, tasks, report), math.ldexp(divisor, shift)
+    parts = team.map(count, tasks, report)
+    return _join(sizes, parts, (whole.divisor, whole.exponent + exponent), team)
+
+
+def _whole_weights(
+    corpus: Corpus, weights: np.ndarray, frequency: np.ndarray
+) -> _Weights:
+    """Return weights as whole numbers the sums of which fit into totals.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Its weights of documents are positive and at most 1.
+    weights : ndarray of shape (window,), float64
+    frequency : ndarray of shape (n_words,), int64
+        How often each word occurs.
+
+    Returns
+    -------
+    _Weights
+    """
+    divisor = common_denominator(weights, _MOST_DENOMINATOR)
+    by_distance = np.rint(weights * divisor) if divisor else weights
+    doc_weights = corpus.doc_weights
+    by_token = np.empty(0)
+    heaviest = float(frequency.max(initial=1))
+    if doc_weights is not None:
+        by_token = np.repeat(doc_weights, np.diff(corpus.doc_offsets))
+        heaviest = float(np.bincount(corpus.token_ids, by_token).max())
+    largest = 2.0 * heaviest * math.fsum(by_distance)
+    if divisor and doc_weights is None and largest < 2.0**_NARROW:
+        return _Weights(by_distance.astype(np.int64), by_token, divisor)
+    # The finest unit for which there is room, or one that makes all weights whole.
+    exponent = math.frexp(largest)[1] - _WIDE
+    if divisor:
+        lowest = 0 if doc_weights is None else _lowest_exponent(doc_weights)
+        exponent = max(exponent, lowest)
+    if doc_weights is None:
+        by_distance = np.ldexp(by_distance, -exponent)
+    else:
+        np.ldexp(by_token, -exponent, out=by_token)
+    return _Weights(by_distance, by_token, max(divisor, 1), exponent)
+
+
+def _lowest_exponent(values: np.ndarray) -> int:
+    """Return the largest e so that all values are whole multiples of ``2**e``."""
+    mantissas, exponents = np.frexp(values)
+    whole = np.ldexp(mantissas, 53).astype(np.int64)
+    return (
+        int((np.frexp((whole & -whole).astype(np.float64))[1] + exponents).min()) - 54
+    )
 
 
 def without_weightless(corpus: Corpus, doc_weights: np.ndarray) -> Corpus:
@@ -253,52 +341,6 @@ def without_weightless(corpus: Corpus, doc_weights: np.ndarray) -> Corpus:
         of_tokens = of_tokens[kept]
     offsets = np.concatenate([[0], offsets])
     return Corpus(corpus.token_ids[kept], offsets, of_tokens, doc_weights[used])
-
-
-def _whole_doc_weights(
-    corpus: Corpus, doc_weights: np.ndarray, weights: np.ndarray, frequency: np.ndarray
-) -> tuple[np.ndarray, int, int]:
-    """Return documents' weights as whole numbers, exact ones if sums then fit.
-
-    Returns
-    -------
-    doc_weights : ndarray of shape (n_documents,), int64
-        At least 1, and ``2**shift`` times as large.
-    shift : int
-    most : int
-        Those of the most frequent word's tokens, added up.
-    """
-    by_token = np.repeat(doc_weights, np.diff(corpus.doc_offsets))
-    total = float(np.bincount(corpus.token_ids, by_token).max(initial=0.0)) or 1.0
-    highest = int(frequency.max(initial=1))
-    # What the frequency leaves of 60 bits is for the precision of documents' weights
-    # and for the divisor of those by distance, at most half of it for either.
-    room = 60.0 - math.log2(max(math.fsum(weights), 1.0))
-    own = (room - math.log2(highest)) / 2
-    own = math.log2(common_denominator(weights, 2 ** int(own)) or 2**own)
-    shift = math.floor(room - own - math.log2(total))
-    scaled = np.ldexp(doc_weights, shift)
-    rounded = np.maximum(np.rint(scaled), 1.0)
-    whole = rounded.astype(np.int64)
-    if not np.array_equal(rounded, scaled):
-        return whole, shift, int(math.ldexp(total, shift)) + highest
-    # Without the last zeros of all, so that whole numbers are what they were.
-    bits = int(np.bitwise_or.reduce(whole))
-    zeros = max(0, min((bits & -bits).bit_length() - 1, shift))
-    return whole >> zeros, shift - zeros, int(math.ldexp(total, shift - zeros))
-
-
-def _weigh_places(
-    places: np.ndarray, by_token: np.ndarray, shift: int, team: ThreadTeam
-) -> None:
-    """Write the weight of each place's token behind the places."""
-    places, weights = np.split(places, 2)
-
-    def weigh(_: int, first: int) -> None:
-        here = slice(first, first + _CHUNK_TOKENS)
-        weights[here] = by_token[places[here] >> shift]
-
-    team.map(weigh, range(0, places.size, _CHUNK_TOKENS))
 
 
 def _list_places(
@@ -317,9 +359,7 @@ def _list_places(
     edges = np.arange(n_chunks + 1) * token_ids.size // n_chunks
     documents = np.searchsorted(doc_offsets, edges, side="right") - 1
     starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
-    # With room for weights.
-    parts = 1 if corpus.doc_weights is None else 2
-    places = np.empty(parts * token_ids.size, dtype=np.int64)
+    places = np.empty(token_ids.size, dtype=np.int64)
 
     # Compiled in this thread, since an interrupt has to wait for the others.
     nothing = counting.Chunk(0, 0, 0, 0)
@@ -348,9 +388,14 @@ def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
 
 
 def _join(
-    sizes: np.ndarray, parts: list[Any], divisor: float, team: ThreadTeam
+    sizes: np.ndarray, parts: list[Any], unit: tuple[int, int], team: ThreadTeam
 ) -> sparse.csr_array:
-    """Return the matrix of all rows; the list of parts is emptied on the way."""
+    """Return the matrix of all rows; the list of parts is emptied on the way.
+
+    Its values are those of the parts times ``2**exponent / divisor``, where `unit` is
+    (divisor, exponent).
+    """
+    divisor, exponent = float(unit[0]), unit[1]
     ends = np.cumsum([columns.size for columns, _ in parts]).tolist()
     # As much again as the parts have, of which one after the other is given up.
     check_room_for(ends[-1] / 2, "Co-occurrence counts")
@@ -366,7 +411,11 @@ def _join(
         last = ends[number]
         first = last - part_columns.size
         columns[first:last] = part_columns
-        np.divide(part_values, divisor, out=values[first:last])
+        here = values[first:last]
+        np.divide(part_values, divisor, out=here)
+        if exponent:
+            with np.errstate(over="ignore"):
+                np.ldexp(here, exponent, out=here)
 
     team.map(place, range(len(parts)))
     counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, sizes.size))

@@ -58,15 +58,10 @@ def count_pairs(
     if may_be_empty and corpus.token_weights is None and corpus.longest < 2:
         return sparse.csr_array((n_words, n_words))
     if corpus.token_weights is None:
-        weights = window_weights(estimator, corpus)
-        of_what = corpus, n_words, weights, estimator.n_jobs, direction, report
-        if corpus.key is None:
-            return _cooccurrence.count_cooccurrences(*of_what)
-        key = key_of("counts", corpus.key, n_words, weights, direction)
-        parts, _ = keep(estimator.memory, key, lambda: _csr_parts(*of_what))
-        kept = sparse.csr_array(parts, shape=(n_words, n_words))
-        kept.has_canonical_format = True
-        return kept
+        of_text = _count_text(estimator, corpus, n_words, direction, report)
+        if corpus.doc_weights is not None:
+            check_finite(of_text)
+        return of_text
     if direction != "both":
         raise ValueError(
             "Contexts on the left and on the right (directional=True of an embedder, "
@@ -82,14 +77,37 @@ def count_pairs(
             f"X has {n_words} feature(s), of which no two co-occur: there are no pairs "
             "of words to learn from."
         )
+    check_finite(counts)
+    return counts.copy() if given else counts
+
+
+def check_finite(counts: sparse.csr_array) -> None:
+    """Raise a ValueError if counts, or their sum, are too large for float64."""
     with np.errstate(over="ignore"):
         total = counts.data.sum()
     if not np.isfinite(total):
         raise ValueError(
-            "Counts of words that co-occur become infinite: the numbers in X are too "
-            "large. Divide them by their maximum."
+            "Counts of words that co-occur become infinite: the numbers in X or in "
+            "sample_weight are too large. Divide them by their maximum."
         )
-    return counts.copy() if given else counts
+
+
+def _count_text(
+    estimator: Any,
+    corpus: Corpus,
+    n_words: int,
+    direction: str,
+    report: Callable[[float], Any] | None,
+) -> sparse.csr_array:
+    weights = window_weights(estimator, corpus)
+    of_what = corpus, n_words, weights, estimator.n_jobs, direction, report
+    if corpus.key is None:
+        return _cooccurrence.count_cooccurrences(*of_what)
+    key = key_of("counts", corpus.key, n_words, weights, direction)
+    parts, _ = keep(estimator.memory, key, lambda: _csr_parts(*of_what))
+    kept = sparse.csr_array(parts, shape=(n_words, n_words))
+    kept.has_canonical_format = True
+    return kept
 
 
 def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

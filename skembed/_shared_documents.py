@@ -12,6 +12,8 @@ from skembed._vocabulary import Corpus
 
 # Products that are added up between two looks at signals, in some 0.1 s.
 _PRODUCTS = 1 << 23
+# Smaller products have less digits than others.
+_SMALLEST = np.finfo(np.float64).tiny
 _WHAT = "Counts of words that share documents"
 
 
@@ -38,10 +40,13 @@ def count_shared_documents(
     csr_array of shape (n_words, n_words), float64
         With sorted columns, without zeros, and symmetric to the last bit. Exact if all
         entries and weights are whole numbers and no sum exceeds 2**53; otherwise
-        rounded to the 24 significant bits of float32.
+        rounded to the 24 significant bits of float32. Sums that float64 cannot hold
+        are infinite.
 
     Raises
     ------
+    ValueError
+        If products are too small for float64.
     MemoryError
         If there is not enough memory for the counts.
     """
@@ -67,6 +72,7 @@ def count_shared_documents(
         else:
             # On one side only, products of a pair would differ with its order.
             X.data = weighted = X.data * np.sqrt(by_entry)
+            _check_products(weighted)
     right = sparse.csr_array((weighted, X.indices, X.indptr), X.shape)
     # Both entries of a pair are the same products, in the order of documents.
     left = X.T.tocsr()
@@ -79,6 +85,17 @@ def count_shared_documents(
         if report is not None:
             report(last / n_words)
     return _stack(blocks, n_words)
+
+
+def _check_products(weighted: np.ndarray) -> None:
+    """Refuse numbers whose products have less digits than others, or none."""
+    least = float(weighted.min(initial=1.0))
+    if least**2 < _SMALLEST:
+        raise ValueError(
+            f"X holds a number which, times the square root of its sample_weight, is "
+            f"{least}: too small to be multiplied by others. Divide X or sample_weight "
+            "by its mean, or replace such numbers by 0."
+        )
 
 
 def _row_ranges(left: sparse.csr_array, lengths: np.ndarray) -> list[Any]:

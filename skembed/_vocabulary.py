@@ -1,5 +1,6 @@
 """The two types that pass from room to room: `Vocabulary` and `Corpus`."""
 
+import math
 from array import array
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,12 +12,12 @@ from scipy import sparse
 
 # Tokens that are counted or renumbered at once.
 _CHUNK = 2**18
-# Weights are added up in so many parts, each without rounding.
-_PARTS = 3
-# The binary exponents between which the largest weight and the sum of all have to be.
-_EXPONENTS = (-800, 800)
-# As many tokens leave a part of the weights some bits.
+# Weights whose binary exponents differ by less are added up together.
+_BAND = 40
+# Fewer tokens leave each part of the weights some bits.
 _MOST_TOKENS = 2.0**50
+# Smaller numbers have less digits than others.
+_SMALLEST = np.finfo(np.float64).tiny
 
 
 class Corpus(NamedTuple):
@@ -270,47 +271,73 @@ def _weighted_counts(corpus: Corpus, n_words: int) -> np.ndarray:
     """Add up the weights of each word's tokens, in float64.
 
     Equal weights have equal sums, however they are mixed: weights are cut into parts
-    that are multiples of such powers of two that no sum of them is rounded.
+    that are multiples of such powers of two that no sum of them is rounded. Large and
+    small weights are added up apart, so that no sum of small ones is lost.
     """
-    largest = n_tokens = most = 0.0
+    whole = _are_times(corpus)
+    n_tokens, seen = 0.0, np.zeros(4096, dtype=bool)
+    for _, weights, times in _weights(corpus, whole):
+        # Exponents below 0 are at the end.
+        seen[np.frexp(weights[weights > 0.0])[1]] = True
+        n_tokens += float(times.sum())
+    exponents = np.flatnonzero(np.roll(seen, 2048)) - 2048
+    highest = int(exponents.max(initial=-2048))
+    totals = np.zeros(n_words)
     with np.errstate(over="ignore"):
-        for _, weights, times in _weights(corpus):
-            largest = max(largest, float(weights.max()))
-            most = max(most, float((weights * times).max()))
-            n_tokens += float(times.sum())
-    lowest, highest = (2.0**exponent for exponent in _EXPONENTS)
-    fits = n_tokens < _MOST_TOKENS and n_tokens * largest < highest
-    if largest and not (lowest < most and fits):
-        raise ValueError(
-            f"Sums of weights, the largest of which is {most}, are too large or too "
-            "small for float64: divide sample_weight by its mean."
-        )
-    units = []
-    for _ in range(_PARTS):
+        for band in np.unique((highest - exponents) // _BAND).tolist():
+            top = highest - band * _BAND
+            of_band = _band_counts(corpus, whole, n_words, top, n_tokens)
+            totals += np.ldexp(of_band, top)
+        if not np.isfinite(totals.sum()):
+            raise _not_in_range("large")
+    return totals
+
+
+def _band_counts(
+    corpus: Corpus, whole: bool, n_words: int, top: int, n_tokens: float
+) -> np.ndarray:
+    """Add up the weights below ``2**top`` and not far below it, divided by that."""
+    units: list[float] = []
+    size = 1.0
+    while not units or units[-1] > 2.0 ** (-53 - _BAND):
         # Rounding to a unit adds half of it at most, for which there is a bit.
-        units.append(np.ldexp(1.0, np.frexp(n_tokens * largest)[1] - 52))
-        largest = units[-1] / 2
-    totals = np.zeros((_PARTS, n_words))
-    for token_ids, weights, times in _weights(corpus):
+        units.append(math.ldexp(1.0, math.frexp(n_tokens * size)[1] - 52))
+        size = units[-1] / 2
+    totals = np.zeros((len(units), n_words))
+    for token_ids, weights, times in _weights(corpus, whole):
+        exponents = np.frexp(weights)[1]
+        here = (top - _BAND < exponents) & (exponents <= top)
+        weights = np.ldexp(np.where(here, weights, 0.0), -top)
         for unit, total in zip(units, totals, strict=True):
+            if not weights.any():
+                break
             part = np.rint(weights / unit) * unit
             total += np.bincount(token_ids, part * times, n_words)
             weights = weights - part
-            if not weights.any():
-                break
     return totals[::-1].sum(axis=0)
 
 
-def _weights(corpus: Corpus) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _are_times(corpus: Corpus) -> bool:
+    """Whether weights of documents say how often these are repeated."""
+    weights = corpus.doc_weights
+    if weights is None:
+        return True
+    with np.errstate(over="ignore"):
+        n_tokens = np.diff(corpus.doc_offsets) @ weights
+    return bool(n_tokens < _MOST_TOKENS and not (weights % 1).any())
+
+
+def _weights(
+    corpus: Corpus, whole: bool
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return words, weights and how often each counts, of tokens in chunks.
 
-    Only whole weights of documents are numbers of times: repeated documents have the
-    same weights of tokens.
+    Weights of documents are numbers of times if they are whole: repeated documents have
+    the same weights of tokens.
     """
     offsets, doc_weights = corpus.doc_offsets, corpus.doc_weights
     if doc_weights is None:
         doc_weights = np.ones(corpus.n_documents)
-    whole = not (doc_weights % 1).any()
     first = 0
     for chunk in _chunks(corpus.token_ids):
         last = first + chunk.size
@@ -322,10 +349,27 @@ def _weights(corpus: Corpus) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarra
         if corpus.token_weights is not None:
             weights *= corpus.token_weights[first:last]
         if not whole:
-            weights *= times
+            weights = _product(weights, times)
             times = np.ones(chunk.size)
         yield chunk, weights, times
         first = last
+
+
+def _product(weights: np.ndarray, times: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        product = weights * times
+    if not np.isfinite(product).all():
+        raise _not_in_range("large")
+    if ((product < _SMALLEST) & (weights > 0.0) & (times > 0.0)).any():
+        raise _not_in_range("small")
+    return product
+
+
+def _not_in_range(size: str) -> ValueError:
+    return ValueError(
+        f"Sums of weights are too {size} for float64: divide sample_weight by its "
+        "mean, or X by its mean where that is a matrix."
+    )
 
 
 def _chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import _check_sample_weight
 
-# Sums of larger ones would lose what small ones add.
-_LARGEST_WEIGHT = 2.0**40
+# Smaller weights, divided by the distance of a context, may have less digits than
+# others.
+_SMALLEST = 2.0**-1000
 
 
 def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
@@ -24,7 +25,8 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
     Raises
     ------
     ValueError
-        If they are not finite and non-negative, all zero, or of another number.
+        If they are not finite and non-negative, all zero, or of another number; or if
+        one is too small, or their sum is too large, for float64.
     """
     if sample_weight is None:
         return None
@@ -45,9 +47,18 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
             "Sample weights must contain at least one non-zero number; all "
             f"{n_documents} values of sample_weight are 0."
         )
-    if weights.max(initial=0.0) > _LARGEST_WEIGHT:
+    least = weights[weights > 0.0].min(initial=np.inf)
+    if least < _SMALLEST:
         raise ValueError(
-            f"sample_weight holds {weights.max()}, but a document may count at most "
-            f"{_LARGEST_WEIGHT:.0f} times. Divide the weights by their mean."
+            f"sample_weight of document {weights.tolist().index(least)} is {least}, "
+            "which is too small to be multiplied by other numbers. Multiply all "
+            "weights by a larger number, or replace such weights by 0."
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight holds {weights.max()}, and its sum is too large for "
+            "float64. Divide the weights by their maximum."
         )
     return weights

@@ -5,6 +5,10 @@ words, so the tokens around a position are fetched some positions ahead; without
 counting waits for the memory most of the time. The columns of a row come out in order
 from a set of bits, whose non-empty words are found in a second set: neither is the
 row sorted nor are all columns looked at.
+
+Totals are whole numbers, whose sums are exact in any order. Those of weights with a
+small common denominator have 63 bits. Those of other weights have 128: a high and a low
+half, both unsigned. The same helpers add up both kinds.
 """
 
 from typing import NamedTuple
@@ -21,6 +25,8 @@ from skembed._kernels.simd import write_prefetch
 _AHEAD = 8
 # Tokens in a cache line.
 _LINE = 16
+# What the high part of a wide weight counts before it has 64 bits, and its inverse.
+_WHOLE, _INVERSE = 2.0**63, 2.0**-63
 
 
 class Chunk(NamedTuple):
@@ -35,25 +41,28 @@ class Chunk(NamedTuple):
 class Scratch(NamedTuple):
     """Work space of one thread, all zeros before and after a row."""
 
-    totals: np.ndarray  # int64 (n_words,), weighted counts of the row
+    # int64 (n_words,) or, wide, uint64 (n_words, 2), weighted counts of the row
+    totals: np.ndarray
     found: np.ndarray  # int32 (n_words + 1,), any values; columns as they are met
     columns: np.ndarray  # uint64 (n_words / 64,), a bit for each column
     blocks: np.ndarray  # uint64 (n_words / 4096,), a bit for each word of `columns`
-    weights: np.ndarray  # int64 (window,), any values; of contexts in one document
+    # uint64 (window, 2) or (0, 2), any values; of contexts at one place, wide
+    weights: np.ndarray
 
 
 def allocate_scratch(n_words: int, window: int = 0) -> Scratch:
     """Return work space for rows of `n_words` columns.
 
-    The window's width is needed where documents have weights.
+    Totals are wide if the window's width is given.
     """
     n_bit_words = n_words // 64 + 1
+    shape, dtype = ((n_words, 2), np.uint64) if window else (n_words, np.int64)
     return Scratch(
-        np.zeros(n_words, dtype=np.int64),
+        np.zeros(shape, dtype),
         np.empty(n_words + 1, dtype=np.int32),
         np.zeros(n_bit_words, dtype=np.uint64),
         np.zeros(n_bit_words // 64 + 1, dtype=np.uint64),
-        np.empty(window, dtype=np.int64),
+        np.empty((window, 2), dtype=np.uint64),
     )
 
 
@@ -142,49 +151,88 @@ def list_places(token_ids, doc_offsets, chunk, window, starts, places):
 
 @helper
 def fetch_ahead(token_ids, places, i, shift, width):
-    """Ask for the tokens around a place that comes later."""
+    """Ask for the tokens around a place that comes later; return its position."""
     later = places[min(i + _AHEAD, token_ids.size - 1)] >> shift
     for distance in range(-width, width, _LINE):
         _prefetch(token_ids, later + distance)
     _prefetch(token_ids, later + width)
+    return later
 
 
 @helper
-def weigh_contexts(token_ids, places, i, given, by_distance):
-    """Set the weights of contexts at a place, where documents have weights.
+def weigh_contexts(by_distance, weights, position, later):
+    """Set the weights of contexts at a position, if documents have weights."""
+    # The compiler knows the number of dimensions, and leaves out what is not for it.
+    if by_distance.ndim == 2:
+        given, by_token = weights
+        if by_token.size:
+            _prefetch(by_token, later)
+            write_wide_weights(given, by_token[position], by_distance)
 
-    The loops that add contexts are the same with weights of documents and without.
-    """
-    if places.size > token_ids.size:
-        weight = places[token_ids.size + i]
-        for distance in range(by_distance.size):
-            by_distance[distance] = given[distance] * weight
+
+@helper
+def write_wide_weights(given, factor, out):
+    """Write products of weights and a factor, cut to whole numbers of 128 bits."""
+    one, rest = np.uint64(1), np.uint64(63)
+    for distance in range(given.size):
+        product = given[distance] * factor
+        # Two times 63 bits, since floats are slow to become unsigned numbers.
+        high = np.int64(product * _INVERSE)
+        low = np.int64(product - np.float64(high) * _WHOLE)
+        out[distance, 0] = np.uint64(high) >> one
+        out[distance, 1] = np.uint64(low) | (np.uint64(high) << rest)
+
+
+@helper
+def add_weight(totals, column, weights, distance):
+    """Add the weight of one context to a total; return whether it was 0."""
+    if totals.ndim == 1:
+        total = totals[column]
+        totals[column] = total + weights[distance]
+        return total == 0
+    high, low = totals[column, 0], totals[column, 1]
+    total = low + weights[distance, 1]
+    totals[column, 0] = high + weights[distance, 0] + np.uint64(total < low)
+    totals[column, 1] = total
+    return (high | low) == np.uint64(0)
+
+
+@helper
+def take_total(totals, column):
+    """Return a total, rounded to float64 if it is wide, and leave 0."""
+    if totals.ndim == 1:
+        total = totals[column]
+        totals[column] = 0
+        return total
+    high, low = np.float64(totals[column, 0]), np.float64(totals[column, 1])
+    totals[column, 0] = np.uint64(0)
+    totals[column, 1] = np.uint64(0)
+    return high * (2.0 * _WHOLE) + low
 
 
 @helper
 def add_dense_row(token_ids, places, span, weights, scratch):
     """Add the contexts of a word at a span of its places to the row's totals."""
-    given, by_distance, bits = weights
+    by_distance, given, bits = weights
     mask = (1 << bits) - 1
     for i in range(span[0], span[1]):
-        fetch_ahead(token_ids, places, i, 2 * bits, by_distance.size)
-        weigh_contexts(token_ids, places, i, given, by_distance)
+        later = fetch_ahead(token_ids, places, i, 2 * bits, len(by_distance))
         position = places[i] >> (2 * bits)
+        weigh_contexts(by_distance, given, position, later)
         for distance in range((places[i] >> bits) & mask):
             column = np.uintp(token_ids[position - 1 - distance])
-            scratch.totals[column] += by_distance[distance]
+            add_weight(scratch.totals, column, by_distance, distance)
         for distance in range(places[i] & mask):
             column = np.uintp(token_ids[position + 1 + distance])
-            scratch.totals[column] += by_distance[distance]
+            add_weight(scratch.totals, column, by_distance, distance)
 
 
 @helper
-def write_dense_row(scratch, out, used):
+def write_dense_row(n_columns, scratch, out, used):
     """Write a row from `used` on and clear its totals, one column after the other."""
     columns, values = out
-    for column in range(scratch.totals.size):
-        total = scratch.totals[column]
-        scratch.totals[column] = 0
+    for column in range(n_columns):
+        total = take_total(scratch.totals, column)
         # Written every time and kept if it is not 0: a branch would often go wrong.
         columns[used] = column
         values[used] = total
@@ -193,31 +241,29 @@ def write_dense_row(scratch, out, used):
 
 
 @helper
-def add_context(word, weight, scratch, n_found):
+def add_context(word, by_distance, distance, scratch, n_found):
     """Add one context to the row's totals; return how many columns it has now."""
-    column = np.uintp(word)
-    total = scratch.totals[column]
     # As in a dense row, no branch.
     scratch.found[n_found] = word
-    scratch.totals[column] = total + weight
-    return n_found + np.uintp(total == 0)
+    is_new = add_weight(scratch.totals, np.uintp(word), by_distance, distance)
+    return n_found + np.uintp(is_new)
 
 
 @helper
 def add_sparse_row(token_ids, places, span, weights, scratch, n_found):
     """Add the contexts as above; return how many columns the row has now."""
-    given, by_distance, bits = weights
+    by_distance, given, bits = weights
     mask = (1 << bits) - 1
     for i in range(span[0], span[1]):
-        fetch_ahead(token_ids, places, i, 2 * bits, by_distance.size)
-        weigh_contexts(token_ids, places, i, given, by_distance)
+        later = fetch_ahead(token_ids, places, i, 2 * bits, len(by_distance))
         position = places[i] >> (2 * bits)
+        weigh_contexts(by_distance, given, position, later)
         for distance in range((places[i] >> bits) & mask):
             word = token_ids[position - 1 - distance]
-            n_found = add_context(word, by_distance[distance], scratch, n_found)
+            n_found = add_context(word, by_distance, distance, scratch, n_found)
         for distance in range(places[i] & mask):
             word = token_ids[position + 1 + distance]
-            n_found = add_context(word, by_distance[distance], scratch, n_found)
+            n_found = add_context(word, by_distance, distance, scratch, n_found)
     return n_found
 
 
@@ -249,9 +295,36 @@ def write_sparse_row(scratch, out, used):
                 column = 64 * word + _lowest_bit(bits)
                 bits &= bits - one
                 columns[used] = column
-                values[used] = scratch.totals[column]
-                scratch.totals[column] = 0
+                values[used] = take_total(scratch.totals, column)
                 used += 1
+    return used
+
+
+@helper
+def count(token_ids, places, starts, weights, rows, scratch, sizes, out):
+    """Count the contexts of some words, as `count_rows` says."""
+    used = 0
+    width = len(weights[0])
+    for row in range(rows[0], rows[1]):
+        before = used
+        frequency = 0
+        for chunk in range(starts.shape[0]):
+            frequency += starts[chunk, row + 1] - starts[chunk, row]
+        if 2 * width * frequency >= sizes.size:
+            for chunk in range(starts.shape[0]):
+                span = (starts[chunk, row], starts[chunk, row + 1])
+                add_dense_row(token_ids, places, span, weights, scratch)
+            used = write_dense_row(sizes.size, scratch, out, used)
+        else:
+            n_found = np.uintp(0)
+            for chunk in range(starts.shape[0]):
+                span = (starts[chunk, row], starts[chunk, row + 1])
+                n_found = add_sparse_row(
+                    token_ids, places, span, weights, scratch, n_found
+                )
+            mark_columns(n_found, scratch)
+            used = write_sparse_row(scratch, out, used)
+        sizes[row] = used - before
     return used
 
 
@@ -262,9 +335,8 @@ def count_rows(token_ids, places, starts, weights, rows, scratch, sizes, out):
     Parameters
     ----------
     token_ids : int32 (n_tokens,), IN
-    places : int64 (n_tokens,) or (2 * n_tokens,), IN
-        See `list_places`; behind them, for each, the weight of its document, at least
-        1, or nothing if all documents count once.
+    places : int64 (n_tokens,), IN
+        See `list_places`.
     starts : int64 (n_chunks, n_words + 2), IN
         Where in `places` those of each word begin, for each chunk of the corpus.
     weights : (int64 (window,), int), IN
@@ -281,28 +353,31 @@ def count_rows(token_ids, places, starts, weights, rows, scratch, sizes, out):
     int
         Number of entries written.
     """
-    used = 0
-    given, bits = weights
-    by_distance = scratch.weights if places.size > token_ids.size else given
-    in_use = (given, by_distance, bits)
-    for row in range(rows[0], rows[1]):
-        before = used
-        frequency = 0
-        for chunk in range(starts.shape[0]):
-            frequency += starts[chunk, row + 1] - starts[chunk, row]
-        if 2 * given.size * frequency >= sizes.size:
-            for chunk in range(starts.shape[0]):
-                span = (starts[chunk, row], starts[chunk, row + 1])
-                add_dense_row(token_ids, places, span, in_use, scratch)
-            used = write_dense_row(scratch, out, used)
-        else:
-            n_found = np.uintp(0)
-            for chunk in range(starts.shape[0]):
-                span = (starts[chunk, row], starts[chunk, row + 1])
-                n_found = add_sparse_row(
-                    token_ids, places, span, in_use, scratch, n_found
-                )
-            mark_columns(n_found, scratch)
-            used = write_sparse_row(scratch, out, used)
-        sizes[row] = used - before
-    return used
+    in_use = weights[0], (), weights[1]
+    return count(token_ids, places, starts, in_use, rows, scratch, sizes, out)
+
+
+@kernel
+def count_wide_rows(token_ids, places, starts, weights, rows, scratch, sizes, out):
+    """Count the contexts of some words with totals of 128 bits.
+
+    Parameters
+    ----------
+    token_ids, places, starts, rows, scratch, sizes, out
+        As in `count_rows`; the scratch is wide.
+    weights : (float64 (window,), float64 (n_tokens,) or (0,), int), IN
+        By distance; of each token's document, or nothing if all documents count
+        once; and the number of bits of the window's width. Products of the first
+        two are at least 1. They are cut to whole numbers. Their sums are to be less
+        than ``2**126``.
+
+    Returns
+    -------
+    int
+        Number of entries written.
+    """
+    given, by_token, bits = weights
+    if not by_token.size:
+        write_wide_weights(given, 1.0, scratch.weights)
+    in_use = scratch.weights, (given, by_token), bits
+    return count(token_ids, places, starts, in_use, rows, scratch, sizes, out)
