@@ -35,8 +35,9 @@ def count(estimator: Any, job: Job, direction: str = "both") -> sparse.csr_array
     -------
     csr_array of shape (n_words, n_words), float64
         Canonical; the caller may change it. Counts of text are the same, bit for bit,
-        in however many parts it comes, as long as weights of documents are no
-        fractions or multiples of a power of two.
+        in however many parts it comes, if weights of documents are multiples of a
+        power of two, and counts multiples of the smallest weight of a context; see
+        `add`. Otherwise they are nearly the same.
     """
     before, n_words = job.added_to, len(job.vocabulary)
     with job.course.step("count") as step:
@@ -96,7 +97,8 @@ def _multiples(counts: sparse.csr_array, scale: float) -> sparse.csr_array | Non
     whole = np.empty_like(counts.data)
     for at in range(0, whole.size, _CHUNK):
         here = slice(at, at + _CHUNK)
-        np.rint(counts.data[here] * scale, out=whole[here])
+        with np.errstate(over="ignore"):
+            np.rint(counts.data[here] * scale, out=whole[here])
         exact = (whole[here] / scale == counts.data[here]) & (whole[here] < _MOST)
         if not exact.all():
             return None

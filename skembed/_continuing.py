@@ -169,7 +169,8 @@ def total(vocabulary: Vocabulary, earlier: Before | None) -> Vocabulary:
     counts = earlier.of_words("word_counts_", len(vocabulary))
     with np.errstate(over="ignore"):
         counts = counts + vocabulary.counts
-    if not np.isfinite(counts.sum()):
+        n_tokens = counts.sum()
+    if not np.isfinite(n_tokens):
         raise ValueError(
             "Counts of words become infinite: the numbers in X or in sample_weight are "
             "too large. Divide those of all parts by the same number."

@@ -81,7 +81,7 @@ def cooccurrence(
     missing : {"error", "empty"}, default="error"
         Whether missing documents are an error, or empty documents.
     sample_weight : array-like of shape (n_documents,), default=None
-        How often each document counts.
+        How often each document counts. Whole numbers are the same as repeating it.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
 
@@ -89,13 +89,18 @@ def cooccurrence(
     -------
     counts : csr_array of shape (n_words, n_words), float64
         Rows are words, columns are contexts; symmetric with ``direction="both"``.
+        Each count of text is within 1e-12 (relative) of the exact sum, however
+        different weights are. Counts of a matrix are exact if all its numbers and all
+        weights are whole, up to ``2**53``. Otherwise they are rounded to the 24
+        significant bits of float32.
     vocabulary : dict of str to int
         Row of each word.
 
     Raises
     ------
     ValueError
-        If a parameter or a document is not valid, or no word is left.
+        If a parameter or a document is not valid, no word is left, or a sum is too
+        large for float64.
 
     Examples
     --------

@@ -115,12 +115,14 @@ def _fit_tiny(kind: type[BaseEmbedder]) -> None:
         words[first : first + _TOKENS_PER_DOCUMENT]
         for first in range(0, len(words), _TOKENS_PER_DOCUMENT)
     ]
+    texts = [" ".join(tokens) for tokens in documents]
     known = kind._get_param_names()
     tiny = {name: value for name, value in _TINY.items() if name in known}
-    for strategy in _tying.strategies(kind._method):
-        embedder = kind(share_context=strategy.name, **tiny)
-        with warnings.catch_warnings():
-            # Some strategies say that they are of no use.
-            warnings.simplefilter("ignore", UserWarning)
-            embedder.fit([" ".join(tokens) for tokens in documents])
-        embedder.transform(documents)
+    with warnings.catch_warnings():
+        # Some strategies say that they are of no use.
+        warnings.simplefilter("ignore", UserWarning)
+        for strategy in _tying.strategies(kind._method):
+            embedder = kind(share_context=strategy.name, **tiny)
+            embedder.fit(texts).transform(documents)
+        # Weighted documents are counted by a kernel of their own.
+        kind(**tiny).fit(texts, sample_weight=np.full(len(texts), 1.5))

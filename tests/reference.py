@@ -109,6 +109,19 @@ def cooccurrences(documents, n_words, weights):
     return counts
 
 
+def whole_cooccurrences(documents, weights, by_document=None):
+    """Return {(word, context): total} of products that are cut to whole numbers."""
+    totals = {}
+    for number, document in enumerate(documents):
+        factor = 1.0 if by_document is None else by_document[number]
+        for i, word in enumerate(document):
+            for j, context in enumerate(document):
+                if 1 <= abs(i - j) <= len(weights):
+                    weight = int(weights[abs(i - j) - 1] * factor)
+                    totals[word, context] = totals.get((word, context), 0) + weight
+    return totals
+
+
 def multiply(indptr, indices, data, dense):
     """Return the product of a CSR matrix and a dense one, in float64."""
     out = np.zeros((len(indptr) - 1, dense.shape[1]))

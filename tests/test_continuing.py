@@ -140,7 +140,8 @@ def test_weights_of_parts(estimator):
     for weights, tolerance in (
         (rng.integers(1, 5, 20).astype(float), 0),
         (rng.integers(1, 5, 20) / 4, 0),
-        (rng.random(20), 1e-6),
+        (rng.random(20), 1e-12),
+        (10.0 ** rng.uniform(-150, 150, 20), 1e-12),
     ):
         whole = cheap(estimator).fit(DOCUMENTS, sample_weight=weights)
         parts = cheap(estimator, vocabulary=list(whole.vocabulary_))
@@ -149,6 +150,20 @@ def test_weights_of_parts(estimator):
         expected, found = (counts_of(e).toarray() for e in (whole, parts))
         np.testing.assert_allclose(found, expected, rtol=tolerance)
         np.testing.assert_allclose(parts.word_counts_, whole.word_counts_, rtol=1e-12)
+
+
+@small
+@pytest.mark.parametrize("window", [30, 60])
+def test_parts_of_long_harmonic_windows(window):
+    params = {"vocabulary": WORDS, "window": window, "window_weighting": "harmonic"}
+    documents = draw_documents(3, 60, 70)
+    expected, _ = cooccurrence(documents, **params)
+    parts = cheap(PPMISVDEmbedder, **params)
+    for part in range(3):
+        parts.partial_fit(documents[part::3])
+    np.testing.assert_allclose(
+        counts_of(parts).toarray(), expected.toarray(), rtol=1e-14
+    )
 
 
 @small

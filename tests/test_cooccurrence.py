@@ -11,13 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skembed import _cooccurrence, _ppmi, _shared_documents
-from skembed._cooccurrence import count_cooccurrences, exact_weights
+from skembed import _cooccurrence, _ppmi, _shared_documents, cooccurrence
+from skembed._cooccurrence import count_cooccurrences
 from skembed._parallel import ThreadTeam
 from skembed._ppmi import ppmi
 from skembed._sampling import WINDOW_WEIGHTINGS, window_weights
 from skembed._shared_documents import count_shared_documents
 from skembed._vocabulary import Corpus
+from tests.benchmarks import exact_counts
 from tests.helpers import corpus_of
 
 pytestmark = pytest.mark.small
@@ -29,7 +30,7 @@ documents = st.lists(
 windows = st.one_of(st.integers(1, 5), st.integers(6, 40))
 weightings = st.sampled_from(WINDOW_WEIGHTINGS)
 # Up to here, harmonic weights have a divisor with which any corpus is counted exactly.
-EXACT = 22
+EXACT = 36
 
 
 def exact_weight(distance, window, weighting):
@@ -235,7 +236,7 @@ def test_parts_are_released_when_joined():
         for n in (2, 0, 3)
     ]
     with ThreadTeam(1) as team:
-        matrix = _cooccurrence._join(np.array([2, 0, 0, 3]), parts, 4.0, team)
+        matrix = _cooccurrence._join(np.array([2, 0, 0, 3]), parts, (4, 0), team)
     assert parts == [None] * 3
     assert matrix.indptr.tolist() == [0, 2, 2, 2, 5]
     assert matrix.indices.tolist() == [0, 1, 0, 1, 2]
@@ -402,46 +403,76 @@ def test_full_row_of_one_direction():
 # --- weights --------------------------------------------------------------------------
 
 
-@given(st.integers(1, 60), weightings, st.integers(0, 2 * 10**9))
-def test_exact_weights(window, weighting, most):
-    """Whole numbers whose sums fit, and exact fractions for all usual windows."""
-    whole, divisor = exact_weights(window_weights(window, weighting), most)
-    assert whole.dtype == np.int64
-    assert divisor == int(divisor) <= 2**53
-    assert whole.min() >= 1
-    assert most * sum(whole.tolist()) < 2**63
-    for distance, weight in enumerate(whole.tolist(), start=1):
-        found = Fraction(weight, int(divisor))
+def whole_weights(weights, frequency, doc_weights=None):
+    """Return the whole numbers for one word, in one document for each weight."""
+    n_documents = 1 if doc_weights is None else len(doc_weights)
+    corpus = Corpus(
+        np.zeros(n_documents, dtype=np.int32),
+        np.arange(n_documents + 1),
+        None,
+        None if doc_weights is None else np.array(doc_weights),
+    )
+    return _cooccurrence._whole_weights(corpus, weights, np.array([frequency]))
+
+
+@given(st.integers(1, 60), weightings, st.integers(0, 2 * 10**12))
+def test_whole_numbers_of_windows(window, weighting, frequency):
+    """Sums fit, and usual windows are exact fractions."""
+    found = whole_weights(window_weights(window, weighting), frequency)
+    limit = 2**126 if found.is_wide else 2**62
+    assert 2 * frequency * sum(map(int, found.by_distance)) <= limit
+    assert found.by_token.size == 0
+    for distance, weight in enumerate(found.by_distance.tolist(), start=1):
+        unit = Fraction(2) ** found.exponent / found.divisor
         exact = exact_weight(distance, window, weighting)
         if weighting != "harmonic" or window <= EXACT:
-            assert found == exact
+            assert int(weight) * unit == exact
         else:
-            assert abs(found - exact) < Fraction(1, 2**28)
+            assert abs(int(weight) * unit / exact - 1) < Fraction(1, 2**52)
 
 
-def test_exact_weights_of_other_kinds():
-    """No divisor serves all weights: a power of two, as large as there is room for."""
-    weights = np.array([1.0, math.sqrt(0.5), 1 / 3, 1e-9])
-    whole, divisor = exact_weights(weights, 10)
-    assert divisor == 2.0**52
-    assert np.abs(whole / divisor - weights).max() <= 2.0**-53
-    whole, divisor = exact_weights(weights, 2**40)
-    # 2**40 * (1 + 0.71 + 0.33) * 2**20 is the most that stays below 2**62.
-    assert divisor == 2.0**20
-    assert whole.tolist() == [2**20, 741455, 349525, 1]
+@pytest.mark.parametrize("weighting", WINDOW_WEIGHTINGS)
+@pytest.mark.parametrize("window", [1, 5, 10, 22])
+def test_usual_windows_are_narrow(window, weighting):
+    """Wide totals take longer. A billion of one word is more than most corpora have."""
+    found = whole_weights(window_weights(window, weighting), 10**9)
+    assert not found.is_wide
+    assert found.by_distance.dtype == np.int64
 
 
-def test_weights_are_made_for_the_most_frequent_word(monkeypatch):
-    """Its contexts on both sides are the most that one sum can have."""
-    given = []
+@given(
+    st.integers(1, 1000),
+    weightings,
+    st.integers(1, 10**9),
+    st.lists(st.floats(2.0**-20, 1.0), min_size=1, max_size=9),
+)
+def test_whole_numbers_of_weighted_documents(window, weighting, frequency, doc_weights):
+    """Sums fit, and each product is large enough to be cut to a whole number."""
+    doc_weights[0] = 1.0
+    weights = window_weights(window, weighting)
+    found = whole_weights(weights, frequency, doc_weights)
+    assert found.is_wide
+    products = np.outer(found.by_token, found.by_distance)
+    assert 2 * products.sum() < 2.0**126
+    unit = math.ldexp(1.0, found.exponent) / found.divisor
+    expected = np.outer(doc_weights, weights)
+    np.testing.assert_allclose(products * unit, expected, rtol=1e-15)
+    lost = products - np.floor(products)
+    assert (lost <= products * 2.0**-_cooccurrence._PRECISION).all()
 
-    def recorded(weights, most):
-        given.append(most)
-        return exact_weights(weights, most)
 
-    monkeypatch.setattr(_cooccurrence, "exact_weights", recorded)
-    count_cooccurrences(corpus_of([[3, 1, 3], [3, 2]]), N_WORDS, np.ones(2))
-    assert given == [2 * 3]
+@pytest.mark.parametrize(
+    ("values", "exponent"),
+    [
+        ([1.0, 4.0], 0),
+        ([6.0, 4.0], 1),
+        ([0.75], -2),
+        ([1.0, 0.1], -55),
+        ([2.0**300], 300),
+    ],
+)
+def test_lowest_exponent(values, exponent):
+    assert _cooccurrence._lowest_exponent(np.array(values)) == exponent
 
 
 def test_rounded_weights_are_added_up_exactly():
@@ -513,12 +544,8 @@ def test_whole_weights_count_like_copies(
         weights,
         direction=direction,
     )
-    if exponent <= 0:
-        scaled.data = np.ldexp(scaled.data, -exponent)
-        assert_same_bits(scaled, found)
-    np.testing.assert_allclose(
-        scaled.toarray(), np.ldexp(found.toarray(), max(exponent, 0)), rtol=1e-5
-    )
+    scaled.data = np.ldexp(scaled.data, -exponent)
+    assert_same_bits(scaled, found)
 
 
 def twin_of_weights(documents, doc_weights, window, weighting, direction="both"):
@@ -538,8 +565,10 @@ def twin_of_weights(documents, doc_weights, window, weighting, direction="both")
 def test_weighted_counts_against_fractions(
     documents, window, weighting, direction, data
 ):
-    """With few tokens there is room for a thousandth of a millionth of a weight."""
-    some = st.one_of(st.just(0.0), st.floats(1e-3, 1e3), st.sampled_from([0.25, 3.5]))
+    """However different the weights are."""
+    some = st.one_of(
+        st.just(0.0), st.floats(1e-3, 1e3), st.sampled_from([0.25, 3.5, 1e-200, 1e200])
+    )
     doc_weights = data.draw(
         st.lists(some, min_size=len(documents), max_size=len(documents))
     )
@@ -551,12 +580,9 @@ def test_weighted_counts_against_fractions(
     twin = {cell: count for cell, count in twin.items() if count}
     assert found.nnz == len(twin)
     expected = as_dense(twin)
-    np.testing.assert_allclose(
-        found.toarray(), expected, rtol=1e-6, atol=1e-6 * max(doc_weights)
-    )
-    if all(Fraction(weight).denominator <= 4 for weight in doc_weights) and (
-        weighting != "harmonic" or window <= EXACT
-    ):
+    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-13)
+    exact = all(weight < 1e4 and weight % 0.25 == 0 for weight in doc_weights)
+    if exact and (weighting != "harmonic" or window <= EXACT):
         assert found.toarray().tolist() == expected.tolist()
     other = {"both": "both", "left": "right", "right": "left"}[direction]
     mirrored = count_cooccurrences(corpus, N_WORDS, weights, direction=other)
@@ -591,47 +617,75 @@ def test_many_words_with_weights(n_words, kind):
     if kind == "whole":
         assert found == twin
     for cell, count in twin.items():
-        assert found[cell] == pytest.approx(count, rel=1e-9)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_cooccurrence, "_CHUNK_TOKENS", 70)
-        for n_jobs in (1, 2, 3):
-            with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
-                cut = count_cooccurrences(corpus, n_words, weights, n_jobs)
-            assert_same_bits(cut, whole)
+        assert found[cell] == pytest.approx(count, rel=1e-15)
+    for n_jobs in (1, 2, 3):
+        with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
+            cut = count_cooccurrences(corpus, n_words, weights, n_jobs)
+        assert_same_bits(cut, whole)
 
 
-@pytest.mark.parametrize(
-    ("window", "weighting", "limit"),
-    [
-        (5, "dynamic", 2.0**-26),
-        (10, "flat", 2.0**-26),
-        (10, "harmonic", 2.0**-26),
-        (30, "harmonic", 2.0**-17),
-        (1000, "dynamic", 2.0**-17),
-        (1000, "harmonic", 2.0**-17),
-    ],
-)
-@pytest.mark.parametrize("factor", [1.0, 1e-200, 1e200])
-def test_how_precise_rounded_weights_are(window, weighting, limit, factor):
-    """Of words that occur a million times, however large the weights are."""
-    doc_weights = np.random.default_rng(0).random(1000) * factor
-    doc_weights[:2] = 1e-9 * factor, 1e-300
-    n_tokens = 1000
-    corpus = Corpus(
-        np.zeros(1000 * n_tokens, dtype=np.int32), np.arange(1001) * n_tokens
+def test_weighted_counts_of_random_corpora():
+    """A small share of what the command `tests.benchmarks.exact_counts` looks at."""
+    errors = exact_counts.errors_of(55, seed=1)
+    assert errors.keys() == set(exact_counts.KINDS)
+    assert max(error for error, _ in errors.values()) < 1e-12
+
+
+def test_rare_words_of_light_documents():
+    """Their counts were raised to a unit of the heaviest documents' weights."""
+    documents = [["the", "of"] * 50] * 1000 + [["the", "of", "rare"], ["rare", "the"]]
+    weights = np.array([1.0] * 1000 + [1.1e-8] * 2)
+    options = {"window": 40, "window_weighting": "harmonic"}
+    options["vocabulary"] = ["the", "of", "rare"]
+    counts, _ = cooccurrence(documents, sample_weight=weights, **options)
+    assert counts[2, 0] == counts[0, 2] == pytest.approx(1.5 * 1.1e-8, rel=1e-15)
+    assert counts[2, 1] == counts[1, 2] == pytest.approx(1.1e-8, rel=1e-15)
+
+
+@pytest.mark.parametrize("window", [30, 100, 1000])
+def test_long_harmonic_windows(window):
+    """A pair far apart beside many near ones."""
+    n_copies, gap = 300, min(window, 900)
+    documents = [[0, 1] * 400] * n_copies + [[2] + [3] * (gap - 1) + [4]]
+    corpus, weights = corpus_of(documents), window_weights(window, "harmonic")
+    counts = count_cooccurrences(corpus, 5, weights)
+    times = sum(
+        Fraction(2 * (800 - distance), distance)
+        for distance in range(2, min(window, 798) + 1, 2)
     )
+    # Half of the pairs at an even distance are of the first word.
+    assert counts[0, 0] == pytest.approx(float(n_copies * times / 2), rel=1e-13)
+    assert counts[2, 4] == counts[4, 2] == pytest.approx(1 / gap, rel=1e-15)
+
+
+@given(documents, windows, weightings, directions, st.randoms(use_true_random=False))
+def test_weighted_counts_do_not_depend_on_the_order(
+    documents, window, weighting, direction, random
+):
+    """Nor on threads and tasks, with weights of very different sizes."""
+    pairs = [(words, 10.0 ** random.uniform(-150, 150)) for words in documents]
     weights = window_weights(window, weighting)
-    frequency = np.array([1000 * n_tokens])
-    whole, shift, most = _cooccurrence._whole_doc_weights(
-        corpus, doc_weights, weights, frequency
-    )
-    assert whole.dtype == np.int64
-    assert whole.min() >= 1
-    by_distance, divisor = exact_weights(weights, 2 * most)
-    assert 2 * sum(by_distance.tolist()) * n_tokens * sum(whole.tolist()) < 2**63
-    assert np.abs(by_distance / divisor - weights).max() < limit
-    rounded = np.ldexp(whole.astype(np.float64), -shift)
-    assert np.abs(rounded - doc_weights).max() < limit * doc_weights.mean()
+
+    def count(pairs, n_jobs=None):
+        corpus = weighted_corpus(*zip(*pairs, strict=True))
+        return count_cooccurrences(corpus, N_WORDS, weights, n_jobs, direction)
+
+    counts = count(pairs)
+    random.shuffle(pairs)
+    assert_same_bits(count(pairs), counts)
+    for n_jobs in (1, 2, 3):
+        with many_threads():
+            assert_same_bits(count(pairs, n_jobs), counts)
+
+
+def test_progress_of_weights_of_different_sizes():
+    """Parts that are counted one after the other are one piece of work."""
+    corpus = weighted_corpus([[0, 1], [1, 2], [2, 3]], [1.0, 1e-100, 1e100])
+    shares = []
+    count_cooccurrences(corpus, N_WORDS, np.ones(2), 1, "both", shares.append)
+    assert shares == sorted(shares)
+    assert 0.0 < shares[0] <= 1 / 3
+    assert shares[-1] == 1.0
 
 
 def test_weights_do_not_compile_a_kernel_again():
@@ -643,6 +697,7 @@ def test_weights_do_not_compile_a_kernel_again():
         corpus = corpus_of([[0, 1, 2]])._replace(doc_weights=doc_weights)
         count_cooccurrences(corpus, N_WORDS, np.ones(2))
     assert len(counting.count_rows.signatures) == 1
+    assert len(counting.count_wide_rows.signatures) == 1
     assert len(counting.list_places.signatures) == 1
 
 
@@ -767,11 +822,26 @@ def test_rounding_at_any_exponent(value):
 
 
 def test_products_beyond_float64():
-    """For the caller to tell of; what is too small is no count."""
+    """Sums that are infinite are for the caller to tell of."""
     found = count_shared_documents(matrix_corpus([{0: 1e300, 1: 1e300}], [1.5]), 2)
     assert found.data.tolist() == [np.inf, np.inf]
-    found = count_shared_documents(matrix_corpus([{0: 1e-300, 1: 1e-300}]), 2)
-    assert found.nnz == 0
+    for rows, weights in (
+        ([{0: 1e-300, 1: 1e-300}], None),
+        ([{0: 1e-30, 1: 1.0}], [1e-290]),
+    ):
+        with pytest.raises(ValueError, match="too small to be multiplied"):
+            count_shared_documents(matrix_corpus(rows, weights), 2)
+
+
+def test_shared_documents_of_very_different_weights():
+    """Counts have the same digits, and zeros in X and in the weights are no numbers."""
+    rows = [{0: 1.0, 1: 0.3}, {1: 1.0, 2: 0.7}, {2: 1.0, 3: 0.1}, {0: 2.0, 3: 0.0}]
+    for weights in ([1e-150, 1e150, 1.0, 0.0], [1.0, 1e-300, 1e-10, 1.0], [0, 1, 1, 0]):
+        found = count_shared_documents(matrix_corpus(rows, weights), N_WORDS)
+        assert_symmetric(found)
+        expected = twin_of_sharing(rows, weights)
+        assert found.nnz == np.count_nonzero(expected)
+        np.testing.assert_allclose(found.toarray(), expected, rtol=2.0**-23)
 
 
 def test_sharing_among_many_words():

@@ -165,6 +165,46 @@ def test_count_rows(lengths, weights, stride, n_chunks, rows):
         assert not left.any()
 
 
+@pytest.mark.small
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("weights", [[1.0], [2.0**60 + 2**10, 3.0], [2.0**110, 1, 7]])
+@pytest.mark.parametrize("by_document", [None, [2.0**12, 1.0, 3.0, 1.5, 2.0**5]])
+@pytest.mark.parametrize("stride", [1, 1999])
+def test_count_wide_rows(lengths, weights, by_document, stride):
+    """Against whole numbers of Python, which are cut and rounded once."""
+    documents = random_documents(np.random.default_rng(2), 6, lengths)
+    by_token = np.empty(0)
+    if by_document is not None:
+        by_token = np.repeat(by_document[: len(lengths)], lengths)
+    wanted = reference.whole_cooccurrences(documents, weights, by_document)
+    n_words, window = 5 * stride + 1, len(weights)
+    spread = [[word * stride for word in document] for document in documents]
+    starts, places = list_places(spread, n_words, window, 2)
+    scratch = counting.allocate_scratch(n_words, window)
+    sizes = np.zeros(n_words, dtype=np.int64)
+    columns, values = np.empty(36, dtype=np.int32), np.empty(36)
+    used = counting.count_wide_rows(
+        as_corpus(spread)[0],
+        places,
+        starts,
+        (np.array(weights), by_token, window.bit_length()),
+        (0, n_words),
+        scratch,
+        sizes,
+        (columns, values),
+    )
+    rows = np.repeat(np.arange(n_words), sizes) // stride
+    cells = zip(rows.tolist(), (columns[:used] // stride).tolist(), strict=True)
+    found = dict(zip(cells, values[:used].tolist(), strict=True))
+    assert found.keys() == wanted.keys()
+    for cell, total in wanted.items():
+        assert found[cell] == pytest.approx(total, rel=2.0**-51)
+        if total < 2**53:
+            assert found[cell] == total
+    for left in (scratch.totals, scratch.columns, scratch.blocks):
+        assert not left.any()
+
+
 def random_csr(n_rows, n_columns, rng):
     """A CSR matrix in the kernels' form; some rows and columns are empty."""
     dense = rng.integers(1, 50, size=(n_rows, n_columns)) * 0.5
