@@ -70,7 +70,7 @@ KINDS = (
 )
 
 
-def draw_case(kind, rng):
+def draw_case(kind, rng, most_copies=3000):
     """Return a corpus of a few documents, of which one may have many copies."""
     n_documents = rng.integers(1, 8)
     documents = [
@@ -79,7 +79,7 @@ def draw_case(kind, rng):
     ]
     copies = rng.integers(1, 4, n_documents)
     if rng.random() < 0.1:
-        copies[0] = 3000
+        copies[0] = most_copies
     weights = [draw_kind(kind, n, rng) for n in copies]
     if rng.random() < 0.3:
         # Each document is the only one of its size.
@@ -162,13 +162,13 @@ def largest_error(case, kind):
     return float(max(errors, default=0))
 
 
-def errors_of(n_corpora, seed):
+def errors_of(n_corpora, seed, most_copies=3000):
     """Return the largest error of each kind of weights, and how many were drawn."""
     rng = np.random.default_rng(seed)
     errors = defaultdict(list)
     for number in range(n_corpora):
         kind = KINDS[number % len(KINDS)]
-        case = draw_case(kind, rng)
+        case = draw_case(kind, rng, most_copies)
         if any(
             w.any() and d for d, w in zip(case.documents, case.weights, strict=True)
         ):
