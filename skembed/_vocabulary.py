@@ -275,17 +275,18 @@ def _weighted_counts(corpus: Corpus, n_words: int) -> np.ndarray:
     small weights are added up apart, so that no sum of small ones is lost.
     """
     whole = _are_times(corpus)
-    n_tokens, seen = 0.0, np.zeros(4096, dtype=bool)
+    largest, least, n_tokens = 0.0, np.inf, 0.0
     for _, weights, times in _weights(corpus, whole):
-        # Exponents below 0 are at the end.
-        seen[np.frexp(weights[weights > 0.0])[1]] = True
+        largest = max(largest, float(weights.max()))
+        positive = weights > 0.0
+        least = min(least, float(weights.min(where=positive, initial=np.inf)))
         n_tokens += float(times.sum())
-    exponents = np.flatnonzero(np.roll(seen, 2048)) - 2048
-    highest = int(exponents.max(initial=-2048))
     totals = np.zeros(n_words)
+    if not largest:
+        return totals
+    highest, lowest = math.frexp(largest)[1], math.frexp(least)[1]
     with np.errstate(over="ignore"):
-        for band in np.unique((highest - exponents) // _BAND).tolist():
-            top = highest - band * _BAND
+        for top in range(highest, lowest - 1, -_BAND):
             of_band = _band_counts(corpus, whole, n_words, top, n_tokens)
             totals += np.ldexp(of_band, top)
         if not np.isfinite(totals.sum()):
@@ -304,10 +305,11 @@ def _band_counts(
         units.append(math.ldexp(1.0, math.frexp(n_tokens * size)[1] - 52))
         size = units[-1] / 2
     totals = np.zeros((len(units), n_words))
+    scale = math.ldexp(1.0, -top)
+    highest, lowest = np.ldexp(1.0, [top, top - _BAND])
     for token_ids, weights, times in _weights(corpus, whole):
-        exponents = np.frexp(weights)[1]
-        here = (top - _BAND < exponents) & (exponents <= top)
-        weights = np.ldexp(np.where(here, weights, 0.0), -top)
+        here = (lowest <= weights) & (weights < highest)
+        weights = np.where(here, weights, 0.0) * scale
         for unit, total in zip(units, totals, strict=True):
             if not weights.any():
                 break
@@ -345,11 +347,10 @@ def _weights(
         end = offsets.searchsorted(last, side="left")
         lengths = np.diff(offsets[begin : end + 1].clip(first, last))
         times = np.repeat(doc_weights[begin:end], lengths)
-        weights = (times > 0).astype(np.float64)
+        weights = times if not whole else (times > 0).astype(np.float64)
         if corpus.token_weights is not None:
-            weights *= corpus.token_weights[first:last]
+            weights = _product(corpus.token_weights[first:last], weights)
         if not whole:
-            weights = _product(weights, times)
             times = np.ones(chunk.size)
         yield chunk, weights, times
         first = last
