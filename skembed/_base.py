@@ -47,7 +47,7 @@ TRAINING = {
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="left")],
     "warm_start": ["boolean"],
-    "init": [Mapping, "array-like", None],
+    "init": [object],  # see `_given.check_vectors`
 }
 
 

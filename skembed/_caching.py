@@ -217,14 +217,22 @@ def _remembering(memory: Any) -> Callable[[_Work], Any]:
             # Mapping is faster than reading, and processes share the pages.
             memory = joblib.Memory(os.fspath(memory), mmap_mode="r", verbose=0)
         return check_memory(memory).cache(_run)
-    except FileNotFoundError:
-        # Deleted by somebody else while it was made.
-        raise
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and _can_be_made(memory):
+            # Deleted by somebody else while it was made.
+            raise
         raise ValueError(
             f"memory={memory!r} cannot be used as a folder: {error}. Pass one that "
             "can be written to, or None."
         ) from error
+
+
+def _can_be_made(memory: Any) -> bool:
+    try:
+        os.makedirs(getattr(memory, "location", memory), exist_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def key_of(*parts: Any) -> str:

@@ -51,8 +51,10 @@ def fingerprint(value: Any) -> str:
     UnhashableError
         If a part of it, such as an open file, cannot be told apart.
     """
+    # A class that is called is known by its methods, other classes by their names.
+    called = (value, _class_of(value)) if isinstance(value, type) else value
     try:
-        return _Walk().digest(value).hex()
+        return _Walk().digest(called).hex()
     except RecursionError as error:
         raise UnhashableError("it is nested too deeply") from error
 

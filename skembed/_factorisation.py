@@ -55,7 +55,8 @@ class TruncatedFactoriser:
     def svd(self, n_components: int) -> _Triple:
         """Return P (n, d), singular values (d,) and Q (m, d), largest first.
 
-        Zeros fill up what the rank of the matrix does not provide.
+        Zeros fill up what the rank of the matrix does not provide. Rows and columns
+        without entries have vectors of zeros.
         """
         with one_blas_thread():
             if self._is_small(n_components):
@@ -64,6 +65,8 @@ class TruncatedFactoriser:
                 right = right.T
             else:
                 left, values, right = self._krylov_svd(n_components)
+        rows, columns = _empty(self.matrix)
+        left[rows], right[columns] = 0.0, 0.0
         signs = _signs(left[:, :n_components])
         return (
             _padded(left[:, :n_components], n_components, signs),
@@ -75,7 +78,7 @@ class TruncatedFactoriser:
         """Return eigenvalues (d,) and vectors (n, d) of (M + M') / 2.
 
         The largest by size or, with `positive`, the largest, where 0 replaces
-        negative ones.
+        negative ones. Rows without entries have vectors of zeros.
         """
         symmetric = sparse.csr_array((self.matrix + self.matrix.T) * np.float32(0.5))
         with one_blas_thread():
@@ -83,6 +86,7 @@ class TruncatedFactoriser:
                 values, vectors = interruptible(np.linalg.eigh, self._dense(symmetric))
             else:
                 values, vectors = self._krylov_eigh(symmetric, n_components, positive)
+        vectors[_empty(symmetric)[0]] = 0.0
         values = _without_noise(values)
         order = np.argsort(-values if positive else -np.abs(values), kind="stable")
         order = order[:n_components]
@@ -172,6 +176,17 @@ def _without_noise(values: np.ndarray) -> np.ndarray:
 def _signs(vectors: np.ndarray) -> np.ndarray:
     """Return the signs that make each column's entry of largest size positive."""
     return np.where(vectors.max(axis=0) < -vectors.min(axis=0), -1.0, 1.0)
+
+
+def _empty(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows and which columns hold nothing.
+
+    Their entries of singular vectors are 0, but for rounding errors that a unit norm of
+    features would blow up.
+    """
+    columns = np.ones(matrix.shape[1], dtype=bool)
+    columns[matrix.indices] = False
+    return np.diff(matrix.indptr) == 0, columns
 
 
 def _padded(

@@ -29,7 +29,8 @@ def _is_half_loaded(name: str) -> bool:
 
 def _replace_half_loaded() -> None:
     """Let imports of kernels raise, which would wait for the lost thread for ever."""
-    loaded = [name for name in sys.modules if name.startswith(_COMPILER)]
+    roots = tuple(f"{name}." for name in _COMPILER)
+    loaded = [name for name in sys.modules if f"{name}.".startswith(roots)]
     if any(map(_is_half_loaded, loaded)):
         kernels = [name for name in loaded if name.startswith(_KERNELS)]
         for name in {_KERNELS, *kernels}:

@@ -95,7 +95,7 @@ def check_vectors(
         words the rows of an array belong to.
     """
     if hasattr(init, "key_to_index") and hasattr(init, "vectors"):
-        init = {word: init.vectors[row] for word, row in init.key_to_index.items()}
+        init = _keyed(init)
     elif not isinstance(init, Mapping):
         init = _by_word(init, vocabulary)
     found = {}
@@ -122,11 +122,28 @@ def check_vectors(
     return found
 
 
+def _keyed(init: Any) -> dict[Any, Any]:
+    n_rows = len(init.vectors)
+    for word, row in init.key_to_index.items():
+        if not (is_int(row) and 0 <= row < n_rows):
+            raise ValueError(
+                f"init.key_to_index has the row {row!r} for {word!r}, but init.vectors "
+                f"has the rows 0, 1, ..., {n_rows - 1}."
+            )
+    return {word: init.vectors[row] for word, row in init.key_to_index.items()}
+
+
 def _by_word(init: Any, vocabulary: dict[Any, int] | None) -> dict[Any, Any]:
     try:
         rows = np.asarray(init)
     except ValueError as error:
         raise ValueError(f"init is not an array: {error}.") from error
+    if rows.ndim == 0:
+        raise ValueError(
+            "init must be a mapping of words to vectors, an array with a row for each "
+            "word of `vocabulary`, or KeyedVectors (model.wv of a model of gensim), "
+            f"got {init!r}."
+        )
     if vocabulary is None:
         raise ValueError(
             "init is an array, whose rows do not say which words they belong to. Pass "

@@ -384,6 +384,12 @@ def _as_rectangle(X: Any) -> Any:
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
         raise ValueError(f"X has two columns of the name {twice!r}; rename one.")
+    other = [name for name in names if not isinstance(name, str)]
+    if other and len(other) < len(names):
+        raise TypeError(
+            f"Labels of columns must be all str or all int, but {other[0]!r} stands "
+            "beside a str. Convert them, e.g. X.columns = X.columns.astype(str)."
+        )
     return X
 
 

@@ -28,6 +28,8 @@ def _forget_other_threads() -> None:
     _blas_lock = RLock()
     here = get_ident()
     _blas_users.difference_update([one for one in _blas_users if one[0] != here])
+    if not _blas_users:
+        _restore_blas_threads()
 
 
 after_fork(_forget_other_threads)

@@ -161,5 +161,11 @@ def as_checked(X: Any) -> Any:
     """Return a sparse matrix in a format that `check_sparse` knows, and checked."""
     if X.format not in ("csr", "csc", "bsr", "coo"):
         X = sparse.csr_array(X)
+    if X.format != "coo" and not (X.indices.dtype.isnative and X.indptr.dtype.isnative):
+        # Neither SciPy's compiled code nor ours knows another order of bytes.
+        X = X.copy()
+        X.indices, X.indptr = (
+            part.astype(part.dtype.newbyteorder("=")) for part in (X.indices, X.indptr)
+        )
     check_sparse(X)
     return X

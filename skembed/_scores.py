@@ -97,9 +97,14 @@ class ScoresMixin:
 
     def _score_pairs(self, words: Any, contexts: Any, direction: Any) -> np.ndarray:
         side, n_rows = self._side(direction), count_rows(vars(self))
-        rows, columns = np.broadcast_arrays(
-            self._rows(words, n_rows), self._rows(contexts, n_rows)
-        )
+        rows, columns = self._rows(words, n_rows), self._rows(contexts, n_rows)
+        try:
+            rows, columns = np.broadcast_arrays(rows, columns)
+        except ValueError as error:
+            raise ValueError(
+                f"words of shape {rows.shape} and contexts of shape {columns.shape} "
+                "cannot be broadcast: pass as many contexts as words, or one of either."
+            ) from error
         scores = np.einsum(
             "...k,...k->...",
             self.word_vectors_[rows] * self._score_scale,

@@ -288,9 +288,9 @@ class _Training:
             if self.job.added_to is not None:
                 return None
             raise ValueError(
-                f"subsample={self.estimator.subsample} left no pair of words in epoch "
-                f"{epoch + 1}: the {self.size} tokens are too few for it. Pass "
-                "subsample=0, or a larger sample_weight."
+                f"Epoch {epoch + 1} has no pair of words: of {self.size} tokens, those "
+                "that subsampling and fractions of sample_weight leave are too few. "
+                "Pass subsample=0, or multiply sample_weight by a number."
             )
         return float(lanes.loss.sum() / max(lanes.pairs.sum(), 1))
 

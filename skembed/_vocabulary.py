@@ -395,11 +395,13 @@ def _why_empty(
             "match."
         )
     top = int(counts.argmax())
-    weighted = "" if counts.dtype == np.int64 else " by sample_weight"
+    weighted, advice = "", "Lower min_count or pass more documents."
+    if counts.dtype != np.int64:
+        weighted = " by sample_weight"
+        advice = "Lower min_count, or multiply all weights by a number."
     return (
         f"Empty vocabulary: no word occurs min_count={min_count} times; the most "
-        f"frequent, {words[top]!r}, occurs {counts[top]} times{weighted}. Lower "
-        "min_count or pass more documents."
+        f"frequent, {words[top]!r}, occurs {counts[top]} times{weighted}. {advice}"
     )
 
 

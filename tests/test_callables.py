@@ -211,6 +211,12 @@ def test_an_edited_class(name, how, monkeypatch):
     assert fingerprint(value) != before
 
 
+def test_an_edited_class_that_is_called(monkeypatch):
+    before = fingerprint(Cutter)
+    monkeypatch.setattr(Cutter, "__init__", lambda self, text: None)
+    assert fingerprint(Cutter) != before
+
+
 def test_shared_and_equal_parts_are_the_same():
     part = ("a", ["b"])
     assert fingerprint([part, part]) == fingerprint([part, ("a", ["b"])])

@@ -539,9 +539,6 @@ class Keyed:
         self.key_to_index = {word: row for row, word in enumerate(vectors)}
         self.vectors = np.array(list(vectors.values()), dtype=np.float32)
 
-    def __len__(self):
-        return len(self.key_to_index)
-
 
 def as_keyed_vectors(vectors):
     models = pytest.importorskip("gensim.models")
@@ -564,10 +561,21 @@ def test_vectors_with_keys(estimator, keyed):
 
 
 @small
+@pytest.mark.parametrize("row", [1, -1, 0.0, None])
+def test_keys_of_rows_that_vectors_do_not_have(row):
+    init = Keyed({"amber": [1.0, 2.0, 3.0]})
+    init.key_to_index["cedar"] = row
+    with pytest.raises(ValueError, match=f"key_to_index has the row {row} for 'cedar'"):
+        cheap(EPOCHS[0], init=init).fit(DOCUMENTS)
+
+
+@small
 @pytest.mark.parametrize("estimator", EPOCHS)
 @pytest.mark.parametrize(
     ("init", "message"),
     [
+        ("amber", "init must be a mapping of words.*got 'amber'"),
+        (3, "init must be a mapping of words.*got 3"),
         ({"amber": [1.0, 2.0]}, r"shape \(2,\) for 'amber'.*n_components=3"),
         ({"amber": [1.0, 2.0, np.inf]}, "init holds numbers for 'amber'"),
         ({"amber": [1.0, 2.0, 1e30]}, "larger than 1e"),

@@ -230,6 +230,27 @@ def test_dimensions_beyond_the_rank_are_zero(path, strategy, exponent):
     _tying.strategies(_tying.CLOSED_FORM),
     ids=lambda strategy: str(strategy.name),
 )
+def test_rows_without_entries_have_vectors_of_zeros(path, strategy):
+    """Exactly: rounding errors would get length 1 with ``norm="l2"``."""
+    matrix = np.random.default_rng(4).random((60, 60))
+    matrix[[3, 40]] = 0.0
+    empty = [40]
+    if strategy.context_table:
+        matrix[:, 7] = 0.0
+        empty = [3, 40]
+    matrix[:, 40] = 0.0
+    word, context, _ = strategy.factorise(factoriser(matrix), 5, 0.5)
+    np.testing.assert_array_equal(word[empty], 0.0)
+    assert word.any(axis=1).sum() == 60 - len(empty)
+    np.testing.assert_array_equal(context[40], 0.0)
+    assert context[7].any() == (not strategy.context_table)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    _tying.strategies(_tying.CLOSED_FORM),
+    ids=lambda strategy: str(strategy.name),
+)
 def test_zero_matrix(path, strategy):
     word, context, scale = strategy.factorise(factoriser(np.zeros((40, 40))), 3, 0.5)
     assert word.shape == context.shape == (40, 3)

@@ -918,9 +918,16 @@ def test_a_folder_that_disappears(make, tmp_path):
     assert n_before > 10
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+@pytest.mark.parametrize("error", [None, FileNotFoundError])
+def test_a_folder_that_cannot_be_made(error, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     embedder = cheap(PPMISVDEmbedder, memory=tmp_path / "file" / "folder")
+    if error is not None:
+
+        def makedirs(*_, **__):
+            raise error("there is no such drive")
+
+        monkeypatch.setattr(os, "makedirs", makedirs)
     with pytest.raises(ValueError, match=r"memory=.*cannot be used as a folder"):
         embedder.fit(DOCUMENTS)
 

@@ -301,6 +301,15 @@ def test_left_contexts_stand_before_their_word(estimator, params):
         assert scores[0] > scores[1] + 0.5
 
 
+def test_shapes_that_cannot_be_broadcast():
+    embedder = cheap(PPMISVDEmbedder).fit(DOCUMENTS)
+    words = list(embedder.vocabulary_)
+    with pytest.raises(
+        ValueError, match=r"words of shape \(2,\) and contexts of shape"
+    ):
+        embedder.score_pairs(words[:2], words[:3])
+
+
 @pytest.mark.small
 @pytest.mark.parametrize(("estimator", "share_context"), CASES)
 def test_models_without_sides(estimator, share_context):

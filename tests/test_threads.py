@@ -298,9 +298,11 @@ def test_a_fork_beside_a_factorisation():
         read, write = os.pipe()
         child = os.fork()
         if not child:
+            found = [blas_threads()]
             with one_blas_thread():
-                inside = blas_threads()
-            os.write(write, json.dumps([inside, blas_threads()]).encode())
+                found.append(blas_threads())
+            found.append(blas_threads())
+            os.write(write, json.dumps(found).encode())
             os._exit(0)
         os.waitpid(child, 0)
         leave.set()
@@ -309,9 +311,9 @@ def test_a_fork_beside_a_factorisation():
         """,
         PACKAGE.parent,
     )
-    expected, (inside, after), parent = found
+    expected, (before, inside, after), parent = found
     assert inside == 1
-    assert after == parent == expected
+    assert before == after == parent == expected
 
 
 # --- threads that are none ------------------------------------------------------------
