@@ -601,6 +601,7 @@ def test_more_components_than_words(tiny_csv, tiny_corpus, capsys):
     assert svd.n_components == 9
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_jobs", ["1", "2"])
 def test_lines_that_cannot_be_fitted(n_jobs, tiny_csv, capsys):
     arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--min-count", "1000"]
@@ -897,6 +898,7 @@ def test_interrupted_json_and_csv(tiny_csv, monkeypatch, capsys):
     assert [row["accuracy"] for row in rows].count("") == 2
 
 
+@pytest.mark.long
 def test_reader_that_leaves(tiny_csv):
     process = run_process(["--data", tiny_csv, *COLUMNS, *QUICK])
     process.stdout.close()
@@ -906,6 +908,7 @@ def test_reader_that_leaves(tiny_csv):
     assert len(err.splitlines()) == 2 + 5
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
 def test_disk_full(tiny_csv):
     arguments = ["-m", "skembed", "--data", str(tiny_csv), *COLUMNS, *QUICK]

@@ -557,7 +557,7 @@ def run_program(source, folder):
     return json.loads(result.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_callables_of_a_program(tmp_path):
     """Its workers find what it has kept, and what it has edited is told apart."""
     (scores, n_kept), again = run_program(PROGRAM, tmp_path)

@@ -540,6 +540,7 @@ def test_figures_are_shown_in_the_summary(everything):
 # Stopping and going on
 
 
+@pytest.mark.long
 def test_continues_after_a_failure(everything, files, tmp_path, count_fits, capsys):
     count_fits.stop, count_fits.error = 5, RuntimeError("power cut")
     options = arguments(files, tmp_path)
@@ -581,6 +582,7 @@ sys.exit(study.main())
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 @pytest.mark.parametrize("number", ["SIGINT", "SIGKILL"])
 def test_continues_after_a_signal(number, everything, files, tmp_path, count_fits):
