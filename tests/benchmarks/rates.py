@@ -50,13 +50,16 @@ def main():
     parser.add_argument(
         "--rates", type=float, nargs="+", default=[0.0125, 0.025, 0.05, 0.1]
     )
+    parser.add_argument(
+        "--strategies", nargs="+", choices=STRATEGIES, default=list(STRATEGIES)
+    )
     arguments = parser.parse_args()
     documents = read_documents(arguments.data, arguments.documents)
     sets = read_similarities(arguments.wordsim)
     print(describe_machine())
     rows = []
-    for name, parameters in STRATEGIES.items():
-        means = {}
+    for name in arguments.strategies:
+        parameters, means = STRATEGIES[name], {}
         for rate in arguments.rates:
             found = [
                 correlations(documents, sets, seed, learning_rate=rate, **parameters)
