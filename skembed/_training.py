@@ -287,10 +287,16 @@ class _Training:
         if not lanes.pairs.any() and not stopped:
             if self.job.added_to is not None:
                 return None
+            subsample = self.estimator.subsample
+            cause, advice = "sample_weight", "Multiply"
+            if subsample:
+                cause, advice = (
+                    f"subsample={subsample}",
+                    "Pass subsample=0, or multiply",
+                )
             raise ValueError(
-                f"Epoch {epoch + 1} has no pair of words: of {self.size} tokens, those "
-                "that subsampling and fractions of sample_weight leave are too few. "
-                "Pass subsample=0, or multiply sample_weight by a number."
+                f"{cause} left no pair of words in epoch {epoch + 1}: the {self.size} "
+                f"tokens are too few for it. {advice} sample_weight by a number."
             )
         return float(lanes.loss.sum() / max(lanes.pairs.sum(), 1))
 

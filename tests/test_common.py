@@ -27,7 +27,6 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from numpydoc.docscrape import NumpyDocString
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.compose import ColumnTransformer
@@ -144,9 +143,14 @@ def parameters(estimator):
     return signature
 
 
+def parsed(docstring):
+    """A docstring by sections; needs numpydoc, which the extra dev brings."""
+    return pytest.importorskip("numpydoc.docscrape").NumpyDocString(docstring)
+
+
 def documented(estimator, section):
     """Name -> type of each entry of a section of a class's docstring."""
-    entries = NumpyDocString(inspect.getdoc(estimator))[section]
+    entries = parsed(inspect.getdoc(estimator))[section]
     return {
         name.strip(): entry.type for entry in entries for name in entry.name.split(",")
     }
@@ -193,7 +197,7 @@ def check_documented_choices_are_the_choices(estimator):
     for name in choices.keys() & kinds.keys():
         listed = re.match(r"\{.*?\}", kinds[name]).group()
         assert ast.literal_eval(listed) == choices[name], name
-    lines = NumpyDocString(inspect.cleandoc(estimator.__doc__))["Parameters"]
+    lines = parsed(inspect.cleandoc(estimator.__doc__))["Parameters"]
     (described,) = (text for name, _, text in lines if name == "pooling")
     listed = re.findall('"([^"]*)"', "\n".join(described))
     assert listed == list(pooling.POOLINGS)

@@ -42,7 +42,7 @@ from tests.test_text import (
 
 # --- the battery ----------------------------------------------------------------------
 
-N_CHECKS = 1128
+N_CHECKS = 1140
 
 
 class Form:

@@ -23,7 +23,7 @@ CLEAR = re.compile(
     r"|X (holds|has|is|contains) |Counts of words that co-occur "
     r"|Contexts on the left and on the right |Features of document |"
     r"(\w+Embedder: vectors became larger than 1e.15, infinite or NaN in epoch \d+\. )?"
-    r"(share_context|directional|subsample|early_stopping|validation_fraction|bias|init"
+    r"(share_context|directional|sample_weight|subsample|early_stopping|validation_fraction|bias|init"
     r"|input|exclude_window_noise|n_components|negative_dims|pooling|learning_rate"
     r"|max_features|vocabulary|window|negative|tol|min_count|x_max|alpha|shift|random_state"
     r"|max_iter|n_iter_no_change|partial_fit|context_exponent)\b)"
