@@ -199,6 +199,7 @@ def test_description(docstrings):
     assert f"Documents: {len(docstrings.data)}\n" in docstrings.DESCR
 
 
+@pytest.mark.long
 def test_same_in_every_process(docstrings):
     """Hash seed, earlier imports and thrown switches change nothing."""
     light = "import sys; assert not {'numba', 'matplotlib'} & set(sys.modules)"

@@ -628,6 +628,7 @@ def test_interrupt_after_the_end_of_early_stopping(estimator, monkeypatch):
     assert "after its last epoch, and is complete" in message
 
 
+@pytest.mark.long
 @pytest.mark.skipif(numba.config.DISABLE_JIT, reason="kernels have too many lines")
 @every_trained
 def test_interrupts_at_any_line_after_the_last_epoch(estimator, interrupt, monkeypatch):

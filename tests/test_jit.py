@@ -118,6 +118,7 @@ print(json.dumps([counting.count_rows.stats.cache_path, len(embedder.vocabulary_
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="another place for users' files")
 def test_no_folder_for_the_cache(copied):
     """Where nothing can be written, kernels are compiled in memory.

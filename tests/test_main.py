@@ -523,6 +523,7 @@ def without_seconds(rows):
     return [{k: v for k, v in row.items() if k != "fit_seconds"} for row in rows]
 
 
+@pytest.mark.long
 def test_processes_change_nothing_but_seconds(everything, tiny_csv, capfd):
     arguments = [*COLUMNS, *TINY, "--n-jobs", "2", "--output", "json"]
     assert main(["--data", str(tiny_csv), *arguments]) == 0
@@ -926,6 +927,7 @@ def test_disk_full(tiny_csv):
     assert "Traceback" not in result.stderr
 
 
+@pytest.mark.long
 def test_process(tiny_corpus, tiny_labels, write):
     records = list(zip(tiny_corpus, tiny_labels.tolist(), strict=True))
     path = write("a.jsonl.gz", as_json_lines(records))

@@ -338,6 +338,7 @@ def test_equal_documents_have_equal_digests(documents):
         assert _caching.digest(others) == expected
 
 
+@pytest.mark.long
 def test_digest_does_not_depend_on_the_process(monkeypatch):
     """Though Python's hashes do, by which it is found again."""
     code = (

@@ -439,6 +439,7 @@ def test_table_holds_what_a_fit_gives(everything, by_hand):
     assert (row["vectors"], row["notes"]) == ("word", "")
 
 
+@pytest.mark.long
 def test_documents_without_a_class_train_vectors_only(
     by_hand, files, tiny_labels, tmp_path
 ):
@@ -636,6 +637,7 @@ def test_fit_that_an_interrupt_cut_short_is_not_kept(
 # What it is run on
 
 
+@pytest.mark.long
 def test_plain_text_without_classes(files, tmp_path, capsys):
     options = ["--data", files / "tiny.txt", "--output", tmp_path, *TINY]
     options += ["--estimators", "cbow", "--strategies", "tied", "--documents", "40"]
@@ -681,6 +683,7 @@ def test_docstrings_are_the_default(tiny_corpus, monkeypatch, tmp_path):
     assert len(study._load(study._parse([]))[0].documents) == 61
 
 
+@pytest.mark.long
 def test_what_no_estimator_can_do_is_an_error(files, tmp_path, monkeypatch, capsys):
     def refuse(self, X, y=None):
         raise ValueError("SGNSEmbedder can do that")
