@@ -41,7 +41,7 @@ NEGATIVE_DIMS = [
 # Parameters of all estimators that are trained in epochs.
 TRAINING = {
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
+    "max_iter": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "early_stopping": ["boolean"],
     "validation_fraction": [Interval(RealNotInt, 0, 1, closed="neither"), None],
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
@@ -69,6 +69,8 @@ class BaseEmbedder(
     # the first, and counts, if it adds them up, on the second.
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = ()
     _fixed_by_counts: ClassVar[tuple[str, ...]] = ("input",)
+    # Epochs of ``max_iter="auto"`` for a large corpus.
+    _fewest_epochs: ClassVar[int] = 0
     # Learned attributes that only fits need which go on, see `_persistence`.
     _state: ClassVar[tuple[str, ...]] = ()
     _parameter_constraints: ClassVar[dict] = {
@@ -89,6 +91,7 @@ class BaseEmbedder(
         "missing": [StrOptions({"error", "empty"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
+        "scale": [StrOptions(set(filter(None, _features.SCALES))), None],
         "norm": [StrOptions({"l2"}), None],  # as in `NORMS` and `DTYPES`
         "dtype": [
             StrOptions({"auto", "float32", "float64"}),
@@ -124,6 +127,7 @@ class BaseEmbedder(
         missing,
         combine,
         pooling,
+        scale,
         norm,
         dtype,
         random_state,
@@ -148,6 +152,7 @@ class BaseEmbedder(
         self.missing = missing
         self.combine = combine
         self.pooling = pooling
+        self.scale = scale
         self.norm = norm
         self.dtype = dtype
         self.random_state = random_state
@@ -340,18 +345,19 @@ class BaseEmbedder(
 
     def _pool(self, corpus: Corpus, dtype: Any) -> np.ndarray:
         # They may have been changed since `fit`, which checks them.
-        choices = {"combine": _features.COMBINATIONS, "norm": NORMS, "dtype": DTYPES}
+        choices = {
+            "combine": _features.COMBINATIONS,
+            "scale": _features.SCALES,
+            "norm": NORMS,
+            "dtype": DTYPES,
+        }
         for name, values in choices.items():
             if getattr(self, name) not in values:
                 raise ValueError(
                     f"{name} must be one of {values}, got {getattr(self, name)!r}."
                 )
         tables = self.word_vectors_, self.context_vectors_
-        plan = _features.Plan(
-            self.pooling_,
-            self.combine,
-            self.norm,
-            dtype if self.dtype == "auto" else np.dtype(self.dtype),
-            self._n_features_out,
-        )
+        plan = _features.plan_of(self, self.pooling_, tables[0].shape[1], dtype)
+        if self.scale is not None:
+            plan = plan._replace(scale=_fitting.learned_scale(self, plan.n_features))
         return _features.pool(corpus, tables, plan, self.n_jobs)

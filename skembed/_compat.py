@@ -55,15 +55,15 @@ class Task:
         )
 
 
-def begin_fit(estimator: Any, n_tasks: int, X: Any, y: Any) -> Task:
+def begin_fit(estimator: Any, n_tasks: int | None, X: Any, y: Any) -> Task:
     """Tell callbacks that a fit begins.
 
     Parameters
     ----------
     estimator : BaseEstimator
         Within its method `fit` or one like it.
-    n_tasks : int
-        That it consists of, at most.
+    n_tasks : int or None
+        That it consists of, at most; None if that is not known.
     X, y : object
         What was passed to `fit`. An iterator is kept from callbacks.
 

@@ -186,7 +186,7 @@ def closed_form(estimator: Any, sizes: Sizes) -> float:
 def _n_copies(estimator: Any) -> int:
     """Return how often a training holds what is learned."""
     keeps_start = estimator.warm_start and holds_out(estimator)
-    return 2 if estimator.max_iter > 1 or keeps_start else 1
+    return 2 if estimator.max_iter != 1 or keeps_start else 1
 
 
 def _layout(estimator: Any, n_words: int) -> Any:

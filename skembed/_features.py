@@ -1,18 +1,23 @@
 """From documents to their rows of features, a chunk of documents at a time."""
 
 import copy
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
+from skembed import _scaling
 from skembed._limits import check_room
 from skembed._parallel import ThreadTeam, n_threads
+from skembed._scaling import Scaling
 from skembed._vocabulary import Corpus
-from skembed.pooling import POOLINGS, Pooling
+from skembed.pooling import POOLINGS, Pooling, n_parts
 
 COMBINATIONS = ("word", "context", "sum", "concat")
+SCALES = (None, *_scaling.SCALES)
 # Words and documents that are pooled at once, which bounds the working memory.
 _CHUNK = 2**16
 # Rows of a table whose lengths are computed at once.
@@ -27,6 +32,36 @@ class Plan(NamedTuple):
     norm: str | None
     dtype: Any
     n_features: int
+    scale: Callable[[np.ndarray], np.ndarray] | None = None  # of rows
+
+
+def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan:
+    """Return how an estimator turns the words of a document into features.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Its parameters are read.
+    pooling : Pooling
+        Fitted.
+    n_components : int
+        Columns of the vectors.
+    dtype : type
+        Of the features, if `dtype` of the estimator is "auto".
+
+    Returns
+    -------
+    Plan
+        Without the scale, which is learned.
+    """
+    n_tables = 2 if estimator.combine == "concat" else 1
+    return Plan(
+        pooling,
+        estimator.combine,
+        estimator.norm,
+        dtype if estimator.dtype == "auto" else np.dtype(estimator.dtype),
+        n_parts(pooling) * n_tables * n_components,
+    )
 
 
 def learns_nothing(pooling: Any) -> bool:
@@ -62,18 +97,13 @@ def fit(
     Raises
     ------
     ValueError
-        If it has to learn from documents, and there are none.
+        If its method does not return a pooling.
     """
     if learns_nothing(pooling):
         # It has nothing to learn, and needs no matrix of all documents.
         pooling._validate_params()
         return pooling
-    if corpus.counts is not None:
-        raise ValueError(
-            f"pooling={pooling!r} learns from documents, and with "
-            "input='cooccurrence' there are none. Pass pooling='mean', 'max', 'sum' "
-            "or 'mean_max'."
-        )
+    corpus = _training_documents(corpus)
     vectors = _combined(tables, combine)
     documents = _as_matrix(corpus, (0, corpus.n_documents), len(vectors))
     weights = {}
@@ -87,6 +117,54 @@ def fit(
             "return itself."
         )
     return fitted
+
+
+def fit_scaling(
+    corpus: Corpus,
+    tables: tuple[np.ndarray, np.ndarray],
+    plan: Plan,
+    n_jobs: int | None = None,
+) -> Scaling:
+    """Learn the scale of the features of an estimator's training documents.
+
+    Parameters
+    ----------
+    corpus, tables, plan, n_jobs
+        As in `pool`, with the fitted pooling.
+
+    Returns
+    -------
+    Scaling
+        The same bits for any number of threads.
+    """
+    corpus = _training_documents(corpus)
+    vectors = _read_only(_combined(tables, plan.combine))
+    weights = corpus.doc_weights
+    if weights is None:
+        weights = np.ones(corpus.n_documents)
+    # Sums of weights as large as float64 would be infinite.
+    weights = weights / (weights.max(initial=0.0) or 1.0)
+
+    def moments(_: int, documents: tuple[int, int]) -> _scaling.Moments:
+        rows = _pooled(corpus, documents, vectors, plan)
+        return _scaling.moments(rows, weights[slice(*documents)])
+
+    parts = _map(moments, _chunks(corpus.doc_offsets), n_jobs)
+    return _scaling.learn(functools.reduce(_scaling.add, parts))
+
+
+def _training_documents(corpus: Corpus) -> Corpus:
+    """Return the documents to learn from.
+
+    Where only co-occurrence counts are given, each word is a document that occurs as
+    often as the word.
+    """
+    if corpus.counts is None:
+        return corpus
+    counts = corpus.counts @ np.ones(corpus.counts.shape[1])
+    n_words = counts.size
+    ids, offsets = np.arange(n_words, dtype=np.int32), np.arange(n_words + 1)
+    return Corpus(ids, offsets, doc_weights=counts)
 
 
 def pool(
@@ -120,7 +198,8 @@ def pool(
     ValueError
         If a feature is not finite.
     """
-    corpus, tables, pooling = _without_other_words(corpus, tables, plan)
+    is_own = _is_own(plan.pooling)
+    corpus, tables, plan = _without_other_words(corpus, tables, plan)
     vectors = _read_only(_combined(tables, plan.combine))
     check_room(
         float(np.dtype(plan.dtype).itemsize) * corpus.n_documents * plan.n_features,
@@ -128,25 +207,40 @@ def pool(
         "Pass fewer documents at a time, or lower n_components.",
     )
     features = np.empty((corpus.n_documents, plan.n_features), dtype=plan.dtype)
-    chunks = _chunks(corpus.doc_offsets)
 
     def pool_chunk(_: int, documents: tuple[int, int]) -> None:
-        chunk = _as_matrix(corpus, documents, len(vectors))
-        rows = pooling.pool(chunk, vectors)
-        _check_rows(rows, chunk, plan)
+        rows = _pooled(corpus, documents, vectors, plan)
+        if plan.scale is not None:
+            rows = plan.scale(rows)
         if plan.norm is not None:
             rows = _normalized(rows, plan.norm)
         with np.errstate(over="ignore"):
             features[slice(*documents)] = rows
 
-    if len(chunks) == 1:
-        pool_chunk(0, chunks[0])
-    else:
-        with ThreadTeam(n_threads(n_jobs, len(chunks))) as team:
-            team.map(pool_chunk, chunks)
-    if corpus.token_weights is not None or not _is_own(plan.pooling):
+    _map(pool_chunk, _chunks(corpus.doc_offsets), n_jobs)
+    if corpus.token_weights is not None or not is_own:
         _check_finite(features)
     return features
+
+
+def _map(
+    work: Callable[[int, Any], Any], tasks: list[Any], n_jobs: int | None
+) -> list[Any]:
+    """Return what `work` makes of every task; threads start for several only."""
+    if len(tasks) == 1:
+        return [work(0, tasks[0])]
+    with ThreadTeam(n_threads(n_jobs, len(tasks))) as team:
+        return team.map(work, tasks)
+
+
+def _pooled(
+    corpus: Corpus, documents: tuple[int, int], vectors: np.ndarray, plan: Plan
+) -> np.ndarray:
+    """Return the features of some documents, not scaled."""
+    chunk = _as_matrix(corpus, documents, len(vectors))
+    rows = plan.pooling.pool(chunk, vectors)
+    _check_rows(rows, chunk, plan)
+    return rows
 
 
 def _read_only(vectors: np.ndarray) -> np.ndarray:
@@ -184,7 +278,7 @@ def _check_finite(features: np.ndarray) -> None:
 
 def _without_other_words(
     corpus: Corpus, tables: tuple[np.ndarray, np.ndarray], plan: Plan
-) -> tuple[Corpus, tuple[np.ndarray, np.ndarray], Any]:
+) -> tuple[Corpus, tuple[np.ndarray, np.ndarray], Plan]:
     """Number the words of few documents anew, where their vectors are to be computed.
 
     So a single document does not pay for the whole vocabulary. A pooling of users may
@@ -193,12 +287,13 @@ def _without_other_words(
     pooling, n_words = plan.pooling, len(tables[0])
     stored = plan.combine in ("word", "context")
     if stored or not _is_own(pooling) or corpus.token_ids.size >= n_words:
-        return corpus, tables, pooling
+        return corpus, tables, plan
     used, ids = np.unique(corpus.token_ids, return_inverse=True)
     # scipy's kernels take words and offsets of one type.
     corpus = corpus._replace(token_ids=ids.astype(np.int32, copy=False))
     word, context = tables
-    return corpus, (word[used], context[used]), _of_words(pooling, used)
+    plan = plan._replace(pooling=_of_words(pooling, used))
+    return corpus, (word[used], context[used]), plan
 
 
 def _is_own(pooling: Any) -> bool:

@@ -49,6 +49,7 @@ class Job(NamedTuple):
     seeds: np.random.SeedSequence
     course: Course
     n_epochs: int
+    n_scheduled: int  # epochs in which the learning rate falls once to its end
     attributes: Callable[["Fitted"], dict[str, Any]]  # of a fitted estimator
     shield: Shield  # against interrupts when training is over
     before: Before | None = None

@@ -1,7 +1,9 @@
 """The one way from documents to a fitted estimator."""
 
 import copy
+import functools
 import warnings
+from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
@@ -9,14 +11,19 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from skembed import _continuing, _features, _reading, _tying
+from skembed import _continuing, _features, _reading, _scaling, _tying
 from skembed import pooling as _pooling
+from skembed._epochs import auto_epochs
 from skembed._fitted import SEED_WORDS, TOO_LATE, Before, Fitted, Job
 from skembed._interrupts import Shield
 from skembed._limits import explains_lack
 from skembed._progress import Course, rate
 from skembed._reading import Reading
+from skembed._scaling import Scaling
+from skembed._vocabulary import Corpus
 
+# Learned attributes: the parts of a `Scaling`.
+SCALING = ("feature_means_", "feature_scales_")
 # The largest number that parameters are computed with.
 _MOST = 2**53
 
@@ -59,23 +66,23 @@ def fit(
     earlier = _continuing.before(estimator, adds)
     given = _continuing.given_vectors(estimator)
     pooling = _pooling_to_fit(estimator, earlier)
-    n_epochs = 1 if adds else getattr(estimator, "max_iter", 0)
-    course = Course(estimator, X, y, n_epochs)
+    max_iter = 1 if adds else getattr(estimator, "max_iter", 0)
+    course = Course(estimator, X, y, None if max_iter == "auto" else max_iter)
     reading = _read(estimator, X, sample_weight, earlier, course)
     counts = reading.vocabulary.counts
+    n_scheduled = _n_scheduled(estimator, reading, earlier)
     vocabulary = _continuing.total(reading.vocabulary, earlier)
     reading = reading._replace(vocabulary=vocabulary)
 
     def attributes(fitted: Fitted) -> dict[str, Any]:
         goes_on = adds and earlier is not None
+        tables = fitted.word_vectors, fitted.context_vectors
         fresh = _features.fit(
-            copy.deepcopy(pooling),
-            reading.corpus,
-            (fitted.word_vectors, fitted.context_vectors),
-            estimator.combine,
-            goes_on,
+            copy.deepcopy(pooling), reading.corpus, tables, estimator.combine, goes_on
         )
-        return {**_attributes(estimator, fitted, reading, fresh), "_streams": adds}
+        learned = _attributes(estimator, fitted, reading, fresh)
+        learned.update(_scaling_of(estimator, reading.corpus, tables, fresh, earlier))
+        return {**learned, "_streams": adds}
 
     with Shield() as shield:
         job = Job(
@@ -85,7 +92,8 @@ def fit(
             strategy=strategy,
             seeds=_seeds(estimator, earlier),
             course=course,
-            n_epochs=n_epochs,
+            n_epochs=1 if adds else n_scheduled,
+            n_scheduled=n_scheduled,
             attributes=attributes,
             shield=shield,
             before=earlier,
@@ -171,6 +179,71 @@ def _read(
             f"lower min_count (now {estimator.min_count}) or a larger vocabulary."
         )
     return reading
+
+
+def _n_scheduled(estimator: Any, reading: Reading, earlier: Before | None) -> int:
+    """Return the number of epochs of `max_iter`, 0 for a closed form.
+
+    While `partial_fit` goes on, "auto" stays what it was at first.
+    """
+    max_iter = getattr(estimator, "max_iter", 0)
+    if max_iter != "auto":
+        return max_iter
+    if earlier is not None and earlier.adds and "_schedule_length" in earlier.learned:
+        return earlier.learned["_schedule_length"]
+    are_pairs = reading.corpus.counts is not None
+    return auto_epochs(reading.vocabulary.counts, are_pairs, estimator._fewest_epochs)
+
+
+def _scaling_of(
+    estimator: Any,
+    corpus: Corpus,
+    tables: tuple[np.ndarray, np.ndarray],
+    pooling: Any,
+    earlier: Before | None,
+) -> dict[str, Any]:
+    """Return the learned attributes that `scale` needs, if there is one.
+
+    While `partial_fit` goes on they stay what they were, so that a model behind the
+    features can go on, too; unless parameters have changed what the columns are.
+    """
+    if estimator.scale is None:
+        return {}
+    plan = _features.plan_of(estimator, pooling, tables[0].shape[1], np.float64)
+    scaled_as = estimator.combine, repr(pooling), plan.n_features
+    learned = earlier.learned if earlier is not None and earlier.adds else {}
+    if learned.get("_scaled_as") == scaled_as:
+        return {name: learned[name] for name in (*SCALING, "_scaled_as")}
+    found = _features.fit_scaling(corpus, tables, plan, estimator.n_jobs)
+    return {**dict(zip(SCALING, found, strict=True)), "_scaled_as": scaled_as}
+
+
+def learned_scale(
+    estimator: Any, n_features: int
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what scales rows of features as a fit has learned.
+
+    Raises
+    ------
+    ValueError
+        If parameters have changed since, or attributes do not fit together.
+    """
+    combine = estimator.combine
+    if getattr(estimator, "_scaled_as", ("",))[0] != combine:
+        raise ValueError(
+            f"scale={estimator.scale!r} needs what fit learns with it and with "
+            f"combine={combine!r}, and these have been changed since. Call fit again, "
+            "or pass scale=None."
+        )
+    found = Scaling(*(getattr(estimator, name) for name in SCALING))
+    for name, values in zip(SCALING, found, strict=True):
+        if values.shape != (n_features,):
+            raise ValueError(
+                f"{name} has shape {values.shape}, but there are {n_features} "
+                "features: the attributes do not come from one fit. Set them back, or "
+                "call fit."
+            )
+    return functools.partial(_scaling.apply, scaling=found, scale=estimator.scale)
 
 
 def _seeds(estimator: Any, earlier: Before | None) -> np.random.SeedSequence:

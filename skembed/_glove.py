@@ -35,14 +35,16 @@ class GloVeEmbedder(BaseEmbedder):
     negative_dims : float or int, default=0.1
         Share of the dimensions that count negatively under "signed", at least one; an
         int is their number. They come last.
-    x_max : float, default=100
-        Counts from which on the weight of a pair is 1. Small corpora need less.
+    x_max : float, default=10
+        Counts from which on the weight of a pair is 1. The authors take 100 for
+        corpora of billions of tokens.
     alpha : float, default=0.75
         Exponent of the weight below.
-    learning_rate : float, default=0.05
+    learning_rate : float, default=0.1
         Initial step size of AdaGrad.
-    max_iter : int, default=15
-        Number of epochs, at most.
+    max_iter : int or "auto", default="auto"
+        Number of epochs, at most. "auto" is as many as visit two million tokens
+        together, from 15 to 60; `n_iter_` tells the number.
     early_stopping : bool, default=False
         Hold out some pairs of words, and end training when the loss on them stops
         falling, by the rule of :class:`~sklearn.neural_network.MLPClassifier`. The
@@ -107,12 +109,19 @@ class GloVeEmbedder(BaseEmbedder):
     combine : {"word", "context", "sum", "concat"}, default="sum"
         Which vector stands for a word in `transform`. "sum" adds the context vector,
         scaled to the length of the word vector; "concat" concatenates the two.
-    pooling : str or object, default="mean"
+    pooling : str or object, default="tfidf"
         How the vectors of a document's words become one row: "mean", "max", "sum",
         "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and
         ``pool``; see :mod:`skembed.pooling`.
+    scale : {"spherical", "standard", None}, default="spherical"
+        The scale of the features. `fit` learns it from the training documents, and
+        `partial_fit` keeps it. "spherical" centres the columns and then makes each row
+        3 long, which suits classifiers with default parameters. "standard" centres the
+        columns, divides them by their standard deviations, and makes rows 3 long as
+        root mean square. None leaves the pooled vectors as they are. A document
+        without known words is a row of zeros.
     norm : {"l2"}, default=None
-        Scale each row to unit length.
+        Scale each row to unit length, in the end.
     dtype : {"auto", "float32", "float64"} or type, default="auto"
         Type of the features; "auto" is float64 for a matrix of float64, else float32.
         Vectors are float32.
@@ -141,6 +150,9 @@ class GloVeEmbedder(BaseEmbedder):
         Of co-occurrence counts, the sum of each row.
     pooling_ : object
         The fitted pooling.
+    feature_means_, feature_scales_ : ndarray of shape (n_features_out,), float64
+        Means and standard deviations of the training documents' pooled vectors; not
+        there with ``scale=None``.
     n_features_in_ : int
         Columns of the matrix in `fit`; not there after a fit on text.
     feature_names_in_ : ndarray of shape (`n_features_in_`,), object
@@ -200,6 +212,7 @@ class GloVeEmbedder(BaseEmbedder):
         "alpha": [Interval(Real, 0, None, closed="left")],
         "negative_dims": NEGATIVE_DIMS,
     }
+    _fewest_epochs: ClassVar[int] = 15
     _method: ClassVar[str] = _tying.LEAST_SQUARES
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
         "n_components",
@@ -219,10 +232,10 @@ class GloVeEmbedder(BaseEmbedder):
         *,
         share_context=False,
         negative_dims=0.1,
-        x_max=100.0,
+        x_max=10.0,
         alpha=0.75,
-        learning_rate=0.05,
-        max_iter=15,
+        learning_rate=0.1,
+        max_iter="auto",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -243,7 +256,8 @@ class GloVeEmbedder(BaseEmbedder):
         input="content",
         missing="error",
         combine="sum",
-        pooling="mean",
+        pooling="tfidf",
+        scale="spherical",
         norm=None,
         dtype="auto",
         random_state=None,
@@ -269,6 +283,7 @@ class GloVeEmbedder(BaseEmbedder):
             missing=missing,
             combine=combine,
             pooling=pooling,
+            scale=scale,
             norm=norm,
             dtype=dtype,
             random_state=random_state,

@@ -92,12 +92,19 @@ class PPMISVDEmbedder(BaseEmbedder):
     combine : {"word", "context", "sum", "concat"}, default="word"
         Which vector stands for a word in `transform`. "sum" adds the context vector,
         scaled to the length of the word vector; "concat" concatenates the two.
-    pooling : str or object, default="mean"
+    pooling : str or object, default="tfidf"
         How the vectors of a document's words become one row: "mean", "max", "sum",
         "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and
         ``pool``; see :mod:`skembed.pooling`.
+    scale : {"spherical", "standard", None}, default="spherical"
+        The scale of the features. `fit` learns it from the training documents, and
+        `partial_fit` keeps it. "spherical" centres the columns and then makes each row
+        3 long, which suits classifiers with default parameters. "standard" centres the
+        columns, divides them by their standard deviations, and makes rows 3 long as
+        root mean square. None leaves the pooled vectors as they are. A document
+        without known words is a row of zeros.
     norm : {"l2"}, default=None
-        Scale each row to unit length.
+        Scale each row to unit length, in the end.
     dtype : {"auto", "float32", "float64"} or type, default="auto"
         Type of the features; "auto" is float64 for a matrix of float64, else float32.
         Vectors are float32.
@@ -126,6 +133,9 @@ class PPMISVDEmbedder(BaseEmbedder):
         Of co-occurrence counts, the sum of each row.
     pooling_ : object
         The fitted pooling.
+    feature_means_, feature_scales_ : ndarray of shape (n_features_out,), float64
+        Means and standard deviations of the training documents' pooled vectors; not
+        there with ``scale=None``.
     n_features_in_ : int
         Columns of the matrix in `fit`; not there after a fit on text.
     feature_names_in_ : ndarray of shape (`n_features_in_`,), object
@@ -213,7 +223,8 @@ class PPMISVDEmbedder(BaseEmbedder):
         input="content",
         missing="error",
         combine="word",
-        pooling="mean",
+        pooling="tfidf",
+        scale="spherical",
         norm=None,
         dtype="auto",
         random_state=None,
@@ -239,6 +250,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             missing=missing,
             combine=combine,
             pooling=pooling,
+            scale=scale,
             norm=norm,
             dtype=dtype,
             random_state=random_state,

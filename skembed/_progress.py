@@ -35,14 +35,15 @@ class Course:
         Within its method `fit` or one like it; its `verbose` is read.
     X, y : object
         What was passed to `fit`.
-    n_epochs : int
-        At most.
+    n_epochs : int or None, default=0
+        At most; None if that is not known before the documents are read.
     """
 
-    def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int = 0):
+    def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int | None = 0):
         self.estimator = estimator
         self.verbose = int(estimator.verbose)
-        self._task = begin_fit(estimator, _STEPS + n_epochs, X, y)
+        n_tasks = None if n_epochs is None else _STEPS + n_epochs
+        self._task = begin_fit(estimator, n_tasks, X, y)
 
     @contextmanager
     def step(

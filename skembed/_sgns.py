@@ -63,10 +63,11 @@ class SGNSEmbedder(BaseEmbedder):
     subsample : float, default=1e-3
         Occurrences of words of a relative frequency f are kept with probability
         ``sqrt(subsample / f) + subsample / f``. 0 keeps all.
-    learning_rate : float, default=0.025
+    learning_rate : float, default=0.05
         Decays linearly to 1e-4 of itself.
-    max_iter : int, default=5
-        Number of epochs, at most.
+    max_iter : int or "auto", default="auto"
+        Number of epochs, at most. "auto" is as many as visit two million tokens
+        together, from 5 to 60; `n_iter_` tells the number.
     early_stopping : bool, default=False
         Hold out some documents, and end training when the loss on them stops
         falling, by the rule of :class:`~sklearn.neural_network.MLPClassifier`. The
@@ -132,12 +133,19 @@ class SGNSEmbedder(BaseEmbedder):
     combine : {"word", "context", "sum", "concat"}, default="word"
         Which vector stands for a word in `transform`. "sum" adds the context vector,
         scaled to the length of the word vector; "concat" concatenates the two.
-    pooling : str or object, default="mean"
+    pooling : str or object, default="tfidf"
         How the vectors of a document's words become one row: "mean", "max", "sum",
         "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and
         ``pool``; see :mod:`skembed.pooling`.
+    scale : {"spherical", "standard", None}, default="spherical"
+        The scale of the features. `fit` learns it from the training documents, and
+        `partial_fit` keeps it. "spherical" centres the columns and then makes each row
+        3 long, which suits classifiers with default parameters. "standard" centres the
+        columns, divides them by their standard deviations, and makes rows 3 long as
+        root mean square. None leaves the pooled vectors as they are. A document
+        without known words is a row of zeros.
     norm : {"l2"}, default=None
-        Scale each row to unit length.
+        Scale each row to unit length, in the end.
     dtype : {"auto", "float32", "float64"} or type, default="auto"
         Type of the features; "auto" is float64 for a matrix of float64, else float32.
         Vectors are float32.
@@ -166,6 +174,9 @@ class SGNSEmbedder(BaseEmbedder):
         Of co-occurrence counts, the sum of each row.
     pooling_ : object
         The fitted pooling.
+    feature_means_, feature_scales_ : ndarray of shape (n_features_out,), float64
+        Means and standard deviations of the training documents' pooled vectors; not
+        there with ``scale=None``.
     n_features_in_ : int
         Columns of the matrix in `fit`; not there after a fit on text.
     feature_names_in_ : ndarray of shape (`n_features_in_`,), object
@@ -250,6 +261,7 @@ class SGNSEmbedder(BaseEmbedder):
         "update": [StrOptions({"both", "word"})],
         "exclude_window_noise": ["boolean"],
     }
+    _fewest_epochs: ClassVar[int] = 5
     _method: ClassVar[str] = _tying.SAMPLING
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
         "n_components",
@@ -272,8 +284,8 @@ class SGNSEmbedder(BaseEmbedder):
         negative=5,
         noise_exponent=0.75,
         subsample=1e-3,
-        learning_rate=0.025,
-        max_iter=5,
+        learning_rate=0.05,
+        max_iter="auto",
         early_stopping=False,
         validation_fraction=0.1,
         n_iter_no_change=10,
@@ -294,7 +306,8 @@ class SGNSEmbedder(BaseEmbedder):
         input="content",
         missing="error",
         combine="word",
-        pooling="mean",
+        pooling="tfidf",
+        scale="spherical",
         norm=None,
         dtype="auto",
         random_state=None,
@@ -320,6 +333,7 @@ class SGNSEmbedder(BaseEmbedder):
             missing=missing,
             combine=combine,
             pooling=pooling,
+            scale=scale,
             norm=norm,
             dtype=dtype,
             random_state=random_state,

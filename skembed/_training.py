@@ -202,7 +202,7 @@ class _Training:
         # Epochs of the learning rate's way down that are done.
         self.first = 0
         if before is not None:
-            self.first = before.learned["_schedule_epoch"] % estimator.max_iter
+            self.first = before.learned["_schedule_epoch"] % job.n_scheduled
         window = self.source.window
         self.window = _sampling.window_thresholds(*window)
         self.sampler = spans.Sampler(
@@ -270,13 +270,13 @@ class _Training:
 
         Or None if further documents of a fit that goes on hold no pair.
         """
-        lanes, max_iter = self.lanes, self.estimator.max_iter
+        lanes, n_scheduled = self.lanes, self.job.n_scheduled
         lanes.loss[:] = 0.0
         lanes.pairs[:] = 0
         stopped = False
         for chunk in self.source.chunks():
             # Shares of the whole training, before this chunk and after it.
-            done = (self.first + epoch + chunk.done) / max_iter
+            done = (self.first + epoch + chunk.done) / n_scheduled
             stopped = self._visit(chunk, done, lanes, report)
             if not (stopped or self.paired.all()):
                 self._note_pairs(chunk.tokens)
@@ -395,6 +395,7 @@ class _Training:
             _context_totals=self.data.totals,
             _context_kept=self.data.draws.kept,
             _schedule_epoch=self.first + n_finished,
+            _schedule_length=self.job.n_scheduled,
         )
         n_parameters = layout.n_parameters
         if self.learns_biases:
