@@ -147,6 +147,7 @@ def fit_scaling(
 
     def moments(_: int, documents: tuple[int, int]) -> _scaling.Moments:
         rows = _pooled(corpus, documents, vectors, plan)
+        _check_finite(rows, documents[0])
         return _scaling.moments(rows, weights[slice(*documents)])
 
     parts = _map(moments, _chunks(corpus.doc_offsets), n_jobs)
@@ -267,11 +268,12 @@ def _normalized(rows: np.ndarray, norm: str) -> np.ndarray:
     return normalize(rows / np.where(largest > 0.0, largest, 1.0), norm=norm)
 
 
-def _check_finite(features: np.ndarray) -> None:
+def _check_finite(features: np.ndarray, first: int = 0) -> None:
+    """Raise a ValueError that names a document; `first` is the number of the first."""
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         raise ValueError(
-            f"Features of document {int(np.argmin(finite))} are not finite: its "
+            f"Features of document {first + int(np.argmin(finite))} are not finite: its "
             "entries in X are too large, or `pooling` returns such numbers."
         )
 

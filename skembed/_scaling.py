@@ -46,9 +46,12 @@ def moments(rows: np.ndarray, weights: np.ndarray) -> Moments:
     weight = float(weights.sum())
     if not weight:
         return Moments(0.0, np.zeros(rows.shape[1]), np.zeros(rows.shape[1]))
-    # Not by BLAS, whose sums depend on its threads.
-    means = (weights * rows).sum(axis=0) / weight
-    return Moments(weight, means, (weights * (rows - means) ** 2).sum(axis=0))
+    # What becomes infinite is told by `learn`.
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Not by BLAS, whose sums depend on its threads.
+        means = (weights * rows).sum(axis=0) / weight
+        squares = (weights * (rows - means) ** 2).sum(axis=0)
+    return Moments(weight, means, squares)
 
 
 def add(first: Moments, second: Moments) -> Moments:
@@ -57,12 +60,13 @@ def add(first: Moments, second: Moments) -> Moments:
     if not second.weight or not first.weight:
         return first if first.weight else second
     share = second.weight / weight
-    apart = second.means - first.means
-    return Moments(
-        weight,
-        first.means + share * apart,
-        first.squares + second.squares + first.weight * share * apart**2,
-    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = second.means - first.means
+        return Moments(
+            weight,
+            first.means + share * apart,
+            first.squares + second.squares + first.weight * share * apart**2,
+        )
 
 
 def learn(found: Moments) -> Scaling:

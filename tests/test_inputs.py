@@ -26,6 +26,7 @@ from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
     KNOWS_POLARS,
+    PLAIN,
     assert_same_fit,
     cheap,
     traced,
@@ -190,7 +191,7 @@ def test_nothing_is_cut_off_long_documents(estimator):
     """The last words of 25,000 count as much as the first ones."""
     filler = " ".join(DOCUMENTS * 210)
     long = [f"{filler} jetty {filler} inlet quay", *DOCUMENTS]
-    embedder = cheap(estimator).fit(long)
+    embedder = cheap(estimator, **PLAIN).fit(long)
     assert embedder.word_counts_.sum() == sum(len(text.split()) for text in long)
     assert embedder.word_counts_.sum() > 50_000
     for word in ("inlet", "jetty", "quay"):
@@ -535,7 +536,7 @@ def features_or_message(X, method):
 @pytest.mark.parametrize("estimator", [PPMISVDEmbedder])
 def test_generated_documents(estimator, documents, container, window):
     """The right features, or an error where there is none, and never anything else."""
-    embedder = cheap(estimator, n_components=2, window=window)
+    embedder = cheap(estimator, n_components=2, window=window, **PLAIN)
     X = put_into(container, documents)
     features, message = features_or_message(X, embedder.fit_transform)
     valid = is_valid(documents)
@@ -555,6 +556,17 @@ def test_generated_documents(estimator, documents, container, window):
     check_means(embedder, features, found)
     again = embedder.transform(put_into(container, documents))
     np.testing.assert_array_equal(again, features)
+    check_scaled(
+        cheap(estimator, n_components=2), put_into(container, documents), found
+    )
+
+
+def check_scaled(embedder, X, documents):
+    """Default features: zeros where there is no word, and of bounded length."""
+    features = embedder.fit_transform(X)
+    assert np.isfinite(features).all()
+    assert not features[[not tokens for tokens in documents]].any()
+    assert np.linalg.norm(features, axis=1).max() < 3.001
 
 
 def check_means(embedder, features, documents):
@@ -591,7 +603,7 @@ def test_generated_documents_in_transform(estimator, fitted, documents, containe
 def fitted():
     documents = ["amber birch été 日本", "birch amber", "日本 birch " + "a" * 5000] * 3
     return {
-        estimator: cheap(estimator, n_components=2).fit(documents)
+        estimator: cheap(estimator, n_components=2, **PLAIN).fit(documents)
         for estimator in ESTIMATORS
     }
 
@@ -670,7 +682,7 @@ def test_generated_matrices(estimator, table, form):
     """The right counts and features, or an error where there is none."""
     rows, shape = table
     X = make_table(form, rows, shape)
-    embedder = cheap(estimator, n_components=2)
+    embedder = cheap(estimator, n_components=2, **PLAIN)
     features, message = features_or_message(X, embedder.fit_transform)
     try:
         kind = np.float32 if form == "float32" else np.float64
@@ -698,3 +710,4 @@ def test_generated_matrices(estimator, table, form):
     expected = sums / np.where(values.any(axis=1), values.sum(axis=1), 1)[:, np.newaxis]
     np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(embedder.transform(X), features)
+    check_scaled(cheap(estimator, n_components=2), X, values.any(axis=1))

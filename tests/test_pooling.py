@@ -25,7 +25,7 @@ from skembed.pooling import (
     make,
     n_parts,
 )
-from tests.helpers import DOCUMENTS, ESTIMATORS, TOKENISED, cheap, traced
+from tests.helpers import DOCUMENTS, ESTIMATORS, PLAIN, TOKENISED, cheap, traced
 
 pytestmark = pytest.mark.small
 
@@ -771,7 +771,7 @@ def test_sum_weighs_both_vectors_alike():
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("combine", ["word", "context", "sum", "concat"])
 def test_features_are_means_of_the_chosen_vectors(estimator, combine):
-    embedder = cheap(estimator, combine=combine, max_features=5)
+    embedder = cheap(estimator, combine=combine, max_features=5, **PLAIN)
     features = embedder.fit_transform(DOCUMENTS)
     word, context = embedder.word_vectors_, embedder.context_vectors_
     vectors = {
@@ -828,9 +828,13 @@ class Returns(pooling.Pooling):
     ],
 )
 def test_rows_of_a_wrong_shape_are_refused(rows):
-    embedder = cheap(PPMISVDEmbedder, pooling=Returns(rows)).fit(DOCUMENTS)
+    embedder = cheap(PPMISVDEmbedder, pooling=Returns(rows), scale=None)
     with pytest.raises(ValueError, match=r"pooling=Returns.* shape \(20, 3\)"):
-        embedder.transform(DOCUMENTS)
+        embedder.fit(DOCUMENTS).transform(DOCUMENTS)
+    # What `scale` learns needs the same.
+    embedder.set_params(scale="standard")
+    with pytest.raises(ValueError, match=r"pooling=Returns.* shape \(20, 3\)"):
+        clone(embedder).fit(DOCUMENTS)
 
 
 def test_a_fit_that_returns_nothing_of_use_is_refused():
@@ -844,7 +848,8 @@ def test_a_pooling_cannot_write_to_the_vectors():
     def overwrite(X, vectors):
         vectors[:] = 0
 
-    embedder = cheap(PPMISVDEmbedder, pooling=Returns(overwrite)).fit(DOCUMENTS)
+    embedder = cheap(PPMISVDEmbedder, pooling=Returns(overwrite), scale=None)
+    embedder.fit(DOCUMENTS)
     before = embedder.word_vectors_.copy()
     with pytest.raises(ValueError, match="read-only"):
         embedder.transform(DOCUMENTS)
@@ -853,7 +858,7 @@ def test_a_pooling_cannot_write_to_the_vectors():
 
 @pytest.mark.parametrize("scale", [1e-200, 1e-20, 1.0, 1e200])
 def test_norm_of_extreme_rows(scale):
-    embedder = cheap(PPMISVDEmbedder, pooling="sum", norm="l2")
+    embedder = cheap(PPMISVDEmbedder, pooling="sum", scale=None, norm="l2")
     table = np.random.default_rng(0).integers(1, 5, size=(9, 4)) * 1.0
     rows = embedder.fit(table).transform(table * scale)
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1.0)
@@ -861,7 +866,8 @@ def test_norm_of_extreme_rows(scale):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("norm", "l1"), ("dtype", int), ("combine", "mean")]
+    ("name", "value"),
+    [("norm", "l1"), ("dtype", int), ("combine", "mean"), ("scale", "l2")],
 )
 def test_what_was_changed_after_fit_is_checked(name, value):
     embedder = cheap(PPMISVDEmbedder).fit(DOCUMENTS).set_params(**{name: value})

@@ -227,9 +227,9 @@ def test_a_pooling_of_the_user_is_scaled():
     [
         ([10**9], False, 5),
         ([10, 20], False, 60),
-        ([600_000], True, 50),
+        ([600_000], True, 20),
         ([0], False, 60),
-        ([250_000.0, 250_000.0], False, 10),
+        ([125_000.0, 125_000.0], False, 8),
     ],
 )
 def test_small_corpora_get_more_epochs(counts, are_pairs, wanted):
