@@ -273,8 +273,8 @@ def _check_finite(features: np.ndarray, first: int = 0) -> None:
     finite = np.isfinite(features).all(axis=1)
     if not finite.all():
         raise ValueError(
-            f"Features of document {first + int(np.argmin(finite))} are not finite: its "
-            "entries in X are too large, or `pooling` returns such numbers."
+            f"Features of document {first + int(np.argmin(finite))} are not finite: "
+            "its entries in X are too large, or `pooling` returns such numbers."
         )
 
 
