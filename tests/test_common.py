@@ -270,6 +270,7 @@ INVALID = {
     "input": ["filename", None],
     "missing": ["drop", None, True],
     "pooling": ["median", None, 3],
+    "scale": ["l2", 1.0, True, ["standard"]],
     "norm": ["l1", "max", 2],
     "dtype": ["float16", np.int64, None],
     "memory": [3, True],
