@@ -7,7 +7,14 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _adding, _blocks, _estimating, _objective, _tying
+from skembed import (
+    _adding,
+    _blocks,
+    _estimating,
+    _objective,
+    _subsampling,
+    _tying,
+)
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._epochs import Epochs
 from skembed._fitted import Job
@@ -39,6 +46,11 @@ class GloVeEmbedder(BaseEmbedder):
         Counts from which on the weight of a pair is 1. Small corpora need less.
     alpha : float, default=0.75
         Exponent of the weight below.
+    subsample : float, default=0.0
+        As if occurrences of words of a relative frequency f were kept with probability
+        ``sqrt(subsample / f) + subsample / f``: the count of a pair is multiplied by
+        the probabilities of both words. Nothing is drawn, and windows do not widen.
+        0 keeps all.
     learning_rate : float, default=0.05
         Initial step size of AdaGrad.
     max_iter : int, default=15
@@ -198,6 +210,7 @@ class GloVeEmbedder(BaseEmbedder):
         **TRAINING,
         "x_max": [Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "subsample": [Interval(Real, 0, None, closed="left")],
         "negative_dims": NEGATIVE_DIMS,
     }
     _method: ClassVar[str] = _tying.LEAST_SQUARES
@@ -221,6 +234,7 @@ class GloVeEmbedder(BaseEmbedder):
         negative_dims=0.1,
         x_max=100.0,
         alpha=0.75,
+        subsample=0.0,
         learning_rate=0.05,
         max_iter=15,
         early_stopping=False,
@@ -278,6 +292,7 @@ class GloVeEmbedder(BaseEmbedder):
         )
         self.x_max = x_max
         self.alpha = alpha
+        self.subsample = subsample
         self.learning_rate = learning_rate
         self.max_iter = max_iter
         self.early_stopping = early_stopping
@@ -302,6 +317,9 @@ class GloVeEmbedder(BaseEmbedder):
         row_of = random.permutation(n_words).astype(np.int32)
         counts = self._permuted_counts(job, row_of)
         kept = _adding.keep(counts, job.corpus.counts is None, row_of)
+        totals = _subsampling.context_totals(counts)
+        kept["_context_totals"] = totals[row_of]
+        _subsampling.weigh(counts, totals, self.subsample)
         params = layout.allocate()
         n_learned = self.n_components + 1
         start = RandomStart(random, len(params), n_learned, self.n_components)

@@ -53,6 +53,7 @@ FLOORS = {
     "_pooling": 3,
     "_shared_documents": 3,
     "_sources": 3,
+    "_subsampling": 3,
     "_epochs": 4,
     "_learning_pooling": 4,
     "_model": 4,
