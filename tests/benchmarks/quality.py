@@ -5,8 +5,9 @@
         --estimators PPMI-SVD GloVe --subsample 0 1e-3 1e-4 1e-5
 
 Prints the Spearman correlation with human scores of every estimator and
-`share_context`, for each of the given values of `subsample`; GloVe runs with ``x_max=10``, its default being meant for corpora of
-billions of tokens. ``combine`` stays at its default.
+`share_context`, for each of the given values of `subsample`; GloVe runs with
+``x_max=10``, its default being meant for corpora of billions of tokens. ``combine``
+stays at its default.
 """
 
 import argparse
@@ -25,7 +26,6 @@ from tests.benchmarks.common import (
     read_similarities,
     similarity,
 )
-
 
 ESTIMATORS = {
     "SGNS": SGNSEmbedder(),
