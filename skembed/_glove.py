@@ -26,7 +26,7 @@ class GloVeEmbedder(BaseEmbedder):
     r"""Word vectors by weighted least squares on co-occurrence counts (GloVe).
 
     Minimises ``f(x) (u_w . v_c + b_w + b_c - ln x)**2`` over all pairs of words that
-    co-occur x times, with ``f(x) = min(1, (x / x_max)**alpha)``, by AdaGrad:
+    co-occur x times (after `subsample`), with ``f(x) = min(1, (x / x_max)**alpha)``, by AdaGrad:
     Pennington, Socher & Manning (2014), eq. 8 and 9.
 
     Parameters
@@ -47,10 +47,11 @@ class GloVeEmbedder(BaseEmbedder):
     alpha : float, default=0.75
         Exponent of the weight below.
     subsample : float, default=0.0
-        As if occurrences of words of a relative frequency f were kept with probability
-        ``sqrt(subsample / f) + subsample / f``: the count of a pair is multiplied by
-        the probabilities of both words. Nothing is drawn, and windows do not widen.
-        0 keeps all.
+        Counts of frequent words weigh less: that of a pair is multiplied by the keep
+        probabilities of both words, each ``sqrt(subsample / f) + subsample / f`` or 1,
+        where f is the word's share of all contexts. It is as if occurrences were left
+        out as in :class:`~skembed.SGNSEmbedder`, but nothing is drawn, and windows are
+        those of the whole text. 0 keeps all.
     learning_rate : float, default=0.05
         Initial step size of AdaGrad.
     max_iter : int, default=15

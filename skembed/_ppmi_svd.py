@@ -50,10 +50,11 @@ class PPMISVDEmbedder(BaseEmbedder):
     singular_exponent : float, default=0.5
         The exponent p: how much of the singular values goes to the word vectors.
     subsample : float, default=0.0
-        As if occurrences of words of a relative frequency f were kept with probability
-        ``sqrt(subsample / f) + subsample / f``: the count of a pair is multiplied by
-        the probabilities of both words. Nothing is drawn, and windows do not widen.
-        0 keeps all.
+        Counts of frequent words weigh less: that of a pair is multiplied by the keep
+        probabilities of both words, each ``sqrt(subsample / f) + subsample / f`` or 1,
+        where f is the word's share of all contexts. It is as if occurrences were left
+        out as in :class:`~skembed.SGNSEmbedder`, but nothing is drawn, and windows are
+        those of the whole text. 0 keeps all.
     window : int, default=5
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
