@@ -7,7 +7,14 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _adding, _blocks, _estimating, _objective, _tying
+from skembed import (
+    _adding,
+    _blocks,
+    _estimating,
+    _objective,
+    _subsampling,
+    _tying,
+)
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._epochs import Epochs
 from skembed._fitted import Job
@@ -19,7 +26,7 @@ class GloVeEmbedder(BaseEmbedder):
     r"""Word vectors by weighted least squares on co-occurrence counts (GloVe).
 
     Minimises ``f(x) (u_w . v_c + b_w + b_c - ln x)**2`` over all pairs of words that
-    co-occur x times, with ``f(x) = min(1, (x / x_max)**alpha)``, by AdaGrad:
+    co-occur x times (after `subsample`), with ``f(x) = min(1, (x / x_max)**alpha)``, by AdaGrad:
     Pennington, Socher & Manning (2014), eq. 8 and 9.
 
     Parameters
@@ -40,6 +47,12 @@ class GloVeEmbedder(BaseEmbedder):
         corpora of billions of tokens.
     alpha : float, default=0.75
         Exponent of the weight below.
+    subsample : float, default=0.0
+        Counts of frequent words weigh less: that of a pair is multiplied by the keep
+        probabilities of both words, each ``sqrt(subsample / f) + subsample / f`` or 1,
+        where f is the word's share of all contexts. It is as if occurrences were left
+        out as in :class:`~skembed.SGNSEmbedder`, but nothing is drawn, and windows are
+        those of the whole text. 0 keeps all.
     learning_rate : float, default=0.1
         Initial step size of AdaGrad.
     max_iter : int or "auto", default="auto"
@@ -210,6 +223,7 @@ class GloVeEmbedder(BaseEmbedder):
         **TRAINING,
         "x_max": [Interval(Real, 0, None, closed="neither")],
         "alpha": [Interval(Real, 0, None, closed="left")],
+        "subsample": [Interval(Real, 0, None, closed="left")],
         "negative_dims": NEGATIVE_DIMS,
     }
     _fewest_epochs: ClassVar[int] = 15
@@ -234,6 +248,7 @@ class GloVeEmbedder(BaseEmbedder):
         negative_dims=0.1,
         x_max=10.0,
         alpha=0.75,
+        subsample=0.0,
         learning_rate=0.1,
         max_iter="auto",
         early_stopping=False,
@@ -293,6 +308,7 @@ class GloVeEmbedder(BaseEmbedder):
         )
         self.x_max = x_max
         self.alpha = alpha
+        self.subsample = subsample
         self.learning_rate = learning_rate
         self.max_iter = max_iter
         self.early_stopping = early_stopping
@@ -317,6 +333,9 @@ class GloVeEmbedder(BaseEmbedder):
         row_of = random.permutation(n_words).astype(np.int32)
         counts = self._permuted_counts(job, row_of)
         kept = _adding.keep(counts, job.corpus.counts is None, row_of)
+        totals = _subsampling.context_totals(counts)
+        kept["_context_totals"] = totals[row_of]
+        _subsampling.weigh(counts, totals, self.subsample)
         params = layout.allocate()
         n_learned = self.n_components + 1
         start = RandomStart(random, len(params), n_learned, self.n_components)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skembed import _pair_counts, _ppmi, _sampling_loss
+from skembed import _pair_counts, _ppmi, _sampling_loss, _subsampling
 from skembed._vocabulary import Corpus
 
 # Scores that are computed at once.
@@ -103,6 +103,7 @@ def _count(estimator: Any, corpus: Corpus, direction: str = "both") -> sparse.cs
             "X holds no pair of words of the vocabulary in a document, so there is "
             "nothing to score. Words may be unknown; pass longer documents."
         )
+    _subsampling.weigh(counts, estimator._context_totals, estimator.subsample)
     return counts
 
 

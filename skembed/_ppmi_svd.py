@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _adding, _estimating, _objective, _ppmi, _tying
+from skembed import _adding, _estimating, _objective, _ppmi, _subsampling, _tying
 from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
 from skembed._fitted import Fitted
@@ -49,6 +49,12 @@ class PPMISVDEmbedder(BaseEmbedder):
         Contexts count in proportion to count ** context_exponent; 1 does not smooth.
     singular_exponent : float, default=0.5
         The exponent p: how much of the singular values goes to the word vectors.
+    subsample : float, default=0.0
+        Counts of frequent words weigh less: that of a pair is multiplied by the keep
+        probabilities of both words, each ``sqrt(subsample / f) + subsample / f`` or 1,
+        where f is the word's share of all contexts. It is as if occurrences were left
+        out as in :class:`~skembed.SGNSEmbedder`, but nothing is drawn, and windows are
+        those of the whole text. 0 keeps all.
     window : int, default=5
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
@@ -190,6 +196,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         "shift": [Interval(Real, 1, None, closed="left")],
         "context_exponent": [Interval(Real, 0, None, closed="left")],
         "singular_exponent": [Interval(Real, 0, 1, closed="both")],
+        "subsample": [Interval(Real, 0, None, closed="left")],
     }
     _method: ClassVar[str] = _tying.CLOSED_FORM
     _fixed_by_counts: ClassVar[tuple[str, ...]] = (
@@ -209,6 +216,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         shift=1.0,
         context_exponent=0.75,
         singular_exponent=0.5,
+        subsample=0.0,
         window=5,
         window_weighting="dynamic",
         analyzer="word",
@@ -262,6 +270,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         self.shift = shift
         self.context_exponent = context_exponent
         self.singular_exponent = singular_exponent
+        self.subsample = subsample
 
     def _estimate(self, sizes):
         return _estimating.closed_form(self, sizes)
@@ -277,7 +286,10 @@ class PPMISVDEmbedder(BaseEmbedder):
         counts = _adding.count(self, job, "left" if self.directional else "both")
         symmetric = job.corpus.counts is None and not self.directional
         attributes = _adding.keep(counts, symmetric)
+        totals = _subsampling.context_totals(counts)
+        attributes["_context_totals"] = totals
         with job.course.step("factorise") as step:
+            _subsampling.weigh(counts, totals, self.subsample)
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
             factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs, step.report)

@@ -38,7 +38,7 @@ class ScoresMixin:
         GloVe minus the weighted squared error per pair that co-occurs; of PPMI-SVD
         minus the squared error per entry of the PPMI matrix. It compares parameters
         that leave the objective as it is, such as `n_components` or `share_context`,
-        and not others, such as `negative` or `shift`.
+        and not others, such as `negative`, `shift` or `subsample`.
 
         Parameters
         ----------
@@ -69,7 +69,7 @@ class ScoresMixin:
         Biases and offsets are included. For SGNS it estimates
         ``PMI(w, c) - ln(negative) + ln p(c) - ln p_noise(c)``, whatever the `bias`;
         for GloVe the logarithm of the co-occurrence count; for PPMI-SVD an entry of
-        the matrix.
+        the matrix. `subsample` changes the counts that either is of.
 
         Parameters
         ----------

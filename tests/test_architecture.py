@@ -54,6 +54,7 @@ FLOORS = {
     "_shared_documents": 3,
     "_sources": 3,
     "_scaling": 3,
+    "_subsampling": 3,
     "_epochs": 4,
     "_learning_pooling": 4,
     "_model": 4,

@@ -1,10 +1,13 @@
 """Word similarity of the embedders at their defaults, over seeds.
 
     python -m tests.benchmarks.quality --data reviews.jsonl.gz --wordsim FOLDER
+    python -m tests.benchmarks.quality --data reviews.jsonl.gz --wordsim FOLDER \
+        --estimators PPMI-SVD GloVe --subsample 0 1e-3 1e-4 1e-5
 
 Prints the Spearman correlation with human scores of every estimator and
-`share_context`; GloVe runs with ``x_max=10``, its default being meant for corpora of
-billions of tokens. ``combine`` stays at its default.
+`share_context`, for each of the given values of `subsample`; GloVe runs with
+``x_max=10``, its default being meant for corpora of billions of tokens. ``combine``
+stays at its default.
 """
 
 import argparse
@@ -12,6 +15,7 @@ import time
 import warnings
 
 import numpy as np
+from sklearn.base import clone
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from skembed._features import add_tables
@@ -23,14 +27,22 @@ from tests.benchmarks.common import (
     similarity,
 )
 
+ESTIMATORS = {
+    "SGNS": SGNSEmbedder(),
+    "CBOW": CBOWEmbedder(),
+    "PPMI-SVD": PPMISVDEmbedder(),
+    "GloVe": GloVeEmbedder(x_max=10),
+}
 
-def candidates():
+
+def candidates(names, subsamples):
     """Yield a name and an estimator without its seed."""
     for share_context in (False, True, "signed"):
-        yield "SGNS", SGNSEmbedder(share_context=share_context)
-        yield "CBOW", CBOWEmbedder(share_context=share_context)
-        yield "PPMI-SVD", PPMISVDEmbedder(share_context=share_context)
-        yield "GloVe, x_max=10", GloVeEmbedder(share_context=share_context, x_max=10)
+        for name in names:
+            for subsample in subsamples or [ESTIMATORS[name].subsample]:
+                embedder = clone(ESTIMATORS[name])
+                embedder.set_params(share_context=share_context, subsample=subsample)
+                yield name, embedder
 
 
 def document_table(embedder):
@@ -45,12 +57,18 @@ def main():
     parser.add_argument("--wordsim", required=True, help="folder of .tsv files")
     parser.add_argument("--documents", type=int, default=20_000)
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument(
+        "--estimators", nargs="+", choices=ESTIMATORS, default=list(ESTIMATORS)
+    )
+    parser.add_argument(
+        "--subsample", type=float, nargs="+", help="thresholds; otherwise the defaults"
+    )
     arguments = parser.parse_args()
     documents = read_documents(arguments.data, arguments.documents)
     sets = read_similarities(arguments.wordsim)
     print(describe_machine())
     rows = []
-    for name, embedder in candidates():
+    for name, embedder in candidates(arguments.estimators, arguments.subsample):
         results, seconds = [], []
         for seed in range(arguments.seeds):
             start = time.perf_counter()
@@ -64,11 +82,11 @@ def main():
                 [similarity(p, embedder.vocabulary_, table)[0] for p in sets.values()]
             )
         spread = [f"{min(c):.3f}-{max(c):.3f}" for c in zip(*results, strict=True)]
-        rows.append(
-            [name, embedder.share_context, *spread, f"{np.median(seconds):.1f}"]
-        )
+        choice = [name, embedder.share_context, f"{embedder.subsample:g}"]
+        rows.append([*choice, *spread, f"{np.median(seconds):.1f}"])
         print(*rows[-1], flush=True)
-    print_table(["estimator", "share_context", *sets, "fit seconds"], rows)
+    header = ["estimator", "share_context", "subsample", *sets, "fit seconds"]
+    print_table(header, rows)
 
 
 if __name__ == "__main__":
