@@ -13,8 +13,9 @@ from skembed._vocabulary import Corpus
 from skembed.pooling import POOLINGS, Pooling
 
 COMBINATIONS = ("word", "context", "sum", "concat")
-# Words and documents that are pooled at once, which bounds the working memory.
-_CHUNK = 2**16
+# Words and documents that are pooled at once, which bounds the working memory; a
+# document counts once for so many columns.
+_CHUNK, _COLUMNS = 2**16, 100
 # Rows of a table whose lengths are computed at once.
 _ROWS = 2**12
 
@@ -128,7 +129,7 @@ def pool(
         "Pass fewer documents at a time, or lower n_components.",
     )
     features = np.empty((corpus.n_documents, plan.n_features), dtype=plan.dtype)
-    chunks = _chunks(corpus.doc_offsets)
+    chunks = _chunks(corpus.doc_offsets, plan.n_features)
 
     def pool_chunk(_: int, documents: tuple[int, int]) -> None:
         chunk = _as_matrix(corpus, documents, len(vectors))
@@ -258,10 +259,11 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1, keepdims=True))
 
 
-def _chunks(doc_offsets: np.ndarray) -> list[tuple[int, int]]:
+def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:
     """Return first and last + 1 documents of chunks."""
     n_documents = doc_offsets.size - 1
-    sizes = doc_offsets + np.arange(n_documents + 1)
+    document = max(1, n_features // _COLUMNS)
+    sizes = doc_offsets + document * np.arange(n_documents + 1)
     if sizes[-1] <= _CHUNK:
         return [(0, n_documents)]
     chunks, first = [], 0

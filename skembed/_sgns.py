@@ -134,8 +134,8 @@ class SGNSEmbedder(BaseEmbedder):
         scaled to the length of the word vector; "concat" concatenates the two.
     pooling : str or object, default="mean"
         How the vectors of a document's words become one row: "mean", "max", "sum",
-        "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and
-        ``pool``; see :mod:`skembed.pooling`.
+        "mean_max", "tfidf", "sif", "usif", "vlad" or an object with the methods
+        ``fit`` and ``pool``; see :mod:`skembed.pooling`.
     norm : {"l2"}, default=None
         Scale each row to unit length.
     dtype : {"auto", "float32", "float64"} or type, default="auto"

@@ -778,7 +778,7 @@ def test_what_is_no_square_matrix(estimator):
         embedder.fit(-SQUARE)
     with pytest.raises(ValueError, match="no two co-occur"):
         embedder.fit(np.zeros((3, 3)))
-    for pooling in ("tfidf", "sif", "usif"):
+    for pooling in ("tfidf", "sif", "usif", "vlad"):
         with pytest.raises(ValueError, match=f"pooling.*{pooling.upper()[0]}.*learns"):
             cheap(estimator, input="cooccurrence", pooling=pooling).fit(SQUARE)
     assert not hasattr(embedder, "word_vectors_")
@@ -878,7 +878,7 @@ def test_one_document_is_a_row_of_many(combine, pooling):
     np.testing.assert_array_equal(alone, embedder.transform(counts))
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "mean_max", "usif"])
+@pytest.mark.parametrize("pooling", ["mean", "max", "mean_max", "usif", "vlad"])
 @pytest.mark.parametrize("combine", ["word", "concat"])
 def test_any_number_of_threads_gives_the_same_bits(combine, pooling):
     embedder = fit(DOCUMENTS, combine=combine, pooling=pooling)
@@ -922,7 +922,7 @@ def test_a_pooling_that_returns_nan():
 # --- models on disk, pipelines --------------------------------------------------------
 
 
-@pytest.mark.parametrize("pooling", ["mean", "tfidf", "usif"])
+@pytest.mark.parametrize("pooling", ["mean", "tfidf", "usif", "vlad"])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_a_model_on_a_read_only_map(estimator, pooling, tmp_path):
     embedder = cheap(estimator, pooling=pooling, combine="concat").fit(DOCUMENTS)
