@@ -298,8 +298,9 @@ class BaseEmbedder(
         -------
         ndarray of str objects
             The class name in lower case and a number. Between them ``_mean`` or
-            ``_max`` with ``pooling="mean_max"``, and ``_word`` or ``_context`` with
-            ``combine="concat"``.
+            ``_max`` with ``pooling="mean_max"``, ``_cluster0_``, ``_cluster1_`` and so
+            on with ``pooling="vlad"``, and ``_word`` or ``_context`` with
+            ``combine="concat"`` (``_cluster0_word``).
         """
         model = self._as_fitted()
         tables = ("word", "context") if model.combine == "concat" else ("",)

@@ -17,9 +17,10 @@ from skembed._rows import check_sparse
 # So many vectors are added up in float32, and these sums in float64.
 _BLOCK = 128
 # Entries that are worked on at once, which bounds the memory; and how many of them a
-# document counts for, as its row of features takes memory, too.
+# document counts for at least, as its row of features takes memory, too: one for so
+# many columns.
 _CHUNK = 2**16
-_DOCUMENT = 8
+_DOCUMENT, _COLUMNS = 8, 16
 # Vectors of words that are copied at once: they fit into a core's cache.
 _COPIED = 2**12
 # Maxima of so short documents are found for many at a time.
@@ -28,6 +29,8 @@ _SHORT = 16
 _EXPONENT = 32
 # Squared singular values below this share of the largest come from sums in float32.
 _ROUNDING = 1e-10
+# A sum below this share of what is added up is 0 but for rounding.
+_CANCELLED = 1e-9
 
 
 class Documents(NamedTuple):
@@ -91,22 +94,26 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray:
     return weights
 
 
-def chunks(X: Any) -> Iterator[tuple[slice, Documents]]:
+def chunks(X: Any, n_columns: int = 0) -> Iterator[tuple[slice, Documents]]:
     """Cut a CSR array into chunks of documents.
 
     Parameters
     ----------
     X : csr_array of shape (n_documents, n_words)
+    n_columns : int, default=0
+        Number of features of a document, of which many take more memory than the
+        words.
 
     Yields
     ------
     rows : slice
         Which documents these are; at least one.
     documents : Documents
-        Some 65,536 entries, or one document.
+        65,536 entries at most, or one document.
     """
     n_documents = X.shape[0]
-    sizes = X.indptr + _DOCUMENT * np.arange(n_documents + 1)
+    document = max(_DOCUMENT, n_columns // _COLUMNS)
+    sizes = X.indptr + document * np.arange(n_documents + 1)
     first = 0
     while first < n_documents:
         last = int(np.searchsorted(sizes, sizes[first] + _CHUNK, side="right")) - 1
@@ -268,6 +275,99 @@ def maxima(documents: Documents, vectors: np.ndarray) -> np.ndarray:
     # Which of -0.0 and 0.0 is the larger one is not defined; their sum is 0.0.
     features += 0.0
     return features
+
+
+def residual_sums(
+    documents: Documents,
+    vectors: np.ndarray,
+    centres: np.ndarray,
+    labels: np.ndarray,
+    word_weights: np.ndarray,
+) -> np.ndarray:
+    """Return sums, per cluster, of how words' vectors differ from the cluster's centre.
+
+    A word that occurs n times in a document has a weight of 1 + ln n (of n where n is
+    below 1), times its own.
+
+    Parameters
+    ----------
+    documents : Documents
+    vectors : ndarray of shape (n_words, n_features), float32
+    centres : ndarray of shape (n_clusters, n_features), float64
+    labels : ndarray of shape (n_words,), int
+        Clusters of the words.
+    word_weights : ndarray of shape (n_words,), float64
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_clusters * n_features), float64
+        Cluster after cluster. All sums of a document may be divided by a power of 2.
+    """
+    n_clusters, n_features = centres.shape
+    groups, words, counts = _distinct(documents, labels, n_clusters)
+    weights = word_weights[words] * _dampened(counts)
+    n_groups = documents.n_documents * n_clusters
+    offsets = np.searchsorted(groups, np.arange(n_groups + 1))
+    weights = _scaled_up(offsets[::n_clusters], weights)
+    used, columns = np.unique(words, return_inverse=True)
+    residuals = vectors[used] - centres[labels[used]]
+    sums = np.zeros((n_groups, n_features))
+    _add(offsets, columns, weights, residuals, sums)
+    sizes = np.abs(residuals).max(axis=1, initial=0.0)
+    limits = _CANCELLED * _totals(offsets, weights * sizes[columns])
+    sums[np.abs(sums) < limits[:, np.newaxis]] = 0.0
+    return sums.reshape(documents.n_documents, n_clusters * n_features)
+
+
+def _distinct(
+    documents: Documents, labels: np.ndarray, n_clusters: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each word of each document once: group, word, and how often it occurs.
+
+    Groups are those of the words of one document and one cluster, in this order.
+    """
+    present = documents.present()
+    groups = present.per_entry(np.arange(documents.n_documents) * n_clusters)
+    keys = (groups + labels[present.words]) * labels.size + present.words
+    # Counts of a word are added up in the order in which the document has them.
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    first = np.diff(keys, prepend=-1) > 0
+    counts = np.bincount(np.cumsum(first) - 1, weights=present.counts[order])
+    return *np.divmod(keys[first], labels.size), counts
+
+
+def _dampened(counts: np.ndarray) -> np.ndarray:
+    """Return 1 + ln n, which counts below 1 would make negative; n for these."""
+    most = np.finfo(np.float64).max
+    return np.where(counts < 1, counts, 1 + np.log(np.clip(counts, 1, most)))
+
+
+def _scaled_up(offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Scale tiny weights of documents by powers of 2, so that products are not 0."""
+    exponents = np.frexp(_totals(offsets, weights))[1]
+    exponents[exponents > -_EXPONENT] = 0
+    if not exponents.any():
+        return weights
+    return np.ldexp(weights, -np.repeat(exponents, np.diff(offsets)))
+
+
+def signed_roots(features: np.ndarray) -> np.ndarray:
+    """Return square roots that keep the sign, in rows of length 1 or 0.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_documents, n_features), float64
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_features), float64
+    """
+    sizes = np.abs(features)
+    # The squared length of a row of square roots.
+    totals = sizes.sum(axis=1, keepdims=True)
+    sizes /= np.where(totals > 0, totals, 1.0)
+    return np.copysign(np.sqrt(sizes, out=sizes), features, out=sizes)
 
 
 def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:

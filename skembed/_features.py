@@ -18,8 +18,9 @@ from skembed.pooling import POOLINGS, Pooling, n_parts
 
 COMBINATIONS = ("word", "context", "sum", "concat")
 SCALES = (None, *_scaling.SCALES)
-# Words and documents that are pooled at once, which bounds the working memory.
-_CHUNK = 2**16
+# Words and documents that are pooled at once, which bounds the working memory; a
+# document counts once for so many columns.
+_CHUNK, _COLUMNS = 2**16, 100
 # Rows of a table whose lengths are computed at once.
 _ROWS = 2**12
 
@@ -150,7 +151,7 @@ def fit_scaling(
         _check_finite(rows, documents[0])
         return _scaling.moments(rows, weights[slice(*documents)])
 
-    parts = _map(moments, _chunks(corpus.doc_offsets), n_jobs)
+    parts = _map(moments, _chunks(corpus.doc_offsets, plan.n_features), n_jobs)
     return _scaling.learn(functools.reduce(_scaling.add, parts))
 
 
@@ -218,7 +219,7 @@ def pool(
         with np.errstate(over="ignore"):
             features[slice(*documents)] = rows
 
-    _map(pool_chunk, _chunks(corpus.doc_offsets), n_jobs)
+    _map(pool_chunk, _chunks(corpus.doc_offsets, plan.n_features), n_jobs)
     if corpus.token_weights is not None or not is_own:
         _check_finite(features)
     return features
@@ -355,10 +356,11 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
     return np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1, keepdims=True))
 
 
-def _chunks(doc_offsets: np.ndarray) -> list[tuple[int, int]]:
+def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:
     """Return first and last + 1 documents of chunks."""
     n_documents = doc_offsets.size - 1
-    sizes = doc_offsets + np.arange(n_documents + 1)
+    document = max(1, n_features // _COLUMNS)
+    sizes = doc_offsets + document * np.arange(n_documents + 1)
     if sizes[-1] <= _CHUNK:
         return [(0, n_documents)]
     chunks, first = [], 0

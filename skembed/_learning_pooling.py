@@ -1,4 +1,4 @@
-"""Poolings that learn from documents: frequencies of words, common components."""
+"""Poolings that learn from documents: frequencies, common components, clusters."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils._param_validation import Interval
 
-from skembed import _document_rows
+from skembed import _clusters, _document_rows
 from skembed._pooling import Pooling
 
 
@@ -66,8 +66,7 @@ class _LearningPooling(Pooling):
         ValueError
             As in `fit`.
         """
-        earlier = {name: v for name, v in vars(self).items() if name in self._sums}
-        return self._fit(X, vectors, sample_weight, earlier)
+        return self._fit(X, vectors, sample_weight, dict(vars(self)))
 
     def _fit(
         self, X: Any, vectors: np.ndarray, sample_weight: Any, earlier: dict[str, Any]
@@ -76,23 +75,49 @@ class _LearningPooling(Pooling):
         X, vectors = _document_rows.check(X, vectors)
         weights = _document_rows.check_weights(sample_weight, X.shape[0])
         sums = self._add_up(X, weights)
-        for name, before in earlier.items():
+        for name in earlier.keys() & sums.keys():
+            before = earlier[name]
             missing = np.size(sums[name]) - np.size(before)
             sums[name] += np.pad(before, (0, missing)) if missing else before
+        learned = self._learn(X, vectors, weights, sums, earlier)
         # All at once, so that an error leaves nothing half fitted.
-        self.__dict__.update(sums, **self._learn(X, vectors, weights, sums))
+        self.__dict__.update(sums, **learned)
         return self
 
     def _add_up(self, X: Any, weights: np.ndarray) -> dict[str, Any]:
         raise NotImplementedError
 
     def _learn(
-        self, X: Any, vectors: np.ndarray, weights: np.ndarray, sums: dict[str, Any]
+        self,
+        X: Any,
+        vectors: np.ndarray,
+        weights: np.ndarray,
+        sums: dict[str, Any],
+        earlier: dict[str, Any],
     ) -> dict[str, Any]:
+        """Return what follows from the sums, and from `earlier` in `partial_fit`."""
         raise NotImplementedError
 
 
-class TfidfPooling(_LearningPooling):
+class _DocumentFrequencies(_LearningPooling):
+    """Learns the smooth inverse document frequency of words."""
+
+    _axes = {"idf_": 0}
+    _sums = ("n_documents_", "document_frequencies_")
+
+    def _add_up(self, X, weights):
+        frequencies = _document_rows.document_frequencies(X, weights)
+        return {
+            "n_documents_": float(weights.sum()),
+            "document_frequencies_": frequencies,
+        }
+
+    def _learn(self, X, vectors, weights, sums, earlier):
+        n_documents, frequencies = (sums[name] for name in self._sums)
+        return {"idf_": np.log((1 + n_documents) / (1 + frequencies)) + 1}
+
+
+class TfidfPooling(_DocumentFrequencies):
     """Mean of the words' vectors, weighted by count times inverse document frequency.
 
     The weight of a word is ``ln((1 + n) / (1 + df)) + 1``, the smooth inverse document
@@ -109,22 +134,88 @@ class TfidfPooling(_LearningPooling):
         How many of them hold each word.
     """
 
-    _axes = {"idf_": 0}
-    _sums = ("n_documents_", "document_frequencies_")
-
-    def _add_up(self, X, weights):
-        frequencies = _document_rows.document_frequencies(X, weights)
-        return {
-            "n_documents_": float(weights.sum()),
-            "document_frequencies_": frequencies,
-        }
-
-    def _learn(self, X, vectors, weights, sums):
-        n_documents, frequencies = (sums[name] for name in self._sums)
-        return {"idf_": np.log((1 + n_documents) / (1 + frequencies)) + 1}
-
     def _pool(self, documents, vectors):
         return _document_rows.means(documents, vectors, self.idf_, by_weight=True)
+
+
+class VLADPooling(_DocumentFrequencies):
+    """Vectors of locally aggregated descriptors: one block of columns for each cluster.
+
+    As in [1]_, and in [2]_ for word vectors: `fit` clusters the words of the vocabulary
+    by k-means of their vectors. For every cluster, a document has the sum of the
+    differences between the vectors of its words and the cluster's centre. Here, each
+    word of the document is counted once, with a weight: its inverse document frequency
+    (as in `TfidfPooling`) times 1 + ln n where it occurs n times (n where a fraction n
+    is below 1, as in a matrix of weights). All numbers are replaced by their square
+    roots, with the sign kept, and rows have length 1. In place of means, sublinear
+    counts and idf come from text classification; they are not part of the papers.
+
+    There are `n_clusters` times as many columns as dimensions: 1,000 of a hundred
+    dimensions, which are 4 kB in float32 for every document, 200 MB for 50,000.
+
+    Parameters
+    ----------
+    n_clusters : int, default=10
+        Number of clusters. With fewer than ten times as many words, there are fewer
+        clusters, and the columns of the others are zeros.
+    random_state : int or None, default=0
+        Seed of the k-means clustering. None draws a new one for every fit. (The
+        `random_state` of an estimator is that of its vectors.)
+
+    Attributes
+    ----------
+    cluster_centers_ : ndarray of shape (n_clusters, n_features), float64
+        Centres of the clusters; after `partial_fit`, those of the first fit. Equal
+        ones, after the first, are centres of no words.
+    labels_ : ndarray of shape (n_words,), int32
+        Cluster of each word: that of the nearest centre.
+    idf_ : ndarray of shape (n_words,), float64
+        Inverse document frequencies of the words.
+    n_documents_ : float
+        Number of the training documents.
+    document_frequencies_ : ndarray of shape (n_words,), float64
+        How many of them hold each word.
+
+    References
+    ----------
+    .. [1] Jégou, H., Douze, M., Schmid, C. & Pérez, P. (2010). Aggregating local
+       descriptors into a compact image representation. CVPR, 3304-3311.
+    .. [2] Ionescu, R. T. & Butnaru, A. (2019). Vector of locally-aggregated word
+       embeddings (VLAWE): a novel document-level representation. NAACL, 363-369.
+    """
+
+    _parameter_constraints: dict = {
+        "n_clusters": [Interval(Integral, 1, None, closed="left")],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
+    }
+    _axes = {"idf_": 0, "labels_": 0, "cluster_centers_": 1}
+
+    def __init__(self, n_clusters=10, random_state=0):
+        self.n_clusters = n_clusters
+        self.random_state = random_state
+
+    @property
+    def parts(self):  # type: ignore[override]
+        """Names of the blocks of columns, one for each cluster."""
+        centres = getattr(self, "cluster_centers_", ())
+        return tuple(f"cluster{i}_" for i in range(len(centres) or self.n_clusters))
+
+    def _learn(self, X, vectors, weights, sums, earlier):
+        learned = super()._learn(X, vectors, weights, sums, earlier)
+        centres = earlier.get("cluster_centers_")
+        if centres is None:
+            centres = _clusters.find_centres(
+                vectors, self.n_clusters, self.random_state
+            )
+        learned["cluster_centers_"] = centres
+        learned["labels_"] = _clusters.nearest(vectors, centres)
+        return learned
+
+    def _pool(self, documents, vectors):
+        sums = _document_rows.residual_sums(
+            documents, vectors, self.cluster_centers_, self.labels_, self.idf_
+        )
+        return _document_rows.signed_roots(sums)
 
 
 class _CommonComponents(_LearningPooling):
@@ -140,7 +231,7 @@ class _CommonComponents(_LearningPooling):
         counts, n_documents = _document_rows.count(X, weights)
         return {"word_counts_": counts, "n_documents_": n_documents}
 
-    def _learn(self, X, vectors, weights, sums):
+    def _learn(self, X, vectors, weights, sums, earlier):
         learned = self._weigh(*(sums[name] for name in self._sums))
         squares, components = _document_rows.common_components(
             X, vectors, learned["word_weights_"], weights, self.n_removed

@@ -62,6 +62,15 @@ def one_blas_thread() -> Iterator[None]:
                 _restore_blas_threads()
 
 
+def one_openmp_thread() -> Any:
+    """Return a context manager that gives OpenMP a single thread.
+
+    Threads add up in any order, which changes the bits of sums. The number belongs to
+    the calling thread, so that calls may overlap.
+    """
+    return ThreadpoolController().limit(limits=1, user_api="openmp")
+
+
 def _restore_blas_threads() -> None:
     for path, (library, n) in list(_blas_before.items()):
         _let_any_thread_set(library)

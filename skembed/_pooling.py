@@ -1,5 +1,7 @@
 """The interface of poolings, and those that have nothing to learn."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
@@ -20,10 +22,11 @@ class Pooling(BaseEstimator):
     ----------
     parts : tuple of str
         Names of the blocks of columns that `pool` puts out, each as wide as the
-        vectors; an attribute of the class.
+        vectors; an attribute of the class, or a property where it depends on
+        parameters.
     """
 
-    parts: tuple[str, ...] = ("",)
+    parts: Sequence[str] = ("",)
     _parameter_constraints: dict = {}
     # Learned attributes, and which of their axes is as long as that of the vectors.
     _axes: dict[str, int] = {}
@@ -74,8 +77,9 @@ class Pooling(BaseEstimator):
         X, vectors = _document_rows.check(X, vectors)
         for name, axis in self._axes.items():
             _check_learned(self, name, axis, vectors.shape[axis])
-        features = np.zeros((X.shape[0], n_parts(self) * vectors.shape[1]))
-        for rows, documents in _document_rows.chunks(X):
+        n_columns = n_parts(self) * vectors.shape[1]
+        features = np.zeros((X.shape[0], n_columns))
+        for rows, documents in _document_rows.chunks(X, n_columns):
             features[rows] = self._pool(documents, vectors)
         return features
 

@@ -100,8 +100,8 @@ class PPMISVDEmbedder(BaseEmbedder):
         scaled to the length of the word vector; "concat" concatenates the two.
     pooling : str or object, default="tfidf"
         How the vectors of a document's words become one row: "mean", "max", "sum",
-        "mean_max", "tfidf", "sif", "usif" or an object with the methods ``fit`` and
-        ``pool``; see :mod:`skembed.pooling`.
+        "mean_max", "tfidf", "sif", "usif", "vlad" or an object with the methods
+        ``fit`` and ``pool``; see :mod:`skembed.pooling`.
     scale : {"spherical", "standard", None}, default="spherical"
         The scale of the features. `fit` learns it from the training documents, and
         `partial_fit` keeps it. "spherical" centres the columns and then makes each row

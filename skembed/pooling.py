@@ -7,7 +7,12 @@ poolings of your own.
 
 from sklearn.base import clone
 
-from skembed._learning_pooling import SIFPooling, TfidfPooling, USIFPooling
+from skembed._learning_pooling import (
+    SIFPooling,
+    TfidfPooling,
+    USIFPooling,
+    VLADPooling,
+)
 from skembed._pooling import (
     MaxPooling,
     MeanMaxPooling,
@@ -27,6 +32,7 @@ __all__ = [
     "SumPooling",
     "TfidfPooling",
     "USIFPooling",
+    "VLADPooling",
     "make",
     "n_parts",
 ]
@@ -39,6 +45,7 @@ POOLINGS: dict[str, type] = {
     "tfidf": TfidfPooling,
     "sif": SIFPooling,
     "usif": USIFPooling,
+    "vlad": VLADPooling,
 }
 
 

@@ -36,6 +36,7 @@ FLOORS = {
     "_random_start": 1,
     "_rows": 1,
     "_weights": 1,
+    "_clusters": 2,
     "_cooccurrence": 2,
     "_document_rows": 2,
     "_krylov": 2,

@@ -454,7 +454,7 @@ def test_number_of_threads(estimator, monkeypatch):
 
 
 @small
-@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif"])
+@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "vlad"])
 def test_poolings_go_on(pooling):
     """Their word weights are those of all documents; components of the last ones."""
     params = {"vocabulary": WORDS, "pooling": pooling, "n_components": 4}
@@ -472,7 +472,7 @@ def test_poolings_go_on(pooling):
 
 
 @small
-@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "mean"])
+@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "vlad", "mean"])
 def test_poolings_know_new_words(pooling):
     embedder = cheap(PPMISVDEmbedder, pooling=pooling).fit(DOCUMENTS).partial_fit(NEW)
     assert embedder.transform(["kiwi lemon", "mango"]).any()

@@ -15,13 +15,14 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
-from skembed import PPMISVDEmbedder, _document_rows, _features, pooling
+from skembed import PPMISVDEmbedder, _clusters, _document_rows, _features, pooling
 from skembed.pooling import (
     POOLINGS,
     Pooling,
     SIFPooling,
     TfidfPooling,
     USIFPooling,
+    VLADPooling,
     make,
     n_parts,
 )
@@ -31,7 +32,7 @@ pytestmark = pytest.mark.small
 
 N_WORDS = 6
 NAMES = list(POOLINGS)
-LEARNING = ["tfidf", "sif", "usif"]
+LEARNING = ["tfidf", "sif", "usif", "vlad"]
 # Lists of entries (word, how often); a word may come again, in any order.
 entries = st.tuples(
     st.integers(0, N_WORDS - 1), st.sampled_from([0.0, 1.0, 1.0, 2.0, 0.25, 7.0])
@@ -148,13 +149,37 @@ def twin_usif(counts, vectors, train, repeats, n_removed=5):
     )
 
 
+def twin_vlad(counts, vectors, train, repeats, centres=None):
+    """Rows of one block per centre; one word after the other."""
+    idf = twin_idf(train, repeats)
+    if centres is None:
+        # Of less than 20 words: one cluster, and nine blocks of zeros.
+        centre = vectors.mean(axis=0) if len(vectors) else vectors.sum(axis=0)
+        centres = np.array([centre] * 10)
+    rows = np.zeros((len(counts), *centres.shape))
+    for row, document in zip(rows, counts, strict=True):
+        sizes = np.zeros_like(row)
+        for word in np.flatnonzero(document):
+            n = document[word]
+            weight = idf[word] * (1 + math.log(n) if n >= 1 else n)
+            cluster = np.argmin([math.dist(vectors[word], one) for one in centres])
+            row[cluster] += weight * (vectors[word] - centres[cluster])
+            sizes[cluster] += weight * np.abs(vectors[word] - centres[cluster]).max()
+        row[np.abs(row) < 1e-9 * sizes] = 0
+        if row.any():
+            row /= np.abs(row).max()
+            row[:] = np.sign(row) * np.sqrt(np.abs(row))
+            row /= np.sqrt((row**2).sum())
+    return rows.reshape(len(counts), centres.size)
+
+
 def twin_of(name, X, vectors, train=None, repeats=None):
     counts = X.toarray().astype(np.float64)
     train = counts if train is None else train.toarray().astype(np.float64)
     repeats = np.ones(len(train)) if repeats is None else np.asarray(repeats, float)
     vectors = vectors.astype(np.float64)
     if name in LEARNING:
-        twin = {"tfidf": twin_tfidf, "sif": twin_sif, "usif": twin_usif}[name]
+        twin = globals()[f"twin_{name}"]
         return twin(counts, vectors, train, repeats)
     mean, largest = twin_mean(counts, vectors), twin_max(counts, vectors)
     return {
@@ -181,7 +206,7 @@ def spread_vectors(seed, n_features=3):
 # --- values ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["mean", "max", "sum", "mean_max", "tfidf"])
+@pytest.mark.parametrize("name", ["mean", "max", "sum", "mean_max", "tfidf", "vlad"])
 @given(documents, documents, st.integers(1, 4), seeds)
 def test_against_a_loop(name, train, documents, n_features, seed):
     vectors = draw_vectors(seed, n_features)
@@ -430,18 +455,19 @@ def test_fit_in_chunks(name, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("name", ["sif", "usif"])
-def test_bits_do_not_depend_on_blas_threads(name):
-    n_words = 400
+@pytest.mark.parametrize("name", ["sif", "usif", "vlad"])
+def test_bits_do_not_depend_on_threads(name):
+    n_words = 2000  # k-means has tasks of 256 each
     vectors = draw_vectors(0, 150, n_words)
     X = text_of(draw_text(0, 300, n_words, 40), n_words)
     pools = []
     for n_threads in (1, 2, 3):
-        with threadpool_limits(limits=n_threads, user_api="blas"):
+        with threadpool_limits(limits=n_threads):
             pools.append(make(name).fit(X, vectors))
     rows = [pool.pool(X, vectors).tobytes() for pool in pools]
     assert rows[0] == rows[1] == rows[2]
-    assert len({pool.components_.tobytes() for pool in pools}) == 1
+    learned = "cluster_centers_" if name == "vlad" else "components_"
+    assert len({getattr(pool, learned).tobytes() for pool in pools}) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -534,6 +560,8 @@ def test_counts_of_any_size(name, scale):
     scaled.data[:3] *= scale
     if name == "sum":
         expected[0] *= scale
+    elif name == "vlad":
+        expected[0] = twin_of(name, scaled, vectors, X)[0]
     features = pool.pool(scaled, vectors)
     np.testing.assert_allclose(features, expected, rtol=1e-6, atol=0)
     assert features[1:].tobytes() == expected[1:].tobytes()
@@ -579,8 +607,9 @@ def test_fit_needs_little_memory(name):
     pool, peak = traced(make(name).fit, X, vectors)
     # All rows of features would take 20 million bytes, all pairs 8 million.
     assert peak < 7e6
-    # Of each word its weight, and the sum that those of further documents are added to.
-    assert len(pickle.dumps(pool)) < 2 * 8 * n_words + 6 * 8 * 50 + 2500
+    # Of each word its weight, the sum that those of further documents are added to, and
+    # its cluster; of components or centres 6 or 10.
+    assert len(pickle.dumps(pool)) < (2 * 8 + 4) * n_words + 10 * 8 * 50 + 2500
 
 
 def test_many_empty_documents():
@@ -664,11 +693,11 @@ def test_make_pickle_and_clone(name):
         assert copy.fit(X, vectors).pool(X, vectors).tobytes() == features.tobytes()
     assert pool.fit(X, vectors) is pool
     assert features.shape[1] == n_parts(pool) * 3
-    assert n_parts(pool) == (2 if name == "mean_max" else 1)
+    assert n_parts(pool) == {"mean_max": 2, "vlad": 10}.get(name, 1)
 
 
 def test_all_poolings_are_tested():
-    assert NAMES == ["mean", "max", "sum", "mean_max", "tfidf", "sif", "usif"]
+    assert NAMES == ["mean", "max", "sum", "mean_max", "tfidf", "sif", "usif", "vlad"]
     assert set(pooling.__all__) == {
         *(cls.__name__ for cls in POOLINGS.values()),
         *("POOLINGS", "Pooling", "make", "n_parts"),
@@ -680,7 +709,7 @@ def test_all_poolings_are_tested():
 
 @pytest.mark.parametrize("wrong", ["median", None, 3, SIFPooling, object(), ["mean"]])
 def test_not_a_pooling(wrong):
-    with pytest.raises(ValueError, match=r"pooling must be one of .*'usif'") as error:
+    with pytest.raises(ValueError, match=r"pooling must be one of .*'vlad'") as error:
         make(wrong)
     assert repr(wrong) in str(error.value)
 
@@ -693,6 +722,8 @@ def test_not_a_pooling(wrong):
         (SIFPooling(a="1"), "'a' parameter of SIFPooling .* Got '1' "),
         (SIFPooling(n_removed=-1), "'n_removed' parameter of SIFPooling .* Got -1 "),
         (USIFPooling(n_removed=1.5), "'n_removed' parameter of USIFPooling .* Got 1.5"),
+        (VLADPooling(n_clusters=0), "'n_clusters' parameter of VLADPooling .* Got 0 "),
+        (VLADPooling(random_state=-1), "'random_state' parameter of VLADP.* Got -1 "),
     ],
 )
 def test_parameters_are_checked_in_fit(pool, message):
@@ -726,9 +757,171 @@ def test_shapes_are_checked(name):
             make(name).fit(X, vectors, sample_weight=[1, -1])
         with pytest.raises(ValueError, match="of document 0 is nan"):
             make(name).fit(X, vectors, sample_weight=[np.nan, 1])
-    if name in ("sif", "usif"):
+    if name in ("sif", "usif", "vlad"):
         with pytest.raises(ValueError, match="vectors of 3 dimensions, got 2"):
             pool.pool(X, vectors[:, :2])
+
+
+# --- clusters -------------------------------------------------------------------------
+
+
+def draw_clusters(seed, n_words=400, n_clusters=4, n_features=3):
+    """Vectors around centres that are far from each other, one group behind another."""
+    centres = 20 * draw_vectors(seed, n_features, n_clusters)
+    vectors = np.repeat(centres, n_words // n_clusters, axis=0)
+    return vectors + draw_vectors(seed + 1, n_features, n_words)
+
+
+def test_clusters_are_found():
+    vectors = draw_clusters(0)
+    X = text_of(draw_text(0, n_words=400), 400)
+    pool = VLADPooling(n_clusters=4).fit(X, vectors)
+    groups = pool.labels_.reshape(4, 100)
+    assert (groups == groups[:, :1]).all()
+    assert sorted(groups[:, 0]) == [0, 1, 2, 3]
+    for label, members in zip(groups[:, 0], vectors.reshape(4, 100, 3), strict=True):
+        mean = members.mean(axis=0, dtype=np.float64)
+        np.testing.assert_allclose(pool.cluster_centers_[label], mean)
+
+
+@pytest.mark.parametrize("n_clusters", [1, 7, 10])
+@pytest.mark.parametrize("n_words", [70, 100, 300])
+def test_vlad_against_a_loop(n_clusters, n_words):
+    vectors = draw_vectors(0, 5, n_words)
+    train = matrix_of(
+        [
+            [(word, 1 + word % 3) for word in words]
+            for words in draw_text(0, 40, n_words)
+        ],
+        n_words=n_words,
+    )
+    texts = [[(word, 0.4) for word in words] for words in draw_text(1, 40, n_words, 60)]
+    X = matrix_of(texts, n_words=n_words)
+    pool = VLADPooling(n_clusters).fit(train, vectors)
+    # As many as there are ten times as many words.
+    n_found = len(np.unique(pool.cluster_centers_, axis=0))
+    assert n_found == len(np.unique(pool.labels_)) == min(n_clusters, n_words // 10)
+    expected = twin_vlad(
+        X.toarray(), vectors, train.toarray(), np.ones(40), pool.cluster_centers_
+    )
+    rows = pool.pool(X, vectors)
+    assert_close(rows, expected, vectors)
+    lengths = np.linalg.norm(rows, axis=1)
+    np.testing.assert_allclose(lengths[X.sum(axis=1) > 0], 1)
+    assert len(pool.parts) == n_clusters
+
+
+def test_vlad_by_hand():
+    """Two words on either side of their centre: e and e + 1/2 times, and equal idf."""
+    vectors = np.array([[2, 0], [4, 0]], dtype=np.float32)
+    pool = VLADPooling().fit(text_of([[0, 1], []], 2), vectors)
+    np.testing.assert_array_equal(pool.cluster_centers_, [[3, 0]] * 10)
+    idf = math.log(3 / 2) + 1
+    np.testing.assert_allclose(pool.idf_, idf)
+    # Once and e times: weights of 1 and 2. They cancel each other if they are equal.
+    once = [[(0, 1), (1, math.e)], [(0, 0.5), (0, 0.5), (1, 1)], [(0, 0.25), (0, 0.25)]]
+    rows = pool.pool(matrix_of(once, n_words=2), vectors)
+    np.testing.assert_allclose(rows[:, 0], [1, 0, -1])
+    assert not rows[:, 1:].any()
+
+
+def test_signed_roots():
+    rows = np.array([[4.0, -16.0, 0.0], [0.0, 0.0, 0.0], [0, -1e-300, 0]])
+    expected = [[2 / 20**0.5, -4 / 20**0.5, 0], [0, 0, 0], [0, -1, 0]]
+    np.testing.assert_allclose(_document_rows.signed_roots(rows), expected)
+
+
+def test_sums_that_cancel_are_zeros():
+    """A square root would make a row of length 1 out of their rounding errors."""
+    vectors = draw_vectors(0, 3, 12) + np.float32(1000)
+    X = text_of([list(range(12))], 12)
+    pool = VLADPooling().fit(X, vectors)
+    assert not pool.pool(X, vectors).any()
+    assert pool.pool(text_of([list(range(11))], 12), vectors).any()
+
+
+@pytest.mark.parametrize("seed", [0, 1, None])
+def test_random_state_of_clusters(seed):
+    vectors, X = draw_vectors(0, 5, 400), text_of(draw_text(0, n_words=400), 400)
+    pools = [VLADPooling(random_state=seed).fit(X, vectors) for _ in range(3)]
+    found = {pool.cluster_centers_.tobytes() for pool in pools}
+    assert len(found) == (3 if seed is None else 1)
+
+
+def test_centres_stay():
+    """Further documents change frequencies; new words go to the nearest centre."""
+    vectors = draw_clusters(0)
+    texts = draw_text(0, 30, 400)
+    pool = VLADPooling(n_clusters=4).fit(text_of(texts[:20], 400), vectors)
+    before = pool.cluster_centers_.tobytes()
+    # The new words are like some old ones of every cluster.
+    moved = np.vstack([vectors + np.float32(0.1), vectors[::100]])
+    pool.partial_fit(text_of(texts[20:], 404), moved)
+    assert pool.cluster_centers_.tobytes() == before
+    assert pool.labels_.tolist() == [*pool.labels_[:400], *pool.labels_[:400:100]]
+    whole = TfidfPooling().fit(text_of(texts, 404), moved)
+    np.testing.assert_allclose(pool.idf_, whole.idf_, rtol=1e-12)
+    # Another fit begins anew, partial_fit on what is not fitted likewise.
+    again = clone(pool).partial_fit(text_of(texts, 404), moved)
+    assert again.cluster_centers_.tobytes() != before
+    assert (
+        pool.fit(text_of(texts, 404), moved).cluster_centers_.tobytes()
+        == again.cluster_centers_.tobytes()
+    )
+
+
+def test_many_words_are_clustered_by_a_part(monkeypatch):
+    """Regular steps through all words, the others being assigned."""
+    vectors = draw_clusters(0)
+    X = text_of(draw_text(0, n_words=400), 400)
+    monkeypatch.setattr(_clusters, "MAX_CLUSTERED", 150)
+    pool = VLADPooling(n_clusters=4).fit(X, vectors)
+    groups = pool.labels_.reshape(4, 100)
+    assert (groups == groups[:, :1]).all()
+    part = VLADPooling(n_clusters=4).fit(X[:, ::3], vectors[::3])
+    assert part.cluster_centers_.tobytes() == pool.cluster_centers_.tobytes()
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [
+        np.zeros((40, 2)),
+        np.ones((40, 2)),
+        np.repeat(np.eye(2), 20, axis=0),
+        np.eye(2)[np.arange(40) % 2] * 1e-40,
+        draw_vectors(0, 2, 40) * 1e18,
+        draw_vectors(0, 2, 40) * 1e-18,
+        np.vstack([np.full((1, 2), 1e15), draw_vectors(0, 2, 39) * 1e-15]),
+    ],
+)
+def test_clusters_of_any_vectors(vectors):
+    """Equal ones, and of any size: no warning, no NaN, no row of rounding errors."""
+    vectors = vectors.astype(np.float32)
+    texts = draw_text(0, 20, 40)
+    X = text_of(texts, 40)
+    pool = VLADPooling(n_clusters=3).fit(X, vectors)
+    rows = pool.pool(X, vectors)
+    expected = twin_vlad(
+        X.toarray(),
+        vectors.astype(np.float64),
+        X.toarray(),
+        np.ones(20),
+        pool.cluster_centers_,
+    )
+    np.testing.assert_allclose(rows, expected, atol=1e-6)
+    if len(np.unique(vectors, axis=0)) <= 3:
+        assert not rows.any()
+
+
+def test_working_memory_of_many_columns():
+    """Documents of a word or two: not all of their rows at once, in float64."""
+    embedder = cheap(PPMISVDEmbedder, pooling=VLADPooling(n_clusters=400))
+    embedder.fit(DOCUMENTS)
+    documents = [DOCUMENTS[0].split()[0]] * 20_000
+    features, peak = traced(embedder.transform, documents)
+    assert features.shape == (20_000, 1200)
+    assert features.dtype == np.float32
+    assert peak < features.nbytes + 120e6
 
 
 # --- in an estimator ------------------------------------------------------------------

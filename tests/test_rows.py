@@ -287,7 +287,7 @@ def test_poolings_of_damaged_matrices(name):
     for X in damages("csr"):
         with pytest.raises(ValueError, match="X is a damaged sparse matrix"):
             fitted.pool(X, vectors)
-        if name in ("tfidf", "sif", "usif"):
+        if name in ("tfidf", "sif", "usif", "vlad"):
             with pytest.raises(ValueError, match="X is a damaged sparse matrix"):
                 POOLINGS[name]().fit(X, vectors)
 

@@ -180,10 +180,10 @@ def accuracy(train, labels, test, wanted, seed):
     return float(np.mean(model.predict(test) == wanted)), best
 
 
-def samples(labels, seed):
+def samples(labels, seed, draws=None):
     """Yield number of labels and positions: stratified samples, then everything."""
     everything = np.arange(len(labels))
-    for n_labels, n_draws in DRAWS.items():
+    for n_labels, n_draws in (draws or DRAWS).items():
         if len(labels) - n_labels < len(np.unique(labels)):
             continue
         for draw in range(n_draws):
