@@ -1,0 +1,327 @@
+"""Features of text that word vectors are a part of."""
+
+from numbers import Real
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.validation import check_is_fitted
+
+from skembed._documents import check_tokens, checked, describe, is_missing_column
+from skembed._kinds import is_matrix
+from skembed._ppmi_svd import PPMISVDEmbedder
+from skembed._weights import check_weights
+
+__all__ = ["TextUnion"]
+
+_TRANSFORMER = [HasMethods(["fit", "transform"]), None]
+
+
+class TextUnion(TransformerMixin, BaseEstimator):
+    """tf-idf of words and pairs of words, with the features of an embedder beside it.
+
+    A row of tf-idf has norm 1. The features of the embedder are standardised at `fit`
+    and scaled by one number, such that their rows have a root mean square norm of
+    `weight` over the training documents. Features come as a sparse matrix.
+
+    Parameters
+    ----------
+    embedder : transformer, default=None
+        What turns documents into dense features: an embedder, or another transformer
+        of text. A clone is fitted. None is ``PPMISVDEmbedder()``; pass an embedder to
+        set or to search its parameters, `random_state` among them.
+    vectorizer : transformer, default=None
+        What turns documents into a sparse matrix. A clone is fitted. None is
+        ``TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)``.
+    weight : float, default=0.5
+        Root mean square norm of the embedder's part of a row. 0 leaves tf-idf alone.
+
+    Attributes
+    ----------
+    embedder_ : transformer
+        The fitted embedder.
+    vectorizer_ : transformer
+        The fitted vectorizer. After a fit on tokenised documents its `tokenizer` is a
+        function that returns the tokens of a document.
+    mean_ : ndarray of shape (n_embedder_features,), float64
+        What is subtracted from the embedder's features.
+    multiplier_ : ndarray of shape (n_embedder_features,), float64
+        What they are then multiplied by.
+
+    See Also
+    --------
+    sklearn.pipeline.FeatureUnion : Any transformers side by side.
+
+    Notes
+    -----
+    A document without known words has no entries in the embedder's part, and such
+    documents do not count for `mean_` and `multiplier_`. An embedder which
+    standardises its own features gives the same union.
+
+    In a pipeline with a classifier, both parts are fitted on the labelled documents
+    only. If there are further documents without labels, fit the union on all of them,
+    and the classifier on the features of those with labels.
+
+    Examples
+    --------
+    >>> from skembed import PPMISVDEmbedder
+    >>> from skembed.features import TextUnion
+    >>> documents = ["one two three", "two three four"] * 10
+    >>> union = TextUnion(PPMISVDEmbedder(n_components=2, random_state=0))
+    >>> union.fit_transform(documents).shape
+    (20, 9)
+    """
+
+    _parameter_constraints: dict = {
+        "embedder": _TRANSFORMER,
+        "vectorizer": _TRANSFORMER,
+        "weight": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(self, embedder=None, *, vectorizer=None, weight=0.5):
+        self.embedder = embedder
+        self.vectorizer = vectorizer
+        self.weight = weight
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y=None, sample_weight=None):
+        """Learn the vocabulary, the vectors and the scale of their features.
+
+        Parameters
+        ----------
+        X : iterable of documents
+            Raw documents, str, or tokenised ones, lists, tuples or 1-D arrays of str:
+            a list, an array, a Series, a one-column frame, a generator (consumed
+            once).
+        y : array-like of shape (n_documents,), default=None
+            Passed to both transformers; `TfidfVectorizer` and embedders ignore it.
+        sample_weight : array-like of shape (n_documents,), default=None
+            Passed to the embedder, and counted in the scale of its features. The
+            vectorizer counts each document once.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or a document is not valid, or if no word is left to learn
+            from.
+        """
+        self._fit(X, y, sample_weight)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit_transform(self, X, y=None, sample_weight=None):
+        """Fit, and return the features of the same documents.
+
+        Parameters
+        ----------
+        X : iterable of documents
+            As in `fit`.
+        y : array-like of shape (n_documents,), default=None
+            As in `fit`.
+        sample_weight : array-like of shape (n_documents,), default=None
+            As in `fit`.
+
+        Returns
+        -------
+        csr_matrix of shape (n_documents, n_features)
+            As ``fit(X).transform(X)``, bit for bit.
+
+        Raises
+        ------
+        ValueError
+            As in `fit`.
+        """
+        return self._join(*self._fit(X, y, sample_weight))
+
+    def transform(self, X):
+        """Return the features of documents.
+
+        Parameters
+        ----------
+        X : iterable of documents
+            Documents as in `fit`, raw or tokenised as there.
+
+        Returns
+        -------
+        csr_matrix of shape (n_documents, n_features)
+            The columns of the vectorizer, then those of the embedder. Their type is
+            the wider one of the two, float64 by default.
+
+        Raises
+        ------
+        ValueError
+            If a document is not valid, or if the documents are tokenised where those
+            in `fit` were not, or the other way round.
+        """
+        check_is_fitted(self)
+        documents = _listed(X, self.embedder_)
+        self._check_kind(documents)
+        vectors = _dense(self.embedder_.transform(documents), self.embedder_)
+        return self._join(self.vectorizer_.transform(documents), vectors)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns that `transform` puts out.
+
+        Parameters
+        ----------
+        input_features : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        ndarray of str objects
+            Those of the vectorizer with the prefix ``vectorizer__``, then those of
+            the embedder with the prefix ``embedder__``.
+        """
+        check_is_fitted(self)
+        parts = {"vectorizer": self.vectorizer_, "embedder": self.embedder_}
+        return np.asarray(
+            [
+                f"{part}__{name}"
+                for part, fitted in parts.items()
+                for name in fitted.get_feature_names_out()
+            ],
+            dtype=object,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+    def _fit(self, X, y, sample_weight):
+        """Fit, and return what the two transformers make of the documents."""
+        vectorizer, embedder = self._clones()
+        documents = _listed(X, embedder)
+        tokenised = _are_tokenised(documents)
+        if tokenised:
+            _take_tokens(vectorizer)
+        weights = {}
+        if sample_weight is not None:
+            sample_weight = check_weights(sample_weight, len(documents))
+            weights["sample_weight"] = sample_weight
+        words = _fit_transform(vectorizer, documents, y)
+        vectors = _dense(_fit_transform(embedder, documents, y, **weights), embedder)
+        mean, multiplier = _standardisation(vectors, sample_weight)
+        self.vectorizer_, self.embedder_ = vectorizer, embedder
+        self.mean_, self.multiplier_ = mean, multiplier * self.weight
+        self._tokenised = tokenised
+        return words, vectors
+
+    def _clones(self):
+        vectorizer, embedder = self.vectorizer, self.embedder
+        if vectorizer is None:
+            vectorizer = TfidfVectorizer(
+                ngram_range=(1, 2), min_df=2, sublinear_tf=True
+            )
+        if embedder is None:
+            embedder = PPMISVDEmbedder()
+        return clone(vectorizer), clone(embedder)
+
+    def _check_kind(self, documents):
+        # Missing documents have no kind, they are empty str.
+        tokenised = _are_tokenised(documents)
+        if tokenised != self._tokenised and (tokenised or any(documents)):
+            kinds = "raw documents (str)", "tokenised documents (lists of str)"
+            raise ValueError(
+                f"{type(self).__name__} was fitted on {kinds[self._tokenised]}, and "
+                f"got {kinds[tokenised]}. Pass the same kind."
+            )
+
+    def _join(self, words, vectors):
+        known = vectors.any(axis=1, keepdims=True)
+        scaled = np.where(known, (vectors - self.mean_) * self.multiplier_, 0.0)
+        # `hstack` returns an array if one of its blocks is one, else a matrix.
+        dense = sparse.csr_matrix(scaled.astype(vectors.dtype, copy=False))
+        return sparse.hstack([words, dense], format="csr")
+
+
+def _listed(X, embedder):
+    """Return checked documents as a list of str, or of lists of str."""
+    if is_matrix(X) and not is_missing_column(X):
+        raise ValueError(
+            f"TextUnion takes documents, raw or tokenised, got {describe(X)}. For a "
+            "matrix of documents x words, put TfidfTransformer and the embedder into "
+            "a FeatureUnion."
+        )
+    documents = list(checked(X, missing=getattr(embedder, "missing", "error")))
+    if _are_tokenised(documents):
+        documents = [list(tokens) for tokens in documents]
+        for position, tokens in enumerate(documents):
+            check_tokens(position, tokens)
+    return documents
+
+
+def _are_tokenised(documents):
+    return bool(documents) and not isinstance(documents[0], str)
+
+
+def _take_tokens(vectorizer):
+    """Make a vectorizer of scikit-learn take tokenised documents as they are.
+
+    Another one is left alone, and so is one with an analyzer of the user's.
+    """
+    params = vectorizer.get_params(deep=False)
+    if "tokenizer" not in params or callable(params["analyzer"]):
+        return
+    if params["analyzer"] != "word":
+        raise ValueError(
+            f"vectorizer has analyzer={params['analyzer']!r}, which takes raw "
+            "documents only, and these are tokenised. Pass raw documents, or a "
+            "vectorizer with analyzer='word'."
+        )
+    vectorizer.set_params(
+        tokenizer=_tokens,
+        preprocessor=None,
+        token_pattern=None,
+        lowercase=False,
+        strip_accents=None,
+    )
+
+
+def _tokens(document):
+    # scikit-learn tokenises stop words, too, to compare them with tokens.
+    is_word = isinstance(document, str) and document
+    return [document] if is_word else document
+
+
+def _fit_transform(transformer, documents, y, **weights):
+    """Fit a transformer; one that is frozen can only be asked to transform."""
+    if hasattr(transformer, "fit_transform"):
+        return transformer.fit_transform(documents, y, **weights)
+    return transformer.fit(documents, y, **weights).transform(documents)
+
+
+def _dense(vectors, embedder):
+    """Return an embedder's features as an array, whatever its `set_output` says."""
+    if sparse.issparse(vectors):
+        raise ValueError(
+            f"embedder={embedder!r} puts out a sparse matrix; it must put out a dense "
+            "one. Several vectorizers can be joined by FeatureUnion."
+        )
+    return np.asarray(vectors)
+
+
+def _standardisation(vectors, sample_weight):
+    """Return means, and multipliers that give rows a mean squared norm of 1."""
+    counted = vectors.any(axis=1)
+    if sample_weight is not None:
+        counted &= sample_weight > 0.0
+    if not counted.any():
+        return np.zeros(vectors.shape[1]), np.ones(vectors.shape[1])
+    rows = vectors[counted]
+    weights = None if sample_weight is None else sample_weight[counted]
+    scaler = StandardScaler().fit(rows, sample_weight=weights)
+    squares = np.average(np.square(rows - scaler.mean_), axis=0, weights=weights)
+    total = float(np.sum(squares / scaler.scale_**2))
+    return scaler.mean_, 1.0 / (scaler.scale_ * np.sqrt(total if total > 0.0 else 1.0))
