@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted
@@ -132,7 +132,8 @@ class TextUnion(TransformerMixin, BaseEstimator):
         Returns
         -------
         csr_matrix of shape (n_documents, n_features)
-            As ``fit(X).transform(X)``, bit for bit.
+            As ``fit(X).transform(X)``, bit for bit, if the two transformers keep to
+            that; a `TfidfVectorizer` that is passed does up to the last digit.
 
         Raises
         ------
@@ -221,7 +222,7 @@ class TextUnion(TransformerMixin, BaseEstimator):
     def _clones(self):
         vectorizer, embedder = self.vectorizer, self.embedder
         if vectorizer is None:
-            vectorizer = TfidfVectorizer(
+            vectorizer = _TfidfVectorizer(
                 ngram_range=(1, 2), min_df=2, sublinear_tf=True
             )
         if embedder is None:
@@ -244,6 +245,19 @@ class TextUnion(TransformerMixin, BaseEstimator):
         # `hstack` returns an array if one of its blocks is one, else a matrix.
         dense = sparse.csr_matrix(scaled.astype(vectors.dtype, copy=False))
         return sparse.hstack([words, dense], format="csr")
+
+
+class _CountVectorizer(CountVectorizer):
+    """Sorts the entries of a row in `fit_transform`, as `transform` does."""
+
+    def fit_transform(self, raw_documents, y=None):
+        counts = super().fit_transform(raw_documents, y)
+        counts.sort_indices()
+        return counts
+
+
+class _TfidfVectorizer(TfidfVectorizer, _CountVectorizer):
+    """Adds up norms in the same order, so that `fit_transform` has the same bits."""
 
 
 def _listed(X, embedder):
