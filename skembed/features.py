@@ -4,19 +4,33 @@ from numbers import Real
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from scipy.special import rel_entr
+from sklearn.base import (
+    BaseEstimator,
+    OneToOneFeatureMixin,
+    TransformerMixin,
+    _fit_context,
+    clone,
+)
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    check_non_negative,
+    validate_data,
+)
 
 from skembed._documents import check_tokens, checked, describe, is_missing_column
 from skembed._kinds import is_matrix
 from skembed._ppmi_svd import PPMISVDEmbedder
 from skembed._weights import check_weights
 
-__all__ = ["TextUnion"]
+__all__ = ["KLWeighter", "TextUnion"]
 
+_CHECKS = {"accept_sparse": "csr", "dtype": (np.float64, np.float32)}
 _TRANSFORMER = [HasMethods(["fit", "transform"]), None]
 
 
@@ -245,6 +259,155 @@ class TextUnion(TransformerMixin, BaseEstimator):
         # `hstack` returns an array if one of its blocks is one, else a matrix.
         dense = sparse.csr_matrix(scaled.astype(vectors.dtype, copy=False))
         return sparse.hstack([words, dense], format="csr")
+
+
+class KLWeighter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Multiply words by how much they say about the class of a document.
+
+    The weight of a word is the square root of the Kullback-Leibler divergence
+    ``KL(p(class | word) || p(class))``, where ``p(class | word)`` is estimated from
+    the documents that contain the word and from `smoothing` more which are
+    distributed like all documents. One factor for all words then keeps the mean
+    squared norm of the training rows.
+
+    Parameters
+    ----------
+    smoothing : float, default=10
+        Number of documents that are added to those of each word. A word in few
+        documents gets a small weight, and a word in none gets 0.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_features,), float64
+        What each column is multiplied by.
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+    n_features_in_ : int
+        Number of columns in `fit`.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,), object
+        Their names, if all of them are str.
+
+    See Also
+    --------
+    sklearn.feature_selection.chi2 : A test of the same dependence, to select words.
+
+    Notes
+    -----
+    The weights are learned from the labels of the training documents. Inside a
+    cross-validation they have to be learned in each fold anew, as a step of a pipeline
+    does. If they are learned once on all documents, the labels of the validation
+    documents leak into the features, and the score is too high.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from skembed.features import KLWeighter
+    >>> documents, labels = ["good film", "bad film"] * 10, [1, 0] * 10
+    >>> weighter = make_pipeline(TfidfVectorizer(), KLWeighter()).fit(documents, labels)
+    >>> weighter[-1].weights_.round(1)
+    array([1.2, 0. , 1.2])
+    """
+
+    _parameter_constraints: dict = {
+        "smoothing": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    def __init__(self, smoothing=10.0):
+        self.smoothing = smoothing
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Learn the weights of the columns.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_documents, n_words)
+            Counts or tf-idf, non-negative. An entry other than 0 says that the
+            document contains the word.
+        y : array-like of shape (n_documents,)
+            The class of each document.
+        sample_weight : array-like of shape (n_documents,), default=None
+            How often each document counts; 2 is the same as the document twice.
+
+        Returns
+        -------
+        self : object
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If X holds a negative number, or if there is only one class.
+        """
+        X, y = validate_data(self, X, y, **_CHECKS)
+        check_classification_targets(y)
+        check_non_negative(X, "KLWeighter (input X)")
+        counted = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+        classes, codes = np.unique(y, return_inverse=True)
+        if len(classes) < 2:
+            raise ValueError(
+                "KLWeighter needs documents of at least 2 classes, and y has one "
+                f"class: {classes[0]}."
+            )
+        X = sparse.csr_array(X)
+        squared = _divergences(X, codes, counted, self.smoothing)
+        norms = X.multiply(X).T @ counted
+        kept = norms @ squared
+        # Where no column tells classes apart, they all stay as they are.
+        factor = norms.sum() / kept if kept > 0.0 else 0.0
+        self.weights_ = np.sqrt(factor * squared) if factor else np.ones(X.shape[1])
+        self.classes_ = classes
+        return self
+
+    def transform(self, X):
+        """Multiply the columns by their weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_documents, n_words)
+            The columns of `fit`.
+
+        Returns
+        -------
+        ndarray or CSR matrix of shape (n_documents, n_words)
+            As X is, float32 or float64.
+
+        Raises
+        ------
+        ValueError
+            If X has other columns.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, **_CHECKS)
+        weights = self.weights_.astype(X.dtype, copy=False)
+        if not sparse.issparse(X):
+            return X * weights
+        X = X.copy()
+        X.data *= weights[X.indices]
+        return X
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.positive_only = True
+        tags.target_tags.required = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _divergences(X, codes, counted, smoothing):
+    """Return KL(p(class | word) || p(class)) of each column of a CSR array."""
+    of_class = sparse.csr_array((counted, (codes, np.arange(len(codes)))))
+    n_documents = (of_class @ (X != 0).astype(np.float64)).toarray()
+    shares = (of_class.sum(axis=1) / counted.sum())[:, np.newaxis]
+    given_word = (n_documents + smoothing * shares) / (
+        n_documents.sum(axis=0) + smoothing
+    )
+    # Rounding can make a sum slightly negative.
+    return np.maximum(rel_entr(given_word, shares).sum(axis=0), 0.0)
 
 
 class _CountVectorizer(CountVectorizer):

@@ -24,7 +24,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 
 from skembed import PPMISVDEmbedder, SGNSEmbedder
-from skembed.features import TextUnion
+from skembed.features import KLWeighter, TextUnion
 from tests.helpers import DOCUMENTS, OTHER_DOCUMENTS, TOKENISED, WORDS, Once, cheap
 
 pytestmark = pytest.mark.small
@@ -375,3 +375,105 @@ CHECKS = [
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_scikit_learns_checks_without_data(check):
     check("TextUnion", TextUnion())
+
+
+# --- KLWeighter -----------------------------------------------------------------------
+
+COUNTS = CountVectorizer().fit_transform(DOCUMENTS)
+
+
+def kl_by_definition(X, y, counted, smoothing):
+    """Loops over the words and classes of a dense matrix."""
+    shares = {c: sum(counted[y == c]) / sum(counted) for c in set(y.tolist())}
+    found = []
+    for column in X.T:
+        holds = column != 0
+        n_documents = sum(counted[holds])
+        divergence = 0.0
+        for c, share in shares.items():
+            p = sum(counted[holds & (y == c)]) + smoothing * share
+            p /= n_documents + smoothing
+            divergence += p * np.log(p / share)
+        found.append(np.sqrt(divergence))
+    return np.array(found)
+
+
+@pytest.mark.parametrize("smoothing", [0.5, 10])
+@pytest.mark.parametrize("form", [sparse.csr_array, sparse.csc_matrix, np.asarray])
+def test_kl_weights_by_definition(form, smoothing):
+    rng = np.random.default_rng(0)
+    X = rng.poisson(0.4, (30, 6)) * rng.random((30, 6))
+    y = rng.choice(["a", "b", "c"], size=30)
+    counted = rng.random(30)
+    model = KLWeighter(smoothing).fit(form(X), y, counted)
+    expected = kl_by_definition(X, y, counted, smoothing)
+    np.testing.assert_allclose(
+        model.weights_ / model.weights_[0], expected / expected[0], rtol=1e-9
+    )
+    rows = model.transform(form(X))
+    assert sparse.issparse(rows) == sparse.issparse(form(X))
+    rows = rows.toarray() if sparse.issparse(rows) else rows
+    np.testing.assert_allclose(rows, X * model.weights_)
+    norms = [counted @ np.sum(some**2, axis=1) for some in (X, rows)]
+    np.testing.assert_allclose(*norms)
+    assert model.classes_.tolist() == ["a", "b", "c"]
+
+
+def test_kl_sample_weight_is_repetition():
+    counted = np.arange(len(DOCUMENTS)) % 3
+    weighted = KLWeighter().fit(COUNTS, LABELS, counted)
+    expected = KLWeighter().fit(
+        COUNTS[np.repeat(np.arange(len(DOCUMENTS)), counted)],
+        np.repeat(LABELS, counted),
+    )
+    np.testing.assert_allclose(weighted.weights_, expected.weights_)
+
+
+def test_kl_words_that_say_nothing_get_no_weight():
+    X = np.array([[1, 1, 0, 1], [1, 0, 0, 1], [1, 0, 0, 0], [1, 1, 0, 0]])
+    weights = KLWeighter().fit(X, [0, 0, 1, 1]).weights_
+    np.testing.assert_allclose(weights, [0, 0, 0, np.sqrt(8 / 2)], atol=1e-7)
+    # If all are like that, they stay.
+    np.testing.assert_array_equal(KLWeighter().fit(X[:, :3], [0, 0, 1, 1]).weights_, 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_kl_keeps_dtype_and_input(dtype):
+    X = sparse.csr_matrix(COUNTS, dtype=dtype)
+    before = X.copy()
+    rows = KLWeighter().fit(X, LABELS).transform(X)
+    assert rows.dtype == dtype
+    assert rows.format == "csr"
+    assert_same(X, before)
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (COUNTS, [1] * len(DOCUMENTS), "at least 2 classes.*one class: 1"),
+        (COUNTS, np.linspace(0, 1, len(DOCUMENTS)), "Unknown label type"),
+        (COUNTS, None, "requires y"),
+        (-COUNTS, LABELS, "Negative values"),
+    ],
+)
+def test_kl_refuses(X, y, message):
+    with pytest.raises(ValueError, match=message):
+        KLWeighter().fit(X, y)
+
+
+def test_kl_in_a_union():
+    words = make_pipeline(TfidfVectorizer(), KLWeighter())
+    model = union(vectorizer=words).fit(DOCUMENTS, LABELS)
+    expected = clone(words).fit_transform(DOCUMENTS, LABELS)
+    np.testing.assert_allclose(
+        model.transform(DOCUMENTS)[:, :-3].toarray(), expected.toarray()
+    )
+    assert model.get_feature_names_out()[0] == "vectorizer__amber"
+
+
+def test_kl_check_estimator():
+    results = estimator_checks.check_estimator(KLWeighter(), on_skip=None, on_fail=None)
+    others = {r["check_name"] for r in results if r["status"] != "passed"}
+    # It needs a setting of SciPy's that must be made before SciPy is loaded.
+    assert others <= {"check_array_api_input"}
+    assert len(results) >= 50
