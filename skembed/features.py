@@ -13,7 +13,6 @@ from sklearn.base import (
     clone,
 )
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -37,9 +36,9 @@ _TRANSFORMER = [HasMethods(["fit", "transform"]), None]
 class TextUnion(TransformerMixin, BaseEstimator):
     """tf-idf of words and pairs of words, with the features of an embedder beside it.
 
-    A row of tf-idf has norm 1. The features of the embedder are standardised at `fit`
-    and scaled by one number, such that their rows have a root mean square norm of
-    `weight` over the training documents. Features come as a sparse matrix.
+    A row of tf-idf has norm 1. The features of the embedder are centred and scaled by
+    one number, such that their rows have a root mean square norm of `weight` over the
+    training documents. Features come as a sparse matrix.
 
     Parameters
     ----------
@@ -62,7 +61,7 @@ class TextUnion(TransformerMixin, BaseEstimator):
         function that returns the tokens of a document.
     mean_ : ndarray of shape (n_embedder_features,), float64
         What is subtracted from the embedder's features.
-    multiplier_ : ndarray of shape (n_embedder_features,), float64
+    multiplier_ : float
         What they are then multiplied by.
 
     See Also
@@ -72,8 +71,8 @@ class TextUnion(TransformerMixin, BaseEstimator):
     Notes
     -----
     A document without known words has no entries in the embedder's part, and such
-    documents do not count for `mean_` and `multiplier_`. An embedder which
-    standardises its own features gives the same union.
+    documents do not count for `mean_` and `multiplier_`. How long the features of the
+    embedder are makes no difference; whether its columns are standardised does.
 
     In a pipeline with a classifier, both parts are fitted on the labelled documents
     only. If there are further documents without labels, fit the union on all of them,
@@ -227,9 +226,9 @@ class TextUnion(TransformerMixin, BaseEstimator):
             weights["sample_weight"] = sample_weight
         words = _fit_transform(vectorizer, documents, y)
         vectors = _dense(_fit_transform(embedder, documents, y, **weights), embedder)
-        mean, multiplier = _standardisation(vectors, sample_weight)
+        mean, factor = _centre_and_scale(vectors, sample_weight)
         self.vectorizer_, self.embedder_ = vectorizer, embedder
-        self.mean_, self.multiplier_ = mean, multiplier * self.weight
+        self.mean_, self.multiplier_ = mean, float(factor * self.weight)
         self._tokenised = tokenised
         return words, vectors
 
@@ -489,16 +488,18 @@ def _dense(vectors, embedder):
     return np.asarray(vectors)
 
 
-def _standardisation(vectors, sample_weight):
-    """Return means, and multipliers that give rows a mean squared norm of 1."""
+def _centre_and_scale(vectors, sample_weight):
+    """Return means, and the factor that gives rows a mean squared norm of 1."""
     counted = vectors.any(axis=1)
+    weights = None
     if sample_weight is not None:
         counted &= sample_weight > 0.0
+        weights = sample_weight[counted]
     if not counted.any():
-        return np.zeros(vectors.shape[1]), np.ones(vectors.shape[1])
-    rows = vectors[counted]
-    weights = None if sample_weight is None else sample_weight[counted]
-    scaler = StandardScaler().fit(rows, sample_weight=weights)
-    squares = np.average(np.square(rows - scaler.mean_), axis=0, weights=weights)
-    total = float(np.sum(squares / scaler.scale_**2))
-    return scaler.mean_, 1.0 / (scaler.scale_ * np.sqrt(total if total > 0.0 else 1.0))
+        return np.zeros(vectors.shape[1]), 1.0
+    rows = vectors[counted].astype(np.float64)
+    mean = np.average(rows, axis=0, weights=weights)
+    squared = np.average(np.square(rows - mean), axis=0, weights=weights).sum()
+    # Rows that are all alike, but for rounding, are no longer than 0.
+    smallest = np.finfo(vectors.dtype).eps ** 2 * np.square(mean).sum()
+    return mean, 1.0 / np.sqrt(squared) if squared > smallest else 0.0

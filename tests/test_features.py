@@ -20,7 +20,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import FeatureUnion, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import estimator_checks
 
 from skembed import PPMISVDEmbedder, SGNSEmbedder
@@ -45,11 +45,13 @@ def assert_same(left, right):
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 2.0])
 @pytest.mark.parametrize("estimator", [PPMISVDEmbedder, SGNSEmbedder])
-def test_is_a_feature_union_of_standardised_vectors(estimator, weight):
-    vectors = make_pipeline(cheap(estimator), StandardScaler())
+def test_is_a_feature_union_of_centred_vectors(estimator, weight):
+    vectors = make_pipeline(cheap(estimator), StandardScaler(with_std=False))
+    length = np.linalg.norm(vectors.fit_transform(DOCUMENTS))
+    factor = weight * np.sqrt(len(DOCUMENTS)) / length
     expected = FeatureUnion(
         [("words", VECTORIZER), ("vectors", vectors)],
-        transformer_weights={"vectors": weight / np.sqrt(3)},
+        transformer_weights={"vectors": factor},
     ).fit(DOCUMENTS)
     found = union(estimator, weight).fit(DOCUMENTS)
     for documents in (DOCUMENTS, OTHER_DOCUMENTS):
@@ -68,8 +70,9 @@ def test_root_mean_square_norm_is_the_weight(estimator):
     dense = rows[:, -3:].toarray()[:-1]
     np.testing.assert_allclose(np.mean(np.sum(dense**2, axis=1)), 0.49, rtol=1e-5)
     # However long the vectors are, and wherever their centre is.
-    scaled = make_pipeline(cheap(estimator), StandardScaler())
-    other = TextUnion(scaled, weight=0.7).fit_transform(DOCUMENTS)
+    moved = FunctionTransformer(lambda vectors: 100 * vectors - 3)
+    other = TextUnion(make_pipeline(cheap(estimator), moved), weight=0.7)
+    other = other.fit_transform(DOCUMENTS)
     np.testing.assert_allclose(other[:, -3:].toarray(), dense, atol=1e-5)
 
 
