@@ -24,6 +24,7 @@ Functions:
 Modules:
 
 - skembed.pooling: ways to turn vectors of words into features of documents
+- skembed.features: tf-idf and word vectors side by side
 - skembed.inspection: what a fitted model is like
 - skembed.datasets: documents that come with every installation
 
@@ -66,6 +67,7 @@ _HOMES = {
     "SGNSEmbedder": "skembed._sgns",
     "cooccurrence": "skembed._counts",
     "datasets": "skembed.datasets",
+    "features": "skembed.features",
     "inspection": "skembed.inspection",
     "pooling": "skembed.pooling",
     "warmup": "skembed._warmup",

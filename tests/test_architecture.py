@@ -93,6 +93,7 @@ FLOORS = {
     "_study_plan": 10,
     "_study_report": 10,
     "_study_runs": 10,
+    "features": 10,
     "inspection": 10,
     "metrics": 10,
     "__init__": 11,

@@ -73,6 +73,15 @@ def read_labels(path, limit):
         return [json.loads(line)["label"] for line in islice(lines, limit)]
 
 
+def read_labelled(path, limit):
+    """Return texts and labels of a file, or of `load_docstrings` if there is none."""
+    if path:
+        return read_documents(path, limit), np.array(read_labels(path, limit))
+    texts, labels = load_docstrings(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(texts))[:limit]
+    return [texts[i] for i in order], labels[order]
+
+
 def split(labels, seed):
     """Hold out a quarter of the labelled documents; a label of -1 is none."""
     labelled = np.flatnonzero(labels != -1)
@@ -254,13 +263,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=5)
     options = parser.parse_args()
     print(describe_machine())
-    if options.data:
-        texts = read_documents(options.data, options.documents)
-        labels = np.array(read_labels(options.data, options.documents))
-    else:
-        texts, labels = load_docstrings(return_X_y=True)
-        order = np.random.default_rng(0).permutation(len(texts))[: options.documents]
-        texts, labels = [texts[i] for i in order], labels[order]
+    texts, labels = read_labelled(options.data, options.documents)
     n_labelled = int(np.sum(labels != -1))
     print(
         f"{len(texts)} documents, {n_labelled} of them labelled, "
