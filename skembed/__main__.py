@@ -1,4 +1,4 @@
-"""``python -m skembed``: which tying strategy is best for a classification task?"""
+"""``python -m skembed``: what do word vectors give for a classification task?"""
 
 import argparse
 import os
@@ -26,14 +26,16 @@ from skembed._interrupts import end_everything
 _DEFAULTS = _compare.Settings()
 
 DESCRIPTION = """\
-Which way of tying word and context vectors is best for a task? Trains word
-vectors with every strategy (share_context, and bias where there is one), uses
-them to classify documents, and prints a table of cross-validated accuracies
-beside two references that train no word vectors.
+What do word vectors give for a task, with few labels and with all, and which way of
+tying word and context vectors is best? Trains word vectors with every estimator and
+strategy (share_context, and bias where there is one), uses them to classify
+documents, prints a table of cross-validated accuracies beside two references that
+train no word vectors, and the best pipeline to copy.
 
 Without --data the documents are the docstrings of NumPy, SciPy and scikit-learn
 as installed, and the classes their subpackages; nothing is downloaded. A run
-takes about one to two and a half minutes on two cores. With --data: from your file.
+takes about one and a half to two and a half minutes on two cores. With --data: from
+your file.
 """
 
 EPILOG = f"""\
@@ -235,10 +237,15 @@ def _add_model_options(group: Any) -> None:
     )
     options: list[tuple[str, Callable[[str], Any], str]] = [
         ("n-components", count(1), "dimensions of a word vector" + shown),
-        ("epochs", count(1), "of SGNS (default: 5) and GloVe (default: 15)"),
+        ("epochs", count(1), "of SGNS, CBOW and GloVe (default: their own)"),
         ("x-max", positive, "x_max of GloVe; large corpora take more" + shown),
         ("min-count", count(1), "leave rarer words out" + shown),
         ("cv", count(2), "folds of the cross-validation" + shown),
+        (
+            "labels-per-class",
+            count(2),
+            "labelled documents of each class, for the column of few labels" + shown,
+        ),
         ("seed", count(0, 2**32 - 1), "of folds, vectors, sample" + shown),
     ]
     for name, kind, text in options:

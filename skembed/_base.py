@@ -286,6 +286,31 @@ class BaseEmbedder(
         model = self._as_fitted()
         return model._pool(*_reading.look_up(model, X))
 
+    def coverage(self, X):
+        """Return the share of each document's tokens that the vocabulary holds.
+
+        A low share says that a model does not fit the documents: they are of another
+        domain or language, or `min_count` is too high. Stop words are no tokens.
+
+        Parameters
+        ----------
+        X : iterable of documents, or matrix
+            Documents as in `transform`. Of a matrix, the entries are weighed: the sum
+            of the columns of the vocabulary, divided by that of all columns.
+
+        Returns
+        -------
+        ndarray of shape (n_documents,), float64
+            Between 0 and 1; 0 also for a document without tokens, whose features
+            are zeros as those of one without known words.
+
+        Raises
+        ------
+        ValueError
+            If a document is not valid.
+        """
+        return _reading.coverage(self._as_fitted(), X)
+
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` puts out.
 

@@ -2,7 +2,9 @@
 
 Every line of the comparison is one point of a parameter grid: estimator,
 `share_context` and, where there is one, `bias`. scikit-learn's `GridSearchCV`
-cross-validates it on the same folds and with the same classifier as all others.
+cross-validates it on the same folds and with the same classifier as all others. The
+classifier is fitted twice on the same features: on all labels of the training
+documents, and on a few of each class.
 """
 
 import math
@@ -11,14 +13,18 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
+from scipy import sparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import (
     GridSearchCV,
     ParameterGrid,
@@ -26,18 +32,24 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
 from skembed import _tying
+from skembed._cbow import CBOWEmbedder
 from skembed._glove import GloVeEmbedder
 from skembed._ppmi_svd import PPMISVDEmbedder
 from skembed._sgns import SGNSEmbedder
 from skembed._warmup import warmup
 
-# Inverse strengths of the penalty which suit features of unit length: tf-idf is best
-# served by the first ones, word vectors with a large common part by the last.
-HEAD_CS = (1.0, 10.0, 100.0, 1000.0)
+# Inverse strengths of the penalty: standardised vectors are best served by the first
+# ones, rows of unit length by the last.
+HEAD_CS = (0.01, 0.1, 1.0, 10.0, 100.0)
+_MAX_ITER = 1000  # of the classifier
+# Folds by which C is chosen where labels are few.
+_FEW_FOLDS = 3
+# So few rows are replaced by coordinates; smaller eigenvalues come from rounding.
+_MOST_SPANNED, _ROUNDING = 2000, 1e-10
 
 # What the options of the command line are called as parameters.
 _OPTIONS = {
@@ -49,9 +61,12 @@ _OPTIONS = {
 
 METHOD_HELP = f"""\
   One search of scikit-learn (GridSearchCV) per line or few lines, on the same
-  stratified, shuffled folds. A document is the mean of its words' vectors. All
-  lines have the same classifier: Normalizer and LogisticRegressionCV, with C out
-  of {", ".join(f"{c:g}" for c in HEAD_CS)}, chosen on a fifth of training documents.
+  stratified, shuffled folds. Features are fitted on the texts of all training
+  documents. A document is the mean of its words' vectors, standardised; rows of
+  the references have unit length. Then all lines have the same classifier,
+  LogisticRegression, with C out of {", ".join(f"{c:g}" for c in HEAD_CS)}.
+  For all labels C is chosen on a fifth of the training documents, for few labels
+  by cross-validation on these alone, which are the same for all lines.
   What has no option here has the estimators' default, except combine: GloVe adds
   a word's two vectors, and with one table takes that one. On one machine, and with
   the same versions of all packages, the same seed gives the same table, apart from
@@ -66,14 +81,19 @@ _SHOWN = [_tying.get_strategy(name) for name in (False, True, "signed")]
 class Settings:
     """What a comparison is run with; the fields are options of the command line."""
 
-    estimators: tuple[str, ...] = ("sgns", "glove", "ppmi-svd")
+    estimators: tuple[str, ...] = ("sgns", "cbow", "glove", "ppmi-svd")
     n_components: int = 50
     epochs: int | None = None
     x_max: float = 10.0
     min_count: int = 5
     cv: int = 3
+    labels_per_class: int = 10
     seed: int = 0
     n_jobs: int = 1
+
+
+# What names of accuracies begin with: those of all labels, and of few.
+KINDS = ("", "few_")
 
 
 class Candidate(NamedTuple):
@@ -124,6 +144,57 @@ class _CappedSVD(TruncatedSVD):
             return super().fit_transform(X, y)
         finally:
             self.n_components = wanted
+
+
+class _Span(TransformerMixin, BaseEstimator):
+    """Turns sparse rows into coordinates in the span of those that it is fitted on.
+
+    A linear classifier with an L2 penalty has its weights in this span, so it learns
+    and predicts the same.
+    """
+
+    def fit(self, X, y=None):
+        """Find an orthonormal basis."""
+        values, vectors = np.linalg.eigh((X @ X.T).toarray())
+        some = values > _ROUNDING * values.max()
+        self.basis_ = X.T @ (vectors[:, some] / np.sqrt(values[some]))
+        return self
+
+    def transform(self, X):
+        """Return the coordinates of rows."""
+        return X @ self.basis_
+
+
+class _Heads(BaseEstimator):
+    """The classifier, fitted on all labels and on a few of each class.
+
+    Parameters
+    ----------
+    labels_per_class : int
+    seed : int
+        Of what is held out to choose C, and of the few.
+    """
+
+    def __init__(self, labels_per_class, seed):
+        self.labels_per_class = labels_per_class
+        self.seed = seed
+
+    def fit(self, X, y):
+        """Fit both."""
+        start = perf_counter()
+        self.of_all_ = head(_Holdout(self.seed)).fit(X, y)
+        few = few_of_each(y, self.labels_per_class, self.seed)
+        least = min(Counter(y[few]).values())
+        folds = StratifiedKFold(
+            min(_FEW_FOLDS, least), shuffle=True, random_state=self.seed
+        )
+        X = X[few]
+        # Many words and few documents: in their span the same is found in less time.
+        spans = sparse.issparse(X) and few.size <= _MOST_SPANNED
+        shorten = _Span() if spans else FunctionTransformer()
+        self.of_few_ = make_pipeline(shorten, head(folds)).fit(X, y[few])
+        self.seconds_ = perf_counter() - start
+        return self
 
 
 class _Holdout:
@@ -184,13 +255,24 @@ def sample(n_documents: int, size: int, seed: int) -> list[int]:
     return sorted(drawn.tolist())
 
 
+def few_of_each(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """Return the numbers of `n` documents of each class, drawn at random, in order.
+
+    Of a class that has fewer, these are all.
+    """
+    order = np.random.default_rng(seed).permutation(len(labels))
+    shuffled = labels[order]
+    few = [order[shuffled == one][:n] for one in np.unique(labels)]
+    return np.sort(np.concatenate(few))
+
+
 def candidates(settings: Settings) -> list[Candidate]:
     """Return the lines of a comparison: two references, then the embedders."""
     # References first: they are quick, and what cannot be run at all shows early.
     svd = _CappedSVD(settings.n_components, random_state=settings.seed)
     references = {
         "tf-idf": TfidfVectorizer(),
-        "TruncatedSVD of tf-idf": make_pipeline(TfidfVectorizer(), svd),
+        "TruncatedSVD of tf-idf": make_pipeline(TfidfVectorizer(), svd, Normalizer()),
     }
     lines = [
         Candidate(title, {"features": features}, is_reference=True)
@@ -225,6 +307,14 @@ def _sgns_grid(settings: Settings) -> list[dict[str, list]]:
     return grid
 
 
+def _cbow_grid(settings: Settings) -> list[dict[str, list]]:
+    embedder = CBOWEmbedder(**_common(settings), **_epochs(settings))
+    return [
+        _grid_of(embedder, strategy, bias=[strategy.default_bias])
+        for strategy in _SHOWN
+    ]
+
+
 def _glove_grid(settings: Settings) -> list[dict[str, list]]:
     embedder = GloVeEmbedder(
         **_common(settings), **_epochs(settings), x_max=settings.x_max
@@ -244,13 +334,18 @@ def _ppmi_svd_grid(settings: Settings) -> list[dict[str, list]]:
 
 
 def _grid_of(embedder: Any, strategy: _tying.Tying, **values: list) -> dict[str, list]:
-    grid = {"features": [embedder], "features__share_context": [strategy.name]}
+    grid = {
+        "features": [embedder],
+        "features__share_context": [strategy.name],
+        "scale": [scaling()],
+    }
     return grid | {f"features__{name}": choice for name, choice in values.items()}
 
 
 Grid = Callable[[Settings], list[dict[str, list]]]
 GRIDS: dict[str, tuple[str, Grid]] = {
     "sgns": ("SGNS", _sgns_grid),
+    "cbow": ("CBOW", _cbow_grid),
     "glove": ("GloVe", _glove_grid),
     "ppmi-svd": ("PPMI-SVD", _ppmi_svd_grid),
 }
@@ -291,31 +386,35 @@ def compare(
     list of dict
         "estimator", "share_context", "bias" (where the line has them),
         "is_reference", "n_embedding_parameters" (None for tf-idf), "fit_seconds",
-        "accuracy", "accuracy_sd", "fold_accuracies" and "error": None, or why the
-        line could not be fitted, in which case it has no numbers.
+        "accuracy", "accuracy_sd", "fold_accuracies", the same three of few labels
+        with "few_" before them, "pipeline" (Python code, None for references) and
+        "error": None, or why the line could not be fitted, in which case it has no
+        numbers.
     """
     n_jobs = joblib.effective_n_jobs(settings.n_jobs)
     # So many lines at a time that their folds keep all processes busy to the end.
     n_together = n_jobs // math.gcd(n_jobs, settings.cv)
     for first in range(0, len(lines), n_together):
         batch = lines[first : first + n_together]
-        yield _run(documents, labels, batch, settings)
+        yield _run(documents, np.asarray(labels), batch, settings)
 
 
 def _run(
     documents: Sequence[str],
-    labels: Sequence[str],
+    labels: np.ndarray,
     batch: Sequence[Candidate],
     settings: Settings,
 ) -> list[dict[str, Any]]:
     search = GridSearchCV(
-        _Stage([("features", "passthrough"), ("head", _head(settings.seed))]),
+        _Stage(
+            [
+                ("features", "passthrough"),
+                ("scale", "passthrough"),
+                ("heads", _Heads(settings.labels_per_class, settings.seed)),
+            ]
+        ),
         [{name: [value] for name, value in c.point.items()} for c in batch],
-        scoring={
-            "accuracy": "accuracy",
-            "n_parameters": _n_parameters,
-            "seconds": _seconds,
-        },
+        scoring=_measure,
         cv=StratifiedKFold(settings.cv, shuffle=True, random_state=settings.seed),
         refit=False,
         error_score="raise",
@@ -330,16 +429,18 @@ def _run(
         alone = [_run(documents, labels, [c], settings) for c in batch]
         return [row for rows in alone for row in rows]
     return [
-        candidate.labels | _measured(search.cv_results_, number, settings.cv)
+        candidate.labels | _measured(candidate, search.cv_results_, number, settings.cv)
         for number, candidate in enumerate(batch)
     ]
 
 
 def without_result(candidate: Candidate, error: str) -> dict[str, Any]:
     """Return the row of a line that has no numbers, as `compare` does, and why."""
-    names = ("n_embedding_parameters", "fit_seconds", "accuracy", "accuracy_sd")
-    no_numbers: dict[str, Any] = dict.fromkeys(names)
-    return candidate.labels | no_numbers | {"fold_accuracies": [], "error": error}
+    nothing: dict[str, Any] = {"n_embedding_parameters": None, "fit_seconds": None}
+    for kind in KINDS:
+        nothing |= {f"{kind}accuracy": None, f"{kind}accuracy_sd": None}
+        nothing[f"{kind}fold_accuracies"] = []
+    return candidate.labels | nothing | {"pipeline": None, "error": error}
 
 
 def _in_options(error: Exception) -> str:
@@ -351,39 +452,67 @@ def _in_options(error: Exception) -> str:
     return text
 
 
-def _head(seed: int) -> _Stage:
-    """Return the classifier of all lines.
+def scaling() -> Any:
+    """Return what makes features of embedders fit for the classifier."""
+    return StandardScaler()
 
-    Rows of unit length, which those of tf-idf already are, make one range of C fit
-    all kinds of features; C is chosen on a part of the training documents.
-    """
-    classifier = LogisticRegressionCV(
-        Cs=HEAD_CS, cv=_Holdout(seed), scoring="accuracy", max_iter=1000
+
+def head(cv: Any) -> LogisticRegressionCV:
+    """Return the classifier of all lines, which chooses its C by the splits of `cv`."""
+    return LogisticRegressionCV(
+        Cs=HEAD_CS, cv=cv, scoring="accuracy", max_iter=_MAX_ITER
     )
-    return _Stage([("scale", Normalizer()), ("classify", classifier)])
 
 
-def _n_parameters(model: _Stage, X: Any = None, y: Any = None) -> float:
-    """Return the number of embedding parameters, in the form of a scorer."""
-    features = model["features"]
+def _measure(model: _Stage, X: Any, y: Any) -> dict[str, float]:
+    """Return all that is measured of a fitted line, in the form of a scorer."""
+    X = model[:-1].transform(X)
+    heads = model[-1]
+    return {
+        "accuracy": heads.of_all_.score(X, y),
+        "few_accuracy": heads.of_few_.score(X, y),
+        "C": float(np.ravel(heads.of_all_.C_)[0]),
+        "n_parameters": _n_parameters(model["features"]),
+        # Those of the features, without the classifiers.
+        "seconds": model.seconds_ - heads.seconds_,
+    }
+
+
+def _n_parameters(features: Any) -> float:
     if isinstance(features, Pipeline):
-        return float(features[-1].components_.size)
+        return float(features[1].components_.size)
     return float(getattr(features, "n_embedding_parameters_", 0))
 
 
-def _seconds(model: _Stage, X: Any = None, y: Any = None) -> float:
-    """Return the seconds that the features took to fit, in the form of a scorer."""
-    return model.seconds_ - model["head"].seconds_
-
-
-def _measured(results: dict[str, Any], number: int, cv: int) -> dict[str, Any]:
-    folds = [results[f"split{i}_test_accuracy"][number] for i in range(cv)]
-    return {
+def _measured(
+    candidate: Candidate, results: dict[str, Any], number: int, cv: int
+) -> dict[str, Any]:
+    found = {
         "n_embedding_parameters": round(results["mean_test_n_parameters"][number])
         or None,
         "fit_seconds": float(results["mean_test_seconds"][number]),
-        "accuracy": float(results["mean_test_accuracy"][number]),
-        "accuracy_sd": float(results["std_test_accuracy"][number]),
-        "fold_accuracies": [float(accuracy) for accuracy in folds],
-        "error": None,
     }
+    for kind in KINDS:
+        name = f"{kind}accuracy"
+        folds = [results[f"split{i}_test_{name}"][number] for i in range(cv)]
+        found[name] = float(results[f"mean_test_{name}"][number])
+        found[f"{name}_sd"] = float(results[f"std_test_{name}"][number])
+        found[f"{kind}fold_accuracies"] = [float(accuracy) for accuracy in folds]
+    chosen = float(median_low(results[f"split{i}_test_C"][number] for i in range(cv)))
+    return found | {"pipeline": _pipeline(candidate, chosen), "error": None}
+
+
+def _pipeline(candidate: Candidate, C: float) -> str | None:
+    """Return code that makes a line's pipeline, with the middle C of the folds."""
+    if candidate.is_reference:
+        return None
+    names = {name: value for name, value in candidate.point.items() if "__" in name}
+    embedder = clone(candidate.point["features"]).set_params(
+        **{name.partition("__")[2]: value for name, value in names.items()}
+    )
+    classifier = LogisticRegression(C=C, max_iter=_MAX_ITER)
+    with config_context(print_changed_only=True):
+        steps = [
+            repr(step) for step in (embedder, candidate.point["scale"], classifier)
+        ]
+    return f"make_pipeline({', '.join(' '.join(step.split()) for step in steps)})"

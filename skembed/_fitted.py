@@ -54,6 +54,7 @@ class Job(NamedTuple):
     shield: Shield  # against interrupts when training is over
     before: Before | None = None
     start: Start | None = None
+    streams: bool = False  # whether further documents may follow, as in `partial_fit`
 
     @property
     def split_seeds(self) -> np.random.SeedSequence:

@@ -98,6 +98,7 @@ def fit(
             shield=shield,
             before=earlier,
             start=_continuing.start(given, vocabulary.rows, earlier),
+            streams=adds,
         )
         fitted = explains_lack(estimator._fit_vectors)(job)
         fitted.notes += reading.notes

@@ -65,7 +65,7 @@ class GloVeEmbedder(BaseEmbedder):
     validation_fraction : float or None, default=0.1
         With `early_stopping`: share of the pairs of words that is held out, at random.
         None holds out nothing: the training loss is watched, and the last epoch kept.
-    n_iter_no_change : int, default=10
+    n_iter_no_change : int, default=3
         With `early_stopping`: training ends when the loss has not fallen by `tol` for
         more than so many epochs in a row.
     tol : float, default=1e-6
@@ -253,7 +253,7 @@ class GloVeEmbedder(BaseEmbedder):
         max_iter="auto",
         early_stopping=False,
         validation_fraction=0.1,
-        n_iter_no_change=10,
+        n_iter_no_change=3,
         tol=1e-6,
         warm_start=False,
         init=None,

@@ -96,7 +96,7 @@ def read(
 
 
 def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array:
-    """Return a documents x words matrix in the order of a fitted vocabulary.
+    """Return a documents x words matrix that a fitted estimator can take.
 
     Parameters
     ----------
@@ -105,10 +105,11 @@ def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array
         Fitted.
     columns : Columns or None
         None if it was fitted on text: then every column is a word, in row order.
+        Otherwise columns that are not chosen are still there, see `choose`.
 
     Returns
     -------
-    csr_array of shape (n_documents, n_words)
+    csr_array of shape (n_documents, n_columns)
 
     Raises
     ------
@@ -120,8 +121,7 @@ def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array
     if columns is not None:
         _check_labels(X, estimator, columns)
         X = validate_data(estimator, X, reset=False, **_CHECKS)
-        X = _as_csr(X, estimator, whole)
-        return X if columns.chosen is None else _choose(X, columns.chosen)
+        return _as_csr(X, estimator, whole)
     names = _get_feature_names(X)
     if names is None:
         names = _int_labels(X)
@@ -140,6 +140,43 @@ def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array
             f"vocabulary is {words[wrong]!r}: pass X[list(embedder.vocabulary_)]."
         )
     return _as_csr(X, estimator, whole)
+
+
+def coverage(X: Any, estimator: Any, columns: Columns | None) -> np.ndarray:
+    """Return the share of each row's sum that the columns of the vocabulary have.
+
+    Parameters
+    ----------
+    X, estimator, columns
+        As in `look_up`.
+
+    Returns
+    -------
+    ndarray of shape (n_documents,), float64
+        0 for a row without entries.
+
+    Raises
+    ------
+    ValueError
+        As in `look_up`.
+    """
+    matrix = look_up(X, estimator, columns)
+    is_known = np.ones(matrix.shape[1], dtype=bool)
+    if columns is not None and columns.chosen is not None:
+        is_known[:] = False
+        is_known[columns.chosen] = True
+    n_rows = matrix.shape[0]
+    rows = np.repeat(np.arange(n_rows), np.diff(matrix.indptr))
+    values = matrix.data.astype(np.float64)
+    largest = np.zeros(n_rows)
+    np.maximum.at(largest, rows, values)
+    # So no sum is infinite, and no row is all too small for a quotient.
+    values /= largest[rows]
+    of_known = is_known[matrix.indices]
+    known = np.bincount(rows[of_known], values[of_known], n_rows)
+    others = np.bincount(rows[~of_known], values[~of_known], n_rows)
+    total = known + others
+    return np.divide(known, total, out=np.zeros(n_rows), where=total > 0.0)
 
 
 def select(

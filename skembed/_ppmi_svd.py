@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval
 from skembed import _adding, _estimating, _objective, _ppmi, _subsampling, _tying
 from skembed._base import BaseEmbedder
 from skembed._factorisation import TruncatedFactoriser
-from skembed._fitted import Fitted
+from skembed._fitted import Fitted, Job
 from skembed._given import LARGEST
 from skembed._interrupts import interruptible
 
@@ -316,7 +316,37 @@ class PPMISVDEmbedder(BaseEmbedder):
             np.zeros(n_words, dtype=np.float32),
             scale.astype(np.float32),
             attributes=attributes,
+            notes=self._empty_columns(job, word_vectors),
         )
+
+    def _empty_columns(self, job: Job, word_vectors: np.ndarray) -> list[str]:
+        """Say where `n_components` is more than there is to fill."""
+        n_words, wanted = word_vectors.shape
+        n_filled = int(np.count_nonzero(word_vectors.any(axis=0)))
+        if n_filled == wanted or (job.streams and self._may_fill(job, n_words)):
+            return []
+        if not n_filled:
+            return [
+                f"No pair of words has a PMI above ln(shift={self.shift:g}), so all "
+                f"vectors of the {n_words} words are zeros. Lower shift, or pass more "
+                "documents."
+            ]
+        n_empty = wanted - n_filled
+        return [
+            f"{n_empty} of n_components={wanted} columns "
+            f"{'is' if n_empty == 1 else 'are'} zero: the {n_words} words of the "
+            f"vocabulary fill only {n_filled}. Lower n_components to {n_filled}, or "
+            "let there be more words, by more documents or a lower min_count."
+        ]
+
+    def _may_fill(self, job: Job, n_words: int) -> bool:
+        """Whether further parts of a stream may fill what is empty now."""
+        fixed = self.vocabulary is not None or job.corpus.token_weights is not None
+        most: float = n_words
+        if self.new_words == "grow" and not fixed:
+            most = np.inf if self.max_features is None else self.max_features
+        # Every part would say the same.
+        return job.before is not None or most >= self.n_components
 
     def _matrix(self, counts: sparse.csr_array) -> sparse.csr_array:
         """Return the PPMI matrix, or those of both directions side by side."""

@@ -323,6 +323,8 @@ def look_up(
     columns = estimator._columns
     if _means_matrix(estimator, X):
         matrix = _matrix.look_up(X, estimator, columns)
+        if columns is not None:
+            matrix = _matrix.choose(matrix, columns)
         if matrix.shape[1] != n_rows:
             raise ValueError(
                 f"{type(estimator).__name__} knows {matrix.shape[1]} words, but has "
@@ -331,6 +333,38 @@ def look_up(
             )
         dtype = np.float64 if matrix.dtype == np.float64 else np.float32
         return _matrix.to_corpus(matrix, None), dtype
+    _check_words(estimator, X, columns)
+    return _look_up_text(estimator, X, n_rows), np.float32
+
+
+def coverage(estimator: Any, X: Any) -> np.ndarray:
+    """Return which share of documents a fitted vocabulary covers.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted.
+    X : iterable of documents, or matrix
+
+    Returns
+    -------
+    ndarray of shape (n_documents,), float64
+
+    Raises
+    ------
+    ValueError
+        As in `look_up`.
+    """
+    columns = estimator._columns
+    if _means_matrix(estimator, X):
+        return _matrix.coverage(X, estimator, columns)
+    _check_words(estimator, X, columns)
+    tokeniser = vectorizer(estimator, fits=False)
+    return _text.coverage(X, tokeniser, estimator.vocabulary_, estimator.missing)
+
+
+def _check_words(estimator: Any, X: Any, columns: Columns | None) -> None:
+    """Refuse text where the words of the vocabulary are not those of documents."""
     words = None if columns is None else columns.words
     if columns is not None and words is not None and not isinstance(words[0], str):
         raise ValueError(
@@ -344,7 +378,6 @@ def look_up(
             "names, so it does not know the words of documents. Pass a matrix, or fit "
             "on a frame with the words as its columns, or with `vocabulary`."
         )
-    return _look_up_text(estimator, X, n_rows), np.float32
 
 
 def _look_up_text(estimator: Any, X: Any, n_rows: int) -> Corpus:

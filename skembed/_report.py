@@ -2,9 +2,11 @@
 
 A row is a dict: "estimator", "share_context" and "bias" (where it has them),
 "is_reference", "n_embedding_parameters", "fit_seconds", "accuracy", "accuracy_sd",
-"fold_accuracies" and "error", which says why a line without an accuracy has none.
+"fold_accuracies", the same three of few labels with "few_" before them, "pipeline",
+Python code, and "error", which says why a line without an accuracy has none.
 """
 
+import ast
 import csv
 import io
 import json
@@ -20,26 +22,47 @@ Row = dict[str, Any]
 WIDTH = 88
 NOT_RUN = "not run"
 _ABSENT = "–"
+_IMPORTS = {
+    "sklearn.linear_model": ["LogisticRegression"],
+    "sklearn.pipeline": ["make_pipeline"],
+    "sklearn.preprocessing": ["StandardScaler"],
+    "skembed": ["CBOWEmbedder", "GloVeEmbedder", "PPMISVDEmbedder", "SGNSEmbedder"],
+}
 _PICTURES = (".png", ".pdf", ".svg")
-_HEADER = ("estimator", "share_context", "bias", "parameters", "fit s", "accuracy")
+_HEADER = (
+    "estimator",
+    "share_context",
+    "bias",
+    "parameters",
+    "fit s",
+    "few labels",
+    "all labels",
+)
 COLUMNS_HELP = """\
-  estimator      SGNS (word2vec's skip-gram with negative sampling), GloVe, or
-                 PPMI-SVD (the positive PMI matrix, factorised)
+  estimator      SGNS and CBOW (word2vec's two models, with negative sampling),
+                 GloVe, or PPMI-SVD (the positive PMI matrix, factorised)
   share_context  False: separate tables of word and context vectors; True: one
                  table for both; signed: one table, but some dimensions count
                  negatively in a score
-  bias           what SGNS adds to a score: None (as word2vec), shift, exact (both
-                 known constants) or word (learned). One table with None is there
-                 to show what it costs: it cannot hold the mean of the scores
+  bias           what SGNS and CBOW add to a score: None (as word2vec), shift,
+                 exact (both known constants) or word (learned). One table with
+                 None is there to show what it costs: it cannot hold the mean of
+                 the scores. CBOW has the default of each strategy
   parameters     learned numbers of the embedding, mean over the folds
   fit s          seconds to train the vectors and to turn the training documents
                  into features, mean over the folds, without the classifier;
                  measured while other folds run
-  accuracy       mean and standard deviation over the folds; "failed" (the reason is
-                 below the table) or "not run" (the run was interrupted)
-Estimators and their rows are sorted by accuracy. The references: TfidfVectorizer
-with its defaults, and its TruncatedSVD with as many components as the vectors, if
-there are so many words.
+  few labels     accuracy of a classifier that knows the labels of a few training
+                 documents of each class (--labels-per-class), while the features
+                 are fitted on the texts of all of them; mean and standard
+                 deviation over the folds
+  all labels     accuracy with the labels of all training documents, likewise;
+                 "failed" (the reason is below the table) or "not run" (the run was
+                 interrupted)
+Estimators and their rows are sorted by the accuracy with all labels. The references:
+TfidfVectorizer with its defaults, and its TruncatedSVD with as many components as the
+vectors, if there are so many words. Below the table stands the best embedder as a
+pipeline to copy.
 """
 _COLUMNS = (
     "estimator",
@@ -51,6 +74,10 @@ _COLUMNS = (
     "accuracy",
     "accuracy_sd",
     "fold_accuracies",
+    "few_accuracy",
+    "few_accuracy_sd",
+    "few_fold_accuracies",
+    "pipeline",
     "error",
 )
 
@@ -99,11 +126,22 @@ def _strategy(row: Row) -> list[str]:
     return [f"{key}={row[key]}" for key in keys]
 
 
-def accuracy(row: Row) -> str:
-    """Return a row's accuracy, mean ± standard deviation, or what it has instead."""
+def accuracy(row: Row, kind: str = "") -> str:
+    """Return a row's accuracy, mean ± standard deviation, or what it has instead.
+
+    Parameters
+    ----------
+    row : dict
+    kind : {"", "few_"}, default=""
+        That of all labels, or of few.
+
+    Returns
+    -------
+    str
+    """
     if row["accuracy"] is None:
         return NOT_RUN if row["error"] == NOT_RUN else "failed"
-    return f"{row['accuracy']:.3f} ± {row['accuracy_sd']:.3f}"
+    return f"{row[f'{kind}accuracy']:.3f} ± {row[f'{kind}accuracy_sd']:.3f}"
 
 
 def progress(row: Row, seconds_left: float) -> str:
@@ -111,7 +149,8 @@ def progress(row: Row, seconds_left: float) -> str:
     if row["accuracy"] is None:
         return f"failed: {row['error']}"
     left = f"  (about {seconds_left:.0f} s left)" if seconds_left else ""
-    return f"fit {row['fit_seconds']:.1f} s  accuracy {accuracy(row)}{left}"
+    shown = f"few labels {accuracy(row, 'few_')}  all {accuracy(row)}"
+    return f"fit {row['fit_seconds']:.1f} s  {shown}{left}"
 
 
 def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
@@ -138,7 +177,42 @@ def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
     words = verdict(rows)
     if not all(row["is_reference"] for row in _fitted(rows)):
         words.append(_caveat(rows, about))
-    return "\n".join([*table, rule, *map(_wrap, [*_reasons(rows), *words])])
+    table += [rule, *map(_wrap, [*_reasons(rows), *words])]
+    return "\n".join([*table, *_to_copy(groups)])
+
+
+def _to_copy(groups: list[list[Row]]) -> list[str]:
+    """Return the lines of a program that makes the best embedder's pipeline."""
+    code = next((row["pipeline"] for group in groups for row in group), None)
+    if code is None:
+        return []
+    imports = [
+        f"from {module} import {', '.join(found)}"
+        for module, names in _IMPORTS.items()
+        if (found := [name for name in names if f"{name}(" in code])
+    ]
+    return [
+        "",
+        "The best embedder as a pipeline, to copy:",
+        "",
+        *imports,
+        "",
+        "pipeline = make_pipeline(",
+        *(f"    {step}," for step in _steps(code)),
+        ")",
+    ]
+
+
+def _steps(code: str) -> list[str]:
+    """Return the arguments of ``make_pipeline(...)``, in short lines."""
+    call = ast.parse(code, mode="eval").body
+    steps = [ast.unparse(step) for step in getattr(call, "args", ())]
+    return [
+        step
+        if len(step) < WIDTH - 4
+        else textwrap.fill(step, WIDTH - 4, subsequent_indent=" " * 8)
+        for step in steps
+    ]
 
 
 def _reasons(rows: Sequence[Row]) -> list[str]:
@@ -159,7 +233,8 @@ def _heading(about: dict[str, Any]) -> str:
     return (
         f"{about['data']}: {about['n_documents']} documents in {about['n_classes']} "
         f"classes. Accuracy over {about['cv']} folds, {about['n_components']} "
-        f"components, seed {about['seed']}."
+        f"components, seed {about['seed']}. Few labels: {about['labels_per_class']} of "
+        "each class."
     )
 
 
@@ -177,11 +252,12 @@ def _caveat(rows: Sequence[Row], about: dict[str, Any]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     size = row["n_embedding_parameters"]
     return (
-        row["estimator"],
+        row["estimator"].removesuffix(" of tf-idf"),
         str(row.get("share_context", _ABSENT)),
         str(row.get("bias", _ABSENT)),
         _ABSENT if size is None else f"{size:,}",
         _ABSENT if row["accuracy"] is None else f"{row['fit_seconds']:.1f}",
+        accuracy(row, "few_"),
         accuracy(row),
     )
 
@@ -222,6 +298,7 @@ def verdict(rows: Sequence[Row]) -> list[str]:
             for reference in references
         ]
         lines.append(f"Beside {name(best)}, {' and '.join(comparisons)}.")
+        lines.append(_few_verdict(groups, references))
     missing = _missing(rows)
     if missing:
         names = "; ".join(f"{name(row)} ({accuracy(row)})" for row in missing)
@@ -230,6 +307,19 @@ def verdict(rows: Sequence[Row]) -> list[str]:
             f"is said about them: {names}."
         )
     return lines
+
+
+def _few_verdict(groups: list[list[Row]], references: list[Row]) -> str:
+    rows = _fitted([row for group in groups for row in group])
+    best = max(rows, key=lambda row: row["few_accuracy"])
+    comparisons = [
+        f"{reference['estimator']} is {_relation(reference, best, 'few_')}"
+        for reference in references
+    ]
+    return (
+        f"With few labels, {name(best)} came out best of the embedders; beside it, "
+        f"{' and '.join(comparisons)}."
+    )
 
 
 def _group_verdict(group: list[Row]) -> str:
@@ -260,16 +350,17 @@ def _listed(rows: list[Row]) -> str:
     return "; ".join(", ".join(_strategy(row)) for row in rows)
 
 
-def _relation(row: Row, best: Row) -> str:
-    difference = row["accuracy"] - best["accuracy"]
-    if _is_near(row, best):
+def _relation(row: Row, best: Row, kind: str = "") -> str:
+    difference = row[f"{kind}accuracy"] - best[f"{kind}accuracy"]
+    if _is_near(row, best, kind):
         return f"about as good ({difference:+.3f})"
     return f"{'better' if difference > 0 else 'worse'} ({difference:+.3f})"
 
 
-def _is_near(row: Row, other: Row) -> bool:
-    spread = max(row["accuracy_sd"], other["accuracy_sd"])
-    return abs(row["accuracy"] - other["accuracy"]) <= spread
+def _is_near(row: Row, other: Row, kind: str = "") -> bool:
+    name = f"{kind}accuracy"
+    spread = max(row[f"{name}_sd"], other[f"{name}_sd"])
+    return abs(row[name] - other[name]) <= spread
 
 
 def as_json(rows: Sequence[Row], about: dict[str, Any]) -> str:
@@ -307,8 +398,9 @@ def as_csv(rows: Sequence[Row], about: dict[str, Any]) -> str:
             texts: Row = {
                 key: str(row[key]) for key in ("share_context", "bias") if key in row
             }
-            folds = " ".join(map(str, row["fold_accuracies"]))
-            writer.writerow({**row, **texts, "fold_accuracies": folds})
+            for key in ("fold_accuracies", "few_fold_accuracies"):
+                texts[key] = " ".join(map(str, row[key]))
+            writer.writerow({**row, **texts})
     return out.getvalue().removesuffix("\n")
 
 
@@ -334,7 +426,7 @@ def picture_problem(path: Path) -> str | None:
 
 
 def draw(rows: Sequence[Row], about: dict[str, Any], path: Path) -> None:
-    """Write a picture of the rows: a dot and its standard deviation for each.
+    """Write a picture of the rows: two dots and their standard deviations for each.
 
     Parameters
     ----------
@@ -362,7 +454,10 @@ def draw(rows: Sequence[Row], about: dict[str, Any], path: Path) -> None:
         position += 0.6
     axes.set_yticks(positions, labels)
     axes.set_ylim(position - 1.0, -0.6)
-    axes.set_xlabel(f"accuracy, mean ± standard deviation over {about['cv']} folds")
+    axes.set_xlabel(
+        f"accuracy with few labels (hollow) and with all (filled), mean ± standard "
+        f"deviation over {about['cv']} folds"
+    )
     title = figure.suptitle(
         textwrap.fill(_heading(about), 100), x=0.01, ha="left", fontsize="medium"
     )
@@ -377,16 +472,19 @@ def draw(rows: Sequence[Row], about: dict[str, Any], path: Path) -> None:
 
 def _draw_row(axes: Any, row: Row, position: float, colour: str) -> None:
     style = {"color": "0.35" if row["is_reference"] else colour}
-    if row["is_reference"]:
-        axes.axvline(row["accuracy"], linestyle="--", linewidth=1, alpha=0.6, **style)
-    axes.errorbar(
-        row["accuracy"],
-        position,
-        xerr=row["accuracy_sd"],
-        marker="s" if row["is_reference"] else "o",
-        capsize=3,
-        **style,
-    )
+    for kind, fill in (("", {}), ("few_", {"mfc": "white"})):
+        value = row[f"{kind}accuracy"]
+        if row["is_reference"]:
+            axes.axvline(value, linestyle="--", linewidth=1, alpha=0.6, **style)
+        axes.errorbar(
+            value,
+            position,
+            xerr=row[f"{kind}accuracy_sd"],
+            marker="s" if row["is_reference"] else "o",
+            capsize=3,
+            **style,
+            **fill,
+        )
     size = row["n_embedding_parameters"]
     # In the margin, where no dot can hide it.
     axes.annotate(

@@ -9,7 +9,14 @@ import re
 import sys
 from array import array
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from functools import lru_cache
 from itertools import chain, pairwise, repeat
 from typing import Any
@@ -133,6 +140,39 @@ def look_up(
     if not _are_rows(ids, n_rows):
         rows_of(rows, rows, n_rows)
     return Corpus.of_known(ids, offsets)
+
+
+def coverage(
+    X: Any,
+    vectorizer: CountVectorizer,
+    words: Container[str],
+    missing: str = "error",
+) -> np.ndarray:
+    """Return the share of each document's tokens that are among given words.
+
+    Parameters
+    ----------
+    X, vectorizer, missing
+        As in `number`.
+    words : container of str
+
+    Returns
+    -------
+    ndarray of shape (n_documents,), float64
+        0 for a document without tokens.
+
+    Raises
+    ------
+    ValueError
+        As in `number`.
+    """
+    # The kernel does not count the tokens that it leaves out.
+    documents = _cut(checked(X, None, missing), vectorizer)
+    shares = (
+        sum(map(words.__contains__, tokens)) / max(1, len(tokens))
+        for tokens in documents
+    )
+    return np.fromiter(shares, np.float64)
 
 
 def _scan(

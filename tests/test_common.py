@@ -20,6 +20,7 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import joblib
@@ -66,7 +67,7 @@ from tests.helpers import (
 LABELS = [0, 1] * (len(DOCUMENTS) // 2)
 LEAST_SKLEARN_CHECKS = 54
 N_CLASS_CHECKS = 10
-N_FIT_CHECKS = 49
+N_FIT_CHECKS = 51
 
 
 class Variant:
@@ -581,6 +582,71 @@ def check_raw_and_tokenised_documents_are_equal(make):
     assert same(first.fit_transform(DOCUMENTS), second.fit_transform(TOKENISED))
     assert_same_fit(first, second)
     assert same(first.transform(TOKENISED), first.transform(DOCUMENTS))
+
+
+@fit_check
+def check_coverage_is_the_share_of_known_tokens(make):
+    """Stop words are no tokens; 0 is also for a document without any."""
+    words = ["birch", "cedar", "delta"]
+    embedder = make(n_components=1, stop_words=["amber"], vocabulary=words)
+    embedder.fit(DOCUMENTS)
+    documents = [*OTHER_DOCUMENTS, "amber birch ember", "amber", "", "!", "unknown"]
+    expected = []
+    for text in documents:
+        tokens = re.findall(r"\w\w+", text.lower())
+        tokens = [word for word in tokens if word != "amber"]
+        known = sum(word in embedder.vocabulary_ for word in tokens)
+        expected.append(float(Fraction(known, max(1, len(tokens)))))
+    assert expected[-5:] == [0.5, 0.0, 0.0, 0.0, 0.0]
+    found = embedder.coverage(documents)
+    assert (found.dtype, found.shape) == (np.float64, (len(documents),))
+    assert found.tolist() == expected
+    tokenised = [re.findall(r"\w\w+", text.lower()) for text in documents]
+    for same_documents in (iter(documents), pd.Series(documents), tokenised):
+        assert embedder.coverage(same_documents).tolist() == expected
+    known = embedder.transform(documents).any(axis=1)
+    assert (known <= (found > 0)).all()
+    assert embedder.coverage(np.eye(3)).tolist() == [1.0, 1.0, 1.0]
+    embedder.set_params(missing="empty")
+    assert embedder.coverage(["birch", None]).tolist() == [1.0, 0.0]
+    with pytest.raises(NotFittedError):
+        make().coverage(documents)
+
+
+@fit_check
+def check_coverage_of_a_matrix_weighs_its_entries(make):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 9, size=(12, 6)) * rng.choice(
+        [1e-300, 0.1, 1.0, 2e307], (12, 1)
+    )
+    X[3], X[4, 1:], X[5, :5] = 0.0, 0.0, 0.0
+    names = [f"w{i}" for i in range(6)]
+    frame = pd.DataFrame(X, columns=names)
+    fitted_on = pd.DataFrame(rng.integers(1, 9, size=(12, 6)), columns=names)
+    chosen = {"vocabulary": ["w4", "w0"]}, {"max_features": 3}, {}
+    for params in chosen:
+        embedder = make(n_components=1, **params).fit(fitted_on)
+        is_known = np.isin(names, list(embedder.vocabulary_))
+        assert is_known.sum() == (
+            len(params.get("vocabulary", ())) or 3 * len(params) or 6
+        )
+        expected = []
+        for row in X:
+            numbers = [Fraction(value) for value in row]
+            known = sum(
+                n for n, is_one in zip(numbers, is_known, strict=True) if is_one
+            )
+            expected.append(float(known / (sum(numbers) or 1)))
+        found = embedder.coverage(frame)
+        assert ((found >= 0.0) & (found <= 1.0)).all()
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
+    with pytest.raises(ValueError, match="feature"):
+        embedder.coverage(frame[names[:5]])
+    text = embedder.coverage(["w1 w2 other", "other"])
+    np.testing.assert_allclose(text, [2 / 3, 0])
+    unnamed = make(n_components=1).fit(fitted_on.to_numpy())
+    with pytest.raises(ValueError, match="does not know the words"):
+        unnamed.coverage(["w1"])
 
 
 @fit_check

@@ -1,5 +1,7 @@
 """Truncated decompositions against dense ones, and what PPMI-SVD makes of them."""
 
+import warnings
+
 import numba
 import numpy as np
 import pytest
@@ -15,9 +17,11 @@ from skembed import (
     _parallel,
     _sampling,
     _tying,
+    cooccurrence,
 )
 from skembed._factorisation import TruncatedFactoriser
 from tests import reference
+from tests.helpers import DOCUMENTS, EPOCHS, cheap
 
 needs_compiler = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="too slow, and one thread, without compiler"
@@ -712,3 +716,96 @@ def test_embedder_on_both_paths(tiny_corpus, share_context, monkeypatch):
     krylov, again = (fit_ppmi(tiny_corpus, share_context) for _ in range(2))
     assert_close(all_scores(krylov), all_scores(dense))
     assert krylov.word_vectors_.tobytes() == again.word_vectors_.tobytes()
+
+
+# Columns that nothing fills
+
+
+def documents_of(n_words, seed=0):
+    """Documents in which the words occur that many different times."""
+    rng = np.random.default_rng(seed)
+    words = [f"w{i}" for i in range(n_words)]
+    return [" ".join(rng.choice(words, size=8)) for _ in range(40)]
+
+
+def filled_columns(documents, share_context, **params):
+    """The rank of the PPMI matrix, or how many of its eigenvalues are positive."""
+    counts, _ = cooccurrence(documents, window_weighting="dynamic", **params)
+    matrix = reference.ppmi(counts.toarray(), context_exponent=0.75)
+    if share_context is False:
+        return np.linalg.matrix_rank(matrix, tol=1e-5)
+    values = np.linalg.eigvalsh((matrix + matrix.T) / 2)
+    return int(np.sum((values if share_context is True else np.abs(values)) > 1e-5))
+
+
+@pytest.mark.parametrize("share_context", [False, True, "signed"])
+@pytest.mark.parametrize("n_words", [3, 9])
+def test_columns_of_zeros_are_warned_of_once_with_their_numbers(n_words, share_context):
+    documents = documents_of(n_words)
+    filled = filled_columns(documents, share_context, min_count=5)
+    assert 0 < filled <= n_words
+    embedder = PPMISVDEmbedder(share_context=share_context, random_state=0)
+    with pytest.warns(UserWarning, match="n_components=100") as caught:
+        features = embedder.fit_transform(documents)
+    assert features.any(axis=0).sum() == filled
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    text = str(caught[0].message)
+    assert text.startswith(f"{100 - filled} of n_components=100 columns are zero")
+    assert f"the {n_words} words" in text
+    assert f"Lower n_components to {filled}" in text
+    embedder.set_params(n_components=filled).fit(documents)  # without a warning
+    assert embedder.word_vectors_.any(axis=0).all()
+
+
+def test_all_warnings_of_a_fit_are_one():
+    embedder = PPMISVDEmbedder(share_context=True, combine="sum", random_state=0)
+    with pytest.warns(UserWarning, match="n_components=100") as caught:
+        embedder.fit(documents_of(9))
+    (warning,) = caught
+    assert "columns are zero" in str(warning.message)
+    assert "combine='sum'" in str(warning.message)
+
+
+@pytest.mark.parametrize("share_context", [False, True, "signed"])
+def test_vectors_that_are_all_zeros_are_warned_of(share_context):
+    embedder = PPMISVDEmbedder(4, share_context=share_context, shift=1e6)
+    with pytest.warns(UserWarning, match=r"No pair .* above ln\(shift=1e\+06\)"):
+        embedder.fit(documents_of(9))
+    assert not embedder.word_vectors_.any()
+
+
+@pytest.mark.parametrize(
+    ("params", "warns"),
+    [
+        ({}, False),  # later parts may bring words
+        ({"max_features": 20}, False),
+        ({"max_features": 6}, True),
+        ({"new_words": "freeze"}, True),
+        ({"vocabulary": [f"w{i}" for i in range(9)]}, True),
+    ],
+)
+def test_parts_of_a_stream_are_warned_of_where_no_other_part_can_help(params, warns):
+    embedder = PPMISVDEmbedder(12, min_count=1, random_state=0, **params)
+    found = []
+    for part in (documents_of(9), documents_of(9, seed=1)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            embedder.partial_fit(part)
+        found.append(len(caught))
+    assert found == [int(warns), 0]
+
+
+def test_columns_of_a_matrix_in_a_stream_are_fixed():
+    X = np.random.default_rng(0).integers(0, 3, size=(20, 4))
+    embedder = PPMISVDEmbedder(9, random_state=0)
+    with pytest.warns(UserWarning, match="of n_components=9 columns are zero"):
+        embedder.partial_fit(X)
+    embedder.partial_fit(X)
+
+
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_trained_vectors_fill_more_columns_than_there_are_words(estimator):
+    embedder = cheap(estimator, n_components=20).fit(DOCUMENTS)
+    assert len(embedder.vocabulary_) < 20
+    assert embedder.word_vectors_.any(axis=0).all()

@@ -16,17 +16,19 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+import sklearn.preprocessing
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegressionCV
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.utils import Bunch
 
 import skembed
 from skembed import (
+    CBOWEmbedder,
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
@@ -93,7 +95,8 @@ def test_help_explains_columns_and_options(monkeypatch, capsys):
     for option in ["--data", "--text", "--label", "--cv", "--n-jobs", "--output"]:
         assert option in text
     assert "x_max of GloVe" in text
-    assert "1, 10, 100, 1000" in text
+    assert "--labels-per-class" in text
+    assert "0.01, 0.1, 1, 10, 100." in text
     assert max(map(len, text.splitlines())) <= 88
 
 
@@ -112,6 +115,7 @@ def test_version(capsys):
         (["--data", "a.csv", "--text", "t", "--label", "t"], "must be two columns"),
         (["--cv", "1"], "'1' is not a whole number from 2 on"),
         (["--cv", "three"], "'three' is not a whole number"),
+        (["--labels-per-class", "1"], "'1' is not a whole number from 2 on"),
         (["--seed", str(2**32)], "not a whole number from 0 to 4294967295"),
         (["--n-jobs", "0"], "'0' is not a number of processors, such as 2; -1 means"),
         (["--n-jobs", "two"], "'two' is not a number of processors"),
@@ -441,6 +445,9 @@ def everything(tiny_csv):
     return json.loads(out.getvalue())
 
 
+STRATEGIES = (False, True, "signed")
+
+
 def strategy(row):
     return row["estimator"], row.get("share_context", "-"), row.get("bias", "-")
 
@@ -450,7 +457,8 @@ def test_all_lines_are_there(everything):
     expected = [("SGNS", True, bias) for bias in ("exact", "shift", "word", None)]
     for share_context in (False, "signed"):
         expected += [("SGNS", share_context, bias) for bias in (None, "exact")]
-    for share_context in (False, True, "signed"):
+    expected += [("CBOW", one, "exact" if one is True else None) for one in STRATEGIES]
+    for share_context in STRATEGIES:
         expected += [(name, share_context, "-") for name in ("GloVe", "PPMI-SVD")]
     references = [("tf-idf", "-", "-"), ("TruncatedSVD of tf-idf", "-", "-")]
     assert Counter(found) == Counter(expected + references)
@@ -474,49 +482,120 @@ def test_about_and_fold_statistics(everything):
     assert everything["n_documents"] == 60
     assert everything["n_classes"] == 2
     assert everything["verdict"]
+    assert everything["labels_per_class"] == 10
     for row in everything["results"]:
-        folds = row["fold_accuracies"]
-        assert len(folds) == 3
-        assert row["accuracy"] == pytest.approx(np.mean(folds))
-        assert row["accuracy_sd"] == pytest.approx(np.std(folds))
+        for kind in ("", "few_"):
+            folds = row[f"{kind}fold_accuracies"]
+            assert len(folds) == 3
+            assert row[f"{kind}accuracy"] == pytest.approx(np.mean(folds))
+            assert row[f"{kind}accuracy_sd"] == pytest.approx(np.std(folds))
         assert 0 < row["fit_seconds"] < 60
+
+
+CS = [0.01, 0.1, 1, 10, 100]
 
 
 def accuracies_by_hand(features, documents, labels):
     """The comparison's protocol, written out with scikit-learn's parts."""
-    accuracies = []
+    accuracies = {"": [], "few_": []}
     documents = np.array(documents, dtype=object)
     folds = StratifiedKFold(3, shuffle=True, random_state=0)
     for train, test in folds.split(documents, labels):
-        scale = Normalizer()
-        X = scale.transform(features.fit_transform(documents[train]))
-        head = LogisticRegressionCV(
-            Cs=[1, 10, 100, 1000],
-            cv=StratifiedShuffleSplit(1, test_size=len(train) // 5, random_state=0),
-            scoring="accuracy",
-            max_iter=1000,
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            head.fit(X, labels[train])
-        predicted = head.predict(scale.transform(features.transform(documents[test])))
-        accuracies.append(accuracy_score(labels[test], predicted))
+        X = features.fit_transform(documents[train])
+        Z, y = features.transform(documents[test]), labels[train]
+        # The first ten of each class, in a random order.
+        order = np.random.default_rng(0).permutation(len(train))
+        few = [i for c in np.unique(y) for i in [j for j in order if y[j] == c][:10]]
+        few = sorted(few)
+        splits = {
+            "": StratifiedShuffleSplit(1, test_size=len(train) // 5, random_state=0),
+            "few_": StratifiedKFold(3, shuffle=True, random_state=0),
+        }
+        for kind, rows in (("", slice(None)), ("few_", few)):
+            head = LogisticRegressionCV(
+                Cs=CS, cv=splits[kind], scoring="accuracy", max_iter=1000
+            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                head.fit(X[rows], y[rows])
+            accuracies[kind].append(accuracy_score(labels[test], head.predict(Z)))
     return accuracies
 
 
 def test_accuracies_are_those_of_the_protocol(everything, tiny_corpus, tiny_labels):
     common = {"n_components": 4, "min_count": 1, "random_state": 0}
+    epochs = {**common, "max_iter": 2}
     svd = TruncatedSVD(4, random_state=0)
-    by_hand = {
-        ("SGNS", True, "exact"): SGNSEmbedder(share_context=True, max_iter=2, **common),
-        ("SGNS", False, None): SGNSEmbedder(max_iter=2, **common),
+    embedders = {
+        ("SGNS", True, "exact"): SGNSEmbedder(share_context=True, **epochs),
+        ("SGNS", False, None): SGNSEmbedder(**epochs),
+        ("CBOW", "signed", None): CBOWEmbedder(share_context="signed", **epochs),
         ("PPMI-SVD", "signed", "-"): PPMISVDEmbedder(share_context="signed", **common),
-        ("TruncatedSVD of tf-idf", "-", "-"): make_pipeline(TfidfVectorizer(), svd),
+    }
+    by_hand = {
+        **{key: make_pipeline(e, StandardScaler()) for key, e in embedders.items()},
+        ("tf-idf", "-", "-"): TfidfVectorizer(),
+        ("TruncatedSVD of tf-idf", "-", "-"): make_pipeline(
+            TfidfVectorizer(), svd, Normalizer()
+        ),
     }
     rows = {strategy(row): row for row in everything["results"]}
     for key, features in by_hand.items():
         expected = accuracies_by_hand(features, tiny_corpus, tiny_labels)
-        assert rows[key]["fold_accuracies"] == pytest.approx(expected), key
+        for kind, folds in expected.items():
+            found = rows[key][f"{kind}fold_accuracies"]
+            assert found == pytest.approx(folds), (key, kind)
+
+
+def test_few_of_each_class_are_drawn():
+    labels = np.array(list("abac" * 20 + "d"))
+    few = _compare.few_of_each(labels, 5, 0)
+    assert Counter(labels[few]) == {"a": 5, "b": 5, "c": 5, "d": 1}
+    assert few.tolist() == sorted(set(few.tolist()))
+    assert few.tolist() == _compare.few_of_each(labels, 5, 0).tolist()
+    assert few.tolist() != _compare.few_of_each(labels, 5, 1).tolist()
+
+
+def test_coordinates_in_a_span_lead_to_the_same_classifier(tiny_corpus, tiny_labels):
+    X = TfidfVectorizer().fit_transform(tiny_corpus)
+    few, others = X[:20], X[20:]
+    span = _compare._Span().fit(few)
+    short = span.transform(few)
+    assert short.shape[1] <= few.shape[0]
+    np.testing.assert_allclose(short @ short.T, (few @ few.T).toarray(), atol=1e-12)
+    settings = {"C": 10.0, "tol": 1e-10, "max_iter": 1000}
+    expected = LogisticRegression(**settings).fit(few, tiny_labels[:20])
+    found = LogisticRegression(**settings).fit(short, tiny_labels[:20])
+    np.testing.assert_allclose(
+        found.decision_function(span.transform(others)),
+        expected.decision_function(others),
+        rtol=1e-5,
+    )
+
+
+def test_pipelines_can_be_copied(everything, tiny_csv, tiny_corpus, capsys):
+    """Each row's code makes its embedder; the table has that of the best one."""
+    names = {**vars(skembed), **vars(sklearn.preprocessing)}
+    names |= {"make_pipeline": make_pipeline, "LogisticRegression": LogisticRegression}
+    for found in everything["results"]:
+        assert (found["pipeline"] is None) == found["is_reference"]
+        if found["is_reference"]:
+            continue
+        embedder = eval(found["pipeline"], names)[0]
+        assert found["estimator"].replace("-", "") in type(embedder).__name__
+        params = embedder.get_params()
+        assert params["share_context"] == found["share_context"]
+        assert params.get("bias") in (found.get("bias"), "auto")
+        assert (params["n_components"], params["random_state"]) == (4, 0)
+    assert main(["--data", str(tiny_csv), *COLUMNS, *QUICK]) == 0
+    _, marked, code = capsys.readouterr().out.partition("to copy:\n\n")
+    assert marked
+    assert max(map(len, code.splitlines())) <= 88
+    exec(code, copied := {})
+    embedder, *_, classifier = [step for _, step in copied["pipeline"].steps]
+    assert isinstance(embedder, PPMISVDEmbedder)
+    assert classifier.C in CS
+    assert embedder.fit_transform(tiny_corpus).shape == (60, 4)
 
 
 def without_seconds(rows):
@@ -533,7 +612,7 @@ def test_processes_change_nothing_but_seconds(everything, tiny_csv, capfd):
     lines = err.splitlines()
     # Two lines of introduction and one for each row: no warnings, from no process.
     assert len(lines) == 2 + len(rows)
-    assert lines[2].startswith("[ 1/16] tf-idf")
+    assert lines[2].startswith("[ 1/19] tf-idf")
     assert all("s left)" in line for line in lines[2:-2])
     assert "left" not in lines[-1]
 
@@ -679,6 +758,10 @@ def row(estimator, accuracy, sd=0.01, is_reference=False, **labels):
         "accuracy": accuracy,
         "accuracy_sd": sd,
         "fold_accuracies": [accuracy - sd, accuracy + sd],
+        "few_accuracy": accuracy / 2,
+        "few_accuracy_sd": sd,
+        "few_fold_accuracies": [accuracy / 2 - sd, accuracy / 2 + sd],
+        "pipeline": None if is_reference else f"make_pipeline(Model(d={accuracy}))",
         "error": None,
     }
 
@@ -699,6 +782,7 @@ ABOUT = {
     "cv": 2,
     "n_components": 5,
     "seed": 7,
+    "labels_per_class": 10,
 }
 
 
@@ -706,7 +790,8 @@ def test_table_is_sorted_and_aligned():
     lines = _report.as_table(ROWS, ABOUT).splitlines()
     assert lines[0].startswith("some.csv: 10 documents in 2 classes.")
     assert max(map(len, lines)) <= 88
-    header, *body = lines[2:15]
+    start = lines.index("") + 1
+    header, *body = lines[start : start + 13]
     assert header.split()[:3] == ["estimator", "share_context", "bias"]
     assert [line.split()[0].strip("-") for line in body] == [
         *["", "SGNS", "SGNS", "SGNS"],
@@ -714,7 +799,9 @@ def test_table_is_sorted_and_aligned():
         *["", "PPMI-SVD", "", "tf-idf", ""],
     ]
     assert {len(line) for line in [header, *body]} == {len(header)}
-    assert " ".join(body[1].split()) == "SGNS True exact 1,234,567 1.2 0.800 ± 0.020"
+    assert " ".join(body[1].split()) == (
+        "SGNS True exact 1,234,567 1.2 0.400 ± 0.020 0.800 ± 0.020"
+    )
     assert body[10].split()[1:5] == ["–", "–", "–", "1.2"]
 
 
@@ -726,6 +813,8 @@ def test_verdict_does_not_claim_too_much():
         "deviation.",
         "PPMI-SVD: share_context=signed only.",
         "Beside SGNS share_context=True bias=exact, tf-idf is better (+0.100).",
+        "With few labels, SGNS share_context=True bias=exact came out best of the "
+        "embedders; beside it, tf-idf is better (+0.050).",
     ]
     near = [row("SGNS", 0.8 - i / 1000, share_context=i) for i in range(3)]
     assert _report.verdict(near) == [
@@ -740,7 +829,7 @@ def test_verdict_does_not_claim_too_much():
         row("tf-idf", 0.805, is_reference=True),
         row("svd", 0.1, is_reference=True),
     ]
-    assert _report.verdict([*near, *references])[-1] == (
+    assert _report.verdict([*near, *references])[-2] == (
         "Beside SGNS share_context=0, tf-idf is about as good (+0.005) and svd is "
         "worse (-0.700)."
     )

@@ -55,6 +55,7 @@ class Refitting:
 # Calls that read something of their own while they read a model.
 CALLS = {
     "transform": lambda model, wrap: model.transform(iter(wrap(DOCUMENTS))),
+    "coverage": lambda model, wrap: model.coverage(iter(wrap(DOCUMENTS))),
     "score": lambda model, wrap: model.score(iter(wrap(DOCUMENTS))),
     "score_pairs": lambda model, wrap: model.score_pairs(
         ["amber"] * 3, wrap(["amber", "birch", "haven"])
