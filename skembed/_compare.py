@@ -32,7 +32,7 @@ from sklearn.model_selection import (
     StratifiedShuffleSplit,
 )
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, Normalizer
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
 from skembed import _tying
@@ -62,8 +62,9 @@ _OPTIONS = {
 METHOD_HELP = f"""\
   One search of scikit-learn (GridSearchCV) per line or few lines, on the same
   stratified, shuffled folds. Features are fitted on the texts of all training
-  documents. A document is the mean of its words' vectors, standardised; rows of
-  the references have unit length. Then all lines have the same classifier,
+  documents. A document is the mean of its words' vectors, weighted by tf-idf,
+  centred, and 3 long; rows of the references have unit length. Then all lines
+  have the same classifier,
   LogisticRegression, with C out of {", ".join(f"{c:g}" for c in HEAD_CS)}.
   For all labels C is chosen on a fifth of the training documents, for few labels
   by cross-validation on these alone, which are the same for all lines.
@@ -337,7 +338,6 @@ def _grid_of(embedder: Any, strategy: _tying.Tying, **values: list) -> dict[str,
     grid = {
         "features": [embedder],
         "features__share_context": [strategy.name],
-        "scale": [scaling()],
     }
     return grid | {f"features__{name}": choice for name, choice in values.items()}
 
@@ -409,7 +409,6 @@ def _run(
         _Stage(
             [
                 ("features", "passthrough"),
-                ("scale", "passthrough"),
                 ("heads", _Heads(settings.labels_per_class, settings.seed)),
             ]
         ),
@@ -450,11 +449,6 @@ def _in_options(error: Exception) -> str:
         text = re.sub(rf"\b{name}=", f"{option} ", text)
         text = re.sub(rf"\b{name}\b", option, text)
     return text
-
-
-def scaling() -> Any:
-    """Return what makes features of embedders fit for the classifier."""
-    return StandardScaler()
 
 
 def head(cv: Any) -> LogisticRegressionCV:
@@ -512,7 +506,5 @@ def _pipeline(candidate: Candidate, C: float) -> str | None:
     )
     classifier = LogisticRegression(C=C, max_iter=_MAX_ITER)
     with config_context(print_changed_only=True):
-        steps = [
-            repr(step) for step in (embedder, candidate.point["scale"], classifier)
-        ]
+        steps = [repr(step) for step in (embedder, classifier)]
     return f"make_pipeline({', '.join(' '.join(step.split()) for step in steps)})"

@@ -25,7 +25,6 @@ _ABSENT = "–"
 _IMPORTS = {
     "sklearn.linear_model": ["LogisticRegression"],
     "sklearn.pipeline": ["make_pipeline"],
-    "sklearn.preprocessing": ["StandardScaler"],
     "skembed": ["CBOWEmbedder", "GloVeEmbedder", "PPMISVDEmbedder", "SGNSEmbedder"],
 }
 _PICTURES = (".png", ".pdf", ".svg")
