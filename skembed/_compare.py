@@ -43,9 +43,9 @@ from skembed._sgns import SGNSEmbedder
 from skembed._warmup import warmup
 from skembed.features import TextUnion
 
-# Inverse strengths of the penalty: features of embedders are best served by those in
-# the middle, tf-idf by the last.
-HEAD_CS = (0.01, 0.1, 1.0, 10.0, 100.0)
+# Inverse strengths of the penalty: features of embedders are best served by the first
+# ones, tf-idf by the last.
+HEAD_CS = (0.1, 1.0, 10.0, 100.0)
 _MAX_ITER = 1000  # of the classifier
 # Folds by which C is chosen where labels are few.
 _FEW_FOLDS = 3
@@ -63,8 +63,8 @@ _OPTIONS = {
 METHOD_HELP = f"""\
   One search of scikit-learn (GridSearchCV) per line or few lines, on the same
   stratified, shuffled folds. Features are fitted on the texts of all training
-  documents. All lines have the same classifier behind them,
-  LogisticRegression, with C out of {", ".join(f"{c:g}" for c in HEAD_CS)}.
+  documents. All lines have the same classifier behind them, LogisticRegression,
+  with C out of {", ".join(f"{c:g}" for c in HEAD_CS)}.
   For all labels C is chosen on a fifth of the training documents, for few labels
   by cross-validation on these alone, which are the same for all lines.
   What has no option here has the estimators' default, except combine: GloVe adds

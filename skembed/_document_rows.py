@@ -311,6 +311,8 @@ def residual_sums(
     weights = _scaled_up(offsets[::n_clusters], weights)
     used, columns = np.unique(words, return_inverse=True)
     residuals = vectors[used] - centres[labels[used]]
+    # Nothing is known of a word whose vector is zero.
+    residuals[~vectors[used].any(axis=1)] = 0.0
     sums = np.zeros((n_groups, n_features))
     _add(offsets, columns, weights, residuals, sums)
     sizes = np.abs(residuals).max(axis=1, initial=0.0)

@@ -26,8 +26,8 @@ class GloVeEmbedder(BaseEmbedder):
     r"""Word vectors by weighted least squares on co-occurrence counts (GloVe).
 
     Minimises ``f(x) (u_w . v_c + b_w + b_c - ln x)**2`` over all pairs of words that
-    co-occur x times (after `subsample`), with ``f(x) = min(1, (x / x_max)**alpha)``, by AdaGrad:
-    Pennington, Socher & Manning (2014), eq. 8 and 9.
+    co-occur x times (after `subsample`), with ``f(x) = min(1, (x / x_max)**alpha)``, by
+    AdaGrad: Pennington, Socher & Manning (2014), eq. 8 and 9.
 
     Parameters
     ----------

@@ -159,8 +159,8 @@ class VLADPooling(_DocumentFrequencies):
         Number of clusters. With fewer than ten times as many words, there are fewer
         clusters, and the columns of the others are zeros.
     random_state : int or None, default=0
-        Seed of the k-means clustering. None draws a new one for every fit. (The
-        `random_state` of an estimator is that of its vectors.)
+        Seed of the k-means clustering. None draws a new one for every fit. The
+        `random_state` of an estimator is that of its vectors.
 
     Attributes
     ----------

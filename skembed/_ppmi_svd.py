@@ -49,7 +49,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         Contexts count in proportion to count ** context_exponent; 1 does not smooth.
     singular_exponent : float, default=0.5
         The exponent p: how much of the singular values goes to the word vectors.
-    subsample : float, default=0.0
+    subsample : float, default=1e-5
         Counts of frequent words weigh less: that of a pair is multiplied by the keep
         probabilities of both words, each ``sqrt(subsample / f) + subsample / f`` or 1,
         where f is the word's share of all contexts. It is as if occurrences were left
@@ -216,7 +216,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         shift=1.0,
         context_exponent=0.75,
         singular_exponent=0.5,
-        subsample=0.0,
+        subsample=1e-5,
         window=5,
         window_weighting="dynamic",
         analyzer="word",
@@ -323,7 +323,9 @@ class PPMISVDEmbedder(BaseEmbedder):
         """Say where `n_components` is more than there is to fill."""
         n_words, wanted = word_vectors.shape
         n_filled = int(np.count_nonzero(word_vectors.any(axis=0)))
-        if n_filled == wanted or (job.streams and self._may_fill(job, n_words)):
+        # A matrix of a somewhat lower rank is nothing to be told of.
+        is_usual = n_filled and wanted <= n_words
+        if is_usual or (job.streams and self._may_fill(job, n_words)):
             return []
         if not n_filled:
             return [

@@ -95,7 +95,14 @@ class Candidate(NamedTuple):
     def embedder(self, rate: float | None, seed: int, n_jobs: int | None) -> Any:
         """Return an estimator, not fitted."""
         embedder = KINDS[self.family][1](**self.params)
-        embedder.set_params(random_state=seed, n_jobs=n_jobs, combine="word")
+        embedder.set_params(
+            random_state=seed,
+            n_jobs=n_jobs,
+            # Features are read for several ways to combine the vectors of one fit.
+            combine="word",
+            pooling="mean",
+            scale=None,
+        )
         return embedder if rate is None else embedder.set_params(learning_rate=rate)
 
 

@@ -34,7 +34,7 @@ _TRANSFORMER = [HasMethods(["fit", "transform"]), None]
 
 
 class TextUnion(TransformerMixin, BaseEstimator):
-    """tf-idf of words and pairs of words, with the features of an embedder beside it.
+    """Puts the features of an embedder beside tf-idf of words and pairs of words.
 
     A row of tf-idf has norm 1. The features of the embedder are centred and scaled by
     one number, such that their rows have a root mean square norm of `weight` over the

@@ -51,7 +51,7 @@ CHEAP = {
     SGNSEmbedder: {**_COMMON, "subsample": 0, "max_iter": 1},
     CBOWEmbedder: {**_COMMON, "subsample": 0, "max_iter": 1},
     GloVeEmbedder: {**_COMMON, "combine": "word", "x_max": 5, "max_iter": 1},
-    PPMISVDEmbedder: _COMMON,
+    PPMISVDEmbedder: {**_COMMON, "subsample": 0},
 }
 ESTIMATORS = tuple(CHEAP)
 # Features that are means of the words' vectors.

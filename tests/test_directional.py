@@ -35,6 +35,7 @@ SENTENCES = draw_sentences(0)
 
 def fit(documents, **parameters):
     given = {"n_components": 6, "min_count": 1, "window": 3, "random_state": 0}
+    given["subsample"] = 0
     return PPMISVDEmbedder(directional=True, **given | parameters).fit(documents)
 
 

@@ -573,7 +573,8 @@ EXPONENTS = pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
 
 def fit_ppmi(documents, share_context, **parameters):
     return PPMISVDEmbedder(
-        **{"n_components": 6, "window": 3, "random_state": 0, **parameters},
+        **{"n_components": 6, "window": 3, "subsample": 0, "random_state": 0}
+        | parameters,
         share_context=share_context,
     ).fit(documents)
 

@@ -25,7 +25,15 @@ from sklearn.utils import estimator_checks
 
 from skembed import PPMISVDEmbedder, SGNSEmbedder
 from skembed.features import KLWeighter, TextUnion
-from tests.helpers import DOCUMENTS, OTHER_DOCUMENTS, TOKENISED, WORDS, Once, cheap
+from tests.helpers import (
+    DOCUMENTS,
+    OTHER_DOCUMENTS,
+    PLAIN,
+    TOKENISED,
+    WORDS,
+    Once,
+    cheap,
+)
 
 pytestmark = pytest.mark.small
 LABELS = [0, 1] * (len(DOCUMENTS) // 2)
@@ -65,21 +73,21 @@ def test_is_a_feature_union_of_centred_vectors(estimator, weight):
 
 @pytest.mark.parametrize("estimator", [PPMISVDEmbedder, SGNSEmbedder])
 def test_root_mean_square_norm_is_the_weight(estimator):
-    model = union(estimator, weight=0.7, min_count=2)
+    model = union(estimator, weight=0.7, min_count=2, **PLAIN)
     rows = model.fit_transform([*DOCUMENTS, "unheard of"])
     dense = rows[:, -3:].toarray()[:-1]
     np.testing.assert_allclose(np.mean(np.sum(dense**2, axis=1)), 0.49, rtol=1e-5)
     # However long the vectors are, and wherever their centre is.
     moved = FunctionTransformer(lambda vectors: 100 * vectors - 3)
-    other = TextUnion(make_pipeline(cheap(estimator), moved), weight=0.7)
+    other = TextUnion(make_pipeline(cheap(estimator, **PLAIN), moved), weight=0.7)
     other = other.fit_transform(DOCUMENTS)
     np.testing.assert_allclose(other[:, -3:].toarray(), dense, atol=1e-5)
 
 
 def test_documents_without_known_words_are_zero_and_do_not_count():
     unknown = ["", "unheard of", *DOCUMENTS, "none of these"]
-    model = union(min_count=2).fit(unknown)
-    without = union(min_count=2).fit(DOCUMENTS)
+    model = union(min_count=2, **PLAIN).fit(unknown)
+    without = union(min_count=2, **PLAIN).fit(DOCUMENTS)
     np.testing.assert_array_equal(model.mean_, without.mean_)
     np.testing.assert_array_equal(model.multiplier_, without.multiplier_)
     assert not model.transform(["", "never seen"]).nnz

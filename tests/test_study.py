@@ -171,7 +171,7 @@ def test_rates_are_multiples_of_the_default():
     glove, ppmi = _study_plan.candidates(
         _study_plan.Settings(("glove", "ppmi-svd"), strategies=("tied",))
     )
-    assert _study_plan.rates(glove, [2, 1, 2]) == [0.05, 0.1]
+    assert _study_plan.rates(glove, [2, 1, 2]) == [0.1, 0.2]
     assert _study_plan.rates(ppmi, [2, 1]) == [None]
 
 
@@ -365,7 +365,7 @@ def by_hand(tiny_corpus, tiny_labels):
         4,
         share_context=True,
         bias="shift",
-        learning_rate=0.1,
+        learning_rate=0.2,
         max_iter=2,
         min_count=1,
         random_state=0,
@@ -415,7 +415,7 @@ def test_table_holds_what_a_fit_gives(everything, by_hand):
         row
         for row in read_results(everything)
         if (row["strategy"], row["estimator"]) == ("tied, bias=shift", "SGNS")
-        and (row["seed"], row["learning_rate"]) == ("0", "0.1")
+        and (row["seed"], row["learning_rate"]) == ("0", "0.2")
     )
     embedder = by_hand.embedder
     table = embedder.word_vectors_
@@ -454,7 +454,7 @@ def test_documents_without_a_class_train_vectors_only(
     (row,) = (
         row
         for row in read_results(tmp_path)
-        if (row["bias"], row["seed"], row["learning_rate"]) == ("shift", "0", "0.1")
+        if (row["bias"], row["seed"], row["learning_rate"]) == ("shift", "0", "0.2")
     )
     assert float(row["held_out_loss"]) == pytest.approx(by_hand.losses.loss)
     some = SimpleNamespace(**vars(by_hand))
