@@ -151,7 +151,7 @@ def test_documents_backwards():
 @pytest.mark.small
 def test_off_by_default():
     documents = draw_documents(0)
-    plain = PPMISVDEmbedder(3, min_count=1, random_state=0).fit(documents)
+    plain = PPMISVDEmbedder(3, min_count=1, subsample=0, random_state=0).fit(documents)
     assert not plain.directional
     assert not [name for name in learned(plain) if "left" in name or "right" in name]
     assert plain.n_embedding_parameters_ == 2 * plain.word_vectors_.size

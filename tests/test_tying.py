@@ -674,6 +674,7 @@ def test_ppmi_svd_learns_the_ppmi(name, pairs):
         n_components=4,
         share_context=name,
         context_exponent=1.0,
+        subsample=0,
     )
     assert correlation(embedder, reference.ppmi(counts), counts) > 0.95
 
