@@ -34,8 +34,7 @@ train no word vectors, and the best pipeline to copy.
 
 Without --data the documents are the docstrings of NumPy, SciPy and scikit-learn
 as installed, and the classes their subpackages; nothing is downloaded. A run
-takes about one and a half to two and a half minutes on two cores. With --data: from
-your file.
+takes about two to two and a half minutes on two cores. With --data: from your file.
 """
 
 EPILOG = f"""\

@@ -41,10 +41,11 @@ from skembed._glove import GloVeEmbedder
 from skembed._ppmi_svd import PPMISVDEmbedder
 from skembed._sgns import SGNSEmbedder
 from skembed._warmup import warmup
+from skembed.features import TextUnion
 
-# Inverse strengths of the penalty: standardised vectors are best served by the first
-# ones, rows of unit length by the last.
-HEAD_CS = (0.01, 0.1, 1.0, 10.0, 100.0)
+# Inverse strengths of the penalty: features of embedders are best served by the first
+# ones, tf-idf by the last.
+HEAD_CS = (0.1, 1.0, 10.0, 100.0)
 _MAX_ITER = 1000  # of the classifier
 # Folds by which C is chosen where labels are few.
 _FEW_FOLDS = 3
@@ -62,10 +63,8 @@ _OPTIONS = {
 METHOD_HELP = f"""\
   One search of scikit-learn (GridSearchCV) per line or few lines, on the same
   stratified, shuffled folds. Features are fitted on the texts of all training
-  documents. A document is the mean of its words' vectors, weighted by tf-idf,
-  centred, and 3 long; rows of the references have unit length. Then all lines
-  have the same classifier,
-  LogisticRegression, with C out of {", ".join(f"{c:g}" for c in HEAD_CS)}.
+  documents. All lines have the same classifier behind them, LogisticRegression,
+  with C out of {", ".join(f"{c:g}" for c in HEAD_CS)}.
   For all labels C is chosen on a fifth of the training documents, for few labels
   by cross-validation on these alone, which are the same for all lines.
   What has no option here has the estimators' default, except combine: GloVe adds
@@ -82,8 +81,8 @@ _SHOWN = [_tying.get_strategy(name) for name in (False, True, "signed")]
 class Settings:
     """What a comparison is run with; the fields are options of the command line."""
 
-    estimators: tuple[str, ...] = ("sgns", "cbow", "glove", "ppmi-svd")
-    n_components: int = 50
+    estimators: tuple[str, ...] = ("sgns", "cbow", "glove", "ppmi-svd", "union")
+    n_components: int = 100
     epochs: int | None = None
     x_max: float = 10.0
     min_count: int = 5
@@ -334,11 +333,14 @@ def _ppmi_svd_grid(settings: Settings) -> list[dict[str, list]]:
     return [_grid_of(embedder, strategy) for strategy in _SHOWN]
 
 
+def _union_grid(settings: Settings) -> list[dict[str, list]]:
+    # The tf-idf of the references, so that the two can be compared.
+    embedder = PPMISVDEmbedder(**_common(settings))
+    return [{"features": [TextUnion(embedder, vectorizer=TfidfVectorizer())]}]
+
+
 def _grid_of(embedder: Any, strategy: _tying.Tying, **values: list) -> dict[str, list]:
-    grid = {
-        "features": [embedder],
-        "features__share_context": [strategy.name],
-    }
+    grid = {"features": [embedder], "features__share_context": [strategy.name]}
     return grid | {f"features__{name}": choice for name, choice in values.items()}
 
 
@@ -348,6 +350,7 @@ GRIDS: dict[str, tuple[str, Grid]] = {
     "cbow": ("CBOW", _cbow_grid),
     "glove": ("GloVe", _glove_grid),
     "ppmi-svd": ("PPMI-SVD", _ppmi_svd_grid),
+    "union": ("tf-idf + PPMI-SVD", _union_grid),
 }
 
 
@@ -357,7 +360,8 @@ def warm_up(settings: Settings) -> None:
     Otherwise the first lines of a comparison would pay for it with their seconds.
     """
     lines = [line for line in candidates(settings) if not line.is_reference]
-    kinds = dict.fromkeys(type(line.point["features"]) for line in lines)
+    features = [line.point["features"] for line in lines]
+    kinds = dict.fromkeys(type(getattr(one, "embedder", one)) for one in features)
     # Compiled once and kept on disk, if that is possible, before all processes ask.
     warmup(*kinds)
     n_jobs = joblib.effective_n_jobs(settings.n_jobs)
@@ -475,7 +479,8 @@ def _measure(model: _Stage, X: Any, y: Any) -> dict[str, float]:
 def _n_parameters(features: Any) -> float:
     if isinstance(features, Pipeline):
         return float(features[1].components_.size)
-    return float(getattr(features, "n_embedding_parameters_", 0))
+    embedder = getattr(features, "embedder_", features)
+    return float(getattr(embedder, "n_embedding_parameters_", 0))
 
 
 def _measured(
@@ -501,10 +506,13 @@ def _pipeline(candidate: Candidate, C: float) -> str | None:
     if candidate.is_reference:
         return None
     names = {name: value for name, value in candidate.point.items() if "__" in name}
-    embedder = clone(candidate.point["features"]).set_params(
+    features = clone(candidate.point["features"]).set_params(
         **{name.partition("__")[2]: value for name, value in names.items()}
     )
-    classifier = LogisticRegression(C=C, max_iter=_MAX_ITER)
+    classifier = LogisticRegression(C=C)
+    if C > 1.0:
+        # It takes longer then.
+        classifier.set_params(max_iter=_MAX_ITER)
     with config_context(print_changed_only=True):
-        steps = [repr(step) for step in (embedder, classifier)]
+        steps = [repr(step) for step in (features, classifier)]
     return f"make_pipeline({', '.join(' '.join(step.split()) for step in steps)})"

@@ -23,9 +23,11 @@ WIDTH = 88
 NOT_RUN = "not run"
 _ABSENT = "–"
 _IMPORTS = {
+    "sklearn.feature_extraction.text": ["TfidfVectorizer"],
     "sklearn.linear_model": ["LogisticRegression"],
     "sklearn.pipeline": ["make_pipeline"],
     "skembed": ["CBOWEmbedder", "GloVeEmbedder", "PPMISVDEmbedder", "SGNSEmbedder"],
+    "skembed.features": ["TextUnion"],
 }
 _PICTURES = (".png", ".pdf", ".svg")
 _HEADER = (
@@ -39,7 +41,8 @@ _HEADER = (
 )
 COLUMNS_HELP = """\
   estimator      SGNS and CBOW (word2vec's two models, with negative sampling),
-                 GloVe, or PPMI-SVD (the positive PMI matrix, factorised)
+                 GloVe, or PPMI-SVD (the positive PMI matrix, factorised); tf-idf
+                 + PPMI-SVD is skembed.features.TextUnion of both
   share_context  False: separate tables of word and context vectors; True: one
                  table for both; signed: one table, but some dimensions count
                  negatively in a score
@@ -60,7 +63,7 @@ COLUMNS_HELP = """\
                  interrupted)
 Estimators and their rows are sorted by the accuracy with all labels. The references:
 TfidfVectorizer with its defaults, and its TruncatedSVD with as many components as the
-vectors, if there are so many words. Below the table stands the best embedder as a
+vectors, if there are so many words. Below the table stands the first line as a
 pipeline to copy.
 """
 _COLUMNS = (
@@ -192,7 +195,7 @@ def _to_copy(groups: list[list[Row]]) -> list[str]:
     ]
     return [
         "",
-        "The best embedder as a pipeline, to copy:",
+        "The best of these as a pipeline, to copy:",
         "",
         *imports,
         "",
@@ -288,9 +291,10 @@ def verdict(rows: Sequence[Row]) -> list[str]:
         which rows are missing.
     """
     groups = [group for group in ranked(rows) if not group[0]["is_reference"]]
+    compared = [group for group in groups if _strategy(group[0])]
     references = [row for row in _fitted(rows) if row["is_reference"]]
-    lines = [_group_verdict(group) for group in groups if _fitted(group)]
-    if lines and references:
+    lines = [_group_verdict(group) for group in compared if _fitted(group)]
+    if references and any(map(_fitted, groups)):
         best = groups[0][0]
         comparisons = [
             f"{reference['estimator']} is {_relation(reference, best)}"
@@ -316,7 +320,7 @@ def _few_verdict(groups: list[list[Row]], references: list[Row]) -> str:
         for reference in references
     ]
     return (
-        f"With few labels, {name(best)} came out best of the embedders; beside it, "
+        f"With few labels, {name(best)} came out best; beside it, "
         f"{' and '.join(comparisons)}."
     )
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
-import sklearn.preprocessing
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
@@ -39,6 +38,7 @@ from skembed import (
     datasets,
 )
 from skembed.__main__ import main, read_file
+from skembed.features import TextUnion
 
 COLUMNS = ["--text", "text", "--label", "label"]
 TINY = ["--n-components", "4", "--epochs", "2", "--min-count", "1", "--n-jobs", "1"]
@@ -96,7 +96,7 @@ def test_help_explains_columns_and_options(monkeypatch, capsys):
         assert option in text
     assert "x_max of GloVe" in text
     assert "--labels-per-class" in text
-    assert "0.01, 0.1, 1, 10, 100." in text
+    assert "0.1, 1, 10, 100." in text
     assert max(map(len, text.splitlines())) <= 88
 
 
@@ -460,6 +460,7 @@ def test_all_lines_are_there(everything):
     expected += [("CBOW", one, "exact" if one is True else None) for one in STRATEGIES]
     for share_context in STRATEGIES:
         expected += [(name, share_context, "-") for name in ("GloVe", "PPMI-SVD")]
+    expected += [("tf-idf + PPMI-SVD", "-", "-")]
     references = [("tf-idf", "-", "-"), ("TruncatedSVD of tf-idf", "-", "-")]
     assert Counter(found) == Counter(expected + references)
     assert set(found[-2:]) == set(references)
@@ -471,7 +472,8 @@ def test_numbers_of_parameters(everything, tiny_corpus):
     )
     for row in everything["results"]:
         learned_biases = {"GloVe": 1, "SGNS": row.get("bias") == "word"}
-        tables = 2 if row.get("share_context") is False else 1
+        is_union = row["estimator"].startswith("tf-idf +")
+        tables = 2 if is_union or row.get("share_context") is False else 1
         columns = 4 + learned_biases.get(row["estimator"], 0)
         expected = None if row["estimator"] == "tf-idf" else n_words * tables * columns
         assert row["n_embedding_parameters"] == expected
@@ -492,7 +494,7 @@ def test_about_and_fold_statistics(everything):
         assert 0 < row["fit_seconds"] < 60
 
 
-CS = [0.01, 0.1, 1, 10, 100]
+CS = [0.1, 1, 10, 100]
 
 
 def accuracies_by_hand(features, documents, labels):
@@ -534,6 +536,9 @@ def test_accuracies_are_those_of_the_protocol(everything, tiny_corpus, tiny_labe
     }
     by_hand = {
         **embedders,
+        ("tf-idf + PPMI-SVD", "-", "-"): TextUnion(
+            PPMISVDEmbedder(**common), vectorizer=TfidfVectorizer()
+        ),
         ("tf-idf", "-", "-"): TfidfVectorizer(),
         ("TruncatedSVD of tf-idf", "-", "-"): make_pipeline(
             TfidfVectorizer(), svd, Normalizer()
@@ -575,16 +580,20 @@ def test_coordinates_in_a_span_lead_to_the_same_classifier(tiny_corpus, tiny_lab
 
 def test_pipelines_can_be_copied(everything, tiny_csv, tiny_corpus, capsys):
     """Each row's code makes its embedder; the table has that of the best one."""
-    names = {**vars(skembed), **vars(sklearn.preprocessing)}
-    names |= {"make_pipeline": make_pipeline, "LogisticRegression": LogisticRegression}
+    names = {**vars(skembed), **globals()}
     for found in everything["results"]:
         assert (found["pipeline"] is None) == found["is_reference"]
         if found["is_reference"]:
             continue
         embedder = eval(found["pipeline"], names)[0]
-        assert found["estimator"].replace("-", "") in type(embedder).__name__
+        if isinstance(embedder, TextUnion):
+            assert found["estimator"] == "tf-idf + PPMI-SVD"
+            embedder = embedder.embedder
+        assert type(embedder).__name__.startswith(
+            found["estimator"].split()[-1].replace("-", "")
+        )
         params = embedder.get_params()
-        assert params["share_context"] == found["share_context"]
+        assert params["share_context"] == found.get("share_context", False)
         assert params.get("bias") in (found.get("bias"), "auto")
         assert (params["n_components"], params["random_state"]) == (4, 0)
     assert main(["--data", str(tiny_csv), *COLUMNS, *QUICK]) == 0
@@ -592,8 +601,9 @@ def test_pipelines_can_be_copied(everything, tiny_csv, tiny_corpus, capsys):
     assert marked
     assert max(map(len, code.splitlines())) <= 88
     exec(code, copied := {})
-    embedder, *_, classifier = [step for _, step in copied["pipeline"].steps]
+    embedder, classifier = copied["pipeline"]
     assert isinstance(embedder, PPMISVDEmbedder)
+    assert isinstance(classifier, LogisticRegression)
     assert classifier.C in CS
     assert embedder.fit_transform(tiny_corpus).shape == (60, 4)
 
@@ -612,7 +622,7 @@ def test_processes_change_nothing_but_seconds(everything, tiny_csv, capfd):
     lines = err.splitlines()
     # Two lines of introduction and one for each row: no warnings, from no process.
     assert len(lines) == 2 + len(rows)
-    assert lines[2].startswith("[ 1/19] tf-idf")
+    assert lines[2].startswith("[ 1/20] tf-idf")
     assert all("s left)" in line for line in lines[2:-2])
     assert "left" not in lines[-1]
 
@@ -813,8 +823,16 @@ def test_verdict_does_not_claim_too_much():
         "deviation.",
         "PPMI-SVD: share_context=signed only.",
         "Beside SGNS share_context=True bias=exact, tf-idf is better (+0.100).",
-        "With few labels, SGNS share_context=True bias=exact came out best of the "
-        "embedders; beside it, tf-idf is better (+0.050).",
+        "With few labels, SGNS share_context=True bias=exact came out best; beside it, "
+        "tf-idf is better (+0.050).",
+    ]
+    union = row("tf-idf + PPMI-SVD", 0.95)
+    others = _report.verdict([*ROWS, union])
+    assert others[:3] == _report.verdict(ROWS)[:3]
+    assert others[3:] == [
+        "Beside tf-idf + PPMI-SVD, tf-idf is worse (-0.050).",
+        "With few labels, tf-idf + PPMI-SVD came out best; beside it, tf-idf is worse "
+        "(-0.025).",
     ]
     near = [row("SGNS", 0.8 - i / 1000, share_context=i) for i in range(3)]
     assert _report.verdict(near) == [
