@@ -25,6 +25,7 @@ def find_centres(
     Parameters
     ----------
     vectors : ndarray of shape (n_words, n_features), float32
+        Those that are all zeros are left out.
     n_clusters : int
     random_state : int or None
 
@@ -36,7 +37,9 @@ def find_centres(
     """
     # Rows are sorted by frequency, so that regular steps meet frequent and rare words.
     step = -(-len(vectors) // MAX_CLUSTERED) or 1
-    sample = np.ascontiguousarray(vectors[::step])
+    sample = vectors[::step]
+    # Vectors of zeros are those of words of which nothing is known.
+    sample = sample[sample.any(axis=1)]
     centres = np.zeros((n_clusters, vectors.shape[1]))
     if not sample.size:
         return centres

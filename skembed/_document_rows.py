@@ -287,7 +287,7 @@ def residual_sums(
     """Return sums, per cluster, of how words' vectors differ from the cluster's centre.
 
     A word that occurs n times in a document has a weight of 1 + ln n (of n where n is
-    below 1), times its own.
+    below 1), times its own. Words whose vectors are zeros count nothing.
 
     Parameters
     ----------

@@ -147,8 +147,9 @@ class VLADPooling(_DocumentFrequencies):
     word of the document is counted once, with a weight: its inverse document frequency
     (as in `TfidfPooling`) times 1 + ln n where it occurs n times (n where a fraction n
     is below 1, as in a matrix of weights). All numbers are replaced by their square
-    roots, with the sign kept, and rows have length 1. In place of means, sublinear
-    counts and idf come from text classification; they are not part of the papers.
+    roots, with the sign kept, and rows have length 1. Sublinear counts and idf come
+    from text classification; they are not part of the papers. A word whose vector is
+    zeros counts nothing.
 
     There are `n_clusters` times as many columns as dimensions: 1,000 of a hundred
     dimensions, which are 4 kB in float32 for every document, 200 MB for 50,000.
@@ -160,7 +161,7 @@ class VLADPooling(_DocumentFrequencies):
         clusters, and the columns of the others are zeros.
     random_state : int or None, default=0
         Seed of the k-means clustering. None draws a new one for every fit. The
-        `random_state` of an estimator is that of its vectors.
+        `random_state` of an estimator is the seed of its vectors alone.
 
     Attributes
     ----------

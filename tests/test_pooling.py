@@ -154,12 +154,13 @@ def twin_vlad(counts, vectors, train, repeats, centres=None):
     idf = twin_idf(train, repeats)
     if centres is None:
         # Of less than 20 words: one cluster, and nine blocks of zeros.
-        centre = vectors.mean(axis=0) if len(vectors) else vectors.sum(axis=0)
+        known = vectors[vectors.any(axis=1)]
+        centre = known.mean(axis=0) if len(known) else vectors.sum(axis=0)
         centres = np.array([centre] * 10)
     rows = np.zeros((len(counts), *centres.shape))
     for row, document in zip(rows, counts, strict=True):
         sizes = np.zeros_like(row)
-        for word in np.flatnonzero(document):
+        for word in np.flatnonzero(document * vectors.any(axis=1)):
             n = document[word]
             weight = idf[word] * (1 + math.log(n) if n >= 1 else n)
             cluster = np.argmin([math.dist(vectors[word], one) for one in centres])
@@ -892,6 +893,7 @@ def test_many_words_are_clustered_by_a_part(monkeypatch):
         draw_vectors(0, 2, 40) * 1e18,
         draw_vectors(0, 2, 40) * 1e-18,
         np.vstack([np.full((1, 2), 1e15), draw_vectors(0, 2, 39) * 1e-15]),
+        np.vstack([np.zeros((10, 2)), draw_vectors(0, 2, 30)]),
     ],
 )
 def test_clusters_of_any_vectors(vectors):

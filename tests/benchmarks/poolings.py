@@ -9,10 +9,10 @@ file, a label of -1 means that there is none. Splits and samples are those of
 whatever needs no labels is fitted on the text of all other documents. One fit of the
 embedder serves all poolings.
 
-All features are treated alike. Dense ones are standardised, sparse ones are left as
-they are; both are divided by one number, so that their mean squared norm is 1. Beside
-tf-idf they are multiplied by a weight of `WEIGHTS`. C of a logistic regression and this
-weight come from cross-validation on the labels of the sample.
+All features are treated alike. Columns of dense ones are centred, and all features are
+divided by one number, so that their mean squared norm is 1. Beside tf-idf they are
+multiplied by a weight of `WEIGHTS`. C of a logistic regression and this weight come
+from cross-validation on the labels of the sample.
 
 Beside the poolings of the package stand small versions of
 
@@ -53,7 +53,6 @@ from tests.benchmarks.features import (
     path,
     read_labels,
     samples,
-    scaled,
     split,
     spread,
 )
@@ -121,7 +120,10 @@ def soft_tfidf(known, test, vectors):
     similar.data = np.maximum(1 - similar.data**2 / 2, 0) ** 2
     similar.setdiag(1.0)
     transformer = TfidfTransformer(sublinear_tf=True).fit(known)
-    return [transformer.transform(counts) @ similar for counts in (known, test)]
+    return [
+        sparse.csr_array(transformer.transform(counts) @ similar)
+        for counts in (known, test)
+    ]
 
 
 OTHERS = {"SCDV": scdv, "P-SIF": p_sif, "soft tf-idf": soft_tfidf}
@@ -144,12 +146,12 @@ def kernels(known, test, train):
 
     These are all that a classifier with an L2 penalty depends on.
     """
-    if sparse.issparse(known):
-        norm = np.sqrt(known.power(2).sum() / known.shape[0])
-        known, test = known[train] / norm, test / norm
-        return [(rows @ known.T).toarray().astype(np.float64) for rows in (known, test)]
-    known, test = scaled(known, [test])
-    return [rows @ known[train].T for rows in (known[train], test)]
+    if not sparse.issparse(known):
+        known, test = known - known.mean(axis=0), test - known.mean(axis=0)
+    norm = np.sqrt((known**2).sum() / known.shape[0])
+    known, test = (rows.astype(np.float64) / norm for rows in (known[train], test))
+    products = [rows @ known.T for rows in (known, test)]
+    return [X.toarray() if sparse.issparse(X) else X for X in products]
 
 
 def kernel_sets(texts, rows, embedder):
@@ -157,7 +159,10 @@ def kernel_sets(texts, rows, embedder):
     known, test = ([texts[i] for i in some] for some in (rows.known, rows.test))
     train = np.searchsorted(rows.known, rows.train)
     vectorizer = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    words = [vectorizer.fit_transform(known), vectorizer.transform(test)]
+    words = [
+        sparse.csr_array(X)
+        for X in (vectorizer.fit_transform(known), vectorizer.transform(test))
+    ]
     words = kernels(*words, train)
     yield TFIDF, [words]
     for name, features in feature_sets(embedder.fit(known), known, test):
@@ -254,6 +259,8 @@ def main():
         labels = np.array(read_labels(options.data, options.documents))
     else:
         texts, labels = load_docstrings(return_X_y=True)
+        order = np.random.default_rng(0).permutation(len(texts))[: options.documents]
+        texts, labels = [texts[i] for i in order], labels[order]
     n_labelled = int(np.sum(labels != -1))
     print(
         f"{options.embedder}; {len(texts)} documents, {n_labelled} of them labelled, "
