@@ -37,17 +37,17 @@ def find_centres(
     """
     # Rows are sorted by frequency, so that regular steps meet frequent and rare words.
     step = -(-len(vectors) // MAX_CLUSTERED) or 1
-    sample = vectors[::step]
     # Vectors of zeros are those of words of which nothing is known.
-    sample = sample[sample.any(axis=1)]
+    rows = step * np.flatnonzero(vectors[::step].any(axis=1))
     centres = np.zeros((n_clusters, vectors.shape[1]))
-    if not sample.size:
+    if not rows.size:
         return centres
-    labels = _k_means(sample, n_clusters, random_state)
+    labels = _k_means(vectors[rows], n_clusters, random_state)
     found = np.unique(labels)
     for place, label in enumerate(found):
         # The mean of equal vectors must be this vector, which float64 sees to.
-        centres[place] = sample[labels == label].mean(axis=0, dtype=np.float64)
+        members = vectors[rows[labels == label]]
+        centres[place] = members.mean(axis=0, dtype=np.float64)
     centres[found.size :] = centres[0]
     return centres
 
@@ -55,7 +55,10 @@ def find_centres(
 def _k_means(
     sample: np.ndarray, n_clusters: int, random_state: int | None
 ) -> np.ndarray:
-    """Return the clusters of vectors, the same bits for any number of threads."""
+    """Return the clusters of vectors, which are overwritten.
+
+    The same bits for any number of threads.
+    """
     from sklearn.cluster import KMeans
 
     at_most = max(1, len(sample) // _PER_CLUSTER)
@@ -63,11 +66,17 @@ def _k_means(
         min(n_clusters, at_most), n_init=1, random_state=random_state, copy_x=False
     )
     # Squares of extreme numbers would be infinite or 0; powers of 2 round nothing.
-    sample = np.ldexp(sample, -np.frexp(np.abs(sample).max())[1])
+    largest = max(sample.max(), -sample.min())
+    np.ldexp(sample, -np.frexp(largest)[1], out=sample)
     with one_blas_thread(), one_openmp_thread(), warnings.catch_warnings():
         # Of fewer clusters where vectors are equal.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return k_means.fit(sample).labels_
+
+
+def memory(n_words: int, n_features: int) -> float:
+    """Return the bytes that `find_centres` takes: two copies of what it clusters."""
+    return 2 * 4.0 * min(n_words, MAX_CLUSTERED) * n_features
 
 
 def nearest(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skembed import _lanes, _reading, _sampling, _tying
+from skembed import _lanes, _reading, _sampling, _tying, pooling
 from skembed._factorisation import DENSE_COPIES, DENSE_LIMIT
 from skembed._holding_out import holds_out
 from skembed._krylov import space_size
@@ -25,6 +25,8 @@ _COUNT, _COUNTING, _KEPT, _PERMUTING, _DRAWN = 12, 19, 6, 36, 16
 _ENTRY, _SHARED = 24, 27
 # While pairs are made ready to be drawn, in one direction and in both.
 _DRAWING, _DRAWING_BOTH = 34, 49
+# Of a token that a pooling learns from, beside the corpus.
+_POOLED = 4
 # Of a token that is copied while some are held out, without a weight and with one.
 _COPIED, _COPIED_WEIGHED = 5, 13
 # Bytes of a non-zero of the PPMI matrix, and the share of counts that become one.
@@ -183,6 +185,22 @@ def closed_form(estimator: Any, sizes: Sizes) -> float:
     return reading(sizes) + max(counting, converting, factorising)
 
 
+def pooling_fit(estimator: Any, sizes: Sizes) -> float:
+    """Return the bytes that are taken when a pooling learns, 0 if it does not."""
+    learner = pooling.make(estimator.pooling)
+    if pooling.learns_nothing(learner):
+        return 0.0
+    layout = _layout(estimator, sizes.n_words)
+    tables = 4.0 * layout.n_words * layout.n_tables * layout.n_components
+    n_features = layout.n_components * (2 if estimator.combine == "concat" else 1)
+    if estimator.combine in ("sum", "concat"):
+        tables += 4.0 * layout.n_words * n_features
+    matrix = 0 if sizes.is_matrix else _POOLED * sizes.n_tokens
+    memory = getattr(learner, "_memory", None)
+    clustering = memory(layout.n_words, n_features) if memory else 0.0
+    return reading(sizes) + tables + matrix + clustering
+
+
 def _n_copies(estimator: Any) -> int:
     """Return how often a training holds what is learned."""
     keeps_start = estimator.warm_start and holds_out(estimator)
@@ -247,4 +265,5 @@ class EstimatingMixin:
             sizes = sizes_of(found.corpus, found.vocabulary.counts)
         else:
             raise ValueError("Pass either X, or n_tokens and n_words, not both.")
-        return int(_LOSS * self._estimate(sizes)) + _LOST
+        most = max(self._estimate(sizes), pooling_fit(self, sizes))
+        return int(_LOSS * most) + _LOST

@@ -14,7 +14,7 @@ from skembed._limits import check_room
 from skembed._parallel import ThreadTeam, n_threads
 from skembed._scaling import Scaling
 from skembed._vocabulary import Corpus
-from skembed.pooling import POOLINGS, Pooling, n_parts
+from skembed.pooling import POOLINGS, Pooling, learns_nothing, n_parts
 
 COMBINATIONS = ("word", "context", "sum", "concat")
 SCALES = (None, *_scaling.SCALES)
@@ -63,11 +63,6 @@ def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan
         dtype if estimator.dtype == "auto" else np.dtype(estimator.dtype),
         n_parts(pooling) * n_tables * n_components,
     )
-
-
-def learns_nothing(pooling: Any) -> bool:
-    """Return whether a pooling has nothing to learn from documents."""
-    return isinstance(pooling, Pooling) and type(pooling).fit is Pooling.fit
 
 
 def fit(

@@ -127,7 +127,7 @@ def _check_numbers(estimator: Any) -> None:
 def _pooling_to_fit(estimator: Any, earlier: Before | None) -> Any:
     """Return a pooling as it is before the fit."""
     pooling = _pooling.make(estimator.pooling)
-    if earlier is None or not earlier.adds or _features.learns_nothing(pooling):
+    if earlier is None or not earlier.adds or _pooling.learns_nothing(pooling):
         return pooling
     fitted = earlier.learned["pooling_"]
     if type(fitted) is not type(pooling) or _params(fitted) != _params(pooling):

@@ -201,6 +201,10 @@ class VLADPooling(_DocumentFrequencies):
         centres = getattr(self, "cluster_centers_", ())
         return tuple(f"cluster{i}_" for i in range(len(centres) or self.n_clusters))
 
+    def _memory(self, n_words: int, n_features: int) -> float:
+        """Return the bytes that clustering takes."""
+        return _clusters.memory(n_words, n_features)
+
     def _learn(self, X, vectors, weights, sums, earlier):
         learned = super()._learn(X, vectors, weights, sums, earlier)
         centres = earlier.get("cluster_centers_")

@@ -76,3 +76,18 @@ def make(pooling):
         f"pooling must be one of {list(POOLINGS)} or an object with the methods fit "
         f"and pool (see skembed.pooling.Pooling), got {pooling!r}."
     )
+
+
+def learns_nothing(pooling):
+    """Return whether a pooling has nothing to learn from documents.
+
+    Parameters
+    ----------
+    pooling : object
+
+    Returns
+    -------
+    bool
+        Whether it is a `Pooling` whose `fit` is that of the base.
+    """
+    return isinstance(pooling, Pooling) and type(pooling).fit is Pooling.fit

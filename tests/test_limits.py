@@ -281,6 +281,34 @@ def test_estimate_of_documents(estimator):
 
 
 @small
+def test_estimate_of_poolings():
+    """Learning takes a matrix of all documents, clustering copies of vectors."""
+
+    def estimate(pooling, combine="word"):
+        embedder = SGNSEmbedder(n_components=100, pooling=pooling, combine=combine)
+        return embedder.estimate_memory(n_tokens=10**9, n_words=10**6)
+
+    plain = estimate("mean")
+    assert estimate("max") == plain
+    assert estimate("tfidf") - plain > 3e9
+    # Of at most 65,536 words.
+    clustering = estimate("vlad") - estimate("tfidf")
+    assert 4 * 100 * 2**16 < clustering < 5 * 4 * 100 * 2**16
+    assert estimate("vlad", "concat") - estimate("vlad") > 4 * 200 * 10**6
+
+
+@small
+def test_estimate_of_clustering():
+    documents = [f"w{i} w{i + 1}" for i in range(20_000)]
+    params = {"n_components": 200, "max_iter": 1, "min_count": 1, "window": 1}
+    cheap(SGNSEmbedder, pooling="vlad").fit(DOCUMENTS)
+    embedder = SGNSEmbedder(pooling="vlad", random_state=0, **params)
+    expected = embedder.estimate_memory(documents)
+    _, peak = traced(embedder.fit, documents)
+    assert 0.6 * expected < peak < expected
+
+
+@small
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
