@@ -290,19 +290,18 @@ class BaseEmbedder(
         """Return the share of each document's tokens that the vocabulary holds.
 
         A low share says that a model does not fit the documents: they are of another
-        domain or language, or `min_count` is too high. Stop words are no tokens.
+        domain or language, or `min_count` is too high. Stop words do not count.
 
         Parameters
         ----------
         X : iterable of documents, or matrix
-            Documents as in `transform`. Of a matrix, the entries are weighed: the sum
-            of the columns of the vocabulary, divided by that of all columns.
+            Documents as in `transform`. For a matrix, the share is the sum of the
+            columns of the vocabulary divided by the sum of all columns.
 
         Returns
         -------
         ndarray of shape (n_documents,), float64
-            Between 0 and 1; 0 also for a document without tokens, whose features
-            are zeros as those of one without known words.
+            Between 0 and 1. A document without tokens has a share of 0.
 
         Raises
         ------
@@ -312,7 +311,7 @@ class BaseEmbedder(
         return _reading.coverage(self._as_fitted(), X)
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns that `transform` puts out.
+        """Return the names of the columns that `transform` returns.
 
         Parameters
         ----------
@@ -346,8 +345,8 @@ class BaseEmbedder(
 
     @property
     def _n_features_out(self) -> int:
-        tables = 2 if self.combine == "concat" else 1
-        return len(self._parts) * tables * self.word_vectors_.shape[1]
+        n_components = self.word_vectors_.shape[1]
+        return _features.n_columns(self.pooling_, self.combine, n_components)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

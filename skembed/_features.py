@@ -55,14 +55,18 @@ def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan
     Plan
         Without the scale, which is learned.
     """
-    n_tables = 2 if estimator.combine == "concat" else 1
     return Plan(
         pooling,
         estimator.combine,
         estimator.norm,
         dtype if estimator.dtype == "auto" else np.dtype(estimator.dtype),
-        n_parts(pooling) * n_tables * n_components,
+        n_columns(pooling, estimator.combine, n_components),
     )
+
+
+def n_columns(pooling: Any, combine: str, n_components: int) -> int:
+    """Return how many features a document has."""
+    return n_parts(pooling) * (2 if combine == "concat" else 1) * n_components
 
 
 def fit(

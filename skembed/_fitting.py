@@ -211,7 +211,8 @@ def _scaling_of(
     if estimator.scale is None:
         return {}
     plan = _features.plan_of(estimator, pooling, tables[0].shape[1], np.float64)
-    scaled_as = estimator.combine, repr(pooling), plan.n_features
+    kind = f"{type(pooling).__module__}.{type(pooling).__qualname__}"
+    scaled_as = estimator.combine, kind, _params(pooling), plan.n_features
     learned = earlier.learned if earlier is not None and earlier.adds else {}
     if learned.get("_scaled_as") == scaled_as:
         return {name: learned[name] for name in (*SCALING, "_scaled_as")}

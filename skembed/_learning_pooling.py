@@ -157,8 +157,8 @@ class VLADPooling(_DocumentFrequencies):
     Parameters
     ----------
     n_clusters : int, default=10
-        Number of clusters. With fewer than ten times as many words, there are fewer
-        clusters, and the columns of the others are zeros.
+        Number of clusters. There is at most one cluster for every ten words. The
+        columns of the remaining clusters are zeros.
     random_state : int or None, default=0
         Seed of the k-means clustering. None draws a new one for every fit. The
         `random_state` of an estimator is the seed of its vectors alone.

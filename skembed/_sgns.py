@@ -145,7 +145,7 @@ class SGNSEmbedder(BaseEmbedder):
         root mean square. None leaves the pooled vectors as they are. A document
         without known words is a row of zeros.
     norm : {"l2"}, default=None
-        Scale each row to unit length, in the end.
+        Scale each row to unit length, after `scale`.
     dtype : {"auto", "float32", "float64"} or type, default="auto"
         Type of the features; "auto" is float64 for a matrix of float64, else float32.
         Vectors are float32.

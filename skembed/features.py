@@ -22,6 +22,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from skembed import _scaling
 from skembed._documents import check_tokens, checked, describe, is_missing_column
 from skembed._kinds import is_matrix
 from skembed._ppmi_svd import PPMISVDEmbedder
@@ -182,7 +183,7 @@ class TextUnion(TransformerMixin, BaseEstimator):
         return self._join(self.vectorizer_.transform(documents), vectors)
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns that `transform` puts out.
+        """Return the names of the columns that `transform` returns.
 
         Parameters
         ----------
@@ -490,16 +491,12 @@ def _dense(vectors, embedder):
 
 def _centre_and_scale(vectors, sample_weight):
     """Return means, and the factor that gives rows a mean squared norm of 1."""
-    counted = vectors.any(axis=1)
-    weights = None
-    if sample_weight is not None:
-        counted &= sample_weight > 0.0
-        weights = sample_weight[counted]
-    if not counted.any():
-        return np.zeros(vectors.shape[1]), 1.0
-    rows = vectors[counted].astype(np.float64)
-    mean = np.average(rows, axis=0, weights=weights)
-    squared = np.average(np.square(rows - mean), axis=0, weights=weights).sum()
+    if sample_weight is None:
+        sample_weight = np.ones(len(vectors))
+    found = _scaling.moments(vectors.astype(np.float64), sample_weight)
+    if not found.weight:
+        return found.means, 1.0
+    squared = found.squares.sum() / found.weight
     # Rows that are all alike, but for rounding, are no longer than 0.
-    smallest = np.finfo(vectors.dtype).eps ** 2 * np.square(mean).sum()
-    return mean, 1.0 / np.sqrt(squared) if squared > smallest else 0.0
+    smallest = np.finfo(vectors.dtype).eps ** 2 * np.square(found.means).sum()
+    return found.means, 1.0 / np.sqrt(squared) if squared > smallest else 0.0

@@ -13,8 +13,9 @@ held out; seeds draw other documents, another third, and other vectors.
 ``swap`` puts each estimator with its defaults in the place of ``TfidfVectorizer()``
 before classifiers with their defaults. ``few`` has 10 labels a class: both transformers
 learn from all texts that are not held out, the classifier from the labelled ones, and
-its C is chosen by cross-validation for either. ``scale`` compares poolings and scales
-of the same vectors, and what a scaler behind them gains. ``search`` varies parameters.
+its C is chosen by cross-validation for either. ``scale`` compares poolings, scales and
+lengths of rows, and shows what a scaler behind the features gains. ``search`` varies
+parameters. ``weights`` puts `KLWeighter` behind tf-idf of words and pairs.
 """
 
 import argparse
@@ -35,10 +36,13 @@ from sklearn.model_selection import (
     train_test_split,
 )
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._scaling import LENGTH
+from skembed.features import KLWeighter
 from tests.benchmarks.common import describe_machine, print_table
 from tests.benchmarks.corpora import BUILT_IN, load
 
@@ -60,6 +64,7 @@ LABELS_PER_CLASS = 10
 DRAWS = 3
 CS = (0.1, 1.0, 10.0, 100.0, 1000.0)
 POOLINGS = ("mean", "tfidf", "sif", "usif")
+LENGTHS = (1, 2, 4, 6)
 SCALES = (None, "standard", "spherical")
 WORDS = {"True": True, "False": False, "None": None}
 
@@ -141,6 +146,12 @@ def scale(arguments, split):
                 gain = score(head, rows, split) - base[head]
                 yield f"{name}, {pooling}, {found}", head, gain
         rows = features(ESTIMATORS[name](random_state=split.seed), split)
+        for length in LENGTHS:
+            # Rows of the default are `_scaling.LENGTH` long.
+            longer = [part * (length / LENGTH) for part in rows]
+            for head in arguments.heads:
+                gain = score(head, longer, split) - base[head]
+                yield f"{name}, rows of length {length}", head, gain
         for scaler in (StandardScaler(), Normalizer()):
             scaled = scaler.fit_transform(rows[0]), scaler.transform(rows[1])
             for head in arguments.heads:
@@ -166,6 +177,19 @@ def search(arguments, split):
             yield f"{name} {label}", "seconds", seconds
 
 
+def weights(arguments, split):
+    """Yield what `KLWeighter` adds to tf-idf of words and pairs; folds fit it anew."""
+    found = []
+    for steps in ([], [KLWeighter()]):
+        words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
+        model = make_pipeline(words, *steps, LogisticRegression(max_iter=5000))
+        search = GridSearchCV(model, {"logisticregression__C": CS[1:4]}, cv=3)
+        search.fit(split.train, split.known)
+        found.append(search.score(split.test, split.wanted))
+    yield "tf-idf itself", "logistic", found[0]
+    yield "KLWeighter", "logistic", found[1] - found[0]
+
+
 def _grid(text):
     """Return [(parameter, values)] of text such as ``max_iter=5,15 window=5``."""
     grid = []
@@ -186,7 +210,13 @@ def _value(text):
     return text
 
 
-TASKS = {"swap": swap, "few": few, "scale": scale, "search": search}
+TASKS = {
+    "swap": swap,
+    "few": few,
+    "scale": scale,
+    "search": search,
+    "weights": weights,
+}
 
 
 def run(arguments):

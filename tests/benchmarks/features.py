@@ -50,8 +50,7 @@ IN_UNIONS = ("mean", "sif")
 EMBEDDERS = {
     "SGNS": SGNSEmbedder(),
     "PPMI-SVD": PPMISVDEmbedder(),
-    # The default of 100 is meant for corpora of billions of tokens.
-    "GloVe": GloVeEmbedder(x_max=10),
+    "GloVe": GloVeEmbedder(),
 }
 N_COMPONENTS = 100
 # More rows than this are left as they are by `compressed`.

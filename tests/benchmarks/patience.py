@@ -23,7 +23,7 @@ from tests.benchmarks.common import describe_machine, print_table, read_document
 EMBEDDERS = {
     "SGNS": SGNSEmbedder(),
     "CBOW": CBOWEmbedder(),
-    "GloVe": GloVeEmbedder(x_max=10),
+    "GloVe": GloVeEmbedder(),
 }
 PATIENCES = (1, 2, 3, 5, 10)
 TOLERANCES = (1e-4, 1e-3)

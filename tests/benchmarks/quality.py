@@ -5,9 +5,7 @@
         --estimators PPMI-SVD GloVe --subsample 0 1e-3 1e-4 1e-5
 
 Prints the Spearman correlation with human scores of every estimator and
-`share_context`, for each of the given values of `subsample`; GloVe runs with
-``x_max=10``, its default being meant for corpora of billions of tokens. ``combine``
-stays at its default.
+`share_context`. All other parameters have their defaults, `combine` among them.
 """
 
 import argparse
@@ -31,7 +29,7 @@ ESTIMATORS = {
     "SGNS": SGNSEmbedder(),
     "CBOW": CBOWEmbedder(),
     "PPMI-SVD": PPMISVDEmbedder(),
-    "GloVe": GloVeEmbedder(x_max=10),
+    "GloVe": GloVeEmbedder(),
 }
 
 

@@ -26,7 +26,7 @@ from skembed.datasets import load_docstrings
 from tests.benchmarks.common import describe_machine, print_table, read_documents
 from tests.benchmarks.features import pooled, read_labels
 
-ESTIMATORS = {"PPMI-SVD": PPMISVDEmbedder(), "GloVe": GloVeEmbedder(x_max=10)}
+ESTIMATORS = {"PPMI-SVD": PPMISVDEmbedder(), "GloVe": GloVeEmbedder()}
 POOLINGS = ("mean", "tfidf", "sif")
 SHARING = (False, True, "signed")
 GRID = (0.003, 0.03, 0.3)

@@ -28,7 +28,7 @@ EMBEDDERS = {
     "SGNS": SGNSEmbedder(),
     "CBOW": CBOWEmbedder(),
     "PPMI-SVD": PPMISVDEmbedder(),
-    "GloVe, x_max=10": GloVeEmbedder(x_max=10),
+    "GloVe": GloVeEmbedder(),
 }
 
 
