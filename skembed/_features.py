@@ -20,7 +20,7 @@ COMBINATIONS = ("word", "context", "sum", "concat")
 SCALES = (None, *_scaling.SCALES)
 # Words and documents that are pooled at once, which bounds the working memory; a
 # document counts once for so many columns.
-_CHUNK, _COLUMNS = 2**16, 100
+_CHUNK, _COLUMNS = 2**16, 16
 # Rows of a table whose lengths are computed at once.
 _ROWS = 2**12
 

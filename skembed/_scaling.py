@@ -42,15 +42,17 @@ def moments(rows: np.ndarray, weights: np.ndarray) -> Moments:
     Moments
     """
     known = rows.any(axis=1) & (weights > 0.0)
-    rows, weights = rows[known], weights[known, np.newaxis]
+    if not known.all():
+        rows, weights = rows[known], weights[known]
     weight = float(weights.sum())
     if not weight:
         return Moments(0.0, np.zeros(rows.shape[1]), np.zeros(rows.shape[1]))
     # What becomes infinite is told by `learn`.
     with np.errstate(over="ignore", invalid="ignore"):
-        # Not by BLAS, whose sums depend on its threads.
-        means = (weights * rows).sum(axis=0) / weight
-        squares = (weights * (rows - means) ** 2).sum(axis=0)
+        # Not by BLAS, whose sums depend on its threads; and without further copies.
+        means = np.einsum("i,ij->j", weights, rows) / weight
+        apart = rows - means
+        squares = np.einsum("i,ij,ij->j", weights, apart, apart)
     return Moments(weight, means, squares)
 
 

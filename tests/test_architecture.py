@@ -84,7 +84,7 @@ FLOORS = {
     "_sgns": 9,
     "_warmup": 9,
     "datasets": 9,
-    "_compare": 10,
+    "_compare": 11,
     "_input": 10,
     "_report": 10,
     "_similarity": 10,
@@ -98,7 +98,7 @@ FLOORS = {
     "metrics": 10,
     "__init__": 11,
     "__main__": 11,
-    "study": 11,
+    "study": 12,
 }
 SHARED_TYPES = {("_vocabulary", "Corpus"), ("_vocabulary", "Vocabulary")}
 # joblib and threadpoolctl are installed with every scikit-learn.
