@@ -1,11 +1,17 @@
 """What every test may use: the hypothesis profile and a tiny labelled corpus."""
 
 import os
+import signal
 
 import numba
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+
+# A shell starts jobs in the background with interrupts ignored, and tests that
+# interrupt themselves would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Figures are drawn in memory: a test needs no screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
