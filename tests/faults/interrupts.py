@@ -84,7 +84,9 @@ def fault(embedder, how, documents):
         return "features are not finite, or zero"
     if how == "complete" or not hasattr(embedder, "n_iter_"):
         return None if how == "complete" else "kept without epochs"
-    if not 0 < embedder.n_iter_ <= embedder.max_iter:
+    # "auto" stands for at most 60.
+    most = 60 if embedder.max_iter == "auto" else embedder.max_iter
+    if not 0 < embedder.n_iter_ <= most:
         return f"{embedder.n_iter_} epochs"
     return None if embedder.loss_curve_.size == embedder.n_iter_ else "loss_curve_"
 
