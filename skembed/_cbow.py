@@ -64,14 +64,15 @@ class CBOWEmbedder(BaseEmbedder):
         Noise words per predicted word.
     noise_exponent : float, default=0.75
         Noise words are drawn in proportion to count ** noise_exponent.
-    subsample : float, default=1e-3
+    subsample : float, default=1e-4
         Occurrences of words of a relative frequency f are kept with probability
         ``sqrt(subsample / f) + subsample / f``. 0 keeps all.
-    learning_rate : float, default=0.05
+    learning_rate : float, default=0.1
         Decays linearly to 1e-4 of itself.
     max_iter : int or "auto", default="auto"
-        Number of epochs, at most. "auto" is as many as visit two million tokens
-        together, from 5 to 60; `n_iter_` tells the number.
+        Number of epochs, at most. "auto" is 25 for 100,000 tokens, and in inverse
+        proportion to the square root of their number for others, from 5 to 60;
+        `n_iter_` tells the number.
     early_stopping : bool, default=False
         Hold out some documents, and end training when the loss on them stops
         falling, by the rule of :class:`~sklearn.neural_network.MLPClassifier`. The
@@ -280,8 +281,8 @@ class CBOWEmbedder(BaseEmbedder):
         exclude_window_noise=False,
         negative=5,
         noise_exponent=0.75,
-        subsample=1e-3,
-        learning_rate=0.05,
+        subsample=1e-4,
+        learning_rate=0.1,
         max_iter="auto",
         early_stopping=False,
         validation_fraction=0.1,

@@ -16,10 +16,10 @@ from skembed._holding_out import holds_out
 from skembed._interrupts import keeps_finished
 from skembed._progress import Report, Span, Step, rate
 
-# With ``max_iter="auto"``: tokens that all epochs visit together, where that takes more
-# than the fewest epochs; the most epochs; and how many pairs of words stand for a
-# token where co-occurrence counts are given (of a dynamic window of 5).
-_VISITS = 2_000_000
+# With ``max_iter="auto"``: the epochs for 100,000 tokens, the most epochs, and how many
+# pairs of words stand for a token where co-occurrence counts are given (of a dynamic
+# window of 5).
+_EPOCHS = 25
 _MOST_EPOCHS = 60
 _PAIRS_PER_TOKEN = 6
 
@@ -28,6 +28,7 @@ def auto_epochs(counts: np.ndarray, are_pairs: bool, fewest: int) -> int:
     """Return the number of epochs that ``max_iter="auto"`` stands for.
 
     Small corpora need more epochs, until their words have been visited often enough.
+    The number falls with the square root of the number of tokens.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ def auto_epochs(counts: np.ndarray, are_pairs: bool, fewest: int) -> int:
         From `fewest` to 60.
     """
     n_tokens = float(counts.sum()) / (_PAIRS_PER_TOKEN if are_pairs else 1)
-    enough = np.ceil(_VISITS / max(n_tokens, 1.0))
+    enough = np.ceil(_EPOCHS * np.sqrt(100_000 / max(n_tokens, 1.0)))
     return int(np.clip(enough, fewest, _MOST_EPOCHS))
 
 

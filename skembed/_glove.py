@@ -56,8 +56,9 @@ class GloVeEmbedder(BaseEmbedder):
     learning_rate : float, default=0.1
         Initial step size of AdaGrad.
     max_iter : int or "auto", default="auto"
-        Number of epochs, at most. "auto" is as many as visit two million tokens
-        together, from 15 to 60; `n_iter_` tells the number.
+        Number of epochs, at most. "auto" is 25 for 100,000 tokens, and in inverse
+        proportion to the square root of their number for others, from 15 to 60;
+        `n_iter_` tells the number.
     early_stopping : bool, default=False
         Hold out some pairs of words, and end training when the loss on them stops
         falling, by the rule of :class:`~sklearn.neural_network.MLPClassifier`. The

@@ -227,9 +227,12 @@ def test_a_pooling_of_the_user_is_scaled():
     [
         ([10**9], False, 5),
         ([10, 20], False, 60),
-        ([600_000], True, 20),
+        ([600_000], True, 25),
         ([0], False, 60),
-        ([125_000.0, 125_000.0], False, 8),
+        ([200_000.0, 200_000.0], False, 13),
+        ([2_500_000], False, 5),
+        ([2_499_999], False, 6),
+        ([17_361], False, 60),
     ],
 )
 def test_small_corpora_get_more_epochs(counts, are_pairs, wanted):

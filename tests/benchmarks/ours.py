@@ -39,6 +39,7 @@ def train(tokens, setting):
         bias=None,
         learning_rate=setting.rate,
         max_iter=setting.epochs,
+        subsample=1e-3,
         random_state=setting.seed,
         n_jobs=setting.threads,
     ).fit(tokens)

@@ -32,7 +32,7 @@ STRATEGIES = {
 
 def correlations(documents, sets, seed, **parameters):
     """Return the correlation of one fit's word vectors with each set."""
-    embedder = SGNSEmbedder(random_state=seed, n_jobs=-1, **parameters)
+    embedder = SGNSEmbedder(subsample=1e-3, random_state=seed, n_jobs=-1, **parameters)
     with warnings.catch_warnings():
         # The plain table is here to show how it fails.
         warnings.filterwarnings("ignore", message=".*cannot express the negative mean")
