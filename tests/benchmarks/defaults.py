@@ -13,7 +13,7 @@ held out; seeds draw other documents, another third, and other vectors.
 ``swap`` puts each estimator with its defaults in the place of ``TfidfVectorizer()``
 before classifiers with their defaults. ``few`` has 10 labels a class: both transformers
 learn from all texts that are not held out, the classifier from the labelled ones, and
-its C is chosen by cross-validation for either. ``scale`` compares poolings, scales and
+its C is chosen by cross-validation for either; it varies parameters, too. ``scale`` compares poolings, scales and
 lengths of rows, and shows what a scaler behind the features gains. ``search`` varies
 parameters. ``weights`` puts `KLWeighter` behind tf-idf of words and pairs.
 """
@@ -111,10 +111,20 @@ def few(arguments, split):
     places = [_sample(split.known, 1000 * split.seed + draw) for draw in range(DRAWS)]
     base = [_chosen(split.tfidf, some, split) for some in places]
     yield "tf-idf itself", "10 a class", np.mean(base)
-    for name in arguments.estimators:
-        rows = features(ESTIMATORS[name](random_state=split.seed), split)
+    for name, embedder in tried(arguments, split.seed):
+        rows = features(embedder, split)
         found = [_chosen(rows, some, split) for some in places]
         yield name, "10 a class", np.mean(np.subtract(found, base))
+
+
+def tried(arguments, seed):
+    """Yield names and estimators: every combination of the grid of parameters."""
+    names, values = zip(*arguments.grid, strict=True)
+    for name in arguments.estimators:
+        for combination in itertools.product(*values):
+            params = dict(zip(names, combination, strict=True))
+            label = " ".join(f"{key}={value}" for key, value in params.items())
+            yield f"{name} {label}", ESTIMATORS[name](random_state=seed, **params)
 
 
 def _sample(labels, seed):
@@ -162,19 +172,13 @@ def scale(arguments, split):
 def search(arguments, split):
     """Yield the same for every combination of a grid of parameters."""
     base = {head: score(head, split.tfidf, split) for head in arguments.heads}
-    names, values = zip(*arguments.grid, strict=True)
-    for name in arguments.estimators:
-        for combination in itertools.product(*values):
-            params = dict(zip(names, combination, strict=True))
-            start = time.process_time()
-            embedder = ESTIMATORS[name](random_state=split.seed, **params)
-            rows = features(embedder, split)
-            seconds = time.process_time() - start
-            label = " ".join(f"{key}={value}" for key, value in params.items())
-            for head in arguments.heads:
-                gain = score(head, rows, split) - base[head]
-                yield f"{name} {label}", head, gain
-            yield f"{name} {label}", "seconds", seconds
+    for name, embedder in tried(arguments, split.seed):
+        start = time.process_time()
+        rows = features(embedder, split)
+        seconds = time.process_time() - start
+        for head in arguments.heads:
+            yield name, head, score(head, rows, split) - base[head]
+        yield name, "seconds", seconds
 
 
 def weights(arguments, split):
