@@ -10,8 +10,10 @@ from typing import Any
 
 import joblib
 
-from skembed import __version__, _compare, _report
-from skembed._input import (
+from skembed import __version__
+from skembed._utils.interrupts import end_everything
+from skembed.study import _compare, _comparison_report
+from skembed.study._input import (
     InputError,
     column,
     count,
@@ -21,7 +23,6 @@ from skembed._input import (
     read_file,
     tell,
 )
-from skembed._interrupts import end_everything
 
 _DEFAULTS = _compare.Settings()
 
@@ -39,7 +40,7 @@ takes about two to two and a half minutes on two cores. With --data: from your f
 
 EPILOG = f"""\
 columns of the table:
-{_report.COLUMNS_HELP}
+{_comparison_report.COLUMNS_HELP}
 what is run:
 {_compare.METHOD_HELP}
 files:
@@ -85,11 +86,11 @@ def _drop_output() -> None:
 
 
 def _run(args: argparse.Namespace) -> int:
-    if args.plot and not _report.can_draw():
+    if args.plot and not _comparison_report.can_draw():
         # Said before the long run, which is worth its while without a picture.
         tell(f"hint: {args.plot} needs matplotlib: pip install matplotlib")
         args.plot = None
-    if args.plot and (problem := _report.picture_problem(args.plot)):
+    if args.plot and (problem := _comparison_report.picture_problem(args.plot)):
         raise InputError(f"--plot {args.plot}: {problem}")
     texts, labels, title = _load(args)
     settings = _compare.Settings(
@@ -114,12 +115,14 @@ def _run(args: argparse.Namespace) -> int:
             n_done = sum(row["accuracy"] is not None for row in rows)
             tell(f"only {n_done} {'line is' if n_done == 1 else 'lines are'} done")
             not_run = lines[len(rows) :]
-            rows += [_compare.without_result(c, _report.NOT_RUN) for c in not_run]
-            print(_report.FORMATS[args.output](rows, about), flush=True)
+            rows += [
+                _compare.without_result(c, _comparison_report.NOT_RUN) for c in not_run
+            ]
+            print(_comparison_report.FORMATS[args.output](rows, about), flush=True)
         raise
     if all(row["accuracy"] is None for row in rows):
         raise InputError(f"no line could be fitted: {rows[-1]['error']}")
-    print(_report.FORMATS[args.output](rows, about), flush=True)
+    print(_comparison_report.FORMATS[args.output](rows, about), flush=True)
     if args.plot:
         _plot(rows, about, args.plot)
     return 0
@@ -134,19 +137,22 @@ def _follow(
 ) -> None:
     """Run the comparison into `rows`, with a line about each on standard error."""
     total, start = len(lines), perf_counter()
-    width = max(len(_report.name(line.labels)) for line in lines)
+    width = max(len(_comparison_report.name(line.labels)) for line in lines)
     tell(f"comparing {total} ways on {len(texts)} documents, {settings.cv} folds each")
     for batch in _compare.compare(texts, labels, lines, settings):
         rows += batch
         left = (perf_counter() - start) / len(rows) * (total - len(rows))
         for number, row in enumerate(batch, start=len(rows) - len(batch) + 1):
             place = f"[{number:{len(str(total))}}/{total}]"
-            tell(f"{place} {_report.name(row):{width}}  {_report.progress(row, left)}")
+            tell(
+                f"{place} {_comparison_report.name(row):{width}}  "
+                f"{_comparison_report.progress(row, left)}"
+            )
 
 
 def _plot(rows: list[dict[str, Any]], about: dict[str, Any], path: Path) -> None:
     try:
-        _report.draw(rows, about, path)
+        _comparison_report.draw(rows, about, path)
     except OSError as error:
         raise InputError(f"--plot {path}: {error.strerror or error}") from error
     tell(f"drawn to {path}")
@@ -201,7 +207,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output",
-        choices=list(_report.FORMATS),
+        choices=list(_comparison_report.FORMATS),
         default="table",
         help="form of the results on standard output (default: %(default)s); progress "
         "goes to standard error",

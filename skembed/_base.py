@@ -21,15 +21,18 @@ from sklearn.utils._param_validation import (
     StrOptions,
 )
 
-from skembed import _features, _fitting, _reading, _sampling
+from skembed import _fit
 from skembed import pooling as _pooling
-from skembed._compat import CallbackSupportMixin
-from skembed._estimating import EstimatingMixin
-from skembed._fitted import Fitted, Job
-from skembed._matrix import Columns
+from skembed._corpus import reader
+from skembed._corpus.matrix import Columns
+from skembed._corpus.vocabulary import Corpus
 from skembed._persistence import PersistenceMixin
 from skembed._scores import ScoresMixin
-from skembed._vocabulary import Corpus
+from skembed._solvers import sampling
+from skembed._solvers.job import Fitted, Job
+from skembed._solvers.memory import EstimatingMixin
+from skembed._utils.compat import CallbackSupportMixin
+from skembed.pooling import _features
 
 NORMS = (None, "l2")
 DTYPES = ("auto", "float32", "float64", np.float32, np.float64)
@@ -77,7 +80,7 @@ class BaseEmbedder(
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "share_context": ["boolean", str],
         "window": [Interval(Integral, 1, None, closed="left")],
-        "window_weighting": [StrOptions(set(_sampling.WINDOW_WEIGHTINGS))],
+        "window_weighting": [StrOptions(set(sampling.WINDOW_WEIGHTINGS))],
         "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],
         "lowercase": ["boolean"],
         "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
@@ -193,7 +196,7 @@ class BaseEmbedder(
             If a parameter or a document is not valid, or if no word or no pair of
             words is left to learn from.
         """
-        _fitting.fit(self, X, y, sample_weight, stacklevel=4)
+        _fit.fit(self, X, y, sample_weight, stacklevel=4)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -229,7 +232,7 @@ class BaseEmbedder(
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()
-        _fitting.fit(self, X, y, sample_weight, stacklevel=4, adds=True)
+        _fit.fit(self, X, y, sample_weight, stacklevel=4, adds=True)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -258,7 +261,7 @@ class BaseEmbedder(
             As in `fit`.
         """
         # One level more: scikit-learn wraps this method for `set_output`.
-        reading, model = _fitting.fit(self, X, y, sample_weight, stacklevel=5)
+        reading, model = _fit.fit(self, X, y, sample_weight, stacklevel=5)
         return model._pool(reading.corpus, reading.dtype)
 
     def transform(self, X):
@@ -284,7 +287,7 @@ class BaseEmbedder(
             If a document is not valid.
         """
         model = self._as_fitted()
-        return model._pool(*_reading.look_up(model, X))
+        return model._pool(*reader.look_up(model, X))
 
     def coverage(self, X):
         """Return the share of each document's tokens that the vocabulary holds.
@@ -308,7 +311,7 @@ class BaseEmbedder(
         ValueError
             If a document is not valid.
         """
-        return _reading.coverage(self._as_fitted(), X)
+        return reader.coverage(self._as_fitted(), X)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` returns.
@@ -384,5 +387,5 @@ class BaseEmbedder(
         tables = self.word_vectors_, self.context_vectors_
         plan = _features.plan_of(self, self.pooling_, tables[0].shape[1], dtype)
         if self.scale is not None:
-            plan = plan._replace(scale=_fitting.learned_scale(self, plan.n_features))
+            plan = plan._replace(scale=_fit.learned_scale(self, plan.n_features))
         return _features.pool(corpus, tables, plan, self.n_jobs)

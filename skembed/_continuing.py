@@ -4,12 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from skembed import _bias, _tying
-from skembed._fitted import Before, Start
+from skembed._corpus.reader import Known, fit_anew
+from skembed._corpus.vocabulary import Vocabulary
 from skembed._given import check_vectors, check_vocabulary
-from skembed._reading import Known, fit_anew
 from skembed._rows import check_sparse, count_rows, rows_of
-from skembed._vocabulary import Vocabulary
+from skembed._solvers.job import Before, Start
+from skembed._tying import bias, strategies
 
 # Learned attributes whose names do not end with an underscore.
 PRIVATE = frozenset(
@@ -106,8 +106,8 @@ def _meaning(estimator: Any, name: str) -> Any:
     """Return the value of a parameter, or what it stands for."""
     value = getattr(estimator, name)
     if name == "bias":
-        strategy = _tying.get_strategy(estimator.share_context)
-        return _bias.get_bias(value, strategy).name
+        strategy = strategies.get_strategy(estimator.share_context)
+        return bias.get_bias(value, strategy).name
     return value
 
 
@@ -115,7 +115,7 @@ def _fixed(estimator: Any, adds: bool) -> list[str]:
     """Return the parameters that have to be as they were."""
     fixed = list(estimator._fixed_by_vectors)
     # Learned factors go on from what they are.
-    if not _tying.get_strategy(estimator.share_context).signed:
+    if not strategies.get_strategy(estimator.share_context).signed:
         fixed = [name for name in fixed if name != "negative_dims"]
     if adds:
         fixed += estimator._fixed_by_counts

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed._kinds import is_int
+from skembed._corpus.kinds import is_int
 
 # Sums and squares of larger numbers in a vector may not fit into float32.
 LARGEST = 1e15

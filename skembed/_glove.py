@@ -7,19 +7,15 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import (
-    _adding,
-    _blocks,
-    _estimating,
-    _objective,
-    _subsampling,
-    _tying,
-)
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
-from skembed._epochs import Epochs
-from skembed._fitted import Job
-from skembed._interrupts import interruptible
-from skembed._random_start import RandomStart
+from skembed._counts import adding, subsampling
+from skembed._solvers import glove, losses
+from skembed._solvers import memory as _estimating
+from skembed._solvers.epochs import Epochs
+from skembed._solvers.initial import RandomStart
+from skembed._solvers.job import Job
+from skembed._tying import strategies
+from skembed._utils.interrupts import interruptible
 
 
 class GloVeEmbedder(BaseEmbedder):
@@ -228,7 +224,7 @@ class GloVeEmbedder(BaseEmbedder):
         "negative_dims": NEGATIVE_DIMS,
     }
     _fewest_epochs: ClassVar[int] = 15
-    _method: ClassVar[str] = _tying.LEAST_SQUARES
+    _method: ClassVar[str] = strategies.LEAST_SQUARES
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
         "n_components",
         "share_context",
@@ -324,7 +320,7 @@ class GloVeEmbedder(BaseEmbedder):
         return _estimating.least_squares(self, sizes)
 
     def _held_out_loss(self, corpus):
-        return _objective.least_squares(self, corpus)
+        return losses.least_squares(self, corpus)
 
     def _fit_vectors(self, job):
         n_words = len(job.vocabulary)
@@ -333,22 +329,22 @@ class GloVeEmbedder(BaseEmbedder):
         # Words in random order, so that blocks hold about equally many pairs.
         row_of = random.permutation(n_words).astype(np.int32)
         counts = self._permuted_counts(job, row_of)
-        kept = _adding.keep(counts, job.corpus.counts is None, row_of)
-        totals = _subsampling.context_totals(counts)
+        kept = adding.keep(counts, job.corpus.counts is None, row_of)
+        totals = subsampling.context_totals(counts)
         kept["_context_totals"] = totals[row_of]
-        _subsampling.weigh(counts, totals, self.subsample)
+        subsampling.weigh(counts, totals, self.subsample)
         params = layout.allocate()
         n_learned = self.n_components + 1
         start = RandomStart(random, len(params), n_learned, self.n_components)
         start.write(params)
-        squares = _blocks.start_squares(layout, job.before, row_of)
+        squares = glove.start_squares(layout, job.before, row_of)
         if job.start is not None:
             rows = row_of[job.start.rows]
             params[rows, : self.n_components] = job.start.vectors
         if job.before is not None:
             layout.refill(params, job.before.learned, row_of[: job.before.n_words])
-        tables = _blocks.Tables(layout, params, squares, row_of, start)
-        training = _blocks.Training(self, job, counts, tables, random)
+        tables = glove.Tables(layout, params, squares, row_of, start)
+        training = glove.Training(self, job, counts, tables, random)
         del counts
         fitted = Epochs(training, self, job).run()
         fitted.attributes.update(kept)
@@ -360,6 +356,6 @@ class GloVeEmbedder(BaseEmbedder):
         if corpus.counts is None and self.memory is None and job.added_to is None:
             # Counting in this order saves sorting; what is kept has one order only.
             corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
-            return _adding.count(self, job._replace(corpus=corpus))
-        counts = _adding.count(self, job)
-        return interruptible(_adding.permute, counts, np.argsort(row_of))
+            return adding.count(self, job._replace(corpus=corpus))
+        counts = adding.count(self, job)
+        return interruptible(adding.permute, counts, np.argsort(row_of))

@@ -7,12 +7,15 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
-from skembed import _adding, _estimating, _objective, _ppmi, _subsampling, _tying
 from skembed._base import BaseEmbedder
-from skembed._factorisation import TruncatedFactoriser
-from skembed._fitted import Fitted, Job
+from skembed._counts import adding, ppmi, subsampling
 from skembed._given import LARGEST
-from skembed._interrupts import interruptible
+from skembed._solvers import losses
+from skembed._solvers import memory as _estimating
+from skembed._solvers.job import Fitted, Job
+from skembed._solvers.svd import TruncatedFactoriser
+from skembed._tying import strategies
+from skembed._utils.interrupts import interruptible
 
 
 class PPMISVDEmbedder(BaseEmbedder):
@@ -198,7 +201,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         "singular_exponent": [Interval(Real, 0, 1, closed="both")],
         "subsample": [Interval(Real, 0, None, closed="left")],
     }
-    _method: ClassVar[str] = _tying.CLOSED_FORM
+    _method: ClassVar[str] = strategies.CLOSED_FORM
     _fixed_by_counts: ClassVar[tuple[str, ...]] = (
         "input",
         "window",
@@ -276,20 +279,20 @@ class PPMISVDEmbedder(BaseEmbedder):
         return _estimating.closed_form(self, sizes)
 
     def _held_out_loss(self, corpus):
-        return _objective.closed_form(self, corpus)
+        return losses.closed_form(self, corpus)
 
     def _fit_vectors(self, job):
         n_words, strategy = len(job.vocabulary), job.strategy
         layout = strategy.layout(
             n_words, self.n_components, directional=self.directional
         )
-        counts = _adding.count(self, job, "left" if self.directional else "both")
+        counts = adding.count(self, job, "left" if self.directional else "both")
         symmetric = job.corpus.counts is None and not self.directional
-        attributes = _adding.keep(counts, symmetric)
-        totals = _subsampling.context_totals(counts)
+        attributes = adding.keep(counts, symmetric)
+        totals = subsampling.context_totals(counts)
         attributes["_context_totals"] = totals
         with job.course.step("factorise") as step:
-            _subsampling.weigh(counts, totals, self.subsample)
+            subsampling.weigh(counts, totals, self.subsample)
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
             factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs, step.report)
@@ -357,7 +360,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         if self.directional:
             sides.append(interruptible(sparse.csr_array, counts.T))
         matrices = [
-            _ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
+            ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
             for side in sides
         ]
         largest = max(float(matrix.data.max(initial=0.0)) for matrix in matrices)

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from skembed import _reading
-from skembed._parallel import one_blas_thread
+from skembed._corpus import reader
+from skembed._corpus.vocabulary import Corpus
 from skembed._rows import count_rows, rows_of
-from skembed._vocabulary import Corpus
+from skembed._utils.threads import one_blas_thread
 
 DIRECTIONS = ("both", "left", "right")
 
@@ -59,7 +59,7 @@ class ScoresMixin:
             If a document is not valid, or no two words of the vocabulary co-occur.
         """
         model = self._as_fitted()
-        corpus = _reading.look_up_pairs(model, X)
+        corpus = reader.look_up_pairs(model, X)
         with one_blas_thread():
             return -model._held_out_loss(corpus)
 

@@ -5,8 +5,11 @@ from typing import ClassVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skembed import _bias, _estimating, _objective, _training, _tying
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
+from skembed._solvers import losses, negative_sampling
+from skembed._solvers import memory as _estimating
+from skembed._tying import bias as _bias
+from skembed._tying import strategies
 
 
 class SGNSEmbedder(BaseEmbedder):
@@ -263,7 +266,7 @@ class SGNSEmbedder(BaseEmbedder):
         "exclude_window_noise": ["boolean"],
     }
     _fewest_epochs: ClassVar[int] = 5
-    _method: ClassVar[str] = _tying.SAMPLING
+    _method: ClassVar[str] = strategies.SAMPLING
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
         "n_components",
         "share_context",
@@ -363,10 +366,10 @@ class SGNSEmbedder(BaseEmbedder):
         return _estimating.sampling(self, sizes)
 
     def _held_out_loss(self, corpus):
-        return _objective.sampling(self, corpus)
+        return losses.sampling(self, corpus)
 
     def _fit_vectors(self, job):
         from skembed._kernels import sgns
 
-        family = _training.Family(sgns.train_rounds, directional=True)
-        return _training.fit(self, family, job)
+        family = negative_sampling.Family(sgns.train_rounds, directional=True)
+        return negative_sampling.fit(self, family, job)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from skembed import _text, _tying
 from skembed._base import BaseEmbedder
+from skembed._corpus import tokenize
+from skembed._tying import strategies
 
 # More words than a matrix has that is factorised densely, without the kernels of
 # larger ones.
@@ -77,10 +78,10 @@ def warmup(*estimators: Any) -> None:
             )
         found.update(dict.fromkeys(kinds))
 
-    from skembed._kernels._jit import COMPILED
+    from skembed._utils.jit import COMPILED
 
     if COMPILED:
-        _text.compile_kernel()
+        tokenize.compile_kernel()
         for kind in found:
             _fit_tiny(kind)
 
@@ -121,7 +122,7 @@ def _fit_tiny(kind: type[BaseEmbedder]) -> None:
     with warnings.catch_warnings():
         # Some strategies say that they are of no use.
         warnings.simplefilter("ignore", UserWarning)
-        for strategy in _tying.strategies(kind._method):
+        for strategy in strategies.strategies(kind._method):
             embedder = kind(share_context=strategy.name, **tiny)
             embedder.fit(texts).transform(documents)
         # Weighted documents are counted by a kernel of their own.

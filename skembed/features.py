@@ -22,11 +22,11 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skembed import _scaling
-from skembed._documents import check_tokens, checked, describe, is_missing_column
-from skembed._kinds import is_matrix
+from skembed._corpus.documents import check_tokens, checked, describe, is_missing_column
+from skembed._corpus.kinds import is_matrix
+from skembed._corpus.weights import check_weights
 from skembed._ppmi_svd import PPMISVDEmbedder
-from skembed._weights import check_weights
+from skembed.pooling import _scaling
 
 __all__ = ["KLWeighter", "TextUnion"]
 

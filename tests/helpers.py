@@ -19,14 +19,9 @@ from scipy import sparse
 from sklearn.utils.validation import _get_feature_names
 
 import skembed
-from skembed import (
-    CBOWEmbedder,
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _tying,
-)
-from skembed._vocabulary import Corpus
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._corpus.vocabulary import Corpus
+from skembed._tying import strategies
 from skembed.pooling import Pooling
 
 PACKAGE = Path(skembed.__file__).parent
@@ -70,7 +65,7 @@ def cheap(estimator, **params):
 
 def sound_strategies(estimator):
     """Return the strategies that an estimator can hold and fits without a warning."""
-    return [one for one in _tying.strategies(estimator._method) if not one.note]
+    return [one for one in strategies.strategies(estimator._method) if not one.note]
 
 
 def traced(function, *arguments):

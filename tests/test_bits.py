@@ -4,7 +4,7 @@ import numba
 import pytest
 
 import skembed
-from skembed import _parallel
+from skembed._utils import threads as _parallel
 from tests.benchmarks import bits
 from tests.benchmarks.common import public_embedders
 from tests.helpers import draw_documents, sound_strategies

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import _callables
-from skembed._callables import UnhashableError, fingerprint
+from skembed._corpus import callables as _callables
+from skembed._corpus.callables import UnhashableError, fingerprint
 
 try:
     import cloudpickle  # of which recent versions of joblib have no copy

@@ -14,15 +14,12 @@ from skembed import (
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
-    _blocks,
-    _compat,
-    _cooccurrence,
-    _documents,
-    _interrupts,
-    _lanes,
-    _progress,
     cooccurrence,
 )
+from skembed._corpus import documents as _documents
+from skembed._counts import windows
+from skembed._solvers import glove, lanes
+from skembed._utils import compat, interrupts, progress
 from tests.helpers import (
     DOCUMENTS,
     EPOCHS,
@@ -127,10 +124,10 @@ def test_they_change_nothing(estimator):
 @every_estimator
 def test_parts_of_steps(estimator, monkeypatch):
     """Slices of an epoch, rows of counts, batches of documents: with shares of it."""
-    monkeypatch.setattr(_lanes, "_WORK_OF_A_SLICE", 1)
-    monkeypatch.setattr(_blocks, "_WORK_OF_A_SLICE", 1)
-    monkeypatch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 1)
-    monkeypatch.setattr(_cooccurrence, "_TASK_PAIRS", 10)
+    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
+    monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
     monkeypatch.setattr(_documents, "_REPORTED", 1)
     recorder = Recorder()
     embedder = cheap(estimator).set_callbacks(recorder).fit(DOCUMENTS * 5)
@@ -171,9 +168,9 @@ def test_a_callback_ends_training(estimator, last):
 @every_trained
 def test_a_callback_ends_an_epoch(estimator, monkeypatch):
     """The rest of its slices, by scikit-learn's protocol; the next epoch begins."""
-    monkeypatch.setattr(_lanes, "_WORK_OF_A_SLICE", 1)
-    monkeypatch.setattr(_blocks, "_WORK_OF_A_SLICE", 1)
-    monkeypatch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 1)
+    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     recorder = Recorder(lambda context: context.task_name == "part")
     embedder = cheap(estimator, max_iter=3).set_callbacks(recorder)
     embedder.fit(DOCUMENTS * 5)
@@ -325,7 +322,7 @@ def test_an_interrupt_in_a_callback_at_the_end(estimator, name):
             embedder.partial_fit(DOCUMENTS)
     assert embedder.n_iter_ == 5
     embedder.set_callbacks(interrupting(name))
-    with _interrupts.end_everything(), pytest.raises(KeyboardInterrupt):
+    with interrupts.end_everything(), pytest.raises(KeyboardInterrupt):
         embedder.partial_fit(DOCUMENTS)
     assert embedder.n_iter_ == 5
 
@@ -346,7 +343,7 @@ def test_an_interrupt_in_a_callback_of_a_closed_form():
 
 @small
 def test_without_callbacks_there_is_no_task():
-    task = _compat.begin_fit(cheap(SGNSEmbedder), 3, DOCUMENTS, None)
+    task = compat.begin_fit(cheap(SGNSEmbedder), 3, DOCUMENTS, None)
     assert not task
     assert not task.task("epoch", 7)
     assert task.task("epoch").end() is False
@@ -409,12 +406,12 @@ def test_verbose_of_early_stopping(estimator, capsys):
 @pytest.mark.parametrize("verbose", [1, 2])
 def test_long_steps_say_how_far_they_are(estimator, verbose, capsys, monkeypatch):
     """Every ten seconds, or every second with more than 1; here at every report."""
-    monkeypatch.setattr(_progress, "_OFTEN", 0.0)
+    monkeypatch.setattr(progress, "_OFTEN", 0.0)
     monkeypatch.setattr(_documents, "_REPORTED", 1)
-    monkeypatch.setattr(_lanes, "_WORK_OF_A_SLICE", 1)
-    monkeypatch.setattr(_blocks, "_WORK_OF_A_SLICE", 1)
-    monkeypatch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 1)
-    monkeypatch.setattr(_cooccurrence, "_TASK_PAIRS", 10)
+    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
+    monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
     cheap(estimator, verbose=verbose).fit(DOCUMENTS)
     out = capsys.readouterr().out
     lines = re.findall(rf"(read|count|factorise|epoch): (\d+) %, {LEFT}\n", out)
@@ -431,7 +428,7 @@ def test_long_steps_say_how_far_they_are(estimator, verbose, capsys, monkeypatch
 
 @small
 def test_documents_of_unknown_number(capsys, monkeypatch):
-    monkeypatch.setattr(_progress, "_OFTEN", 0.0)
+    monkeypatch.setattr(progress, "_OFTEN", 0.0)
     monkeypatch.setattr(_documents, "_REPORTED", 5)
     for documents in ((text for text in DOCUMENTS), (words for words in TOKENISED)):
         cheap(PPMISVDEmbedder, verbose=2).fit(documents)

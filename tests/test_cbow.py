@@ -3,8 +3,12 @@
 import numpy as np
 import pytest
 
-from skembed import CBOWEmbedder, _bias, _lanes, _sampling, _tying
+from skembed import CBOWEmbedder
 from skembed._kernels import cbow
+from skembed._solvers import lanes as _lanes
+from skembed._solvers import sampling
+from skembed._tying import bias as _bias
+from skembed._tying import strategies
 from tests import reference
 from tests.test_gradients import assert_close, finite_differences
 from tests.test_kernels import (
@@ -20,7 +24,7 @@ from tests.test_kernels import (
     sgns_twin,
 )
 
-STRATEGIES = _tying.strategies()
+STRATEGIES = strategies.strategies()
 NOISE = np.random.default_rng(6).dirichlet(np.ones(11))
 every_strategy = pytest.mark.parametrize(
     "strategy", STRATEGIES, ids=lambda strategy: str(strategy.name)
@@ -109,7 +113,7 @@ def test_rounds_with_other_lanes(tokens, n_lanes):
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("weighting", _sampling.WINDOW_WEIGHTINGS)
+@pytest.mark.parametrize("weighting", sampling.WINDOW_WEIGHTINGS)
 @pytest.mark.parametrize("window", [1, 2, 5, 30])
 @mean_or_sum
 def test_rounds_with_other_windows(tokens, window, weighting, average):

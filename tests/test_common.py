@@ -38,17 +38,13 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.utils import estimator_checks, estimator_html_repr, get_tags
 
 import skembed
-from skembed import (
-    CBOWEmbedder,
-    SGNSEmbedder,
-    _bias,
-    _features,
-    _sampling,
-    _tying,
-    pooling,
-)
+from skembed import CBOWEmbedder, SGNSEmbedder, pooling
 from skembed._base import BaseEmbedder
 from skembed._continuing import LARGE
+from skembed._solvers import sampling
+from skembed._tying import bias as _bias
+from skembed._tying import strategies
+from skembed.pooling import _features
 from tests.helpers import (
     CHEAP,
     DOCUMENTS,
@@ -87,7 +83,7 @@ class Variant:
 
     @property
     def strategy(self):
-        return _tying.get_strategy(self.params["share_context"])
+        return strategies.get_strategy(self.params["share_context"])
 
 
 # Those with two tables once more without the compiler; the kernels' own tests see to
@@ -192,7 +188,7 @@ def check_documented_choices_are_the_choices(estimator):
     choices = {
         "bias": set(_bias.biases()),
         "combine": set(_features.COMBINATIONS),
-        "window_weighting": set(_sampling.WINDOW_WEIGHTINGS),
+        "window_weighting": set(sampling.WINDOW_WEIGHTINGS),
     }
     kinds = documented(estimator, "Parameters")
     for name in choices.keys() & kinds.keys():
@@ -204,7 +200,7 @@ def check_documented_choices_are_the_choices(estimator):
     assert listed == list(pooling.POOLINGS)
     (described,) = (text for name, _, text in lines if name == "share_context")
     items = re.findall(r"^- (\S+):", "\n".join(described), re.MULTILINE)
-    allowed = [one.name for one in _tying.strategies(estimator._method)]
+    allowed = [one.name for one in strategies.strategies(estimator._method)]
     assert [ast.literal_eval(item) for item in items] == allowed
 
 
@@ -1085,7 +1081,7 @@ def test_one_table_without_its_constant_warns():
 
 @pytest.mark.small
 @pytest.mark.parametrize("bias", _bias.biases())
-@pytest.mark.parametrize("strategy", _tying.strategies(), ids=lambda s: str(s.name))
+@pytest.mark.parametrize("strategy", strategies.strategies(), ids=lambda s: str(s.name))
 def test_biases_that_exist(strategy, bias):
     """`word_biases_` and `context_biases_` are there where they are learned."""
     embedder = cheap(SGNSEmbedder, share_context=strategy.name, bias=bias, negative=1)
@@ -1110,7 +1106,7 @@ def test_biases_that_exist(strategy, bias):
 @pytest.mark.small
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_share_context_names_the_allowed_values(estimator):
-    names = [strategy.name for strategy in _tying.strategies(estimator._method)]
+    names = [strategy.name for strategy in strategies.strategies(estimator._method)]
     allowed = re.escape(str(names))
     with pytest.raises(ValueError, match=f"must be one of {allowed}, got 'tied'"):
         cheap(estimator, share_context="tied").fit(DOCUMENTS)

@@ -6,14 +6,9 @@ import pytest
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import (
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _adding,
-    _tying,
-    cooccurrence,
-)
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
+from skembed._counts import adding
+from skembed._tying import strategies
 from skembed.pooling import Pooling
 from tests.helpers import (
     COUNTING,
@@ -50,7 +45,7 @@ every_strategy = pytest.mark.parametrize(
 
 def counts_of(embedder):
     """The co-occurrence counts that a fitted estimator keeps."""
-    return _adding.restore(vars(embedder), len(embedder.vocabulary_))
+    return adding.restore(vars(embedder), len(embedder.vocabulary_))
 
 
 def assert_same_counts(counts, expected):
@@ -179,15 +174,15 @@ def test_sums_of_multiples():
         sparse.csr_array(rng.integers(0, 1000, (30, 30)) / 2520) for _ in range(2)
     )
     exact = np.rint(first.toarray() * 2520) + np.rint(second.toarray() * 2520)
-    total = _adding.add(first, second, 2520)
+    total = adding.add(first, second, 2520)
     assert total.toarray().tolist() == (exact / 2520).tolist()
     assert (first + second).toarray().tolist() != (exact / 2520).tolist()
     # What is no multiple is added up as it is.
     odd = sparse.csr_array(rng.random((30, 30)))
     plain = (first + odd).toarray()
-    assert _adding.add(first, odd, 2520).toarray().tolist() == plain.tolist()
+    assert adding.add(first, odd, 2520).toarray().tolist() == plain.tolist()
     np.testing.assert_allclose(
-        _adding.add(first, second, 7).toarray(), (first + second).toarray()
+        adding.add(first, second, 7).toarray(), (first + second).toarray()
     )
 
 
@@ -348,10 +343,10 @@ def test_epochs_add_up(estimator):
 @pytest.mark.parametrize("estimator", SAMPLED)
 def test_the_learning_rate_goes_on(estimator, monkeypatch):
     """Down its way over `max_iter` epochs, and then from the top again."""
-    from skembed import _training
+    from skembed._solvers import negative_sampling
 
     seen = []
-    train = _training._Training._train_slice
+    train = negative_sampling._Training._train_slice
 
     def note(self, part, member):
         rate, change = part.rates
@@ -360,7 +355,7 @@ def test_the_learning_rate_goes_on(estimator, monkeypatch):
             seen.append((rate, rate + change * part.rounds[1]))
         return train(self, part, member)
 
-    monkeypatch.setattr(_training._Training, "_train_slice", note)
+    monkeypatch.setattr(negative_sampling._Training, "_train_slice", note)
     embedder = cheap(estimator, max_iter=3, learning_rate=0.3)
     for _ in range(4):
         embedder.partial_fit(DOCUMENTS)
@@ -659,7 +654,7 @@ def test_copies_go_on_by_themselves(estimator):
 @small
 def test_strategies_of_a_fit_that_goes_on():
     """Learned maps are a part of what was learned."""
-    for strategy in _tying.strategies(_tying.SAMPLING):
+    for strategy in strategies.strategies(strategies.SAMPLING):
         if strategy.learns_map:
             params = {"share_context": strategy.name, "max_iter": 5}
             embedder = cheap(SGNSEmbedder, learning_rate=0.5, **params).fit(DOCUMENTS)

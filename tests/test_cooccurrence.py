@@ -11,13 +11,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skembed import _cooccurrence, _ppmi, _shared_documents, cooccurrence
-from skembed._cooccurrence import count_cooccurrences
-from skembed._parallel import ThreadTeam
-from skembed._ppmi import ppmi
-from skembed._sampling import WINDOW_WEIGHTINGS, window_weights
-from skembed._shared_documents import count_shared_documents
-from skembed._vocabulary import Corpus
+from skembed import cooccurrence
+from skembed._corpus.vocabulary import Corpus
+from skembed._counts import documents as _shared_documents
+from skembed._counts import ppmi as _ppmi
+from skembed._counts import windows as _cooccurrence
+from skembed._counts.documents import count_shared_documents
+from skembed._counts.ppmi import ppmi
+from skembed._counts.windows import count_cooccurrences
+from skembed._solvers.sampling import WINDOW_WEIGHTINGS, window_weights
+from skembed._utils.threads import ThreadTeam
 from tests.benchmarks import exact_counts
 from tests.helpers import corpus_of
 
@@ -686,9 +689,10 @@ def test_progress_of_weights_of_different_sizes():
 
 
 def test_weights_do_not_compile_a_kernel_again():
-    from skembed._kernels import _jit, counting
+    from skembed._kernels import counting
+    from skembed._utils import jit
 
-    if not _jit.COMPILED:
+    if not jit.COMPILED:
         pytest.skip("there is no compiled kernel")
     for doc_weights in (None, np.array([0.5]), np.array([3.0])):
         corpus = corpus_of([[0, 1, 2]])._replace(doc_weights=doc_weights)

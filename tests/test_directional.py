@@ -6,7 +6,9 @@ import pytest
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
-from skembed import PPMISVDEmbedder, _factorisation, _krylov, _parallel
+from skembed import PPMISVDEmbedder
+from skembed._solvers import krylov, svd
+from skembed._utils import threads
 from tests import reference
 from tests.benchmarks import bits
 from tests.helpers import assert_same_fit, draw_documents, learned
@@ -76,9 +78,9 @@ def assert_close(found, wanted, rtol=1e-5):
 def path(request, monkeypatch):
     """Both ways through the factoriser, for a vocabulary of any size."""
     if request.param == "krylov":
-        monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+        monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
         # Fail loudly should the dense way be taken all the same.
-        monkeypatch.delattr(_factorisation.TruncatedFactoriser, "_dense")
+        monkeypatch.delattr(svd.TruncatedFactoriser, "_dense")
 
 
 # --- the definition -------------------------------------------------------------------
@@ -175,15 +177,15 @@ def test_number_of_threads(monkeypatch):
     for module in bits.modules_with_threads():
         monkeypatch.setattr(module, "n_threads", bits.as_told)
     for name in ("_TASK_ROWS", "_TASK_ENTRIES"):
-        monkeypatch.setattr(_krylov, name, 256)
+        monkeypatch.setattr(krylov, name, 256)
     sizes = set()
 
-    class Recorded(_parallel.ThreadPoolExecutor):
+    class Recorded(threads.ThreadPoolExecutor):
         def __init__(self, max_workers):
             sizes.add(max_workers)
             super().__init__(max_workers)
 
-    monkeypatch.setattr(_parallel, "ThreadPoolExecutor", Recorded)
+    monkeypatch.setattr(threads, "ThreadPoolExecutor", Recorded)
     one, *others = (fit(documents, n_components=4, n_jobs=n) for n in (1, 2, 3))
     assert sizes == {2, 3}
     for other in others:

@@ -12,20 +12,11 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from skembed import (
-    CBOWEmbedder,
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _blocks,
-    _epochs,
-    _features,
-    _fitting,
-    _holding_out,
-    _interrupts,
-    _training,
-)
-from skembed._vocabulary import Corpus
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _fit
+from skembed._corpus.vocabulary import Corpus
+from skembed._solvers import early_stopping, epochs, glove, negative_sampling
+from skembed._utils import interrupts
+from skembed.pooling import _features
 from tests.benchmarks import bits
 from tests.helpers import (
     DOCUMENTS,
@@ -42,9 +33,9 @@ from tests.helpers import (
 
 small = pytest.mark.small
 TRAINERS = {
-    SGNSEmbedder: _training._Training,
-    CBOWEmbedder: _training._Training,
-    GloVeEmbedder: _blocks.Training,
+    SGNSEmbedder: negative_sampling._Training,
+    CBOWEmbedder: negative_sampling._Training,
+    GloVeEmbedder: glove.Training,
 }
 every_trained = pytest.mark.parametrize("estimator", EPOCHS)
 every_strategy = pytest.mark.parametrize(
@@ -80,14 +71,14 @@ def patch_losses(monkeypatch, estimator, training=None, validation=None):
 def kept_vectors(monkeypatch, estimator):
     """Return a list that takes the parameters after every epoch."""
     seen = []
-    finish = _epochs.Epochs._finish
+    finish = epochs.Epochs._finish
 
     def note(self, *arguments):
         enough = finish(self, *arguments)
         seen.append(self.trainer.state[0].copy())
         return enough
 
-    monkeypatch.setattr(_epochs.Epochs, "_finish", note)
+    monkeypatch.setattr(epochs.Epochs, "_finish", note)
     return seen
 
 
@@ -158,7 +149,7 @@ def test_validation_loss_is_the_objective(estimator, tiny_corpus):
     embedder.set_params(early_stopping=True, validation_fraction=0.5)
     documents = tiny_corpus * 40
     held = []
-    hold_out = _training.hold_out_documents
+    hold_out = negative_sampling.hold_out_documents
 
     def note(corpus, *arguments):
         parts = hold_out(corpus, *arguments)
@@ -166,7 +157,7 @@ def test_validation_loss_is_the_objective(estimator, tiny_corpus):
         return parts
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_training, "hold_out_documents", note)
+        patch.setattr(negative_sampling, "hold_out_documents", note)
         warned_fit(embedder, documents)
     words = list(embedder.vocabulary_)
     held_out = [
@@ -183,7 +174,7 @@ def test_validation_loss_of_glove_is_the_objective(tiny_corpus):
     embedder = GloVeEmbedder(6, x_max=10, min_count=1, combine="word", random_state=0)
     embedder.set_params(early_stopping=True, validation_fraction=0.3, max_iter=5)
     held = []
-    hold_out = _blocks.hold_out_pairs
+    hold_out = glove.hold_out_pairs
 
     def note(*arguments):
         parts = hold_out(*arguments)
@@ -191,7 +182,7 @@ def test_validation_loss_of_glove_is_the_objective(tiny_corpus):
         return parts
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_blocks, "hold_out_pairs", note)
+        patch.setattr(glove, "hold_out_pairs", note)
         warned_fit(embedder, tiny_corpus)
     row_of = embedder._counts_order
     counts = held[0][row_of][:, row_of].tocoo()
@@ -221,8 +212,8 @@ def test_the_loss_of_an_epoch_that_is_cut_short():
     pytest.importorskip("sklearn.callback")
     for estimator in EPOCHS:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_blocks, "_WORK_OF_A_SLICE", 1)
-            patch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 1)
+            patch.setattr(glove, "_WORK_OF_A_SLICE", 1)
+            patch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
             whole = cheap(estimator, learning_rate=1e-20).fit(DOCUMENTS)
             short = cheap(estimator, learning_rate=1e-20).set_callbacks(Stop())
             short.fit(DOCUMENTS)
@@ -239,7 +230,9 @@ def test_documents_are_held_out(fraction):
     corpus = corpus_of(documents)._replace(
         doc_weights=np.arange(20.0), token_weights=np.arange(60.0)
     )
-    parts = _holding_out.hold_out_documents(corpus, fraction, np.random.default_rng(0))
+    parts = early_stopping.hold_out_documents(
+        corpus, fraction, np.random.default_rng(0)
+    )
     found = []
     for part in parts:
         rows = np.split(part.token_ids, part.doc_offsets[1:-1])
@@ -260,7 +253,7 @@ def test_more_documents_change_little_of_what_is_held_out(fraction):
     for number in (1000, 1200):
         corpus = corpus_of([[i, i] for i in range(number)])
         random = np.random.default_rng(0)
-        held = _holding_out.hold_out_documents(corpus, fraction, random)[1]
+        held = early_stopping.hold_out_documents(corpus, fraction, random)[1]
         found.append({i for i in held.token_ids.tolist() if i < 1000})
     both = found[0] & found[1]
     # One is a part of the other.
@@ -276,7 +269,7 @@ def test_pairs_are_held_out(symmetric):
     if symmetric:
         dense = dense + dense.T
     counts, rows = sparse.csr_array(dense), rng.permutation(200)
-    parts = _holding_out.hold_out_pairs(counts, 0.2, np.random.default_rng(2), rows)
+    parts = early_stopping.hold_out_pairs(counts, 0.2, np.random.default_rng(2), rows)
     train, held = (part.toarray() for part in parts)
     assert (train + held).tolist() == dense.tolist()
     assert not (train.astype(bool) & held.astype(bool)).any()
@@ -286,13 +279,17 @@ def test_pairs_are_held_out(symmetric):
     assert ((held > 0) == (held.T > 0))[both].all()
     # No row or column is left out, or held out, as a whole.
     assert 0 < (held > 0).sum(axis=0).min() < (dense > 0).sum(axis=0).min()
-    again = _holding_out.hold_out_pairs(counts, 0.2, np.random.default_rng(3), rows)[1]
+    again = early_stopping.hold_out_pairs(counts, 0.2, np.random.default_rng(3), rows)[
+        1
+    ]
     assert (again.toarray() != held).any()
     # In another order of the rows, the same pairs of words.
     order = rng.permutation(200)
     counts = sparse.csr_array(dense[order][:, order])
     rows = np.argsort(order)[rows]
-    again = _holding_out.hold_out_pairs(counts, 0.2, np.random.default_rng(2), rows)[1]
+    again = early_stopping.hold_out_pairs(counts, 0.2, np.random.default_rng(2), rows)[
+        1
+    ]
     assert (again.toarray() == held[order][:, order]).all()
 
 
@@ -482,14 +479,14 @@ def test_finished_epochs_are_kept(estimator, name, number, monkeypatch):
     """And nothing of the epoch that was interrupted."""
     embedder = cheap(estimator, share_context=name, max_iter=3, combine="word")
     seen = []
-    finish = _epochs.Epochs._keep
+    finish = epochs.Epochs._keep
 
     def note(self):
         finish(self)
         seen.append([array.copy() for array in self.trainer.state])
 
     with monkeypatch.context() as patch:
-        patch.setattr(_epochs.Epochs, "_keep", note)
+        patch.setattr(epochs.Epochs, "_keep", note)
         interrupt_epoch(patch, estimator, number)
         ((category, message),) = warned_fit(embedder)
     assert category is UserWarning
@@ -543,14 +540,14 @@ def test_the_best_epoch_is_kept(estimator, when, monkeypatch):
 @pytest.mark.parametrize("part", range(2))
 def test_interrupt_while_a_copy_is_made(estimator, part, monkeypatch):
     """Half a copy is no epoch; what it is made of still is one."""
-    copy = _epochs._copy
+    copy = epochs._copy
 
     def interrupted(sources, targets):
         copy(sources[: part + 1], targets[: part + 1])
         raise KeyboardInterrupt
 
     seen = kept_vectors(monkeypatch, estimator)
-    monkeypatch.setattr(_epochs, "_copy", interrupted)
+    monkeypatch.setattr(epochs, "_copy", interrupted)
     embedder = cheap(estimator, max_iter=3)
     warned_fit(embedder)
     assert embedder.n_iter_ == 1
@@ -563,8 +560,8 @@ def test_interrupt_while_a_copy_is_made(estimator, part, monkeypatch):
 LAST_STEPS = {
     "hand over": lambda estimator: (TRAINERS[estimator], "fitted"),
     "pooling": lambda estimator: (_features, "fit"),
-    "notes": lambda estimator: (_fitting, "_notes"),
-    "publish": lambda estimator: (_fitting, "_publish"),
+    "notes": lambda estimator: (_fit, "_notes"),
+    "publish": lambda estimator: (_fit, "_publish"),
     "warn": lambda estimator: (warnings, "warn"),
 }
 
@@ -602,7 +599,7 @@ def test_interrupt_after_the_last_epoch(estimator, step, interrupt, monkeypatch)
             ((_, message),) = caught
             assert "The fit was interrupted after its last epoch, and is" in message
             assert first[0][1] in message
-            with _interrupts.end_everything(), monkeypatch.context() as patch:
+            with interrupts.end_everything(), monkeypatch.context() as patch:
                 left[0] = 1
                 patch.setattr(room, name, interrupted)
                 with pytest.raises(KeyboardInterrupt):
@@ -613,14 +610,14 @@ def test_interrupt_after_the_last_epoch(estimator, step, interrupt, monkeypatch)
 @every_trained
 def test_interrupt_after_the_end_of_early_stopping(estimator, monkeypatch):
     """It ends an epoch that would not have been followed by another."""
-    tell = _epochs.Epochs._tell
+    tell = epochs.Epochs._tell
 
     def interrupted(self, step, epoch):
         tell(self, step, epoch)
         if self._finished.is_over:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(_epochs.Epochs, "_tell", interrupted)
+    monkeypatch.setattr(epochs.Epochs, "_tell", interrupted)
     params = {"early_stopping": True, "n_iter_no_change": 2, "tol": 1e9}
     embedder = cheap(estimator, max_iter=50, **params)
     ((category, message),) = warned_fit(embedder)
@@ -633,9 +630,9 @@ def test_interrupt_after_the_end_of_early_stopping(estimator, monkeypatch):
 @every_trained
 def test_interrupts_at_any_line_after_the_last_epoch(estimator, interrupt, monkeypatch):
     """The fit is complete, and says so; or it was over already."""
-    finish = _epochs.Epochs._finish
+    finish = epochs.Epochs._finish
     handler = signal.getsignal(signal.SIGINT)
-    package = str(Path(_epochs.__file__).parent)
+    package = str(Path(epochs.__file__).parent)
     whole = cheap(estimator, combine="word", max_iter=1).fit(DOCUMENTS)
     left = [None]
 
@@ -652,7 +649,7 @@ def test_interrupts_at_any_line_after_the_last_epoch(estimator, interrupt, monke
             interrupt()
         return trace
 
-    monkeypatch.setattr(_epochs.Epochs, "_finish", note_end)
+    monkeypatch.setattr(epochs.Epochs, "_finish", note_end)
     outcomes = []
     for number in range(1, 3000):
         embedder, left[0] = cheap(estimator, combine="word", max_iter=1), number
@@ -679,7 +676,7 @@ def test_shield(interrupt):
     """Some interrupts are noted, the next one is raised, and all is as before."""
     handler = signal.getsignal(signal.SIGINT)
     for patience in (0, 1, 2):
-        with _interrupts.Shield() as shield:
+        with interrupts.Shield() as shield:
             shield.patience = patience
             for _ in range(patience):
                 assert not shield.interrupted or patience == 2
@@ -693,7 +690,7 @@ def test_shield(interrupt):
     # What does not interrupt is not counted, and who ignores interrupts still does.
     for other in (lambda number, frame: None, signal.SIG_IGN):
         signal.signal(signal.SIGINT, other)
-        with _interrupts.Shield() as shield:
+        with interrupts.Shield() as shield:
             shield.patience = 1
             interrupt()
         assert not shield.interrupted
@@ -706,7 +703,7 @@ def test_shields_of_other_threads():
     handler, seen = signal.getsignal(signal.SIGINT), []
 
     def work():
-        with _interrupts.Shield() as shield:
+        with interrupts.Shield() as shield:
             seen.append(signal.getsignal(signal.SIGINT))
         seen.append(shield.interrupted)
 
@@ -755,19 +752,19 @@ def test_an_interrupted_refit_changes_nothing(estimator, monkeypatch):
 def test_programs_can_have_interrupts_for_themselves(estimator, monkeypatch):
     interrupt_epoch(monkeypatch, estimator, 1)
     embedder = cheap(estimator, max_iter=3)
-    with _interrupts.end_everything(), pytest.raises(KeyboardInterrupt):
+    with interrupts.end_everything(), pytest.raises(KeyboardInterrupt):
         embedder.fit(DOCUMENTS)
     assert not learned(embedder)
-    assert _interrupts.keeps_finished()
+    assert interrupts.keeps_finished()
 
 
 @small
 def test_foreign_calls_keep_their_results_and_errors():
-    assert _interrupts.interruptible(divmod, 7, 2) == (3, 1)
+    assert interrupts.interruptible(divmod, 7, 2) == (3, 1)
     with pytest.raises(ZeroDivisionError):
-        _interrupts.interruptible(divmod, 7, 0)
+        interrupts.interruptible(divmod, 7, 0)
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
-        _interrupts.interruptible(np.divide, np.ones(1), np.zeros(1))
+        interrupts.interruptible(np.divide, np.ones(1), np.zeros(1))
 
 
 # --- infinite numbers -----------------------------------------------------------------
@@ -864,7 +861,7 @@ def test_tiny_corpora(estimator, documents):
 
 
 def test_corpora_keep_their_type():
-    part, _ = _holding_out.hold_out_documents(
+    part, _ = early_stopping.hold_out_documents(
         corpus_of([[0, 1]] * 4), 0.25, np.random.default_rng(0)
     )
     assert isinstance(part, Corpus)

@@ -10,16 +10,12 @@ from scipy.sparse import linalg as sparse_linalg
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
-from skembed import (
-    PPMISVDEmbedder,
-    _factorisation,
-    _krylov,
-    _parallel,
-    _sampling,
-    _tying,
-    cooccurrence,
-)
-from skembed._factorisation import TruncatedFactoriser
+from skembed import PPMISVDEmbedder, cooccurrence
+from skembed._solvers import krylov as _krylov
+from skembed._solvers import sampling, svd
+from skembed._solvers.svd import TruncatedFactoriser
+from skembed._tying import strategies
+from skembed._utils import threads
 from tests import reference
 from tests.helpers import DOCUMENTS, EPOCHS, cheap
 
@@ -91,7 +87,7 @@ def assert_close(matrix, wanted, rtol=1e-5):
 def path(request, monkeypatch):
     """Both ways through the factoriser, for matrices of any size."""
     if request.param == "krylov":
-        monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+        monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
         # Fail loudly should the dense way be taken all the same.
         monkeypatch.delattr(TruncatedFactoriser, "_dense")
     return request.param
@@ -153,7 +149,7 @@ def test_small_matrices_on_both_paths(monkeypatch):
     matrix = random_sparse(24, 0.1) + np.diag(0.5 ** np.arange(24))
     matrix = matrix.astype(np.float32).astype(float)
     for limit in (1000, 10):
-        monkeypatch.setattr(_factorisation, "DENSE_LIMIT", limit)
+        monkeypatch.setattr(svd, "DENSE_LIMIT", limit)
         assert_close(product_of_svd(matrix, 2), reference.best_rank(matrix, 2))
         for positive in (True, False):
             wanted = best_symmetric(matrix, 2, positive)
@@ -163,7 +159,7 @@ def test_small_matrices_on_both_paths(monkeypatch):
 @pytest.mark.parametrize("density", [0.01, 0.1])
 def test_captured_energy_is_not_below_sklearn(monkeypatch, density):
     """On a slowly falling spectrum, where every method loses some energy."""
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     matrix = random_sparse(400, density)
     ours = np.linalg.norm(matrix - product_of_svd(matrix, 20))
     left, values, right = randomized_svd(matrix, 20, random_state=0)
@@ -176,7 +172,7 @@ def test_captured_energy_is_not_below_sklearn(monkeypatch, density):
 @pytest.mark.parametrize("positive", [True, False])
 def test_captured_energy_of_eigh(monkeypatch, positive):
     """Close to the best, also where half of the largest eigenvalues are negative."""
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     matrix = with_spectrum(0.98 ** np.arange(200) * (-1.0) ** np.arange(200))
     ours = np.linalg.norm(matrix - product_of_eigh(matrix, 20, positive))
     best = np.linalg.norm(matrix - best_symmetric(matrix, 20, positive))
@@ -212,7 +208,7 @@ def test_rank_deficient(path, values):
 @pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(
     "strategy",
-    _tying.strategies(_tying.CLOSED_FORM),
+    strategies.strategies(strategies.CLOSED_FORM),
     ids=lambda strategy: str(strategy.name),
 )
 def test_dimensions_beyond_the_rank_are_zero(path, strategy, exponent):
@@ -231,7 +227,7 @@ def test_dimensions_beyond_the_rank_are_zero(path, strategy, exponent):
 
 @pytest.mark.parametrize(
     "strategy",
-    _tying.strategies(_tying.CLOSED_FORM),
+    strategies.strategies(strategies.CLOSED_FORM),
     ids=lambda strategy: str(strategy.name),
 )
 def test_rows_without_entries_have_vectors_of_zeros(path, strategy):
@@ -252,7 +248,7 @@ def test_rows_without_entries_have_vectors_of_zeros(path, strategy):
 
 @pytest.mark.parametrize(
     "strategy",
-    _tying.strategies(_tying.CLOSED_FORM),
+    strategies.strategies(strategies.CLOSED_FORM),
     ids=lambda strategy: str(strategy.name),
 )
 def test_zero_matrix(path, strategy):
@@ -265,7 +261,7 @@ def test_zero_matrix(path, strategy):
 
 def test_zero_matrix_needs_no_larger_space(monkeypatch):
     """Looking for positive eigenvalues ends where there is nothing left to find."""
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     sizes = []
     grow = _krylov.KrylovSpace.grow
 
@@ -284,7 +280,7 @@ def test_zero_matrix_needs_no_larger_space(monkeypatch):
 @pytest.mark.parametrize("n", [400, 401, 402, 403])
 def test_repeated_values(monkeypatch, n):
     """One value more often than a block has columns: a start alone meets 16 of them."""
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     values = np.concatenate([np.full(40, 3.0), np.full(n - 40, 0.0)])
     matrix = with_spectrum(values)
     assert_close(product_of_svd(matrix, 40), matrix)
@@ -294,7 +290,7 @@ def test_repeated_values(monkeypatch, n):
 @pytest.mark.parametrize("positive", [True, False])
 def test_eigenvalues_in_pairs_of_both_signs(monkeypatch, positive):
     """As of a graph in two parts: by size alone, the vectors of a pair may mix."""
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     part = with_spectrum(0.9 ** np.arange(150), symmetric=False)
     matrix = np.block([[np.zeros_like(part), part], [part.T, np.zeros_like(part)]])
     wanted = best_symmetric(matrix, 20, positive)
@@ -360,7 +356,7 @@ def test_small_matrices_of_other_shapes(monkeypatch, shape):
     """Quick without a compiler too."""
     matrix = rectangular(shape, 0.5 ** np.arange(24))
     for limit in (1000, 10):
-        monkeypatch.setattr(_factorisation, "DENSE_LIMIT", limit)
+        monkeypatch.setattr(svd, "DENSE_LIMIT", limit)
         assert_close(product_of_svd(matrix, 2), reference.best_rank(matrix, 2))
 
 
@@ -389,7 +385,7 @@ def test_other_shapes_of_low_rank(path, shape):
 @WIDE_AND_TALL
 def test_basis_of_the_shorter_side(monkeypatch, shape):
     """The larger one would be as good, and take twice the memory."""
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     heights = []
     grow = _krylov.KrylovSpace.grow
 
@@ -419,7 +415,7 @@ def test_signs_are_determined(path):
 
 
 def test_signs_do_not_depend_on_the_seed(monkeypatch):
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     matrix = with_spectrum(ALTERNATING)
     for ours, other in zip(all_parts(matrix), all_parts(matrix, 7), strict=True):
         np.testing.assert_allclose(ours, other, atol=1e-4)
@@ -444,12 +440,12 @@ def teams(monkeypatch):
     """The sizes of the teams of threads that have been started."""
     sizes = []
 
-    class Recorded(_parallel.ThreadTeam):
+    class Recorded(threads.ThreadTeam):
         def __init__(self, size):
             sizes.append(size)
             super().__init__(size)
 
-    monkeypatch.setattr(_factorisation, "ThreadTeam", Recorded)
+    monkeypatch.setattr(svd, "ThreadTeam", Recorded)
     return sizes
 
 
@@ -457,10 +453,10 @@ def teams(monkeypatch):
 @pytest.mark.parametrize("n", [600, 603])
 def test_same_bits_whatever_the_threads(monkeypatch, teams, n):
     """Many tasks, which any thread may take."""
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     monkeypatch.setattr(_krylov, "_TASK_ROWS", 64)
     monkeypatch.setattr(_krylov, "_TASK_ENTRIES", 200)
-    monkeypatch.setattr(_factorisation, "_THREAD_ENTRIES", 1)
+    monkeypatch.setattr(svd, "_THREAD_ENTRIES", 1)
     matrix = random_sparse(n, 0.02)
     # A row and a column that fill more than a task.
     matrix[5] = matrix[:, 7] = 1.0
@@ -472,10 +468,10 @@ def test_same_bits_whatever_the_threads(monkeypatch, teams, n):
 @needs_compiler
 @pytest.mark.parametrize("shape", [(603, 1206), (1206, 603)], ids=str)
 def test_same_bits_of_other_shapes(monkeypatch, teams, shape):
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     monkeypatch.setattr(_krylov, "_TASK_ROWS", 64)
     monkeypatch.setattr(_krylov, "_TASK_ENTRIES", 200)
-    monkeypatch.setattr(_factorisation, "_THREAD_ENTRIES", 1)
+    monkeypatch.setattr(svd, "_THREAD_ENTRIES", 1)
     matrix = random_sparse(1206, 0.02)[: shape[0], : shape[1]]
     found = [bits(factoriser(matrix, n_jobs=n_jobs).svd(10)) for n_jobs in (1, 2, 3)]
     assert teams == [1, 2, 3]
@@ -483,7 +479,7 @@ def test_same_bits_of_other_shapes(monkeypatch, teams, shape):
 
 
 def test_small_matrices_start_no_threads(monkeypatch, teams):
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     all_parts(random_sparse(200, 0.1), n_jobs=4)
     assert teams == [1, 1, 1]
 
@@ -493,7 +489,7 @@ def test_small_matrices_start_no_threads(monkeypatch, teams):
 
 def krylov_space(matrix, size):
     matrix = sparse.csr_array(matrix.astype(np.float32))
-    with _parallel.ThreadTeam(1) as team:
+    with threads.ThreadTeam(1) as team:
         rows = _krylov.Rows(team, matrix.shape[0])
         products = (
             _krylov.Product(rows, sparse.csr_array(part)) for part in (matrix, matrix.T)
@@ -583,7 +579,7 @@ def dense_ppmi(embedder, documents):
     """The matrix that the embedder factorises, from the documents themselves."""
     rows = embedder.vocabulary_
     ids = [[rows[w] for w in text.split() if w in rows] for text in documents]
-    weights = _sampling.window_weights(embedder.window, embedder.window_weighting)
+    weights = sampling.window_weights(embedder.window, embedder.window_weighting)
     counts = reference.cooccurrences(ids, len(rows), weights)
     return reference.ppmi(counts, embedder.shift, embedder.context_exponent)
 
@@ -713,7 +709,7 @@ def test_more_components_than_a_vocabulary(share_context, exponent):
 def test_embedder_on_both_paths(tiny_corpus, share_context, monkeypatch):
     """The way of large matrices gives the dense one's scores, the same bits twice."""
     dense = fit_ppmi(tiny_corpus, share_context)
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 10)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     krylov, again = (fit_ppmi(tiny_corpus, share_context) for _ in range(2))
     assert_close(all_scores(krylov), all_scores(dense))
     assert krylov.word_vectors_.tobytes() == again.word_vectors_.tobytes()

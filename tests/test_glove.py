@@ -7,13 +7,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import GloVeEmbedder, _blocks, _cooccurrence, _tying
-from skembed._kernels import _jit, adagrad, glove, sync
-from skembed._parallel import ThreadTeam
+from skembed import GloVeEmbedder
+from skembed._counts import windows
+from skembed._kernels import adagrad, glove
+from skembed._solvers import glove as _blocks
+from skembed._tying import strategies
+from skembed._utils import barrier, jit
+from skembed._utils.threads import ThreadTeam
 from tests import reference
 from tests.helpers import from_python, traced
 
-STRATEGIES = _tying.strategies(_tying.LEAST_SQUARES)
+STRATEGIES = strategies.strategies(strategies.LEAST_SQUARES)
 blocks_of = from_python(glove.blocks_of)
 every_strategy = pytest.mark.parametrize(
     "strategy", STRATEGIES, ids=lambda strategy: str(strategy.name)
@@ -23,9 +27,9 @@ needs_threads = pytest.mark.skipif(
 )
 
 
-@_jit.kernel
+@jit.kernel
 def draw(team):
-    return sync.next_ticket(team)
+    return barrier.next_ticket(team)
 
 
 def random_counts(n_words, rng, density=0.5):
@@ -409,10 +413,10 @@ def test_a_thread_stops_waiting_when_another_fails():
     model = glove_model(STRATEGIES[0], 13, 7, rng)
     before = model.params.copy()
     losses, done = np.zeros((6, 2, 2)), np.zeros(3 * glove.DONE_NUMBERS, dtype=np.int64)
-    shared = np.zeros(sync.TEAM_NUMBERS, dtype=np.int64)
-    team = sync.Team(1, 2, shared)
+    shared = np.zeros(barrier.TEAM_NUMBERS, dtype=np.int64)
+    team = barrier.Team(1, 2, shared)
     assert [int(draw(team)) for _ in range(2)] == [0, 1]
-    shared[sync.ABORTED] = 1
+    shared[barrier.ABORTED] = 1
     space = adagrad.Space(*np.zeros((3, 16), dtype=np.float32))
     order = np.arange(3)
     glove.train_stages(entries, model, order, (0, 6), losses, done, space, team)
@@ -492,13 +496,13 @@ def test_threads_follow_the_work(monkeypatch):
 def recorded_counting(monkeypatch):
     """Return a list to which the tokens of every counting are added."""
     tokens = []
-    count = _cooccurrence.count_cooccurrences
+    count = windows.count_cooccurrences
 
     def record(corpus, *arguments, **named):
         tokens.append(corpus.token_ids.copy())
         return count(corpus, *arguments, **named)
 
-    monkeypatch.setattr(_cooccurrence, "count_cooccurrences", record)
+    monkeypatch.setattr(windows, "count_cooccurrences", record)
     return tokens
 
 

@@ -8,13 +8,8 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import (
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    _blocks,
-    _holding_out,
-    _training,
-)
+from skembed import GloVeEmbedder, PPMISVDEmbedder
+from skembed._solvers import early_stopping, glove, negative_sampling
 from skembed.pooling import MaxPooling, SIFPooling
 from tests.helpers import (
     COUNTING,
@@ -263,20 +258,20 @@ def hold_out_of(monkeypatch, estimator):
     seen = []
 
     def note_documents(corpus, *how):
-        parts = _holding_out.hold_out_documents(corpus, *how)
+        parts = early_stopping.hold_out_documents(corpus, *how)
         seen.append(parts[1].token_ids.tolist())
         return parts
 
     def note_pairs(counts, fraction, random, row_of):
-        parts = _holding_out.hold_out_pairs(counts, fraction, random, row_of)
+        parts = early_stopping.hold_out_pairs(counts, fraction, random, row_of)
         held, words = parts[1].tocoo(), np.argsort(row_of)
         seen.append(sorted(zip(words[held.row], words[held.col], strict=True)))
         return parts
 
     if estimator is GloVeEmbedder:
-        monkeypatch.setattr(_blocks, "hold_out_pairs", note_pairs)
+        monkeypatch.setattr(glove, "hold_out_pairs", note_pairs)
     else:
-        monkeypatch.setattr(_training, "hold_out_documents", note_documents)
+        monkeypatch.setattr(negative_sampling, "hold_out_documents", note_documents)
     return seen
 
 
@@ -331,7 +326,9 @@ def test_the_best_of_fits_that_go_on(estimator, monkeypatch):
     """A fit that learns nothing better ends with what it began with."""
     losses = {"fit": [5.0, 4.0, 4.5], "start": [4.1], "again": [6.0, 4.3, 4.2]}
     values = iter([*losses["fit"], *losses["start"], *losses["again"]])
-    trainer = _blocks.Training if estimator is GloVeEmbedder else _training._Training
+    trainer = (
+        glove.Training if estimator is GloVeEmbedder else negative_sampling._Training
+    )
     monkeypatch.setattr(trainer, "validate", lambda self: next(values))
     embedder = cheap(estimator, max_iter=3, **STOPPING)
     with pytest.warns(ConvergenceWarning, match="cannot end .*after epoch 2, the best"):

@@ -10,7 +10,10 @@ import contextlib
 import numpy as np
 import pytest
 
-from skembed import GloVeEmbedder, SGNSEmbedder, _bias, _lanes, _tying
+from skembed import GloVeEmbedder, SGNSEmbedder
+from skembed._solvers import lanes as _lanes
+from skembed._tying import bias as _bias
+from skembed._tying import strategies
 from tests import reference, test_glove
 from tests.test_kernels import (
     make_sampler,
@@ -22,11 +25,11 @@ from tests.test_kernels import (
 
 N_WORDS, N_COMPONENTS = 5, 3
 every_strategy = pytest.mark.parametrize(
-    "strategy", _tying.strategies(), ids=lambda strategy: str(strategy.name)
+    "strategy", strategies.strategies(), ids=lambda strategy: str(strategy.name)
 )
 every_glove_strategy = pytest.mark.parametrize(
     "strategy",
-    _tying.strategies(_tying.LEAST_SQUARES),
+    strategies.strategies(strategies.LEAST_SQUARES),
     ids=lambda strategy: str(strategy.name),
 )
 every_bias = pytest.mark.parametrize("bias", _bias.biases())
@@ -132,7 +135,7 @@ def test_compiled_sgns_step_is_the_gradient(strategy, bias):
 
 every_learned_map = pytest.mark.parametrize(
     "strategy",
-    [strategy for strategy in _tying.strategies() if strategy.learns_map],
+    [strategy for strategy in strategies.strategies() if strategy.learns_map],
     ids=lambda strategy: str(strategy.name),
 )
 

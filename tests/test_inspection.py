@@ -17,13 +17,13 @@ from skembed import (
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
-    _inspection_pmi,
-    _inspection_vectors,
-    _sampling_loss,
-    _tying,
     inspection,
 )
+from skembed._solvers import sampling_loss
+from skembed._tying import strategies
 from skembed.inspection import (
+    _pmi,
+    _vectors,
     held_out_loss,
     linear_predictability,
     pmi_spectrum,
@@ -48,7 +48,7 @@ BIASES = [None, "shift", "exact", "word"]
 MODELS = [
     (estimator, strategy.name)
     for estimator in ESTIMATORS
-    for strategy in _tying.strategies(estimator._method)
+    for strategy in strategies.strategies(estimator._method)
 ]
 every_model = pytest.mark.parametrize(("estimator", "share_context"), MODELS)
 every_sampled_model = pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_self_scores(estimator, share_context, monkeypatch):
     assert scores.dtype == np.float64
     np.testing.assert_array_equal(scores, np.diag(all_scores(fitted)))
     assert np.ptp(scores) > 0
-    monkeypatch.setattr(_inspection_vectors, "_CHUNK", 3)
+    monkeypatch.setattr(_vectors, "_CHUNK", 3)
     np.testing.assert_array_equal(self_scores(fitted), scores)
 
 
@@ -233,7 +233,7 @@ def test_vector_cosines(estimator, share_context, monkeypatch):
     np.testing.assert_allclose(cosines, expected, atol=1e-6)
     if share_context is True:
         assert (cosines == 1.0).all()
-    monkeypatch.setattr(_inspection_vectors, "_CHUNK", 3)
+    monkeypatch.setattr(_vectors, "_CHUNK", 3)
     np.testing.assert_array_equal(vector_cosines(fitted), cosines)
 
 
@@ -328,7 +328,7 @@ def as_tokens(documents):
 @pytest.mark.parametrize("limit", [1000, 0])
 def test_spectrum(shift, weighting, limit, monkeypatch):
     """By both ways: dense, and by products with a sparse matrix and a constant."""
-    monkeypatch.setattr(_inspection_pmi, "_DENSE_LIMIT", limit)
+    monkeypatch.setattr(_pmi, "_DENSE_LIMIT", limit)
     documents = draw_numbered(40, 30, 15)
     found = pmi_spectrum(
         as_tokens(documents),
@@ -399,7 +399,7 @@ def test_spectrum_reads_raw_documents():
 
 @small
 def test_spectrum_repeats(monkeypatch):
-    monkeypatch.setattr(_inspection_pmi, "_DENSE_LIMIT", 0)
+    monkeypatch.setattr(_pmi, "_DENSE_LIMIT", 0)
     documents = as_tokens(draw_numbered(40, 30, 15))
     first, again, other = (
         pmi_spectrum(documents, n_components=5, random_state=seed).eigenvalues
@@ -594,8 +594,8 @@ def test_unknown_words_are_dropped(estimator):
 def test_chunks_do_not_show(estimator, monkeypatch):
     fitted = fit(estimator)
     whole = held_out_loss(fitted, OTHER_DOCUMENTS, 0)
-    monkeypatch.setattr(_sampling_loss, "_SCORES", 30)
-    monkeypatch.setattr(_sampling_loss, "_TOKENS", 7)
+    monkeypatch.setattr(sampling_loss, "_SCORES", 30)
+    monkeypatch.setattr(sampling_loss, "_TOKENS", 7)
     parts = held_out_loss(fitted, OTHER_DOCUMENTS, 0)
     assert parts == pytest.approx(whole, rel=1e-6)
     assert parts.n_pairs == whole.n_pairs
@@ -654,9 +654,9 @@ def test_some_noise_words_stand_for_all(monkeypatch):
     params = {"window_weighting": "flat", "share_context": "signed"}
     fitted = spread(fit(CBOWEmbedder, **params))
     exact = held_out_loss(fitted, OTHER_DOCUMENTS)
-    monkeypatch.setattr(_sampling_loss, "_MOST_SCORES", 0)
-    monkeypatch.setattr(_sampling_loss, "_LEAST_NOISE", 3)
-    monkeypatch.setattr(_sampling_loss, "_SCORES", 30)
+    monkeypatch.setattr(sampling_loss, "_MOST_SCORES", 0)
+    monkeypatch.setattr(sampling_loss, "_LEAST_NOISE", 3)
+    monkeypatch.setattr(sampling_loss, "_SCORES", 30)
     found = [held_out_loss(fitted, OTHER_DOCUMENTS, seed) for seed in range(100)]
     losses = [one.loss for one in found]
     error = np.std(losses) / np.sqrt(len(losses))
@@ -671,13 +671,13 @@ def test_noise_words_are_drawn_at_regular_steps():
     p = np.array([0.5, 0.0, 0.3, 0.125, 0.075])
     mean = np.zeros(5)
     for _ in range(2000):
-        words, shares = _sampling_loss._noise_words(p, 4, random)
+        words, shares = sampling_loss._noise_words(p, 4, random)
         assert shares.sum() == pytest.approx(1.0)
         assert shares[0] == 0.5
         mean[words] += shares / 2000
     np.testing.assert_allclose(mean, p, atol=0.01)
     assert mean[1] == 0.0
-    words, shares = _sampling_loss._noise_words(p, 5, random)
+    words, shares = sampling_loss._noise_words(p, 5, random)
     assert words.tolist() == [0, 1, 2, 3, 4]
     assert shares is p
 
@@ -686,7 +686,7 @@ def test_noise_words_are_drawn_at_regular_steps():
 def test_softplus_of_any_score():
     scores = np.array([-500.0, -30.0, -5.0, -1e-6, 0.0, 0.3, 20.0, 1e4], np.float32)
     expected = np.logaddexp(0.0, scores.astype(float))
-    found = _sampling_loss._softplus_of(scores.copy())
+    found = sampling_loss._softplus_of(scores.copy())
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=2e-7)
 
 
@@ -768,8 +768,8 @@ def test_two_kinds_of_similarity(together):
 def test_similarity_in_parts(monkeypatch):
     fitted = fit(GloVeEmbedder)
     whole = similarity_kind(fitted, DOCUMENTS, n_neighbors=3)
-    monkeypatch.setattr(_inspection_pmi, "_ROWS", 3)
-    monkeypatch.setattr(_inspection_pmi, "_PAIRS", 5)
+    monkeypatch.setattr(_pmi, "_ROWS", 3)
+    monkeypatch.setattr(_pmi, "_PAIRS", 5)
     parts = similarity_kind(fitted, DOCUMENTS, n_neighbors=3)
     assert parts == pytest.approx(whole, rel=1e-12)
 

@@ -20,16 +20,10 @@ from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.compiler_lock import global_compiler_lock
 
-from skembed import (
-    CBOWEmbedder,
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _bias,
-    _factorisation,
-    _kernels,
-)
-from skembed._kernels import _jit
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _kernels
+from skembed._solvers import svd
+from skembed._tying import bias as _bias
+from skembed._utils import jit
 from tests.helpers import PACKAGE, in_fork, run_python, sound_strategies
 
 pytestmark = pytest.mark.skipif(
@@ -82,7 +76,7 @@ def test_an_edited_helper_recompiles_kernels_of_other_files(copied, tmp_path):
     assert Path(file).is_relative_to(copied)
     assert 0 < kept < 64
     assert hits == 0
-    # An unchanged room is not compiled again.
+    # Unchanged sources are not compiled again.
     assert run_python(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, kept, 1]
 
     helpers = copied / "skembed" / "_kernels" / "numeric.py"
@@ -90,20 +84,20 @@ def test_an_edited_helper_recompiles_kernels_of_other_files(copied, tmp_path):
     assert run_python(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, 64, 0]
 
 
-def test_every_source_of_the_room_counts(copied, monkeypatch):
+def test_every_source_of_compiled_code_counts(copied, monkeypatch):
     """A change in any of its files, and a new file, give another hash."""
-    room = copied / "skembed" / "_kernels"
-    sources = sorted(room.glob("*.py"))
-    assert {"_jit.py", "numeric.py", "sgns.py"} <= {path.name for path in sources}
-    found = {_jit.ROOM_HASH}
-    monkeypatch.setattr(_jit, "__file__", str(room / "_jit.py"))
-    assert _jit._room_hash() == _jit.ROOM_HASH
+    kernels, utils = copied / "skembed" / "_kernels", copied / "skembed" / "_utils"
+    sources = [utils / "barrier.py", utils / "jit.py", *sorted(kernels.glob("*.py"))]
+    assert {"numeric.py", "sgns.py"} <= {path.name for path in sources}
+    found = {jit.SOURCES_HASH}
+    monkeypatch.setattr(jit, "__file__", str(utils / "jit.py"))
+    assert jit._sources_hash() == jit.SOURCES_HASH
     for path in sources:
         with path.open("a", encoding="utf8") as file:
             file.write("# edited\n")
-        found.add(_jit._room_hash())
-    (room / "new.py").touch()
-    found.add(_jit._room_hash())
+        found.add(jit._sources_hash())
+    (kernels / "new.py").touch()
+    found.add(jit._sources_hash())
     assert len(found) == len(sources) + 2
 
 
@@ -144,7 +138,7 @@ def test_a_full_disk_costs_the_reuse_only(monkeypatch):
 
     monkeypatch.setattr(FunctionCache, "save_overload", fail)
 
-    @_jit.kernel
+    @jit.kernel
     def never_saved(x):
         return 2 * x
 
@@ -165,7 +159,7 @@ def doubled(x):
 
 def compiled():
     """A kernel as a new process has it, and how often it has been loaded."""
-    kernel = _jit.kernel(doubled)
+    kernel = jit.kernel(doubled)
     assert kernel(4) == 8
     return sum(kernel.stats.cache_hits.values())
 
@@ -224,16 +218,16 @@ def test_every_bit_of_a_file_is_sealed(tmp_path, monkeypatch):
             changed = bytearray(content)
             changed[place] ^= 1 << place % 8
             path.write_bytes(changed)
-            assert not _jit._is_whole(path)
+            assert not jit._is_whole(path)
         path.write_bytes(content)
-        assert _jit._is_whole(path)
+        assert jit._is_whole(path)
 
 
 def test_files_of_another_room_are_not_read(tmp_path, monkeypatch):
     """What they hold may name what is not there any more."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     compiled()
-    monkeypatch.setattr(_jit, "ROOM_HASH", "another")
+    monkeypatch.setattr(jit, "SOURCES_HASH", "another")
     loads, load = [], IndexDataCacheFile._load_index
     monkeypatch.setattr(
         IndexDataCacheFile, "_load_index", lambda one: loads.append(1) or load(one)
@@ -251,7 +245,7 @@ forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @forks
 def test_a_fork_while_another_thread_compiles():
     """The child runs what is compiled, and says what to do where that is not enough."""
-    known, unknown = _jit.kernel(doubled), _jit.kernel(doubled)
+    known, unknown = jit.kernel(doubled), jit.kernel(doubled)
     assert known(4) == 8
     holds, ends = threading.Event(), threading.Event()
 
@@ -275,10 +269,10 @@ def test_a_fork_while_another_thread_compiles():
 
 @forks
 def test_a_fork_after_another_thread_has_compiled():
-    thread = threading.Thread(target=_jit.kernel(doubled), args=(4,))
+    thread = threading.Thread(target=jit.kernel(doubled), args=(4,))
     thread.start()
     thread.join()
-    assert in_fork(_jit.kernel(doubled), 4) == 8
+    assert in_fork(jit.kernel(doubled), 4) == 8
 
 
 HALF_LOADED = """
@@ -401,7 +395,7 @@ KINDS_OF_NUMBERS = {
 def fit_all_kinds(folder):
     """Fit every estimator and strategy on documents and numbers of all kinds."""
     # Small matrices take the way with the sparse product.
-    _factorisation.DENSE_LIMIT = 10
+    svd.DENSE_LIMIT = 10
     warnings.simplefilter("ignore", UserWarning)
     for estimator in (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder):
         documents = kinds_of_documents(folder)
@@ -440,7 +434,7 @@ def test_every_kernel_has_one_signature(tmp_path):
 def test_kernels_see_what_is_not_a_number():
     """Fast arithmetic must not delete checks for NaN and infinity."""
 
-    @_jit.kernel
+    @jit.kernel
     def count(values):
         n_nan = 0
         n_finite = 0
@@ -458,7 +452,7 @@ def test_kernels_see_what_is_not_a_number():
 
 
 def test_kernels_release_the_gil_and_keep_zero_divisions():
-    @_jit.kernel
+    @jit.kernel
     def divide(a, b):
         return a / b
 

@@ -10,13 +10,18 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import _bias, _lanes, _model, _sampling, _tying
-from skembed._kernels import counting, numeric, ppmi, sgns, simd, spans, sync
+from skembed._kernels import counting, numeric, ppmi, sgns, simd, spans
 from skembed._kernels import sparse as sparse_kernels
+from skembed._solvers import lanes as _lanes
+from skembed._solvers import model as _model
+from skembed._solvers import sampling
+from skembed._tying import bias as _bias
+from skembed._tying import strategies
+from skembed._utils import barrier
 from tests import reference
 from tests.helpers import from_python
 
-STRATEGIES = _tying.strategies()
+STRATEGIES = strategies.strategies()
 next_random, draw_word = map(from_python, (numeric.next_random, numeric.draw_word))
 COMPILED = not numba.config.DISABLE_JIT
 needs_compiler = pytest.mark.skipif(not COMPILED, reason="too slow without compiler")
@@ -73,7 +78,7 @@ def test_draw_word(n_words):
     wanted = rng.dirichlet(np.full(n_words, 0.3))
     wanted[rng.integers(n_words, size=n_words // 3)] = 0.0
     wanted /= wanted.sum()
-    thresholds, alias = _sampling.alias_table(wanted)
+    thresholds, alias = sampling.alias_table(wanted)
     np.testing.assert_allclose(
         reference.alias_probabilities(thresholds, alias), wanted, atol=2.0**-31
     )
@@ -451,8 +456,8 @@ def sgns_twin(model):
 
 def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False):
     return spans.Sampler(
-        _sampling.window_thresholds(window, weighting),
-        *_sampling.alias_table(noise),
+        sampling.window_thresholds(window, weighting),
+        *sampling.alias_table(noise),
         _lanes.SHARED_NOISE,
         float(negative),
         exclusive,
@@ -471,7 +476,7 @@ def sgns_buffers(sampler, model, seeds):
 
 def alone():
     """A team of one thread."""
-    return sync.Team(0, 1, np.zeros(sync.TEAM_NUMBERS, dtype=np.int64))
+    return barrier.Team(0, 1, np.zeros(barrier.TEAM_NUMBERS, dtype=np.int64))
 
 
 def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
@@ -563,7 +568,7 @@ def test_rounds_with_other_lanes(tokens, n_lanes):
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("weighting", _sampling.WINDOW_WEIGHTINGS)
+@pytest.mark.parametrize("weighting", sampling.WINDOW_WEIGHTINGS)
 @pytest.mark.parametrize("window", [1, 2, 5, 30])
 def test_rounds_with_other_windows(tokens, window, weighting):
     sampler = make_sampler(NOISE, 5, window, weighting)
@@ -765,7 +770,7 @@ def test_shared_noise_has_the_expectation_of_independent_draws(strategy):
 
 
 @needs_compiler
-@pytest.mark.parametrize("weighting", _sampling.WINDOW_WEIGHTINGS)
+@pytest.mark.parametrize("weighting", sampling.WINDOW_WEIGHTINGS)
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
 def test_compiled_rounds_have_that_expectation(strategy, weighting):
     """The mean over many lanes of noise and windows, each with the same words."""
@@ -779,7 +784,7 @@ def test_compiled_rounds_have_that_expectation(strategy, weighting):
     before = model.params.astype(np.float64)
     rate = 0.02  # needs no damping
     lanes = train(tokens, model, sampler, seeds, (0, 1), (rate / n_lanes, 0.0))
-    weights = _sampling.window_weights(3, weighting)
+    weights = sampling.window_weights(3, weighting)
     objective, gradient = independent_draws(twin, [words], noise, negative, weights)
     pairs = reference.cooccurrences([words], 4, weights).sum()
     assert lanes.pairs.mean() == pytest.approx(pairs, rel=0.01)

@@ -9,14 +9,10 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
-from skembed import (
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _factorisation,
-    _limits,
-    _vocabulary,
-)
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._corpus import vocabulary
+from skembed._solvers import svd
+from skembed._utils import limits as _limits
 from tests.helpers import (
     CHEAP,
     DOCUMENTS,
@@ -134,7 +130,7 @@ def test_shared_documents_are_refused():
 
 @small
 def test_a_krylov_space_is_refused(monkeypatch):
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 4)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 4)
     embedder = PPMISVDEmbedder(1, min_count=1, random_state=0)
     messages = list(refusals(lambda: embedder.fit(DOCUMENTS)))
     assert any("Krylov" in message for message in messages), messages
@@ -159,7 +155,7 @@ def test_memory_that_nobody_looked_at(estimator, error, monkeypatch):
     def build(*_):
         raise error
 
-    monkeypatch.setattr(_vocabulary, "build", build)
+    monkeypatch.setattr(vocabulary, "build", build)
     embedder = cheap(estimator)
     pattern = r"not enough memory .*Lower n_components.* estimate_memory"
     with pytest.raises(MemoryError, match=pattern) as caught:

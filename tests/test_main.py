@@ -26,19 +26,11 @@ from sklearn.preprocessing import Normalizer
 from sklearn.utils import Bunch
 
 import skembed
-from skembed import (
-    CBOWEmbedder,
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _compare,
-    _input,
-    _report,
-    _training,
-    datasets,
-)
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, datasets
 from skembed.__main__ import main, read_file
+from skembed._solvers import negative_sampling
 from skembed.features import TextUnion
+from skembed.study import _compare, _comparison_report, _input
 
 COLUMNS = ["--text", "text", "--label", "label"]
 TINY = ["--n-components", "4", "--epochs", "2", "--min-count", "1", "--n-jobs", "1"]
@@ -90,7 +82,7 @@ def test_help_explains_columns_and_options(monkeypatch, capsys):
         main(["--help"])
     assert exit_.value.code == 0
     text = capsys.readouterr().out
-    for column in _report._HEADER:
+    for column in _comparison_report._HEADER:
         assert f"\n  {column} " in text
     for option in ["--data", "--text", "--label", "--cv", "--n-jobs", "--output"]:
         assert option in text
@@ -797,7 +789,7 @@ ABOUT = {
 
 
 def test_table_is_sorted_and_aligned():
-    lines = _report.as_table(ROWS, ABOUT).splitlines()
+    lines = _comparison_report.as_table(ROWS, ABOUT).splitlines()
     assert lines[0].startswith("some.csv: 10 documents in 2 classes.")
     assert max(map(len, lines)) <= 88
     start = lines.index("") + 1
@@ -816,7 +808,7 @@ def test_table_is_sorted_and_aligned():
 
 
 def test_verdict_does_not_claim_too_much():
-    assert _report.verdict(ROWS) == [
+    assert _comparison_report.verdict(ROWS) == [
         "SGNS: share_context=True, bias=exact came out best; about as good: "
         "share_context=False, bias=None.",
         "GloVe: share_context=False came out best, by more than one standard "
@@ -827,39 +819,39 @@ def test_verdict_does_not_claim_too_much():
         "tf-idf is better (+0.050).",
     ]
     union = row("tf-idf + PPMI-SVD", 0.95)
-    others = _report.verdict([*ROWS, union])
-    assert others[:3] == _report.verdict(ROWS)[:3]
+    others = _comparison_report.verdict([*ROWS, union])
+    assert others[:3] == _comparison_report.verdict(ROWS)[:3]
     assert others[3:] == [
         "Beside tf-idf + PPMI-SVD, tf-idf is worse (-0.050).",
         "With few labels, tf-idf + PPMI-SVD came out best; beside it, tf-idf is worse "
         "(-0.025).",
     ]
     near = [row("SGNS", 0.8 - i / 1000, share_context=i) for i in range(3)]
-    assert _report.verdict(near) == [
+    assert _comparison_report.verdict(near) == [
         "SGNS: share_context=0 came out best, but every other strategy is about as "
         "good."
     ]
     far = row("SGNS", 0.5, share_context="far")
-    assert _report.verdict([*near, far])[0].endswith(
+    assert _comparison_report.verdict([*near, far])[0].endswith(
         "; about as good: all others except share_context=far."
     )
     references = [
         row("tf-idf", 0.805, is_reference=True),
         row("svd", 0.1, is_reference=True),
     ]
-    assert _report.verdict([*near, *references])[-2] == (
+    assert _comparison_report.verdict([*near, *references])[-2] == (
         "Beside SGNS share_context=0, tf-idf is about as good (+0.005) and svd is "
         "worse (-0.700)."
     )
 
 
 def test_references_alone_need_no_verdict():
-    assert _report.verdict(ROWS[:1]) == []
-    assert "About as good" not in _report.as_table(ROWS[:1], ABOUT)
+    assert _comparison_report.verdict(ROWS[:1]) == []
+    assert "About as good" not in _comparison_report.as_table(ROWS[:1], ABOUT)
 
 
 def test_csv_tells_none_from_absent():
-    rows = list(csv.DictReader(io.StringIO(_report.as_csv(ROWS, ABOUT))))
+    rows = list(csv.DictReader(io.StringIO(_comparison_report.as_csv(ROWS, ABOUT))))
     assert len(rows) == len(ROWS)
     first, second, *_, last = rows
     assert (first["share_context"], first["bias"]) == ("True", "exact")
@@ -871,7 +863,7 @@ def test_csv_tells_none_from_absent():
 
 
 def test_json_holds_everything():
-    answer = json.loads(_report.as_json(ROWS, ABOUT))
+    answer = json.loads(_comparison_report.as_json(ROWS, ABOUT))
     assert {k: answer[k] for k in ABOUT} == ABOUT
     assert sorted(map(str, answer["results"])) == sorted(map(str, ROWS))
 
@@ -893,7 +885,7 @@ def test_plot(tiny_csv, tmp_path, capsys):
 def test_plot_shows_any_name_as_it_is(suffix, tmp_path):
     pytest.importorskip("matplotlib")
     path = tmp_path / f"picture{suffix}"
-    _report.draw(ROWS, {**ABOUT, "data": "$\\foo$ \u985e\u4f3c.csv"}, path)
+    _comparison_report.draw(ROWS, {**ABOUT, "data": "$\\foo$ \u985e\u4f3c.csv"}, path)
     assert path.stat().st_size > 0
 
 
@@ -929,7 +921,7 @@ def test_plot_that_fails_at_the_end(tiny_csv, tmp_path, monkeypatch, capsys):
     def full(rows, about, path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(_report, "draw", full)
+    monkeypatch.setattr(_comparison_report, "draw", full)
     path = tmp_path / "picture.png"
     arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--plot", str(path)]
     assert main(arguments) == 2
@@ -975,7 +967,7 @@ def test_interrupted(n_done, tiny_csv, monkeypatch, capsys):
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_interrupted_in_a_later_epoch(tiny_csv, monkeypatch, capsys):
     """A fit would keep its finished epochs, and the comparison would go on."""
-    train = _training._Training.train
+    train = negative_sampling._Training.train
 
     def interrupted(self, epoch, report):
         if epoch == 1:
@@ -983,7 +975,7 @@ def test_interrupted_in_a_later_epoch(tiny_csv, monkeypatch, capsys):
             signal.pause()
         return train(self, epoch, report)
 
-    monkeypatch.setattr(_training._Training, "train", interrupted)
+    monkeypatch.setattr(negative_sampling._Training, "train", interrupted)
     arguments = ["--data", str(tiny_csv), *COLUMNS, "--n-jobs", "1"]
     assert main([*arguments, "--estimators", "sgns"]) == 130
     out, err = capsys.readouterr()

@@ -19,8 +19,8 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
-from skembed import _features as features_room
 from skembed.pooling import POOLINGS, Pooling
+from skembed.pooling import _features as features_room
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,

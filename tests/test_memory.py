@@ -21,13 +21,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skembed import (
-    PPMISVDEmbedder,
-    _caching,
-    _cooccurrence,
-    _reading,
-    _text,
-)
+from skembed import PPMISVDEmbedder
+from skembed._corpus import cache as _caching
+from skembed._corpus import reader, tokenize
+from skembed._counts import windows
 from tests.helpers import (
     COUNTING,
     DOCUMENTS,
@@ -106,19 +103,19 @@ def work(monkeypatch):
 
         monkeypatch.setattr(module, name, call)
 
-    counting(_text, "number")
-    counting(_text, "look_up")
-    counting(_cooccurrence, "count_cooccurrences")
+    counting(tokenize, "number")
+    counting(tokenize, "look_up")
+    counting(windows, "count_cooccurrences")
     return done
 
 
 @pytest.fixture
 def remembering(monkeypatch):
     """Let look-ups of few documents be remembered, by nobody else."""
-    monkeypatch.setattr(_reading, "_MUCH", 0)
-    monkeypatch.setattr(_reading, "_MUCH_PER_WORD", 0)
+    monkeypatch.setattr(reader, "_MUCH", 0)
+    monkeypatch.setattr(reader, "_MUCH_PER_WORD", 0)
     recent = _caching.Recent(2**20)
-    monkeypatch.setattr(_reading, "_looked_up", recent)
+    monkeypatch.setattr(reader, "_looked_up", recent)
     return recent
 
 
@@ -342,7 +339,7 @@ def test_equal_documents_have_equal_digests(documents):
 def test_digest_does_not_depend_on_the_process(monkeypatch):
     """Though Python's hashes do, by which it is found again."""
     code = (
-        "from skembed._caching import digest, key_of\n"
+        "from skembed._corpus.cache import digest, key_of\n"
         "from tests.helpers import DOCUMENTS, TOKENISED\n"
         "print(digest(DOCUMENTS), digest(TOKENISED), key_of('a', None, 3))"
     )
@@ -609,13 +606,13 @@ def test_other_look_ups_are_told_apart(tmp_path, remembering):
 def test_what_transform_keeps_is_not_changed(tmp_path, remembering):
     """Neither by the caller of the look-up nor by another vocabulary."""
     embedder = fit(PPMISVDEmbedder, {}, tmp_path)
-    first, _ = _reading.look_up(embedder, DOCUMENTS)
+    first, _ = reader.look_up(embedder, DOCUMENTS)
     expected = first.token_ids.copy()
     first.token_ids[:] = 0
-    second, _ = _reading.look_up(embedder, DOCUMENTS)
+    second, _ = reader.look_up(embedder, DOCUMENTS)
     np.testing.assert_array_equal(second.token_ids, expected)
     embedder.vocabulary_ = dict.fromkeys(embedder.vocabulary_, 0)
-    third, _ = _reading.look_up(embedder, DOCUMENTS)
+    third, _ = reader.look_up(embedder, DOCUMENTS)
     assert not third.token_ids.any()
 
 
@@ -670,7 +667,7 @@ def test_a_fork_while_a_lock_is_held(name, tmp_path, monkeypatch, remembering):
     monkeypatch.setattr(_caching, "_digests", _caching.Recent(2**18))
     embedder = fit(PPMISVDEmbedder, {}, tmp_path)
     expected = embedder.transform(DOCUMENTS).tolist()
-    recent = {**vars(_reading), **vars(_caching)}[name]
+    recent = {**vars(reader), **vars(_caching)}[name]
     n_held = len(recent._held)
     key = Waiting()
     thread = threading.Thread(target=recent.get, args=(key,))

@@ -13,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skembed import _base, _bias, _features, _sampling, _tying, pooling
+from skembed import _base, pooling
+from skembed._solvers import sampling
+from skembed._tying import bias, strategies
+from skembed.pooling import _features
 from tests.helpers import ESTIMATORS
 
 N_EXAMPLES = int(os.environ.get("SKEMBED_EXAMPLES", settings().max_examples))
@@ -63,9 +66,9 @@ def numbers(least, *some):
 LARGE_INTEGERS = (2**31, 2**53, 2**53 + 1, 2**63, 10**40)
 PARAMETERS = {
     "n_components": st.one_of(st.integers(1, 9), st.sampled_from([17, 100, 700])),
-    "share_context": st.sampled_from([s.name for s in _tying.strategies()]),
+    "share_context": st.sampled_from([s.name for s in strategies.strategies()]),
     "window": st.one_of(st.integers(1, 6), st.sampled_from([1000, *LARGE_INTEGERS])),
-    "window_weighting": st.sampled_from(_sampling.WINDOW_WEIGHTINGS),
+    "window_weighting": st.sampled_from(sampling.WINDOW_WEIGHTINGS),
     "min_count": st.one_of(st.just(1), st.integers(1, 5), st.just(2**53 + 1)),
     "max_features": st.one_of(st.none(), st.integers(1, 4), st.just(2**53 + 1)),
     "combine": st.sampled_from(_features.COMBINATIONS),
@@ -76,7 +79,7 @@ PARAMETERS = {
     "random_state": st.sampled_from([0, 1, 2**32 - 1]),
     "new_words": st.sampled_from(["grow", "freeze"]),
     "aggregation": st.sampled_from(["mean", "sum"]),
-    "bias": st.sampled_from(_bias.biases()),
+    "bias": st.sampled_from(bias.biases()),
     "negative": st.one_of(
         st.integers(1, 20), st.sampled_from([1000, 10**9, *LARGE_INTEGERS])
     ),

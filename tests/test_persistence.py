@@ -10,7 +10,8 @@ import joblib
 import pytest
 
 import skembed
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _tying
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._tying import strategies
 from skembed.pooling import POOLINGS
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap, same
 
@@ -106,7 +107,7 @@ def test_skops_trusts_known_types_only(estimator):
         r"(skembed\.(_sgns|_cbow|_glove|_ppmi_svd)\.\w+Embedder"
         r"|skembed\.(_pooling|_learning_pooling)\.\w+|scipy\.\w+\._?\w+\.\w+)"
     )
-    for strategy in _tying.strategies(estimator._method):
+    for strategy in strategies.strategies(estimator._method):
         for name in POOLINGS:
             embedder = cheap(estimator, share_context=strategy.name, pooling=name)
             with warnings.catch_warnings():

@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
-from skembed import PPMISVDEmbedder, _clusters, _document_rows, _features, pooling
+from skembed import PPMISVDEmbedder, pooling
 from skembed.pooling import (
     POOLINGS,
     Pooling,
@@ -23,6 +23,9 @@ from skembed.pooling import (
     TfidfPooling,
     USIFPooling,
     VLADPooling,
+    _clusters,
+    _features,
+    _rows,
     make,
     n_parts,
 )
@@ -370,7 +373,7 @@ def test_bits_do_not_depend_on_batch_or_chunk(name, n_features, monkeypatch):
     mixed = pool.pool(matrix_of([*entries, [(0, 0.3)]], n_words=n_words), vectors)
     assert mixed[:-1].tobytes() == whole.tobytes()
     for chunk in (1, 50, 700):
-        monkeypatch.setattr(_document_rows, "_CHUNK", chunk)
+        monkeypatch.setattr(_rows, "_CHUNK", chunk)
         assert pool.pool(X, vectors).tobytes() == whole.tobytes()
 
 
@@ -380,8 +383,8 @@ def test_any_way_to_find_maxima(name, short, copied, monkeypatch):
     vectors = draw_vectors(0) * np.float32(-1) - 5  # all negative: zeros would show
     X = text_of(draw_text(0, 50, longest=30))
     expected = twin_of(name, X, vectors)
-    monkeypatch.setattr(_document_rows, "_SHORT", short)
-    monkeypatch.setattr(_document_rows, "_COPIED", copied)
+    monkeypatch.setattr(_rows, "_SHORT", short)
+    monkeypatch.setattr(_rows, "_COPIED", copied)
     assert_close(make(name).pool(X, vectors), expected, vectors)
 
 
@@ -449,7 +452,7 @@ def test_order_of_documents(name):
 def test_fit_in_chunks(name, monkeypatch):
     vectors, X = spread_vectors(0), text_of(draw_text(0, 100))
     whole = make(name).fit(X, vectors, sample_weight=np.arange(100.0))
-    monkeypatch.setattr(_document_rows, "_CHUNK", 40)
+    monkeypatch.setattr(_rows, "_CHUNK", 40)
     parts = make(name).fit(X, vectors, sample_weight=np.arange(100.0))
     np.testing.assert_allclose(
         parts.pool(X, vectors), whole.pool(X, vectors), rtol=1e-9, atol=1e-12
@@ -829,7 +832,7 @@ def test_vlad_by_hand():
 def test_signed_roots():
     rows = np.array([[4.0, -16.0, 0.0], [0.0, 0.0, 0.0], [0, -1e-300, 0]])
     expected = [[2 / 20**0.5, -4 / 20**0.5, 0], [0, 0, 0], [0, -1, 0]]
-    np.testing.assert_allclose(_document_rows.signed_roots(rows), expected)
+    np.testing.assert_allclose(_rows.signed_roots(rows), expected)
 
 
 def test_sums_that_cancel_are_zeros():

@@ -9,15 +9,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import (
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _reading,
-    _rows,
-    _text,
-    cooccurrence,
-    inspection,
-)
+from skembed import PPMISVDEmbedder, SGNSEmbedder, _rows, cooccurrence, inspection
+from skembed._corpus import reader, tokenize
 from skembed.pooling import POOLINGS, MeanPooling, Pooling
 from tests.helpers import (
     DOCUMENTS,
@@ -46,7 +39,7 @@ class Sums(Pooling):
 
 def scanning():
     """Let the kernel scan raw documents, however few."""
-    return mock.patch.multiple(_text, _MUCH=0, _MUCH_PER_WORD=0)
+    return mock.patch.multiple(tokenize, _MUCH=0, _MUCH_PER_WORD=0)
 
 
 def edited(estimator, row, **params):
@@ -104,8 +97,8 @@ def test_poolings_get_no_such_rows(pooling, combine, row):
 
 def test_an_edited_row_with_memory(tmp_path, monkeypatch):
     """Look-ups that are remembered know what rows there were."""
-    monkeypatch.setattr(_reading, "_MUCH", 0)
-    monkeypatch.setattr(_reading, "_MUCH_PER_WORD", 0)
+    monkeypatch.setattr(reader, "_MUCH", 0)
+    monkeypatch.setattr(reader, "_MUCH_PER_WORD", 0)
     embedder = cheap(PPMISVDEmbedder, memory=str(tmp_path)).fit(DOCUMENTS)
     embedder.transform(DOCUMENTS)
     for row in WRONG:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skembed import _sampling
-from skembed._sampling import (
+from skembed._solvers import sampling
+from skembed._solvers.sampling import (
     WINDOW_WEIGHTINGS,
     alias_table,
     draws,
@@ -183,7 +183,7 @@ def test_alias_table_of_chosen_distributions(weights):
 
 def test_public_names_of_the_module():
     """The allowed values of `window_weighting` are the ones that are computed."""
-    for weighting in _sampling.WINDOW_WEIGHTINGS:
+    for weighting in sampling.WINDOW_WEIGHTINGS:
         assert window_weights(3, weighting).shape == (3,)
     distinct = {tuple(window_weights(3, name)) for name in WINDOW_WEIGHTINGS}
     assert len(distinct) == len(WINDOW_WEIGHTINGS)

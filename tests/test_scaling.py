@@ -7,9 +7,9 @@ import pytest
 from scipy import sparse
 from sklearn.preprocessing import StandardScaler
 
-from skembed import PPMISVDEmbedder, _scaling, cooccurrence
-from skembed._epochs import auto_epochs
-from skembed.pooling import POOLINGS, MeanPooling
+from skembed import PPMISVDEmbedder, cooccurrence
+from skembed._solvers.epochs import auto_epochs
+from skembed.pooling import POOLINGS, MeanPooling, _scaling
 from tests.helpers import DOCUMENTS, EPOCHS, ESTIMATORS, MORE, OTHER_DOCUMENTS, cheap
 
 pytestmark = pytest.mark.small
@@ -93,7 +93,7 @@ def test_weights_are_repetitions(scale):
 
 
 def test_the_scale_has_the_same_bits_for_any_number_of_threads(monkeypatch):
-    monkeypatch.setattr("skembed._features._CHUNK", 40)
+    monkeypatch.setattr("skembed.pooling._features._CHUNK", 40)
     found = [
         cheap(PPMISVDEmbedder, n_jobs=n_jobs).fit(DOCUMENTS).feature_means_
         for n_jobs in (1, 2, 3)

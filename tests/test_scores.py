@@ -15,10 +15,10 @@ from skembed import (
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
-    _tying,
     cooccurrence,
     inspection,
 )
+from skembed._tying import strategies
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
@@ -188,7 +188,7 @@ DIRECTED = 1.0 + np.random.default_rng(1).poisson(3.0, size=(6, 6))
 CHOICES = [
     pytest.param(kind, strategy, bias, exponent, id=f"{kind.__name__}-{name}-{bias}")
     for kind in ESTIMATORS
-    for strategy in _tying.strategies(kind._method)
+    for strategy in strategies.strategies(kind._method)
     for bias in ([None, "shift", "exact", "word"] if kind in SAMPLED else [None])
     for exponent in ([0.75, 1.0] if bias == "exact" else [0.75])
     for name in [strategy.name if exponent < 1 else f"{strategy.name}-unsmoothed"]

@@ -18,20 +18,16 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 
-from skembed import (
-    CBOWEmbedder,
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _bias,
-    _tying,
-)
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from skembed._continuing import LARGE
+from skembed._tying import bias, strategies
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap
 
 # Those that all estimators can hold, and all there are.
-STRATEGIES = [strategy.name for strategy in _tying.strategies(_tying.CLOSED_FORM)]
-ALL_STRATEGIES = [strategy.name for strategy in _tying.strategies()]
+STRATEGIES = [
+    strategy.name for strategy in strategies.strategies(strategies.CLOSED_FORM)
+]
+ALL_STRATEGIES = [strategy.name for strategy in strategies.strategies()]
 LABELS = np.array([0, 1] * (len(DOCUMENTS) // 2))
 
 
@@ -134,7 +130,7 @@ def test_fits_in_other_processes_are_the_same(tiny_corpus, tiny_labels):
 @pytest.mark.small
 def test_grid_over_bias():
     grid = {
-        "embed__bias": list(_bias.biases()),
+        "embed__bias": list(bias.biases()),
         "embed__share_context": ALL_STRATEGIES,
     }
     search = GridSearchCV(
@@ -143,11 +139,11 @@ def test_grid_over_bias():
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         search.fit(DOCUMENTS, LABELS)
-    n_rows = len(_bias.biases()) * len(ALL_STRATEGIES)
+    n_rows = len(bias.biases()) * len(ALL_STRATEGIES)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert len(search.cv_results_["params"]) == n_rows
     # Two folds of each row that is known to fail to learn, and perhaps the refit.
-    degenerate = 2 * len(_bias.biases())
+    degenerate = 2 * len(bias.biases())
     assert len(caught) in (2 * (1 + degenerate), 2 * (1 + degenerate) + 1)
     notes = ("bias=None cannot express", "vectors become parallel")
     assert all(any(note in str(w.message) for note in notes) for w in caught)
@@ -162,7 +158,7 @@ def test_grid_over_all_strategies(estimator):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         search.fit(DOCUMENTS, LABELS)
-    held = [one.name for one in _tying.strategies(estimator._method)]
+    held = [one.name for one in strategies.strategies(estimator._method)]
     scores = dict(
         zip(ALL_STRATEGIES, search.cv_results_["mean_test_score"], strict=True)
     )

@@ -7,18 +7,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import (
-    CBOWEmbedder,
-    SGNSEmbedder,
-    _bias,
-    _lanes,
-    _sampling,
-    _sources,
-    _training,
-    _tying,
-    cooccurrence,
-)
-from skembed._sources import Documents, Pairs, pair_draws
+from skembed import CBOWEmbedder, SGNSEmbedder, cooccurrence
+from skembed._solvers import lanes as _lanes
+from skembed._solvers import negative_sampling, sampling, sources
+from skembed._solvers.sources import Documents, Pairs, pair_draws
+from skembed._tying import bias, strategies
 from tests import test_cbow, test_kernels
 from tests.helpers import assert_same_fit, corpus_of
 
@@ -66,7 +59,7 @@ def test_pairs_are_visited_in_proportion(chunk, seed, monkeypatch):
 
     In every epoch, from another start, by less than one more or less.
     """
-    monkeypatch.setattr(_sources, "_CHUNK", chunk)
+    monkeypatch.setattr(sources, "_CHUNK", chunk)
     counts = 1.37 * some_counts(7, np.random.default_rng(seed))
     source = pairs_of(counts, seed)
     assert not source.one_way
@@ -99,7 +92,7 @@ def test_directed_pairs(contexts_first):
 @small
 def test_chunks_are_alike_and_in_no_order(monkeypatch):
     """Every chunk has its share of every pair, at random places."""
-    monkeypatch.setattr(_sources, "_CHUNK", 250)
+    monkeypatch.setattr(sources, "_CHUNK", 250)
     counts = 20.0 * some_counts(5, np.random.default_rng(3), directed=True)
     source = pairs_of(counts)
     chunks = list(source.chunks())
@@ -123,14 +116,14 @@ def test_subsampled_pairs(directed):
     counts[:, 0] *= 20
     counts = counts if directed else counts + counts.T
     totals = counts.sum(axis=0)
-    keep = _sampling.keep_probabilities(totals, 0.05)
+    keep = sampling.keep_probabilities(totals, 0.05)
     assert keep.min() < 0.6
     kept = counts * np.outer(keep, keep)
     draws = pair_draws(sparse.csr_array(counts), totals, 0.05, 0.75)
     np.testing.assert_array_equal(draws.keep, keep)
     np.testing.assert_allclose(draws.kept, kept.sum(axis=0))
     np.testing.assert_array_equal(
-        draws.noise, _sampling.noise_distribution(totals, 0.75)
+        draws.noise, sampling.noise_distribution(totals, 0.75)
     )
     seen = visits(pairs_of(counts, subsample=0.05), 6)
     if not directed:
@@ -162,15 +155,15 @@ def test_nothing_is_kept():
 )
 def test_number_of_visits(total, n_pairs, wanted):
     """All that counts say, within bounds that keep an epoch finite."""
-    assert _sources._n_visits(total, n_pairs) == wanted
+    assert sources._n_visits(total, n_pairs) == wanted
 
 
 @small
 @pytest.mark.parametrize("size", [1e-300, 1e-100, 1e-5, 1.0, 1e150, 1e300])
 def test_pairs_of_any_size(size, monkeypatch):
     """Their ratios decide, however large or small they are."""
-    monkeypatch.setattr(_sources, "_ANY_VISITS", 700)
-    monkeypatch.setattr(_sources, "_MOST_VISITS_OF_FEW", 1)
+    monkeypatch.setattr(sources, "_ANY_VISITS", 700)
+    monkeypatch.setattr(sources, "_MOST_VISITS_OF_FEW", 1)
     counts = size * np.array([[0.0, 3.0, 1.0], [3.0, 0.0, 0.0], [1.0, 0.0, 6.0]])
     seen = visits(pairs_of(counts), 3)
     wanted = np.triu(counts)
@@ -220,7 +213,7 @@ def trained_pair(train, strategy, tokens, **choices):
 def test_a_directed_pair_moves_its_word_and_its_context(tokens):
     """The second word gets no update as a word, nor the first as a context."""
     tokens = np.array(tokens, dtype=np.int32)
-    strategy = _tying.get_strategy(False)
+    strategy = strategies.get_strategy(False)
     words, contexts = trained_pair(test_kernels.train, strategy, tokens)
     assert words == [WORD]
     assert contexts == [CONTEXT, NOISE]
@@ -229,7 +222,7 @@ def test_a_directed_pair_moves_its_word_and_its_context(tokens):
 @small
 def test_a_directed_pair_of_cbow():
     """The context comes first and is predicted from the word behind it."""
-    strategy = _tying.get_strategy(False)
+    strategy = strategies.get_strategy(False)
     tokens = np.array([~CONTEXT, WORD], dtype=np.int32)
     words, contexts = trained_pair(test_cbow.train, strategy, tokens)
     assert words == [WORD]
@@ -251,7 +244,7 @@ def test_pairs_reach_kernels_as_they_should(monkeypatch):
             seen.append((chunk.tokens.tolist(), self.sampler.one_way))
             lanes.pairs[:] = 1
 
-        monkeypatch.setattr(_training._Training, "_visit", note)
+        monkeypatch.setattr(negative_sampling._Training, "_visit", note)
         estimator(3, input="cooccurrence", max_iter=2, subsample=0).fit(counts)
         assert seen == [(wanted, True)] * 2
 
@@ -304,10 +297,10 @@ def test_loss_of_an_epoch_is_the_expected_one(estimator, directed, subsample):
         estimator, counts, subsample=subsample, share_context=share_context
     )
     totals = counts.sum(axis=0)
-    keep = _sampling.keep_probabilities(totals, subsample)
+    keep = sampling.keep_probabilities(totals, subsample)
     assert subsample == 0 or keep.min() < 0.7
     kept = counts * np.outer(keep, keep)
-    noise = _sampling.noise_distribution(totals, 0.25)
+    noise = sampling.noise_distribution(totals, 0.25)
     p = kept.sum(axis=0) / kept.sum()
     offset = np.log(p) - np.log(3 * noise)
     np.testing.assert_allclose(embedder._score_offset, offset, rtol=1e-5, atol=1e-6)
@@ -353,8 +346,8 @@ def test_counts_of_text_train_as_the_text(share_context, tiny_corpus):
 @every_family
 @pytest.mark.parametrize("directed", [False, True])
 def test_number_of_threads(estimator, directed, monkeypatch):
-    monkeypatch.setattr(_training, "_MIN_TOKENS_OF_A_THREAD", 1)
-    monkeypatch.setattr(_sources, "_CHUNK", 10_000)
+    monkeypatch.setattr(negative_sampling, "_MIN_TOKENS_OF_A_THREAD", 1)
+    monkeypatch.setattr(sources, "_CHUNK", 10_000)
     counts = some_counts(80, np.random.default_rng(8), directed)
     sizes = []
     lanes = _lanes.make_lanes
@@ -397,8 +390,8 @@ ODD = {
 @pytest.mark.parametrize("subsample", [0, 1e-3])
 @pytest.mark.parametrize("counts", ODD.values(), ids=ODD)
 def test_odd_counts(estimator, share_context, subsample, counts, monkeypatch):
-    monkeypatch.setattr(_sources, "_ANY_VISITS", 50)
-    monkeypatch.setattr(_sources, "_MOST_VISITS_OF_FEW", 10)
+    monkeypatch.setattr(sources, "_ANY_VISITS", 50)
+    monkeypatch.setattr(sources, "_MOST_VISITS_OF_FEW", 10)
     counts = np.asarray(counts, dtype=float)
     params = {"subsample": subsample, "max_iter": 2, "learning_rate": 0.1}
     if share_context and (counts != counts.T).any():
@@ -439,7 +432,7 @@ def read(source, n_documents):
 @small
 @pytest.mark.parametrize("weights", [[3, 500, 0, 40], [0, 0, 1000, 0], [1, 1, 1, 7]])
 def test_heavy_documents_fill_several_chunks(weights, monkeypatch):
-    monkeypatch.setattr(_sources, "_CHUNK", 30)
+    monkeypatch.setattr(sources, "_CHUNK", 30)
     documents = [[0, 0], [1, 1, 1], [2], [3, 3]]
     source = documents_of(documents, weights)
     lengths = np.array([2, 3, 1, 2])
@@ -467,7 +460,7 @@ def test_heavy_documents_are_mixed():
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_documents_without_weight(weights, chunk, monkeypatch):
     """Chunks may be empty; the shares of an epoch are complete in any case."""
-    monkeypatch.setattr(_sources, "_CHUNK", chunk)
+    monkeypatch.setattr(sources, "_CHUNK", chunk)
     documents = [[0, 0], [1, 1, 1], [2], [3, 3]]
     seen, _ = read(documents_of(documents, weights), 4)
     np.testing.assert_array_equal(seen, np.floor(weights))
@@ -475,7 +468,7 @@ def test_documents_without_weight(weights, chunk, monkeypatch):
 
 @small
 def test_plain_documents_are_cut_as_before(monkeypatch):
-    monkeypatch.setattr(_sources, "_CHUNK", 3)
+    monkeypatch.setattr(sources, "_CHUNK", 3)
     documents = [[0, 0], [], [1, 1, 1], [2], [3, 3]]
     seen, sizes = read(documents_of(documents, None), 4)
     np.testing.assert_array_equal(seen, 1)
@@ -504,7 +497,7 @@ def test_the_number_of_tokens_is_limited(weight):
 @every_family
 def test_rates_fall_to_the_end(estimator, monkeypatch):
     """Over all chunks and epochs, with documents of no weight at the end."""
-    monkeypatch.setattr(_sources, "_CHUNK", 40)
+    monkeypatch.setattr(sources, "_CHUNK", 40)
     seen = []
 
     def note(self, part, member):
@@ -513,8 +506,8 @@ def test_rates_fall_to_the_end(estimator, monkeypatch):
             seen.append((*part.rates, part.rounds))
         return train(self, part, member)
 
-    train = _training._Training._train_slice
-    monkeypatch.setattr(_training._Training, "_train_slice", note)
+    train = negative_sampling._Training._train_slice
+    monkeypatch.setattr(negative_sampling._Training, "_train_slice", note)
     documents = [["a", "b", "c"]] * 30 + [["a"]] * 30
     weights = np.repeat([2.0, 0.0], 30)
     params = {"min_count": 1, "subsample": 0, "max_iter": 3, "learning_rate": 0.4}
@@ -535,9 +528,9 @@ def test_exact_offset_uses_kept_pairs():
     """Not the words' own counts: rare partners of frequent words are kept less."""
     counts = np.array([[0, 900.0, 10], [900, 0, 1], [10, 1, 0]])
     embedder = fitted(SGNSEmbedder, counts, subsample=0.01, share_context=True)
-    keep = _sampling.keep_probabilities(counts.sum(axis=0), 0.01)
+    keep = sampling.keep_probabilities(counts.sum(axis=0), 0.01)
     kept = (counts * np.outer(keep, keep)).sum(axis=0)
-    noise = _sampling.noise_distribution(counts.sum(axis=0), 0.25)
-    strategy = _tying.get_strategy(True)
-    offset = _bias.get_bias("exact", strategy).offset(kept / kept.sum(), noise, 3)
+    noise = sampling.noise_distribution(counts.sum(axis=0), 0.25)
+    strategy = strategies.get_strategy(True)
+    offset = bias.get_bias("exact", strategy).offset(kept / kept.sum(), noise, 3)
     np.testing.assert_allclose(embedder._score_offset, offset, rtol=1e-6)

@@ -6,7 +6,7 @@ import pytest
 from scipy import special
 
 from skembed._kernels import steps
-from skembed._kernels._jit import COMPILED
+from skembed._utils.jit import COMPILED
 
 # Registers of every size, and the code that runs without the compiler.
 LANES = [None, 4, 8, 16] if COMPILED else [None]

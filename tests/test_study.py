@@ -17,21 +17,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 import skembed
-from skembed import (
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _similarity,
-    _study_figures,
-    _study_fits,
-    _study_plan,
-    _study_report,
-    _study_runs,
-    _training,
-    _tying,
-    inspection,
-    study,
-)
-from skembed._input import InputError, read_file
+from skembed import PPMISVDEmbedder, SGNSEmbedder, inspection, study
+from skembed._solvers import negative_sampling
+from skembed._tying import strategies
+from skembed.study import _figures, _fits, _plan, _report, _runs, _similarity
+from skembed.study._input import InputError, read_file
 
 SIZES = ["--size", "4", "--max-iter", "2", "--min-count", "1", "--n-jobs", "1"]
 TINY = [*SIZES, "--seeds", "2", "--rates", "1", "4"]
@@ -90,7 +80,7 @@ def everything(files, tmp_path_factory):
 def count_fits(monkeypatch):
     """Count the fits, and optionally stop at one of them."""
     counter = SimpleNamespace(n=0, stop=None, error=None)
-    measure = _study_fits.measure
+    measure = _fits.measure
 
     def counted(*args):
         if counter.n == counter.stop:
@@ -107,13 +97,13 @@ def count_fits(monkeypatch):
 
 @pytest.mark.small
 def test_candidates_come_from_the_registry():
-    names = {strategy.name for strategy in _tying.strategies()}
-    for family, (title, kind) in _study_plan.KINDS.items():
-        settings = _study_plan.Settings(estimators=(family,), size=8)
-        found = _study_plan.candidates(settings)
+    names = {strategy.name for strategy in strategies.strategies()}
+    for family, (title, kind) in _plan.KINDS.items():
+        settings = _plan.Settings(estimators=(family,), size=8)
+        found = _plan.candidates(settings)
         assert {c.params["share_context"] for c in found} == names
         assert len({c.label for c in found}) == len(found)
-        assert {c.group for c in found} <= set(_study_plan.groups())
+        assert {c.group for c in found} <= set(_plan.groups())
         for candidate in found:
             assert candidate.title == title
             embedder = candidate.embedder(0.5 if family != "ppmi-svd" else None, 3, 1)
@@ -125,7 +115,7 @@ def test_candidates_come_from_the_registry():
 
 @pytest.mark.small
 def test_candidates_of_skip_gram():
-    found = _study_plan.candidates(_study_plan.Settings(("sgns",), size=9))
+    found = _plan.candidates(_plan.Settings(("sgns",), size=9))
     by_label = {c.label: c for c in found}
     biases = [
         (c.params["share_context"], c.params["bias"])
@@ -151,11 +141,11 @@ def test_candidates_of_skip_gram():
 @pytest.mark.small
 def test_choices_beside_sharing_need_their_parameter(monkeypatch):
     choices = [("wide", "window", 9, (False, True)), ("other", "absent", 1, (False,))]
-    monkeypatch.setattr(_study_plan, "_CHOICES", tuple(choices))
-    assert "wide" in _study_plan.groups()
-    assert "other" not in _study_plan.groups()
-    settings = _study_plan.Settings(("sgns", "glove"), strategies=("wide",))
-    found = _study_plan.candidates(settings)
+    monkeypatch.setattr(_plan, "_CHOICES", tuple(choices))
+    assert "wide" in _plan.groups()
+    assert "other" not in _plan.groups()
+    settings = _plan.Settings(("sgns", "glove"), strategies=("wide",))
+    found = _plan.candidates(settings)
     assert [(c.title, c.label) for c in found] == [
         ("SGNS", "separate, wide"),
         ("SGNS", "tied, wide"),
@@ -168,11 +158,11 @@ def test_choices_beside_sharing_need_their_parameter(monkeypatch):
 
 @pytest.mark.small
 def test_rates_are_multiples_of_the_default():
-    glove, ppmi = _study_plan.candidates(
-        _study_plan.Settings(("glove", "ppmi-svd"), strategies=("tied",))
+    glove, ppmi = _plan.candidates(
+        _plan.Settings(("glove", "ppmi-svd"), strategies=("tied",))
     )
-    assert _study_plan.rates(glove, [2, 1, 2]) == [0.1, 0.2]
-    assert _study_plan.rates(ppmi, [2, 1]) == [None]
+    assert _plan.rates(glove, [2, 1, 2]) == [0.1, 0.2]
+    assert _plan.rates(ppmi, [2, 1]) == [None]
 
 
 # The search, with fits that are not made
@@ -197,9 +187,9 @@ def toy_record(validation, train=1.0):
 
 
 def search(plan, run, folder, n_seeds=2, lines=None):
-    store = _study_runs.Store(folder, "1.0", "data")
+    store = _runs.Store(folder, "1.0", "data")
     tell = [].append if lines is None else lines.append
-    return _study_runs.Search(plan, n_seeds, run, store, tell)
+    return _runs.Search(plan, n_seeds, run, store, tell)
 
 
 @pytest.mark.small
@@ -257,9 +247,9 @@ def test_different_losses_are_not_mixed():
         "a": toy_record({"loss": 5.0}, train=1.0),
         "b": toy_record({"loss": 3.0}, train=2.0),
     }
-    assert _study_runs.criteria(records) == {"a": 5.0, "b": 3.0}
+    assert _runs.criteria(records) == {"a": 5.0, "b": 3.0}
     records["c"] = toy_record(None, train=1.5)
-    assert _study_runs.criteria(records) == {"a": 1.0, "b": 2.0, "c": 1.5}
+    assert _runs.criteria(records) == {"a": 1.0, "b": 2.0, "c": 1.5}
 
 
 @pytest.mark.small
@@ -283,7 +273,7 @@ def test_what_fails_is_reported(tmp_path):
     # Nothing is waited for that will not be tried.
     assert made.n_done == made.n_all == 3
     assert "not possible: supported by others only" in lines[0]
-    listed = _study_report._problems([never, some])
+    listed = _report._problems([never, some])
     assert listed == "- SGNS never: supported by others only"
 
 
@@ -300,14 +290,14 @@ def test_time_left_is_that_of_each_estimator(tmp_path):
 
 @pytest.mark.small
 def test_store_keeps_by_key_and_survives_damage(tmp_path):
-    store = _study_runs.Store(tmp_path / "a" / "b", "1.0", "data")
+    store = _runs.Store(tmp_path / "a" / "b", "1.0", "data")
     key = {"params": {"x": None}, "seed": 1}
     assert store.get(key) is None
     store.put(key, {"loss": 1.5})
     assert store.get({"seed": 1, "params": {"x": None}}) == {"loss": 1.5}
     assert store.get({**key, "seed": 2}) is None
     for origin in [("1.1", "data"), ("1.0", "other")]:
-        assert _study_runs.Store(tmp_path / "a" / "b", *origin).get(key) is None
+        assert _runs.Store(tmp_path / "a" / "b", *origin).get(key) is None
     (path,) = store.folder.iterdir()
     path.write_text(path.read_text()[:-5])
     assert store.get(key) is None
@@ -324,16 +314,16 @@ def test_writing_is_all_or_nothing(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", break_off)
         with pytest.raises(KeyboardInterrupt):
-            _study_runs.write(path, "after")
+            _runs.write(path, "after")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
-    _study_runs.write(path, "after")
+    _runs.write(path, "after")
     assert path.read_text() == "after"
 
 
 @pytest.mark.small
 def test_data_are_told_apart():
-    data = _study_fits.Data(["ab", "c"], ["x", "y"], {"s": [("a", "b", 1.0)]})
+    data = _fits.Data(["ab", "c"], ["x", "y"], {"s": [("a", "b", 1.0)]})
     others = [
         data._replace(documents=["a", "bc"]),
         data._replace(labels=None),
@@ -346,10 +336,10 @@ def test_data_are_told_apart():
 
 @pytest.mark.small
 def test_split_is_a_seeded_partition():
-    parts = _study_fits.split(50, 3)
+    parts = _fits.split(50, 3)
     assert [part.size for part in parts] == [35, 5, 10]
     assert sorted(np.concatenate(parts)) == list(range(50))
-    again, other = _study_fits.split(50, 3), _study_fits.split(50, 4)
+    again, other = _fits.split(50, 3), _fits.split(50, 4)
     assert all((a == b).all() for a, b in zip(parts, again, strict=True))
     assert (parts[2] != other[2]).any()
 
@@ -360,7 +350,7 @@ def test_split_is_a_seeded_partition():
 @pytest.fixture(scope="module")
 def by_hand(tiny_corpus, tiny_labels):
     """One fit of the study, written out: tied skip-gram at four times the rate."""
-    train, validation, test = _study_fits.split(len(tiny_corpus), 0)
+    train, validation, test = _fits.split(len(tiny_corpus), 0)
     embedder = SGNSEmbedder(
         4,
         share_context=True,
@@ -621,7 +611,7 @@ def test_fit_that_an_interrupt_cut_short_is_not_kept(
     files, tmp_path, monkeypatch, capsys
 ):
     """A fit may keep its finished epochs, which are not what the study asks for."""
-    train = _training._Training.train
+    train = negative_sampling._Training.train
 
     def interrupted(self, epoch, report):
         if epoch == 1:
@@ -629,7 +619,7 @@ def test_fit_that_an_interrupt_cut_short_is_not_kept(
             signal.pause()
         return train(self, epoch, report)
 
-    monkeypatch.setattr(_training._Training, "train", interrupted)
+    monkeypatch.setattr(negative_sampling._Training, "train", interrupted)
     options = arguments(files, tmp_path, "--estimators", "sgns")
     assert study.main(options) == 130
     assert capsys.readouterr().err.endswith("to continue\n")
@@ -777,7 +767,7 @@ def test_help_names_options_and_strategies(monkeypatch, capsys):
     assert exit_.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
     assert "some of sgns, cbow, glove, ppmi-svd (default: all)" in text
-    assert f"some of {', '.join(_study_plan.groups())} (default: all)" in text
+    assert f"some of {', '.join(_plan.groups())} (default: all)" in text
     assert "each estimator's default (default: 0.5 1 2 4)" in text
 
 
@@ -871,25 +861,25 @@ def figure_outcome(
         title=title, label=label, combines=("word",), is_main=is_main
     )
     records = {(0.1, 0): record(0.0), (0.1, 1): record(0.1), (0.2, 0): record(0.4)}
-    return _study_runs.Outcome(candidate, records, 0.1)
+    return _runs.Outcome(candidate, records, 0.1)
 
 
 @pytest.mark.small
 def test_figures_show_the_numbers():
     pytest.importorskip("matplotlib")
     outcomes = [figure_outcome("a", 0.5, 100), figure_outcome("b", 0.7, 200)]
-    curves = _study_figures._panels(outcomes, _study_figures._curves).axes[0]
+    curves = _figures._panels(outcomes, _figures._curves).axes[0]
     assert [line.get_label() for line in curves.lines] == ["a", "b"]
     assert curves.lines[0].get_ydata().tolist() == [4.0, 3.0, 2.0]
-    title, read = _study_figures._best_score(outcomes)
+    title, read = _figures._best_score(outcomes)
     assert title == "accuracy"
-    fill = _study_figures._against_parameters(title, read)
-    axes = _study_figures._panels(outcomes, fill).axes[0]
+    fill = _figures._against_parameters(title, read)
+    axes = _figures._panels(outcomes, fill).axes[0]
     middles = [float(bar.lines[0].get_ydata()[0]) for bar in axes.containers]
     assert middles == pytest.approx([0.55, 0.75])
     sizes = [float(bar.lines[0].get_xdata()[0]) for bar in axes.containers]
     assert sizes == pytest.approx([100e-6, 200e-6], rel=0.05)
-    histogram = _study_figures._panels(outcomes, _study_figures._own_scores).axes[0]
+    histogram = _figures._panels(outcomes, _figures._own_scores).axes[0]
     assert histogram.patches[0].get_data().values.tolist() == [0.25, 0.375]
 
 
@@ -905,7 +895,7 @@ def test_a_panel_with_many_curves_shows_the_main_ones(n_outcomes, main, shown):
         figure_outcome(label, 0.5, 100, is_main=label in main)
         for label in "abcdefg"[:n_outcomes]
     ]
-    axes = _study_figures._panels(outcomes, _study_figures._curves).axes[0]
+    axes = _figures._panels(outcomes, _figures._curves).axes[0]
     assert "".join(line.get_label() for line in axes.lines) == shown
 
 
@@ -962,7 +952,7 @@ def saved(monkeypatch):
 )
 def test_no_panel_is_empty(titles, has_classes, sets, saved, tmp_path):
     outcomes = [bare_outcome(title, has_classes, sets) for title in titles]
-    names = _study_figures.draw(outcomes, {"PMI": [1.0, -2.0]}, tmp_path)
+    names = _figures.draw(outcomes, {"PMI": [1.0, -2.0]}, tmp_path)
     has_score = has_classes or len(sets) == 2
     expected = {
         "loss_curves.png": [t for t in titles if FIGURES_OF[t][0]],
@@ -980,7 +970,7 @@ def test_no_panel_is_empty(titles, has_classes, sets, saved, tmp_path):
 def test_figures_show_any_name_as_it_is(tmp_path):
     pytest.importorskip("matplotlib")
     outcome = bare_outcome("SGNS", False, {"$\\men$ \u985e\u4f3c": [0.3, 9]})
-    names = _study_figures.draw([outcome], {"PMI": [1.0, -2.0]}, tmp_path)
+    names = _figures.draw([outcome], {"PMI": [1.0, -2.0]}, tmp_path)
     assert len(names) == 4
     assert all((tmp_path / name).stat().st_size for name in names)
 
@@ -996,12 +986,12 @@ def test_figures_of_numbers_without_a_range(saved, tmp_path):
         record["test"] = {"loss": 0.1}
         record["loss_curve"] = [np.nan, np.nan]
     spectra = {"PMI": [2.0], "PMI - ln 5": [0.0, 0.0], "none": []}
-    names = _study_figures.draw(flat, spectra, tmp_path)
+    names = _figures.draw(flat, spectra, tmp_path)
     assert len(names) == 4
     assert list(saved["spectrum.png"]) == ["PMI"]
     assert saved["loss_curves.png"] == {"SGNS": 4}
     assert saved["parameters.png"] == {"SGNS": 5}
-    assert _study_figures.draw([], {"PMI": [0.0]}, tmp_path) == []
+    assert _figures.draw([], {"PMI": [0.0]}, tmp_path) == []
 
 
 @pytest.mark.small
@@ -1009,41 +999,41 @@ def test_failures_do_not_flatten_the_rest():
     pytest.importorskip("matplotlib")
     accuracies = [0.1, 0.5, 0.51, 0.52, 0.53]
     outcomes = [figure_outcome(f"s{a}", a, 100) for a in accuracies]
-    fill = _study_figures._against_parameters(*_study_figures._best_score(outcomes))
-    axes = _study_figures._panels(outcomes, fill).axes[0]
+    fill = _figures._against_parameters(*_figures._best_score(outcomes))
+    axes = _figures._panels(outcomes, fill).axes[0]
     low, high = axes.get_ylim()
     assert 0.5 < low < 0.55 < 0.58 < high < 0.6
     assert [note.get_text() for note in axes.texts] == ["outside:\ns0.1 0.15"]
-    axes = _study_figures._panels(outcomes[1:], fill).axes[0]
+    axes = _figures._panels(outcomes[1:], fill).axes[0]
     assert not axes.texts
     assert axes.get_ylim()[0] < 0.5
 
 
 @pytest.mark.small
 def test_what_is_drawn_against_parameters():
-    assert _study_figures._best_score([]) is None
+    assert _figures._best_score([]) is None
     for numbers, title, value in [
         ({"accuracy": 0.5}, "accuracy", 0.5),
         ({"accuracy": None}, "correlation, men", 0.25),
     ]:
         found = figure_outcome("a", n_parameters=1, **numbers)
-        name, read = _study_figures._best_score([found])
+        name, read = _figures._best_score([found])
         assert (name, read(found.chosen()[0], "word")) == (title, value)
     for record in found.records.values():
         record["readings"]["word"]["similarity"] = {}
-    name, read = _study_figures._best_score([found])
+    name, read = _figures._best_score([found])
     assert (name, read(found.chosen()[0], "word")) == ("held-out loss", 2.5)
     for record in found.records.values():
         record["test"] = None
-    assert _study_figures._best_score([found]) is None
+    assert _figures._best_score([found]) is None
 
 
 @pytest.mark.small
 def test_spectrum_marks_what_is_negative():
     pytest.importorskip("matplotlib")
-    figure = _study_figures._spectra({"PMI": [-3.0, 2.0, 1.0]})
+    figure = _figures._spectra({"PMI": [-3.0, 2.0, 1.0]})
     positive, negative = figure.axes[0].collections
     assert positive.get_offsets().tolist() == [[2.0, 2.0], [3.0, 1.0]]
     assert negative.get_offsets().tolist() == [[1.0, 3.0]]
     assert negative.get_label() == "negative: 1 of 3, 64.3% of energy"
-    assert _study_figures._spectra({}) is None
+    assert _figures._spectra({}) is None

@@ -12,13 +12,8 @@ import pytest
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import (
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    _cooccurrence,
-    _subsampling,
-    cooccurrence,
-)
+from skembed import GloVeEmbedder, PPMISVDEmbedder, cooccurrence
+from skembed._counts import subsampling, windows
 from tests import reference
 from tests.helpers import (
     COUNTING,
@@ -234,13 +229,13 @@ def test_new_words_of_partial_fit(estimator):
 def test_memory_keeps_counts_as_they_are(estimator, tmp_path, monkeypatch):
     """A search over thresholds counts once."""
     calls = []
-    count = _cooccurrence.count_cooccurrences
+    count = windows.count_cooccurrences
 
     def recorded(*arguments):
         calls.append(arguments)
         return count(*arguments)
 
-    monkeypatch.setattr(_cooccurrence, "count_cooccurrences", recorded)
+    monkeypatch.setattr(windows, "count_cooccurrences", recorded)
     thresholds = (0, THRESHOLD, 0.3)
     kept = [
         embedder_of(estimator, memory=str(tmp_path), subsample=t).fit(FREQUENT)
@@ -290,7 +285,7 @@ def draw_counts(seed, kind):
 def test_totals(seed, kind, monkeypatch):
     """Near the exact sums; the same bits in any order, in one piece or in several."""
     counts = draw_counts(seed, kind)
-    totals = _subsampling.context_totals(counts)
+    totals = subsampling.context_totals(counts)
     columns = [
         sum(map(Fraction, column.data.tolist()), Fraction(0))
         for column in (counts[:, [i]] for i in range(len(totals)))
@@ -300,13 +295,13 @@ def test_totals(seed, kind, monkeypatch):
         abs(Fraction(total) - column) <= bound
         for total, column in zip(totals.tolist(), columns, strict=True)
     )
-    monkeypatch.setattr(_subsampling, "_CHUNK", 50)
+    monkeypatch.setattr(subsampling, "_CHUNK", 50)
     rng = np.random.default_rng(seed)
     for _ in range(5):
         order = rng.permutation(len(totals))
         permuted = sparse.csr_array(counts[order][:, order])
         np.testing.assert_array_equal(
-            _subsampling.context_totals(permuted), totals[order]
+            subsampling.context_totals(permuted), totals[order]
         )
 
 
@@ -314,15 +309,15 @@ def test_totals(seed, kind, monkeypatch):
 def test_weights_in_pieces(seed, monkeypatch):
     counts = draw_counts(seed, "harmonic")
     dense = counts.toarray()
-    monkeypatch.setattr(_subsampling, "_CHUNK", 50)
-    _subsampling.weigh(counts, dense.sum(axis=0), THRESHOLD)
+    monkeypatch.setattr(subsampling, "_CHUNK", 50)
+    subsampling.weigh(counts, dense.sum(axis=0), THRESHOLD)
     np.testing.assert_allclose(counts.toarray(), weigh(dense), rtol=1e-12)
 
 
 def test_without_pairs():
     empty = sparse.csr_array((3, 3))
-    assert not _subsampling.context_totals(empty).any()
-    _subsampling.weigh(empty, np.zeros(3), THRESHOLD)
+    assert not subsampling.context_totals(empty).any()
+    subsampling.weigh(empty, np.zeros(3), THRESHOLD)
 
 
 def test_glove_counts_in_random_order():

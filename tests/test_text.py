@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
-from skembed import PPMISVDEmbedder, _text
-from skembed._text import look_up, number
+from skembed import PPMISVDEmbedder
+from skembed._corpus import tokenize
+from skembed._corpus.tokenize import look_up, number
 from tests.helpers import (
     ESTIMATORS,
     Once,
@@ -59,12 +60,15 @@ def scanning(batch=1):
     Its table has little room, so that it grows every few words.
     """
     return mock.patch.multiple(
-        _text, _MUCH=0, _MUCH_PER_WORD=0, _BATCH=batch, _MIN_ROOM=1
+        tokenize, _MUCH=0, _MUCH_PER_WORD=0, _BATCH=batch, _MIN_ROOM=1
     )
 
 
 def scanned_tokens_of(X, batch=1, **params):
-    with scanning(batch), mock.patch.object(_text, "_cut", side_effect=AssertionError):
+    with (
+        scanning(batch),
+        mock.patch.object(tokenize, "_cut", side_effect=AssertionError),
+    ):
         return tokens_of(X, **params)
 
 
@@ -575,7 +579,7 @@ def test_given_words_are_found_by_the_kernel(options, documents, others, batch, 
     expected = [
         [word for word in analyze(text) if word in rows] for text in documents + others
     ]
-    for manner in (scanning(batch), mock.patch.object(_text, "_MUCH", 10**6)):
+    for manner in (scanning(batch), mock.patch.object(tokenize, "_MUCH", 10**6)):
         with manner:
             corpus = look_up(iter(documents + others), vectorizer, rows)
         assert words_of(corpus, rows) == expected
@@ -588,8 +592,8 @@ def test_tokens_of_all_code_points():
     """In many neighbourhoods; and what a word character is, by its definition."""
     signs = [chr(code) for code in range(sys.maxunicode + 1)]
     is_word = [sign.isalnum() or sign == "_" for sign in signs]
-    assert _text._word_characters(21)[: len(signs)].tolist() == is_word
-    assert not _text._word_characters(21)[len(signs) :].any()
+    assert tokenize._word_characters(21)[: len(signs)].tolist() == is_word
+    assert not tokenize._word_characters(21)[len(signs) :].any()
     rng = np.random.default_rng(0)
     shuffled = ["".join(rng.permutation(signs)) for _ in range(2)]
     for options in ({}, {"token_pattern": r"(?u)\b\w+\b", "lowercase": False}):
@@ -646,10 +650,11 @@ def slots_read(monkeypatch):
 
     Returns a list of how many slots each call has read.
     """
-    from skembed._kernels import _jit, documents
+    from skembed._kernels import scan as documents
+    from skembed._utils import jit
 
     monkeypatch.setattr(documents, "PRIME", np.uint64(0))
-    scan = _jit._without_jit(getattr(documents.scan, "py_func", documents.scan))
+    scan = jit._without_jit(getattr(documents.scan, "py_func", documents.scan))
     counts = []
 
     def counted(texts, table, *arguments):
@@ -695,7 +700,7 @@ def test_words_in_each_others_way_take_no_longer(slots_read, stop_words, batch):
 )
 def test_patience_may_end_anywhere(steps, documents, others, batch):
     """At any step of the compiled kernel, or of Python's, the tokens are the same."""
-    from skembed._kernels import documents as kernels
+    from skembed._kernels import scan as kernels
 
     analyze = CountVectorizer(stop_words=["a", "the"]).build_analyzer()
     expected = [analyze(text) for text in documents]
@@ -724,9 +729,9 @@ def test_the_table_grows_by_words_and_by_letters():
 @pytest.mark.filterwarnings("ignore:Your stop_words may be inconsistent")
 def test_what_is_compiled_ahead_of_time_is_all_there_is():
     """No text, option or table needs another signature of the kernel."""
-    from skembed._kernels.documents import scan
+    from skembed._kernels.scan import scan
 
-    _text.compile_kernel()
+    tokenize.compile_kernel()
     compiled = scan.signatures
     assert len(compiled) == 1
     for options in SCANNED[::5]:
@@ -741,11 +746,11 @@ def test_what_is_compiled_ahead_of_time_is_all_there_is():
 @pytest.mark.parametrize("much", [True, False])
 def test_much_text_is_scanned(n_documents, much):
     """Beyond a limit the kernel is used by itself, and gives what a dict gives."""
-    size = _text._MUCH if much else 100
+    size = tokenize._MUCH if much else 100
     n_pairs = size // n_documents // 15 + 1
     documents = ["Amber birch, x " * n_pairs] * n_documents
     vectorizer = CountVectorizer()
-    with mock.patch.object(_text, "_Scanner", wraps=_text._Scanner) as scanner:
+    with mock.patch.object(tokenize, "_Scanner", wraps=tokenize._Scanner) as scanner:
         ids, offsets, words = number(documents, vectorizer)
         corpus = look_up(documents, vectorizer, {"birch": 0, "cedar": 1})
     assert scanner.call_count == 2 * much
@@ -769,7 +774,9 @@ def test_estimators_learn_the_same_from_scanned_text(estimator):
     np.testing.assert_array_equal(other.word_counts_, embedder.word_counts_)
 
 
-@pytest.mark.parametrize("manner", [scanning(), mock.patch.object(_text, "_MUCH", 99)])
+@pytest.mark.parametrize(
+    "manner", [scanning(), mock.patch.object(tokenize, "_MUCH", 99)]
+)
 def test_stop_words_that_no_token_equals(manner):
     """scikit-learn's warning, whatever way the documents go."""
     vectorizer = CountVectorizer(stop_words=["don't"])

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from skembed import PPMISVDEmbedder, SGNSEmbedder, _parallel, inspection
-from skembed._parallel import ThreadTeam, one_blas_thread
+from skembed import PPMISVDEmbedder, SGNSEmbedder, inspection
+from skembed._utils import threads
+from skembed._utils.threads import ThreadTeam, one_blas_thread
 from skembed.pooling import Pooling
 from tests.benchmarks import bits
 from tests.helpers import (
@@ -168,23 +169,23 @@ def test_score_beside_a_factorisation(two_threads):
 
 def test_score_and_fit_within_a_factorisation(two_threads, monkeypatch):
     """As a callback or a signal handler does."""
-    from skembed import _factorisation
+    from skembed._solvers import svd
 
-    monkeypatch.setattr(_factorisation, "DENSE_LIMIT", 1)
+    monkeypatch.setattr(svd, "DENSE_LIMIT", 1)
     documents = [" ".join(f"w{i % 40}" for i in range(j, j + 9)) for j in range(300)]
     embedder = cheap(PPMISVDEmbedder, verbose=0).fit(documents)
     expected = embedder.score(documents)
     found = []
-    grow = _factorisation.KrylovSpace.grow
+    grow = svd.KrylovSpace.grow
 
     def score_and_fit(space, *arguments):
-        monkeypatch.setattr(_factorisation.KrylovSpace, "grow", grow)
+        monkeypatch.setattr(svd.KrylovSpace, "grow", grow)
         found.append(embedder.score(documents))
         found.append(cheap(PPMISVDEmbedder).fit(documents).score(documents))
         assert blas_threads() == {1}
         grow(space, *arguments)
 
-    monkeypatch.setattr(_factorisation.KrylovSpace, "grow", score_and_fit)
+    monkeypatch.setattr(svd.KrylovSpace, "grow", score_and_fit)
     again = in_time(lambda: cheap(PPMISVDEmbedder).fit(documents))
     assert same(again.word_vectors_, embedder.word_vectors_)
     assert found == [expected, expected]
@@ -232,7 +233,7 @@ def at_every_line(function, act):
         left = [number]
 
         def trace(frame, event, argument, left=left):
-            if frame.f_code.co_filename != _parallel.__file__:
+            if frame.f_code.co_filename != threads.__file__:
                 # Also contextlib's, from where these are called.
                 return trace
             if event == "line":
@@ -342,7 +343,7 @@ def test_threads_that_take_turns_are_one(monkeypatch):
     """Otherwise the first waits for ever for the others to arrive."""
     with ThreadTeam(2) as team:
         assert team.run(lambda member: member.size) == [2, 2]
-    monkeypatch.setattr(_parallel, "ThreadPoolExecutor", InTurn)
+    monkeypatch.setattr(threads, "ThreadPoolExecutor", InTurn)
     with ThreadTeam(2) as team:
         assert team.size == 1
         assert team.run(lambda member: member.size) == [1]
@@ -359,5 +360,5 @@ def test_the_same_bits_where_threads_take_turns(name, monkeypatch):
     expected = bits.fingerprint(*case, 1)
     for module in bits.modules_with_threads():
         monkeypatch.setattr(module, "n_threads", bits.as_told)
-    monkeypatch.setattr(_parallel, "ThreadPoolExecutor", InTurn)
+    monkeypatch.setattr(threads, "ThreadPoolExecutor", InTurn)
     assert in_time(lambda: bits.fingerprint(*case, 2)) == expected

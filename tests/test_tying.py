@@ -6,21 +6,14 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from skembed import (
-    CBOWEmbedder,
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _bias,
-    _lanes,
-    _sources,
-    _training,
-    _tying,
-)
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._solvers import lanes, negative_sampling, sources
+from skembed._tying import bias as _bias
+from skembed._tying import strategies
 from tests import reference
 
 ESTIMATORS = [SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder]
-STRATEGIES = _tying.strategies()
+STRATEGIES = strategies.strategies()
 NAMES = [strategy.name for strategy in STRATEGIES]
 # Without "auto", which stands for one of the others.
 BIASES = _bias.biases()[1:]
@@ -42,7 +35,7 @@ def make(estimator, **parameters):
 
 def fit(embedder, documents):
     """Fit; only models that cannot hold the constant or degenerate warn, and must."""
-    strategy = _tying.get_strategy(embedder.share_context)
+    strategy = strategies.get_strategy(embedder.share_context)
     without = strategy.needs_constant and getattr(embedder, "bias", "") is None
     if without or strategy.note:
         note = r"bias='exact'" if without else "vectors become parallel"
@@ -69,10 +62,10 @@ def test_registered_values():
     }
     assert [s.name for s in STRATEGIES if s.signed] == ["signed"]
     assert [s.name for s in STRATEGIES if s.learns_map] == ["diagonal", "bilinear"]
-    for method in (_tying.LEAST_SQUARES, _tying.CLOSED_FORM):
-        held = [strategy.name for strategy in _tying.strategies(method)]
+    for method in (strategies.LEAST_SQUARES, strategies.CLOSED_FORM):
+        held = [strategy.name for strategy in strategies.strategies(method)]
         assert held == [False, True, "signed"]
-    assert _tying.strategies(_tying.SAMPLING) == STRATEGIES
+    assert strategies.strategies(strategies.SAMPLING) == STRATEGIES
 
 
 @pytest.mark.small
@@ -90,9 +83,9 @@ def test_what_an_estimator_cannot_hold_is_refused(estimator, name, tiny_corpus):
 @pytest.mark.small
 @every_name
 def test_strategies_are_found_by_name(name):
-    assert _tying.get_strategy(name).name is name
+    assert strategies.get_strategy(name).name is name
     if isinstance(name, bool):
-        assert _tying.get_strategy(np.bool_(name)).name is name
+        assert strategies.get_strategy(np.bool_(name)).name is name
 
 
 @pytest.mark.small
@@ -100,7 +93,7 @@ def test_strategies_are_found_by_name(name):
 def test_other_values_are_refused(wrong):
     """Numbers too, although 1 == True and 0 == False."""
     with pytest.raises(ValueError, match="share_context must be one of") as caught:
-        _tying.get_strategy(wrong)
+        strategies.get_strategy(wrong)
     for allowed in NAMES:
         assert repr(allowed) in str(caught.value)
     assert repr(wrong) in str(caught.value)
@@ -147,7 +140,7 @@ def test_numpy_booleans_are_booleans(estimator, tiny_corpus):
         assert tied == value
 
 
-class Mirrored(_tying.Tying):
+class Mirrored(strategies.Tying):
     """A toy: context vectors are the word vectors, every second dimension negated."""
 
     name = "mirrored"
@@ -167,14 +160,14 @@ class Mirrored(_tying.Tying):
 
 @pytest.fixture
 def mirrored():
-    _tying.register(Mirrored())
+    strategies.register(Mirrored())
     yield Mirrored.name
-    del _tying._STRATEGIES[Mirrored.name]
+    del strategies._STRATEGIES[Mirrored.name]
 
 
 @every_estimator
 def test_a_new_strategy_needs_one_class_and_one_line(estimator, tiny_corpus, mirrored):
-    assert mirrored in [strategy.name for strategy in _tying.strategies()]
+    assert mirrored in [strategy.name for strategy in strategies.strategies()]
     embedder = fit(make(estimator, share_context=mirrored), tiny_corpus)
     signs = [1, -1, 1, -1, 1, -1]
     np.testing.assert_array_equal(
@@ -193,14 +186,14 @@ def test_a_removed_strategy_is_unknown(estimator, tiny_corpus):
         make(estimator, share_context="mirrored").fit(tiny_corpus)
 
 
-class Open(_tying.Tying):
+class Open(strategies.Tying):
     """A toy without a closed form."""
 
     name = "open"
 
 
 def test_a_strategy_without_closed_form_says_so(tiny_corpus, monkeypatch):
-    monkeypatch.setitem(_tying._STRATEGIES, "open", Open())
+    monkeypatch.setitem(strategies._STRATEGIES, "open", Open())
     able = "SGNSEmbedder, CBOWEmbedder, GloVeEmbedder only"
     with pytest.raises(ValueError, match=f"'open' is available in {able}"):
         make(PPMISVDEmbedder, share_context="open").fit(tiny_corpus)
@@ -217,7 +210,7 @@ def test_a_strategy_without_closed_form_says_so(tiny_corpus, monkeypatch):
 @every_name
 @pytest.mark.parametrize("n_components", [1, 15, 16, 100])
 def test_layout(name, n_components):
-    strategy = _tying.get_strategy(name)
+    strategy = strategies.get_strategy(name)
     layout = strategy.layout(7, n_components)
     params = layout.allocate()
     assert params.shape[0] == 7 * strategy.n_tables
@@ -270,7 +263,7 @@ def test_layout(name, n_components):
     ("n_components", "negative"), [(1, 1), (2, 1), (10, 1), (16, 2), (100, 10)]
 )
 def test_a_tenth_of_the_dimensions_is_negative(n_components, negative):
-    (signs,) = _tying.get_strategy("signed").layout(9, n_components).map
+    (signs,) = strategies.get_strategy("signed").layout(9, n_components).map
     assert signs.dtype == np.float32
     assert (signs == -1).sum() == negative
     assert (signs == 1).sum() == n_components - negative
@@ -282,11 +275,11 @@ def test_number_of_negative_dimensions():
     shares = [(0.0, 0), (0.001, 1), (0.25, 2), (0.5, 5), (1.0, 10), (0, 0), (1, 1)]
     for share, wanted in [*shares, (10, 10)]:
         for name in ("signed", "diagonal"):
-            layout = _tying.get_strategy(name).layout(9, 10, share)
+            layout = strategies.get_strategy(name).layout(9, 10, share)
             assert layout.map.tolist() == [[1.0] * (10 - wanted) + [-1.0] * wanted]
-    assert _tying.count_negative(np.int64(1), 10) == 1
+    assert strategies.count_negative(np.int64(1), 10) == 1
     with pytest.raises(ValueError, match=r"negative_dims=11 .* n_components=10"):
-        _tying.get_strategy("signed").layout(9, 10, 11)
+        strategies.get_strategy("signed").layout(9, 10, 11)
 
 
 @every_name
@@ -471,17 +464,17 @@ def test_biases_are_learned_where_they_are_published(
 ):
     """The context's with two tables, both words' with one; else none at all."""
     models = []
-    publish = _training._Training.fitted
+    publish = negative_sampling._Training.fitted
 
     def spy(training, *arguments, **named):
         models.append(training.model.params.copy())
         return publish(training, *arguments, **named)
 
-    monkeypatch.setattr(_training._Training, "fitted", spy)
+    monkeypatch.setattr(negative_sampling._Training, "fitted", spy)
     embedder = fit(make(estimator, share_context=name, bias=bias), tiny_corpus)
     n_words = len(embedder.vocabulary_)
     tables = models[0][:, 6].reshape(-1, n_words)
-    of_contexts = tables[_tying.get_strategy(name).context_table]
+    of_contexts = tables[strategies.get_strategy(name).context_table]
     assert of_contexts.any() == (bias == "word")
     if name in (False, "three"):
         assert not tables[0].any()
@@ -546,7 +539,7 @@ def test_combining_one_table_says_what_it_amounts_to(name, combine, tiny_corpus)
     with pytest.warns(UserWarning, match=f"combine='{combine}'") as caught:
         embedder.fit(tiny_corpus)
     assert len(caught) == 1
-    note = _tying.get_strategy(name).combine_notes[combine]
+    note = strategies.get_strategy(name).combine_notes[combine]
     assert note in str(caught[0].message)
 
 
@@ -694,11 +687,11 @@ def test_slices_do_not_show(estimator, long_corpus, monkeypatch):
     """An epoch is trained whole, in however many calls."""
     options = {"subsample": 0, "max_iter": 2, "random_state": 0}
     whole = estimator(8, **options).fit(long_corpus)
-    monkeypatch.setattr(_lanes, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
     sliced = estimator(8, **options).fit(long_corpus)
     assert sliced.word_vectors_.tobytes() == whole.word_vectors_.tobytes()
     assert sliced.loss_curve_.tolist() == whole.loss_curve_.tolist()
-    monkeypatch.setattr(_lanes, "_WORK_OF_A_SLICE", 10**15)
+    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 10**15)
     assert (
         estimator(8, **options).fit(long_corpus).word_vectors_.tobytes()
         == whole.word_vectors_.tobytes()
@@ -708,10 +701,10 @@ def test_slices_do_not_show(estimator, long_corpus, monkeypatch):
 @pytest.mark.small
 @pytest.mark.parametrize("chunk", [1, 7, 50, 10**6])
 def test_chunks_hold_all_documents(chunk, monkeypatch):
-    monkeypatch.setattr(_sources, "_CHUNK", chunk)
+    monkeypatch.setattr(sources, "_CHUNK", chunk)
     lengths = [0, 3, 0, 60, 1, 1, 0, 5, 30, 0]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    edges = _sources._cut(offsets)
+    edges = sources._cut(offsets)
     assert edges[0] == 0
     assert edges[-1] == len(lengths)
     assert (np.diff(edges) > 0).all()
@@ -724,7 +717,7 @@ def test_chunks_hold_all_documents(chunk, monkeypatch):
 def test_many_chunks_learn_as_one(estimator, long_corpus, monkeypatch):
     """Other draws, but the same number of pairs and about the same loss."""
     options = {"subsample": 0.02, "max_iter": 3, "random_state": 0}
-    monkeypatch.setattr(_sources, "_CHUNK", 1000)
+    monkeypatch.setattr(sources, "_CHUNK", 1000)
     parts = estimator(8, **options).fit(long_corpus)
     monkeypatch.undo()
     whole = estimator(8, **options).fit(long_corpus)
@@ -738,7 +731,7 @@ def test_learning_rates_decay_linearly():
     rates = []
     for part in range(3):
         done = np.array([part / 3, (part + 1) / 3])
-        first, change = _training._rates(0.5, done, 10)
+        first, change = negative_sampling._rates(0.5, done, 10)
         rates += [first + change * index for index in range(11)]
         if part:
             assert rates[-11] == pytest.approx(rates[-12])
@@ -774,9 +767,9 @@ def test_word_vectors_start_small_and_even(estimator, strategy, long_corpus):
 def test_many_tokens_are_trained_in_many_lanes(long_corpus, monkeypatch):
     """As many as the most frequent word bears, and never more for more threads."""
     seen = []
-    allocate = _training._Training._allocate
+    allocate = negative_sampling._Training._allocate
     monkeypatch.setattr(
-        _training._Training,
+        negative_sampling._Training,
         "_allocate",
         lambda self, n_lanes: (seen.append(n_lanes), allocate(self, n_lanes))[1],
     )

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import SGNSEmbedder, _training, _tying
-from skembed._random_start import _ROWS_AT_ONCE, RandomStart
-from skembed._sources import Documents
+from skembed import SGNSEmbedder
+from skembed._solvers import negative_sampling
+from skembed._solvers.initial import _ROWS_AT_ONCE, RandomStart
+from skembed._solvers.sources import Documents
+from skembed._tying import strategies
 from skembed.pooling import POOLINGS
 from tests.helpers import (
     DOCUMENTS,
@@ -33,7 +35,7 @@ every_strategy = pytest.mark.parametrize(
     [
         pytest.param(kind, strategy.name, id=f"{kind.__name__}-{strategy.name}")
         for kind in ESTIMATORS
-        for strategy in _tying.strategies(kind._method)
+        for strategy in strategies.strategies(kind._method)
     ],
 )
 # "noise" and "three" say in every fit that they degenerate, others that they are alike.
@@ -80,7 +82,7 @@ def visited(monkeypatch):
 def test_words_without_pairs(estimator, name):
     embedder = cheap(estimator, share_context=name, vocabulary=VOCABULARY)
     embedder.fit(LONELY)
-    strategy = _tying.get_strategy(name)
+    strategy = strategies.get_strategy(name)
     both = {"unseen", "lonely"}
     # Noise words move, and with them what shares their table.
     sampled = estimator in SAMPLED
@@ -118,7 +120,7 @@ def test_nodes_without_edges(estimator, name, update):
         estimator, share_context=name, input="cooccurrence", vocabulary=NODES, **ways
     )
     embedder.set_params(n_components=2).fit(sparse.csr_array(DIRECTED))
-    strategy = _tying.get_strategy(name)
+    strategy = strategies.get_strategy(name)
     of_rows, of_columns = set("cde"), set("ade")
     if strategy.context_table == 0:
         # The one row of a word moves as that of a context, too, if contexts move.
@@ -227,7 +229,7 @@ def test_a_part_that_trains_nothing(estimator):
 @pytest.mark.parametrize("estimator", SAMPLED)
 def test_an_epoch_that_is_not_kept(estimator, monkeypatch):
     """Pairs of the epoch that an interrupt ends leave no trace."""
-    chunks, train = Documents.chunks, _training._Training.train
+    chunks, train = Documents.chunks, negative_sampling._Training.train
 
     def without_the_last(self):
         for chunk in chunks(self):
@@ -241,7 +243,7 @@ def test_an_epoch_that_is_not_kept(estimator, monkeypatch):
         return loss
 
     monkeypatch.setattr(Documents, "chunks", without_the_last)
-    monkeypatch.setattr(_training._Training, "train", interrupted)
+    monkeypatch.setattr(negative_sampling._Training, "train", interrupted)
     embedder = cheap(estimator, max_iter=2)
     documents = [*DOCUMENTS, "late words"]
     with pytest.warns(UserWarning, match="interrupted in epoch 2"):
@@ -296,16 +298,16 @@ def test_vectors_are_looked_at_once(estimator, monkeypatch):
 
 @small
 def test_all_words_in_pairs_are_noted_in_the_first_epoch_only(monkeypatch):
-    calls, note = [], _training._Training._note_pairs
+    calls, note = [], negative_sampling._Training._note_pairs
 
     def counted(self, tokens):
         calls.append(tokens.size)
         note(self, tokens)
 
-    monkeypatch.setattr(_training._Training, "_note_pairs", counted)
+    monkeypatch.setattr(negative_sampling._Training, "_note_pairs", counted)
     cheap(SGNSEmbedder, max_iter=4).fit(DOCUMENTS)
     assert len(calls) == 1
-    monkeypatch.setattr(_training, "_NOTED_AT_ONCE", 3)
+    monkeypatch.setattr(negative_sampling, "_NOTED_AT_ONCE", 3)
     small_steps = cheap(SGNSEmbedder, max_iter=4).fit(LONELY)
     monkeypatch.undo()
     assert_same_fit(small_steps, cheap(SGNSEmbedder, max_iter=4).fit(LONELY))

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import PPMISVDEmbedder, _vocabulary
+from skembed import PPMISVDEmbedder
+from skembed._corpus import vocabulary as _vocabulary
+from skembed._corpus.tokenize import look_up
+from skembed._corpus.vocabulary import Corpus, Vocabulary, build, count
 from skembed._given import check_vocabulary
-from skembed._text import look_up
-from skembed._vocabulary import Corpus, Vocabulary, build, count
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,

@@ -15,17 +15,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
 import skembed
-from skembed import (
-    GloVeEmbedder,
-    PPMISVDEmbedder,
-    SGNSEmbedder,
-    _bias,
-    _features,
-    _sampling,
-    _text,
-    _warmup,
-    warmup,
-)
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _warmup, warmup
+from skembed._corpus import tokenize
+from skembed._solvers import sampling
+from skembed._tying import bias
+from skembed.pooling import _features
 from tests import test_jit
 from tests.benchmarks import bits
 from tests.helpers import (
@@ -92,7 +86,7 @@ def fit_everything(folder):
                     embedder = cheap(kind, **params).fit(DOCUMENTS)
                     embedder.transform(TOKENISED)
     # As if these were many: texts of one byte a character, of two and of four.
-    _text._MUCH = _text._MUCH_PER_WORD = 0
+    tokenize._MUCH = tokenize._MUCH_PER_WORD = 0
     for letter in "e\u0113\U00010400":
         texts = [text.replace("e", letter) for text in DOCUMENTS]
         for vocabulary in (None, ["amber", "birch", "frost"]):
@@ -103,11 +97,11 @@ def fit_everything(folder):
 def choices(kind):
     """Values of the parameters of which another may take another way."""
     values = {
-        "bias": _bias.biases(),
+        "bias": bias.biases(),
         "combine": _features.COMBINATIONS,
         "n_components": [1, 15, 16, 40],
         "n_jobs": [1, 3],
-        "window_weighting": _sampling.WINDOW_WEIGHTINGS,
+        "window_weighting": sampling.WINDOW_WEIGHTINGS,
         # The weights of such a window are not multiples of one fraction.
         "window": [1, 41],
         "early_stopping": [True],
@@ -146,8 +140,8 @@ def fitted_kinds(monkeypatch):
     kinds = []
     monkeypatch.setattr(_warmup, "_fit_tiny", kinds.append)
     # Without a compiler, no kernel may be loaded as if there were one.
-    monkeypatch.setattr(_text, "compile_kernel", lambda: None)
-    monkeypatch.setattr("skembed._kernels._jit.COMPILED", True)
+    monkeypatch.setattr(tokenize, "compile_kernel", lambda: None)
+    monkeypatch.setattr("skembed._utils.jit.COMPILED", True)
     return kinds
 
 
@@ -181,7 +175,7 @@ def test_nothing_to_warm_up(given, fitted_kinds):
 @pytest.mark.small
 def test_without_the_compiler(monkeypatch):
     """There is nothing to do, and it takes no time."""
-    monkeypatch.setattr("skembed._kernels._jit.COMPILED", False)
+    monkeypatch.setattr("skembed._utils.jit.COMPILED", False)
     monkeypatch.setattr(_warmup, "_fit_tiny", None)
     warmup()
 

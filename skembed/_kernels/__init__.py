@@ -2,7 +2,7 @@
 
 import importlib
 
-from skembed._interrupts import interruptible
+from skembed._utils.interrupts import interruptible
 
 # An interrupt in the middle of it would leave a numba that cannot be used.
 interruptible(importlib.import_module, "numba")

@@ -12,8 +12,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skembed._kernels._jit import COMPILED
 from skembed._kernels.simd import FLAGS
+from skembed._utils.jit import COMPILED
 
 _LANES = 16
 

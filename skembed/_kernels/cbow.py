@@ -10,7 +10,6 @@ product: H = A X, scores = H Y', dY = S' H, dH = S Y, dX = A' dH.
 
 import numpy as np
 
-from skembed._kernels._jit import helper, kernel
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, route_updates
 from skembed._kernels.sgns import reach, score_block
@@ -27,6 +26,7 @@ from skembed._kernels.spans import (
     set_part,
 )
 from skembed._kernels.steps import BIAS, BIAS_STEP, CURVATURE, NORM
+from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
 WORDS, AROUND, NOISE = range(3)

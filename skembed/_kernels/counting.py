@@ -18,8 +18,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from skembed._kernels._jit import COMPILED, helper, kernel
 from skembed._kernels.simd import write_prefetch
+from skembed._utils.jit import COMPILED, helper, kernel
 
 # How many positions ahead tokens are fetched.
 _AHEAD = 8

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skembed._kernels import sync
-from skembed._kernels._jit import helper, kernel
 from skembed._kernels.adagrad import dot, step
+from skembed._utils import barrier
+from skembed._utils.jit import helper, kernel
 
 # A cell's row and column within their blocks share 32 bits.
 _COLUMN_BITS = np.uint32(16)
@@ -243,12 +243,12 @@ def wait_for_block(team, done, block, stage):
     """Wait until a block has been in `stage` stages; False if a thread has failed."""
     place = block * DONE_NUMBERS
     attempts = 0
-    while sync._atomic_load(done, place) < stage:
-        if sync._atomic_load(team.shared, sync.ABORTED) != 0:
+    while barrier._atomic_load(done, place) < stage:
+        if barrier._atomic_load(team.shared, barrier.ABORTED) != 0:
             return False
         attempts += 1
-        if attempts > sync._SPINS:
-            sync._give_way(attempts)
+        if attempts > barrier._SPINS:
+            barrier._give_way(attempts)
     return True
 
 
@@ -273,7 +273,7 @@ def train_stages(entries, model, order, stages, losses, done, space, team):
     """
     n_tasks = order.size // 2 + 1
     # Tasks go in turn to whoever is free: those before one are never left undone.
-    ticket = sync.next_ticket(team)
+    ticket = barrier.next_ticket(team)
     while ticket < (stages[1] - stages[0]) * n_tasks:
         index, task = ticket // n_tasks, ticket % n_tasks
         stage = stages[0] + index
@@ -287,7 +287,7 @@ def train_stages(entries, model, order, stages, losses, done, space, team):
             loss = train_block(entries, model, rows, columns, space)
             losses[stage, task, 0] = loss
             losses[stage, task, 1] = entries.starts[block + 1] - entries.starts[block]
-        sync._atomic_add(done, rows * DONE_NUMBERS, 1)
+        barrier._atomic_add(done, rows * DONE_NUMBERS, 1)
         if rows != columns:
-            sync._atomic_add(done, columns * DONE_NUMBERS, 1)
-        ticket = sync.next_ticket(team)
+            barrier._atomic_add(done, columns * DONE_NUMBERS, 1)
+        ticket = barrier.next_ticket(team)

@@ -17,15 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skembed._kernels._jit import helper, kernel
-from skembed._kernels.simd import (
-    TILE,
-    add_columns,
-    add_rows,
-    clear_rows,
-    scale_rows,
-)
+from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows, scale_rows
 from skembed._kernels.steps import CURVATURE, NORM
+from skembed._utils.jit import helper, kernel
 
 # How far the map goes to the minimum along its gradient.
 _SHARE = np.float32(0.1)

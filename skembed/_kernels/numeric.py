@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skembed._kernels._jit import helper
+from skembed._utils.jit import helper
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)

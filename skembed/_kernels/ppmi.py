@@ -1,6 +1,6 @@
 """From co-occurrence counts to positive pointwise mutual information, row by row."""
 
-from skembed._kernels._jit import kernel
+from skembed._utils.jit import kernel
 
 
 @kernel

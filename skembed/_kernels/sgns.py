@@ -7,13 +7,8 @@ are small matrix products, computed in tiles of four words and four contexts.
 
 import numpy as np
 
-from skembed._kernels._jit import helper, kernel
 from skembed._kernels.maps import map_words, unmap_steps
-from skembed._kernels.rounds import (
-    finish_round,
-    next_lane,
-    route_updates,
-)
+from skembed._kernels.rounds import finish_round, next_lane, route_updates
 from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows, dot_tile
 from skembed._kernels.spans import (
     PARTS,
@@ -29,6 +24,7 @@ from skembed._kernels.spans import (
     set_part,
 )
 from skembed._kernels.steps import BIAS_STEP, CHUNK, step_chunk
+from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
 WORDS, LEFT, LEFT_NOISE, RIGHT, RIGHT_NOISE = range(PARTS)

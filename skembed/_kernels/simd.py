@@ -198,7 +198,7 @@ def _add_tile_function(module, lanes, transposed):
     """Return the function of a tile in this module, which all its callers share.
 
     Unrolled code takes long to compile, so it is not written once for every call. The
-    function belongs to the module, as if it were inlined: see `_jit.helper`.
+    function belongs to the module, as if it were inlined: see `jit.helper`.
     """
     matrix = [FLOAT.as_pointer(), _INT64]
     kind = ir.FunctionType(ir.VoidType(), 3 * matrix + 3 * [_INT64])

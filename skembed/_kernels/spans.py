@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skembed._kernels._jit import helper, kernel
 from skembed._kernels.maps import Map, MapSteps
 from skembed._kernels.numeric import SHIFT_32, draw_word, next_random
 from skembed._kernels.simd import fetch_row
@@ -27,6 +26,7 @@ from skembed._kernels.steps import (
     NORM,
     STEP,
 )
+from skembed._utils.jit import helper, kernel
 
 # Slots ahead of which rows are fetched, since most of them are in slower memory.
 AHEAD = 8

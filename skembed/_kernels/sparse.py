@@ -12,7 +12,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skembed._kernels import simd
-from skembed._kernels._jit import COMPILED, kernel
+from skembed._utils.jit import COMPILED, kernel
 
 WIDTH = 16
 # Rows of a basis whose columns are visited in turn: they stay in the cache.

@@ -14,8 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skembed._kernels._jit import COMPILED
 from skembed._kernels.simd import FLAGS, FLOAT, INT32, Matrix, constant, host_lanes
+from skembed._utils.jit import COMPILED
 
 CHUNK = 16
 # Rows of the arrays `slots` and `words`.

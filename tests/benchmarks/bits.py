@@ -26,7 +26,8 @@ from importlib.util import find_spec
 import joblib
 
 import skembed
-from skembed import _tying, datasets
+from skembed import datasets
+from skembed._tying import strategies
 from tests.benchmarks.common import (
     describe_machine,
     print_table,
@@ -41,7 +42,7 @@ METHODS = ("spawn", "forkserver")
 
 
 def as_told(n_jobs, at_most):
-    """Stand in for `skembed._parallel.n_threads`."""
+    """Stand in for `skembed._utils.threads.n_threads`."""
     return n_jobs or 1
 
 
@@ -172,7 +173,7 @@ def compare(documents, params, n_jobs=N_JOBS):
     """Yield estimator, strategy, place and one fingerprint for each of `n_jobs`."""
     for place, fit_all in places().items():
         for kind in public_embedders():
-            for strategy in _tying.strategies(kind._method):
+            for strategy in strategies.strategies(kind._method):
                 case = (kind.__name__, strategy.name, params, documents)
                 found = fit_all([(*case, threads) for threads in n_jobs])
                 yield kind.__name__, strategy.name, place, found

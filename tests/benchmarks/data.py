@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed._vocabulary import Corpus
+from skembed._corpus.vocabulary import Corpus
 from tests.benchmarks.common import read_documents, read_similarities
 
 MIN_COUNT = 5

@@ -42,8 +42,8 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
-from skembed._scaling import LENGTH
 from skembed.features import KLWeighter
+from skembed.pooling._scaling import LENGTH
 from tests.benchmarks.common import describe_machine, print_table
 from tests.benchmarks.corpora import BUILT_IN, load
 

@@ -36,9 +36,9 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
-from skembed._features import add_tables
 from skembed.datasets import load_docstrings
 from skembed.pooling import make
+from skembed.pooling._features import add_tables
 from tests.benchmarks.common import describe_machine, print_table, read_documents
 
 # Numbers of labelled documents, and how many samples of them are drawn for each seed.

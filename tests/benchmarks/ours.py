@@ -5,16 +5,11 @@ from unittest import mock
 
 import numpy as np
 
-from skembed import (
-    CBOWEmbedder,
-    GloVeEmbedder,
-    SGNSEmbedder,
-    _cooccurrence,
-    _epochs,
-    _ppmi,
-    _sampling,
-)
-from skembed._factorisation import TruncatedFactoriser
+from skembed import CBOWEmbedder, GloVeEmbedder, SGNSEmbedder
+from skembed._counts import ppmi, windows
+from skembed._solvers import epochs as _epochs
+from skembed._solvers import sampling
+from skembed._solvers.svd import TruncatedFactoriser
 from tests.benchmarks.peers import Run
 
 
@@ -71,13 +66,13 @@ def train_glove(tokens, share_context, setting):
 
 def count(corpus, n_words, threads, window=10, weighting="harmonic"):
     """Return the co-occurrence counts of GloVe's default window."""
-    weights = _sampling.window_weights(window, weighting, corpus.longest)
-    return _cooccurrence.count_cooccurrences(corpus, n_words, weights, n_jobs=threads)
+    weights = sampling.window_weights(window, weighting, corpus.longest)
+    return windows.count_cooccurrences(corpus, n_words, weights, n_jobs=threads)
 
 
 def ppmi_matrix(corpus, n_words, threads):
     """Return the PPMI matrix of `PPMISVDEmbedder` at its defaults."""
-    return _ppmi.ppmi(count(corpus, n_words, threads, 5, "dynamic"), 1.0, 0.75)
+    return ppmi.ppmi(count(corpus, n_words, threads, 5, "dynamic"), 1.0, 0.75)
 
 
 def factorise(matrix, size, threads, seed):
@@ -99,10 +94,10 @@ def expected_pairs(corpus, window=5, subsample=1e-3):
     context at distance d is used with probability ``(window + 1 - d) / window``.
     """
     frequency = np.bincount(corpus.token_ids)
-    keep = _sampling.keep_probabilities(frequency, subsample)[corpus.token_ids]
+    keep = sampling.keep_probabilities(frequency, subsample)[corpus.token_ids]
     before = np.concatenate([[0.0], np.cumsum(keep)])
     kept = np.diff(before[corpus.doc_offsets])
-    weights = _sampling.window_weights(window, "dynamic")
+    weights = sampling.window_weights(window, "dynamic")
     pairs = sum(
         2.0 * weight * np.maximum(kept - distance, 0.0).sum()
         for distance, weight in enumerate(weights, start=1)

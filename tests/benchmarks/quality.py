@@ -16,7 +16,7 @@ import numpy as np
 from sklearn.base import clone
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
-from skembed._features import add_tables
+from skembed.pooling._features import add_tables
 from tests.benchmarks.common import (
     describe_machine,
     print_table,

@@ -26,7 +26,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import skembed
-from skembed import PPMISVDEmbedder, _caching, _reading
+from skembed import PPMISVDEmbedder
+from skembed._corpus import cache, reader
 from tests.benchmarks.common import describe_machine, print_table
 
 GRID = {
@@ -64,12 +65,12 @@ def timed_calls():
     """
     seconds = {name: [] for name in ROWS["all"]}
     with contextlib.ExitStack() as stack:
-        for module, name in ((_caching, "_digests"), (_reading, "_looked_up")):
-            fresh = _caching.Recent(getattr(module, name).limit)
+        for module, name in ((cache, "_digests"), (reader, "_looked_up")):
+            fresh = cache.Recent(getattr(module, name).limit)
             stack.enter_context(mock.patch.object(module, name, fresh))
         for name, found in seconds.items():
-            call = _timed(getattr(_reading, name), found)
-            stack.enter_context(mock.patch.object(_reading, name, call))
+            call = _timed(getattr(reader, name), found)
+            stack.enter_context(mock.patch.object(reader, name, call))
         yield seconds
 
 

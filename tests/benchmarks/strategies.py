@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 
-from skembed import CBOWEmbedder, SGNSEmbedder, _tying
+from skembed import CBOWEmbedder, SGNSEmbedder
+from skembed._tying import strategies as _tying
 from tests.benchmarks.common import median_ratio, print_table
 from tests.benchmarks.ours import timed
 

@@ -14,8 +14,9 @@ import argparse
 
 import numpy as np
 
-from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _lanes
-from skembed._features import add_tables
+from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed._solvers import lanes
+from skembed.pooling._features import add_tables
 from tests.benchmarks.common import (
     describe_machine,
     print_table,
@@ -87,7 +88,7 @@ def main():
     rows = []
     for title, (name, n_noise) in fits.items():
         if n_noise is not None:
-            _lanes.SHARED_NOISE = n_noise
+            lanes.SHARED_NOISE = n_noise
 
         def fit(seed, name=name):
             if name is None:

@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import skembed
-from skembed import _kinds, _reading, _text
+from skembed._corpus import kinds, reader, tokenize
 from tests.benchmarks.common import describe_machine, print_table, read_documents
 
 N_CALLS = 2000
@@ -64,13 +64,13 @@ def one_document(embedders, tokens):
     document = [" ".join(tokens)]
     rows = []
     for embedder in embedders:
-        vectorizer = _reading.vectorizer(embedder, fits=False)
-        corpus = _text.look_up(document, vectorizer, embedder.vocabulary_)
+        vectorizer = reader.vectorizer(embedder, fits=False)
+        corpus = tokenize.look_up(document, vectorizer, embedder.vocabulary_)
         times = [
             milliseconds(embedder.transform, document),
-            milliseconds(_kinds.is_matrix, document),
-            milliseconds(_reading.vectorizer, embedder, False),
-            milliseconds(_text.look_up, document, vectorizer, embedder.vocabulary_),
+            milliseconds(kinds.is_matrix, document),
+            milliseconds(reader.vectorizer, embedder, False),
+            milliseconds(tokenize.look_up, document, vectorizer, embedder.vocabulary_),
             milliseconds(embedder._pool, corpus, np.float32),
         ]
         cells = [f"{value:.4f}" for value in times]

@@ -1,0 +1,456 @@
+"""From what users pass to a corpus with a vocabulary, and to co-occurrence counts."""
+
+import pickle
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from sklearn.feature_extraction.text import CountVectorizer
+
+from skembed._corpus import matrix as _matrix
+from skembed._corpus import tokenize
+from skembed._corpus import vocabulary as _vocabulary
+from skembed._corpus.cache import Recent, digest, keep, key_of
+from skembed._corpus.callables import UnhashableError, fingerprint
+from skembed._corpus.documents import EDGES_ADVICE, checked, describe, is_missing_column
+from skembed._corpus.kinds import is_frame, is_matrix, resembles_walks
+from skembed._corpus.matrix import Columns
+from skembed._corpus.vocabulary import Corpus, Vocabulary
+from skembed._corpus.weights import check_weights
+from skembed._given import check_vocabulary
+from skembed._rows import PER_WORD, TABLES, count_rows, rows_of
+from skembed._utils.progress import Report
+
+_TOKENISING = (
+    "analyzer",
+    "lowercase",
+    "strip_accents",
+    "stop_words",
+    "token_pattern",
+)
+# Look-ups of the last documents in `transform` and `score`, if there is a `memory`; and
+# how many characters, or tokens of lists, there have to be: so many, and some for each
+# word of the vocabulary, as it has to be told apart, too.
+_looked_up = Recent(2**26)
+_MUCH = 2**16
+_MUCH_PER_WORD = 8
+_WALKS = (
+    "X is a list of lists of numbers, which was taken for a matrix of documents x "
+    "words, but its numbers recur from row to row as ids do. "
+    f"{_matrix.IDS_ADVICE} If it is a matrix, pass numpy.asarray(X)."
+)
+
+
+class Known(NamedTuple):
+    """The vocabulary of earlier fits that a fit goes on from."""
+
+    rows: dict[Any, int]
+    grows: bool  # whether new words of text are added
+    columns: Columns | None  # of the matrix that they were fitted on
+
+
+class Reading(NamedTuple):
+    """What a fit has read."""
+
+    corpus: Corpus
+    vocabulary: Vocabulary  # with the counts of the corpus
+    columns: Columns | None  # of a matrix
+    dtype: type  # float64 of a matrix of float64, else float32
+    notes: tuple[str, ...] = ()  # what the user should be warned of
+
+
+class _Choice(NamedTuple):
+    """How words are chosen."""
+
+    rows: dict[str, int] | None  # that are given or known
+    is_fixed: bool  # whether there are to be no others
+    is_known: bool  # whether they need not occur
+    limits: tuple[int, int | None]  # min_count and max_features
+
+
+def _means_matrix(estimator: Any, X: Any) -> bool:
+    """Return whether it is a matrix, and no column of texts that are all missing."""
+    lacks_texts = estimator.missing == "empty" and is_missing_column(X)
+    return is_matrix(X) and not lacks_texts
+
+
+def fit_anew(estimator: Any) -> str:
+    """Return, for an error, the call that begins anew."""
+    return "fit with warm_start=False" if hasattr(estimator, "warm_start") else "fit"
+
+
+def read(
+    estimator: Any,
+    X: Any,
+    sample_weight: Any = None,
+    known: Known | None = None,
+    report: Report | None = None,
+) -> Reading:
+    """Read what an estimator is to be fitted on, by its parameters.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        It stays as it is.
+    X : iterable of documents, or matrix
+    sample_weight : array-like of shape (n_documents,), float or None
+    known : Known, default=None
+        What earlier fits have read, if this one goes on from them.
+    report : callable, default=None
+        Called now and then with the share of documents that are read.
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    ValueError
+        If something is not valid, or no word is left.
+    """
+    rows = None
+    if estimator.vocabulary is not None:
+        rows = check_vocabulary(estimator.vocabulary)
+    of_numbers = _means_matrix(estimator, X)
+    if not of_numbers and estimator.input == "cooccurrence":
+        advice = EDGES_ADVICE if is_frame(X) else ""
+        raise ValueError(
+            "input='cooccurrence' takes a square matrix of words x contexts, got "
+            f"{describe(X)}. Pass input='content' to read documents. {advice}".rstrip()
+        )
+    if known is not None and of_numbers != (known.columns is not None):
+        kinds = "text", "a matrix"
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on {kinds[not of_numbers]} and is "
+            f"to go on with {kinds[of_numbers]}: pass the same kind, or call "
+            f"{fit_anew(estimator)}."
+        )
+    if of_numbers:
+        return _read_matrix(estimator, X, sample_weight, rows, known)
+    if rows is not None and estimator.max_features is not None:
+        raise _cannot_select(estimator)
+    if rows is not None and not isinstance(next(iter(rows)), str):
+        raise ValueError(
+            "vocabulary holds int, which the words of documents never are: pass str, "
+            "or a matrix whose columns they are."
+        )
+    limits = estimator.min_count, estimator.max_features
+    choice = _Choice(rows, rows is not None, False, limits)
+    if known is not None:
+        fixed = rows is not None or not known.grows
+        choice = _Choice(known.rows, fixed, True, limits)
+    return _read_text(estimator, X, sample_weight, choice, report)
+
+
+def _read_text(
+    estimator: Any, X: Any, sample_weight: Any, choice: _Choice, report: Report | None
+) -> Reading:
+    tokeniser = vectorizer(estimator, fits=True)
+    if estimator.memory is None:
+        missing = estimator.missing
+        found = _tokenise(X, tokeniser, sample_weight, choice, report, missing)
+        return Reading(*found, None, np.float32)
+    # An iterator is consumed once; and only what is checked can be told apart.
+    X = _listed(X, estimator.missing)
+    sample_weight = check_weights(sample_weight, len(X))
+    tokens, (tokenising, notes) = digest(X), _identify(estimator)
+    if tokens is None or tokenising is None:
+        found = _tokenise(X, tokeniser, sample_weight, choice, report)
+        return Reading(*found, None, np.float32, notes)
+    given = None if choice.rows is None else digest(list(choice.rows))
+    parts = (given, choice.is_fixed, choice.is_known, *choice.limits)
+    key = key_of("text", tokens, tokenising, sample_weight, *parts)
+    kept, kept_under = keep(
+        estimator.memory,
+        key,
+        lambda: _to_parts(*_tokenise(X, tokeniser, sample_weight, choice, report)),
+    )
+    return Reading(*_from_parts(kept_under, *kept), None, np.float32)
+
+
+def _listed(X: Any, missing: str) -> list[Any]:
+    """Return checked documents; missing ones are empty now, if they may be."""
+    # Most often there is nothing to check.
+    if type(X) is list and set(map(type, X)) == {str}:
+        return X
+    return list(checked(X, missing=missing))
+
+
+def _tokenising(estimator: Any) -> dict[str, Any]:
+    return {name: getattr(estimator, name) for name in _TOKENISING}
+
+
+def _identify(estimator: Any) -> tuple[str | None, tuple[str, ...]]:
+    """Return what tells parameters of tokens apart, or None and of what to warn."""
+    found = []
+    for name, value in _tokenising(estimator).items():
+        try:
+            found.append(fingerprint(value))
+        except UnhashableError as error:
+            note = (
+                f"memory keeps nothing of this fit: it cannot tell {name}={value!r} "
+                f"from others ({error}). Pass a callable of functions and plain "
+                "values, or memory=None."
+            )
+            return None, (note,)
+    return key_of(*found), ()
+
+
+def _to_parts(corpus: Corpus, vocabulary: Vocabulary) -> tuple[Any, ...]:
+    # joblib pickles arrays quickly, and str slowly.
+    words = pickle.dumps([str.__str__(word) for word in vocabulary.rows])
+    ids, offsets, weights = corpus.token_ids, corpus.doc_offsets, corpus.doc_weights
+    return ids, offsets, weights, words, vocabulary.counts
+
+
+def _from_parts(
+    key: str | None,
+    ids: np.ndarray,
+    offsets: np.ndarray,
+    weights: np.ndarray | None,
+    words: bytes,
+    counts: np.ndarray,
+) -> tuple[Corpus, Vocabulary]:
+    rows = {word: row for row, word in enumerate(pickle.loads(words))}
+    return Corpus(ids, offsets, None, weights, None, key), Vocabulary(rows, counts)
+
+
+def _tokenise(
+    X: Any,
+    tokeniser: CountVectorizer,
+    sample_weight: Any,
+    choice: _Choice,
+    report: Report | None,
+    missing: str = "error",
+) -> tuple[Corpus, Vocabulary]:
+    rows = choice.rows
+    if rows is not None and choice.is_fixed:
+        corpus = tokenize.look_up(X, tokeniser, rows, report, missing)
+        weights = check_weights(sample_weight, corpus.n_documents)
+        corpus = corpus._replace(doc_weights=weights)
+        if choice.is_known:
+            return corpus, Vocabulary(rows, _vocabulary.add_up(corpus, len(rows)))
+        return corpus, _vocabulary.count(corpus, rows)
+    ids, offsets, words = tokenize.number(X, tokeniser, report, missing)
+    weights = check_weights(sample_weight, len(offsets) - 1)
+    if rows is not None:
+        found = ids, offsets, words, *choice.limits, weights
+        return _vocabulary.extend(*found, known=rows)
+    return _vocabulary.build(ids, offsets, words, *choice.limits, weights)
+
+
+def _cannot_select(estimator: Any) -> ValueError:
+    return ValueError(
+        f"max_features={estimator.max_features} cannot select from a given "
+        "vocabulary; shorten vocabulary or set one of the two to None."
+    )
+
+
+def _read_matrix(
+    estimator: Any,
+    X: Any,
+    sample_weight: Any,
+    rows: dict[str, int] | None,
+    known: Known | None,
+) -> Reading:
+    matrix, columns = _matrix.read(X, estimator, rows, known and known.columns)
+    if rows is not None and estimator.max_features is not None:
+        raise _cannot_select(estimator)
+    square = estimator.input == "cooccurrence"
+    if square and sample_weight is not None:
+        raise ValueError(
+            "sample_weight is that of documents; with input='cooccurrence' there are "
+            "none. Multiply the counts instead."
+        )
+    if square and matrix.shape[0] != matrix.shape[1]:
+        advice = EDGES_ADVICE if is_frame(X) else ""
+        raise ValueError(
+            "input='cooccurrence' takes a square matrix of words x contexts, got one "
+            f"of shape {matrix.shape}. {advice}".rstrip()
+        )
+    if square:
+        _matrix.check_row_labels(X)
+    weights = check_weights(sample_weight, matrix.shape[0])
+    most = estimator.max_features if known is None else None
+    vocabulary, columns = _matrix.select(matrix, columns, most, weights)
+    if known is not None:
+        vocabulary = Vocabulary(known.rows, vocabulary.counts)
+    counts = None
+    if square:
+        counts, vocabulary = _choose_counts(matrix, columns, vocabulary)
+    corpus = _matrix.to_corpus(_matrix.choose(matrix, columns), weights)
+    dtype = np.float64 if matrix.dtype == np.float64 else np.float32
+    notes = () if square or not resembles_walks(X) else (_WALKS,)
+    return Reading(corpus._replace(counts=counts), vocabulary, columns, dtype, notes)
+
+
+def _choose_counts(
+    matrix: sparse.csr_array, columns: Columns, vocabulary: Vocabulary
+) -> tuple[sparse.csr_array, Vocabulary]:
+    """Return counts of the chosen words with each other, and the words' marginals."""
+    if columns.chosen is not None:
+        matrix = _matrix.choose(matrix[columns.chosen], columns)
+    counts = sparse.csr_array(matrix, dtype=np.float64, copy=True)
+    totals = counts @ np.ones(counts.shape[1])
+    return counts, Vocabulary(vocabulary.rows, totals)
+
+
+def look_up(
+    estimator: Any, X: Any, used: tuple[str, ...] = TABLES
+) -> tuple[Corpus, type]:
+    """Return documents as words of a fitted vocabulary, and the dtype of features.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted.
+    X : iterable of documents, or matrix
+    used : tuple of str, default=TABLES
+        Attributes with an entry for each word that the result is for.
+
+    Returns
+    -------
+    corpus : Corpus
+        Without words that are not in the vocabulary.
+    dtype : type
+
+    Raises
+    ------
+    ValueError
+        If a document is not valid, or a matrix has other columns than that of `fit`;
+        or if words have rows that these attributes do not have.
+    """
+    n_rows = count_rows(vars(estimator), used)
+    columns = estimator._columns
+    if _means_matrix(estimator, X):
+        matrix = _matrix.look_up(X, estimator, columns)
+        if columns is not None:
+            matrix = _matrix.choose(matrix, columns)
+        if matrix.shape[1] != n_rows:
+            raise ValueError(
+                f"{type(estimator).__name__} knows {matrix.shape[1]} words, but has "
+                f"vectors of {n_rows}: its attributes do not come from one fit. Set "
+                "them back, or call fit."
+            )
+        dtype = np.float64 if matrix.dtype == np.float64 else np.float32
+        return _matrix.to_corpus(matrix, None), dtype
+    _check_words(estimator, X, columns)
+    return _look_up_text(estimator, X, n_rows), np.float32
+
+
+def coverage(estimator: Any, X: Any) -> np.ndarray:
+    """Return which share of documents a fitted vocabulary covers.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted.
+    X : iterable of documents, or matrix
+
+    Returns
+    -------
+    ndarray of shape (n_documents,), float64
+
+    Raises
+    ------
+    ValueError
+        As in `look_up`.
+    """
+    columns = estimator._columns
+    if _means_matrix(estimator, X):
+        return _matrix.coverage(X, estimator, columns)
+    _check_words(estimator, X, columns)
+    tokeniser = vectorizer(estimator, fits=False)
+    return tokenize.coverage(X, tokeniser, estimator.vocabulary_, estimator.missing)
+
+
+def _check_words(estimator: Any, X: Any, columns: Columns | None) -> None:
+    """Refuse text where the words of the vocabulary are not those of documents."""
+    words = None if columns is None else columns.words
+    if columns is not None and words is not None and not isinstance(words[0], str):
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on a matrix whose columns are "
+            f"labelled by int ({words[0]!r}, ...), which the words of documents never "
+            "are. Pass a matrix, or fit on a frame whose columns are labelled by str."
+        )
+    if columns is not None and words is None and _is_text(X):
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on a matrix whose columns have no "
+            "names, so it does not know the words of documents. Pass a matrix, or fit "
+            "on a frame with the words as its columns, or with `vocabulary`."
+        )
+
+
+def _look_up_text(estimator: Any, X: Any, n_rows: int) -> Corpus:
+    """Look up text, or remember it where a search asks for the same once more."""
+    tokeniser = vectorizer(estimator, fits=False)
+    rows, missing = estimator.vocabulary_, estimator.missing
+    # What a function refers to may have changed since.
+    changing = any(map(callable, _tokenising(estimator).values()))
+    if estimator.memory is None or changing or not hasattr(X, "__len__"):
+        return tokenize.look_up(X, tokeniser, rows, n_rows=n_rows, missing=missing)
+    X = _listed(X, missing)
+    much = _MUCH + _MUCH_PER_WORD * len(rows)
+    known = digest(X) if sum(map(len, X)) >= much else None
+    identity = None if known is None else _identify(estimator)[0]
+    if identity is None:
+        return tokenize.look_up(X, tokeniser, rows, n_rows=n_rows)
+    numbers = rows_of(rows, rows, n_rows)
+    key = key_of("rows", known, identity, digest(list(rows)), numbers)
+    corpus = _looked_up.get(key)
+    if corpus is None:
+        corpus = tokenize.look_up(X, tokeniser, rows, n_rows=n_rows)._replace(key=key)
+        arrays = corpus.token_ids, corpus.doc_offsets
+        _looked_up.add(key, corpus, sum(array.nbytes for array in arrays))
+    ids, offsets = corpus.token_ids.copy(), corpus.doc_offsets.copy()
+    return corpus._replace(token_ids=ids, doc_offsets=offsets)
+
+
+def look_up_pairs(estimator: Any, X: Any) -> Corpus:
+    """Return what the pairs are in that a fitted estimator is to score.
+
+    As `look_up`, but with ``input="cooccurrence"`` a matrix holds counts, as in `fit`.
+    """
+    corpus, _ = look_up(estimator, X, PER_WORD)
+    if estimator.input != "cooccurrence" or corpus.token_weights is None:
+        return corpus
+    n_words = len(estimator.word_vectors_)
+    if corpus.n_documents != n_words:
+        raise ValueError(
+            f"X has {corpus.n_documents} rows; with input='cooccurrence' a matrix of "
+            f"words x contexts is scored, with one for each of the {n_words} words."
+        )
+    _matrix.check_row_labels(X)
+    parts = corpus.token_weights, corpus.token_ids, corpus.doc_offsets
+    return corpus._replace(counts=sparse.csr_array(parts, shape=(n_words, n_words)))
+
+
+def _is_text(X: Any) -> bool:
+    """Whether it can be text; else an error of `_text` says more."""
+    return not (isinstance(X, np.ndarray) and X.dtype.kind in "biufc")
+
+
+def vectorizer(estimator: Any, fits: bool) -> CountVectorizer:
+    """Return what cuts documents into tokens by an estimator's parameters.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+    fits : bool
+        Whether it is to be fitted: then stop words that no token equals are warned of.
+    """
+    settings = _tokenising(estimator)
+    if isinstance(settings["stop_words"], list):
+        settings["stop_words"] = _as_set(tuple(settings["stop_words"]))
+    found = CountVectorizer(**settings)
+    if not fits:
+        # So scikit-learn notes which stop words it has tokenised, to compare them.
+        found._stop_words_id = id(found.stop_words)
+    return found
+
+
+@lru_cache(maxsize=16)
+def _as_set(words: tuple[Any, ...]) -> frozenset[Any]:
+    # Of a long list this takes longer than to tokenise a document.
+    return frozenset(words)

@@ -1,0 +1,413 @@
+"""The funnel: whatever users call documents becomes numbers of words.
+
+Much text whose words are runs of word characters, as with the default
+`token_pattern`, is scanned by a kernel. Anything else is cut into tokens by
+scikit-learn's analyzer, and the tokens are looked up in a dict. Both give the same.
+"""
+
+import re
+import sys
+from array import array
+from collections import defaultdict
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+)
+from functools import lru_cache
+from itertools import chain, pairwise, repeat
+from typing import Any
+
+import numpy as np
+from sklearn.feature_extraction.text import CountVectorizer
+
+from skembed._corpus.documents import check_analyzed, check_tokens, checked
+from skembed._corpus.vocabulary import Corpus
+from skembed._rows import rows_of
+from skembed._utils.progress import Report
+
+# Patterns that find the longest runs of word characters, of at least so many: ``\w+``
+# takes all that follow, and ``\b`` before one holds only where a run begins.
+_SHORTEST_RUN = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1}
+# Characters from which on the kernel is worth loading and, for each word to look up,
+# its table worth filling.
+_MUCH = 2**21
+_MUCH_PER_WORD = 2
+_BATCH = 2**18  # characters that are scanned at once
+_MIN_ROOM = 2**13  # for new words in the table
+# The row of words that are not known.
+_UNKNOWN = -(2**31)
+_CHUNK = 2**18  # rows that are checked at once
+_UTF32 = f"utf-32-{sys.byteorder[0]}e"
+
+
+def number(
+    X: Any,
+    vectorizer: CountVectorizer,
+    report: Report | None = None,
+    missing: str = "error",
+) -> tuple[array, array, list[str]]:
+    """Number the distinct tokens of documents, in the order of first appearance.
+
+    Parameters
+    ----------
+    X : iterable of str, or of lists, tuples or 1-D arrays of str
+        Raw or tokenised documents. It is iterated once.
+    vectorizer : CountVectorizer
+        Tokenises raw documents; of tokenised ones only its stop words are dropped.
+    report : callable, default=None
+        Called now and then with the share of the documents that are done.
+    missing : {"error", "empty"}, default="error"
+        What becomes of missing documents.
+
+    Returns
+    -------
+    ids : array of C int
+        The numbers of all tokens, documents one behind the other.
+    offsets : array of C long long
+        Where each document begins in `ids`, and where the last one ends.
+    words : list of str
+        The distinct tokens.
+
+    Raises
+    ------
+    ValueError
+        If `X` or one of its documents is of another kind.
+    """
+    documents, batches = _open(X, vectorizer, 0, report, missing)
+    if not batches:
+        seen: defaultdict[str, int] = defaultdict()
+        seen.default_factory = seen.__len__
+        tokens = _cut(documents, vectorizer)
+        ids, offsets = _join_ids(map(seen.__getitem__, words) for words in tokens)
+        return ids, offsets, list(seen)
+    stop_words = vectorizer.get_stop_words() or ()
+    dropped = [word for word in stop_words if isinstance(word, str) and word]
+    scanner = _Scanner(vectorizer, dropped, fixed=False)
+    ids, offsets = _join(map(scanner.number, batches))
+    return ids, offsets, scanner.words()
+
+
+def look_up(
+    X: Any,
+    vectorizer: CountVectorizer,
+    rows: Mapping[str, int],
+    report: Report | None = None,
+    missing: str = "error",
+    n_rows: int | None = None,
+) -> Corpus:
+    """Return documents as the rows of given words, without all other tokens.
+
+    Parameters
+    ----------
+    X : iterable of str, or of lists, tuples or 1-D arrays of str
+        Raw or tokenised documents. It is iterated once.
+    vectorizer : CountVectorizer
+        As in `number`.
+    rows : mapping of str to int
+    report : callable, default=None
+        As in `number`.
+    missing : {"error", "empty"}, default="error"
+        As in `number`.
+    n_rows : int, default=None
+        How many rows there are; by default as many as words.
+
+    Returns
+    -------
+    Corpus
+
+    Raises
+    ------
+    ValueError
+        Likewise; or if a word that occurs has a row that is none.
+    """
+    n_rows = len(rows) if n_rows is None else n_rows
+    documents, batches = _open(X, vectorizer, len(rows), report, missing)
+    try:
+        if batches:
+            ids, offsets = _scan(batches, vectorizer, rows, n_rows)
+        else:
+            tokens = _cut(documents, vectorizer)
+            found = (map(rows.get, words, repeat(_UNKNOWN)) for words in tokens)
+            ids, offsets = _join_ids(found)
+    except (TypeError, OverflowError):
+        # It may be about X; or a row is no whole number, or too large for one.
+        rows_of(rows, rows, n_rows)
+        raise
+    if not _are_rows(ids, n_rows):
+        rows_of(rows, rows, n_rows)
+    return Corpus.of_known(ids, offsets)
+
+
+def coverage(
+    X: Any,
+    vectorizer: CountVectorizer,
+    words: Container[str],
+    missing: str = "error",
+) -> np.ndarray:
+    """Return the share of each document's tokens that are among given words.
+
+    Parameters
+    ----------
+    X, vectorizer, missing
+        As in `number`.
+    words : container of str
+
+    Returns
+    -------
+    ndarray of shape (n_documents,), float64
+        0 for a document without tokens.
+
+    Raises
+    ------
+    ValueError
+        As in `number`.
+    """
+    # The kernel does not count the tokens that it leaves out.
+    documents = _cut(checked(X, None, missing), vectorizer)
+    shares = (
+        sum(map(words.__contains__, tokens)) / max(1, len(tokens))
+        for tokens in documents
+    )
+    return np.fromiter(shares, np.float64)
+
+
+def _scan(
+    batches: Iterable[list[str]],
+    vectorizer: CountVectorizer,
+    rows: Mapping[str, int],
+    n_rows: int,
+) -> tuple[array, array]:
+    """Return the rows of given words in texts, and where these begin, by the kernel."""
+    stop_words = vectorizer.get_stop_words() or ()
+    words = [word for word in rows if word and word not in stop_words]
+    row_of = rows_of(rows, words, n_rows).astype(np.int32)
+    scanner = _Scanner(vectorizer, words, fixed=True)
+    numbered = map(scanner.number, batches)
+    return _join((row_of[ids], ends) for ids, ends in numbered)
+
+
+def _are_rows(ids: array, n_rows: int) -> bool:
+    """Whether all ids are rows, or of words that are not known."""
+    for first in range(0, len(ids), _CHUNK):
+        n = min(_CHUNK, len(ids) - first)
+        some = np.frombuffer(ids, np.int32, n, first * ids.itemsize)
+        # Negative numbers are large ones without a sign.
+        others = np.count_nonzero(some.view(np.uint32) >= n_rows)
+        if others and others != np.count_nonzero(some == _UNKNOWN):
+            return False
+    return True
+
+
+def compile_kernel() -> None:
+    """Compile what scans much text, ahead of time."""
+    _Scanner(CountVectorizer(), [], fixed=False).number(["amber birch"])
+
+
+def _open(
+    X: Any,
+    vectorizer: CountVectorizer,
+    n_words: int,
+    report: Report | None,
+    missing: str,
+) -> tuple[Iterator[Any], Iterator[list[str]] | None]:
+    """Return checked documents, or batches of texts where the kernel shall scan."""
+    documents = checked(X, report, missing)
+    first = next(documents, None)
+    documents = iter(()) if first is None else chain([first], documents)
+    finds_runs = vectorizer.token_pattern in _SHORTEST_RUN
+    if not isinstance(first, str) or vectorizer.analyzer != "word" or not finds_runs:
+        return documents, None
+    held, size = [], 0
+    for document in documents:
+        held.append(document)
+        size += len(document)
+        if size >= _MUCH + _MUCH_PER_WORD * n_words:
+            break
+    else:
+        return iter(held), None
+    # Not used, but it warns of stop words that no token equals.
+    vectorizer.build_analyzer()
+    prepare = vectorizer.build_preprocessor()
+    batches = _batches(chain(held, documents))
+    return documents, (list(map(prepare, batch)) for batch in batches)
+
+
+def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
+    batch, size = [], 0
+    for document in documents:
+        batch.append(document)
+        size += len(document)
+        if size >= _BATCH:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _join_ids(documents: Iterable[Iterable[int]]) -> tuple[array, array]:
+    # array.extend(map(...)) keeps the loop over tokens out of Python code.
+    ids, offsets = array("i"), array("q", [0])
+    for numbers in documents:
+        ids.extend(numbers)
+        offsets.append(len(ids))
+    return ids, offsets
+
+
+def _join(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[array, array]:
+    ids, offsets = array("i"), array("q", [0])
+    for part, ends in parts:
+        offsets.frombytes((ends + len(ids)).tobytes())
+        ids.frombytes(part.tobytes())
+    return ids, offsets
+
+
+class _Scanner:
+    """Numbers `words` alone in texts or, if they are not fixed, all words but these.
+
+    The words given are distinct and not empty. A kernel finds them in a table of its
+    own; where words are chosen to be in each other's way there, a dict does.
+    """
+
+    def __init__(self, vectorizer: CountVectorizer, words: list[str], fixed: bool):
+        from skembed._kernels import scan
+
+        self._kernels = scan
+        self._shortest = _SHORTEST_RUN[vectorizer.token_pattern]
+        self._fixed = fixed
+        self._n_dropped = 0 if fixed else len(words)
+        self._n_words = len(words)
+        self._tokenize = vectorizer.build_tokenizer()
+        self._numbers: dict[str, int] | None = None
+        codes, ends = _as_codes(words)
+        self._table = scan.new_table(codes, ends, len(words), codes.size)
+        if self._table is None:
+            self._numbers = {word: number for number, word in enumerate(words)}
+
+    def number(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the numbers of the texts' words, and where each text ends in them."""
+        if self._numbers is None:
+            found = self._scan(texts)
+            if found is not None:
+                return found
+            self._numbers = {word: n for n, word in enumerate(self._entered_words())}
+        return self._look_up(texts, self._numbers)
+
+    def _look_up(
+        self, texts: list[str], numbers: dict[str, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Do as `number` does, with a dict of all words of the table."""
+        ids, offsets = array("i"), []
+        for text in texts:
+            tokens = self._tokenize(text)
+            if not self._fixed:
+                for token in tokens:
+                    numbers.setdefault(token, len(numbers))
+            found = map(numbers.get, tokens, repeat(-1))
+            ids.extend(n - self._n_dropped for n in found if n >= self._n_dropped)
+            offsets.append(len(ids))
+        return np.array(ids, dtype=np.int32), np.array(offsets, dtype=np.int64)
+
+    def _scan(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
+        """Do as `number` does, by the kernel; None where that would take long."""
+        codes, ends = _as_codes(texts)
+        is_word = _word_characters(int(codes.max(initial=0)).bit_length())
+        prepared = self._kernels.Texts(codes, ends, is_word)
+        ids = np.empty(codes.size // self._shortest, dtype=np.int32)
+        reached = self._kernels.start(codes.size, self._n_words)
+        modes = self._shortest, self._fixed, self._n_dropped
+        while True:
+            self._kernels.scan(prepared, self._table, *modes, reached, ids)
+            self._n_words = int(reached[self._kernels.N_WORDS])
+            if reached[self._kernels.DOCUMENT] == len(texts):
+                return ids[: ends[-1]], ends
+            if reached[self._kernels.PATIENCE] < 0 or not self._make_room(codes.size):
+                return None
+
+    def _make_room(self, n_letters: int) -> bool:
+        """Double the table, for at least one more word of so many letters.
+
+        Returns whether there is such a table.
+        """
+        codes, ends = self._entered()
+        table = self._kernels.new_table(
+            codes, ends, 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
+        )
+        if table is not None:
+            self._table = table
+        return table is not None
+
+    def words(self) -> list[str]:
+        """Return the words by their numbers."""
+        words = self._entered_words() if self._numbers is None else list(self._numbers)
+        return words[self._n_dropped :]
+
+    def _entered_words(self) -> list[str]:
+        codes, ends = self._entered()
+        letters = codes.tobytes().decode(_UTF32, "surrogatepass")
+        bounds = pairwise([0, *ends.tolist()])
+        return [letters[first:last] for first, last in bounds]
+
+    def _entered(self) -> tuple[np.ndarray, np.ndarray]:
+        ends = self._table.bounds[1 : self._n_words + 1].astype(np.int64)
+        return self._table.letters[: ends[-1] if ends.size else 0], ends
+
+
+def _as_codes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code points of texts, and where each text ends in them."""
+    codes = "".join(texts).encode(_UTF32, "surrogatepass")
+    lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+    return np.frombuffer(codes, dtype=np.uint32), lengths.cumsum()
+
+
+@lru_cache
+def _word_characters(n_bits: int) -> np.ndarray:
+    r"""Return which of the first 2**n_bits code points ``\w`` stands for."""
+    is_word = np.zeros(2**n_bits, dtype=bool)
+    signs = "".join(map(chr, range(min(2**n_bits, sys.maxunicode + 1))))
+    for run in re.finditer(r"\w+", signs):
+        is_word[slice(*run.span())] = True
+    is_word.flags.writeable = False
+    return is_word
+
+
+def _cut(
+    documents: Iterable[Any], vectorizer: CountVectorizer
+) -> Iterator[Collection[str]]:
+    """Yield the tokens of each document."""
+    analyze = None
+    stop_words = vectorizer.get_stop_words()
+    for position, document in enumerate(documents):
+        if isinstance(document, str):
+            if analyze is None:
+                analyze = _build_analyzer(vectorizer)
+            tokens = analyze(document)
+            if callable(vectorizer.analyzer):
+                tokens = check_analyzed(position, tokens)
+        else:
+            tokens = document.tolist() if isinstance(document, np.ndarray) else document
+            check_tokens(position, tokens)
+            if stop_words:
+                tokens = [token for token in tokens if token not in stop_words]
+        yield tokens
+
+
+def _build_analyzer(vectorizer: CountVectorizer) -> Callable[[str], Any]:
+    """Build what cuts raw documents; nothing here concerns tokenised ones."""
+    if vectorizer.analyzer == "word":
+        pattern = vectorizer.token_pattern
+        if pattern is None:
+            raise ValueError(
+                "token_pattern=None cannot cut raw documents into words. Pass a "
+                "regular expression, another analyzer, or tokenised documents."
+            )
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(
+                f"token_pattern={pattern!r} is not a regular expression: {error}."
+            ) from error
+    return vectorizer.build_analyzer()

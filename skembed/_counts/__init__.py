@@ -1,0 +1,1 @@
+"""From token ids to co-occurrence counts, and from these to positive PMI."""

@@ -1,0 +1,148 @@
+"""How often words share the documents of a matrix: its product with itself."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from skembed._corpus.vocabulary import Corpus
+from skembed._counts.windows import INT32_MAX, check_room_for, without_weightless
+from skembed._utils.threads import row_ranges
+
+# Products that are added up between two looks at signals, in some 0.1 s.
+_PRODUCTS = 1 << 23
+# Smaller products have less digits than others.
+_SMALLEST = np.finfo(np.float64).tiny
+_WHAT = "Counts of words that share documents"
+
+
+def count_shared_documents(
+    corpus: Corpus, n_words: int, report: Callable[[float], Any] | None = None
+) -> sparse.csr_array:
+    """Count how often words share a document of a documents x words matrix X.
+
+    That is X' W X without its diagonal, W being the documents' weights: in every
+    document a pair of words counts the product of their entries. Entries of the same
+    word in one document are added up first.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        The rows of X, with weights of tokens; none is negative, nor are those of
+        documents.
+    n_words : int
+    report : callable, default=None
+        Called now and then with the share of the work that is done.
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        With sorted columns, without zeros, and symmetric to the last bit. Exact if all
+        entries and weights are whole numbers and no sum exceeds 2**53; otherwise
+        rounded to the 24 significant bits of float32. Sums that float64 cannot hold
+        are infinite.
+
+    Raises
+    ------
+    ValueError
+        If products are too small for float64.
+    MemoryError
+        If there is not enough memory for the counts.
+    """
+    if corpus.doc_weights is not None:
+        corpus = without_weightless(corpus, corpus.doc_weights)
+    data, doc_weights = corpus.token_weights, corpus.doc_weights
+    if doc_weights is None:
+        doc_weights = np.ones(corpus.n_documents)
+    index = np.int32 if corpus.token_ids.size <= INT32_MAX else np.int64
+    offsets = corpus.doc_offsets.astype(index)
+    X = sparse.csr_array((data, corpus.token_ids, offsets), (offsets.size - 1, n_words))
+    if not (X.has_canonical_format and X.data.all()):
+        X = X.copy()
+        X.sum_duplicates()
+        X.eliminate_zeros()
+    by_entry = np.repeat(doc_weights, np.diff(X.indptr))
+    with np.errstate(over="ignore"):
+        # No entry of the product is larger than the largest of its diagonal.
+        largest = np.bincount(X.indices, X.data**2 * by_entry).max(initial=0.0)
+        whole = largest < 2.0**53 and not ((X.data % 1).any() or (by_entry % 1).any())
+        if whole:
+            weighted = X.data * by_entry
+        else:
+            # On one side only, products of a pair would differ with its order.
+            X.data = weighted = X.data * np.sqrt(by_entry)
+            _check_products(weighted)
+    right = sparse.csr_array((weighted, X.indices, X.indptr), X.shape)
+    # Both entries of a pair are the same products, in the order of documents.
+    left = X.T.tocsr()
+    ranges = _row_ranges(left, np.diff(X.indptr))
+    blocks = []
+    for first, last, n_products in ranges:
+        most = min(n_products, (last - first) * n_words)
+        check_room_for(most, _WHAT)
+        blocks.append(_block(left[first:last] @ right, first, whole))
+        if report is not None:
+            report(last / n_words)
+    return _stack(blocks, n_words)
+
+
+def _check_products(weighted: np.ndarray) -> None:
+    """Refuse numbers whose products have less digits than others, or none."""
+    least = float(weighted.min(initial=1.0))
+    if least**2 < _SMALLEST:
+        raise ValueError(
+            f"X holds a number which, times the square root of its sample_weight, is "
+            f"{least}: too small to be multiplied by others. Divide X or sample_weight "
+            "by its mean, or replace such numbers by 0."
+        )
+
+
+def _row_ranges(left: sparse.csr_array, lengths: np.ndarray) -> list[Any]:
+    """Cut the rows of a product into ranges (first, last, products in it)."""
+    of_entries = np.concatenate([[0], np.cumsum(lengths[left.indices], dtype=np.int64)])
+    before = of_entries[left.indptr]
+    ranges = row_ranges(before, _PRODUCTS)
+    return [(a, b, int(before[b] - before[a])) for a, b in ranges]
+
+
+def _block(counts: sparse.csr_array, first: int, whole: bool) -> sparse.csr_array:
+    """Sort and round some rows, from `first` on, and drop their diagonal."""
+    counts.sort_indices()
+    rows = np.arange(first, first + counts.shape[0], dtype=counts.indices.dtype)
+    counts.data[counts.indices == np.repeat(rows, np.diff(counts.indptr))] = 0.0
+    if not whole:
+        _round_to_float32(counts.data)
+    counts.eliminate_zeros()
+    return counts
+
+
+def _stack(blocks: list[Any], n_words: int) -> sparse.csr_array:
+    """Return the matrix of all rows; the list of blocks is emptied on the way."""
+    sizes = np.concatenate([np.diff(block.indptr) for block in blocks])
+    total = int(sizes.sum())
+    check_room_for(total / 2, _WHAT)
+    index = np.int32 if total <= INT32_MAX else np.int64
+    columns, values = np.empty(total, index), np.empty(total)
+    at = 0
+    for number, block in enumerate(blocks):
+        here = slice(at, at + block.nnz)
+        columns[here], values[here] = block.indices, block.data
+        at += block.nnz
+        # The memory of one block is free before the next needs some.
+        blocks[number] = None
+    indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(index)
+    counts = sparse.csr_array((values, columns, indptr), shape=(n_words, n_words))
+    counts.has_canonical_format = True
+    return counts
+
+
+def _round_to_float32(values: np.ndarray) -> None:
+    """Round numbers >= 0 in place to the 24 significant bits of float32.
+
+    A document with a weight and one that is repeated are added up in other steps, whose
+    last bits differ: without these, the counts are the same.
+    """
+    bits = values.view(np.int64)
+    bits += 1 << 28
+    bits &= -(1 << 29)

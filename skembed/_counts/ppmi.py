@@ -1,0 +1,145 @@
+"""From co-occurrence counts to positive pointwise mutual information."""
+
+import numpy as np
+from scipy import sparse, special
+
+from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
+
+# A task has about this many entries. Where there are fewer, no thread starts.
+_TASK_ENTRIES = 1 << 17
+# Parts of the rows whose sums of columns are added up in order: their number must not
+# follow that of the threads.
+_LANES = 8
+
+
+def ppmi(
+    counts: sparse.csr_array,
+    shift: float,
+    context_exponent: float,
+    n_jobs: int | None = None,
+) -> sparse.csr_array:
+    """Return the shifted positive PMI matrix of co-occurrence counts.
+
+    ``max(0, ln(P(w, c) / (P(w) P_a(c))) - ln(shift))``, with contexts smoothed as
+    ``P_a(c) = #(c)**a / sum #(c')**a``: Levy, Goldberg & Dagan (2015), eq. 3 and
+    section 3.1; the shift is that of Levy & Goldberg (2014), eq. 11.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_contexts), float64
+        Positive. Consumed: the result is computed in its arrays, which are then
+        released, and a matrix without entries is left. Pass a copy to keep it.
+    shift : float
+        The number k >= 1 of noise words that the shift stands for.
+    context_exponent : float
+        The exponent a; 1 smooths nothing.
+    n_jobs : int or None, default=None
+        Number of threads, by joblib's rules. The result does not depend on it.
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_contexts), float32
+        Without stored zeros; entries in the order of `counts`.
+    """
+    with ThreadTeam(n_threads(n_jobs, 1 + counts.nnz // _TASK_ENTRIES)) as team:
+        word_totals, context_totals = _totals(counts, team)
+        of_word = np.log(np.where(word_totals > 0, word_totals, 1.0)) + np.log(shift)
+        seen = context_totals > 0
+        # In logarithms no exponent is too large for the sum of powers.
+        of_context = context_exponent * np.log(np.where(seen, context_totals, 1.0))
+        if seen.any():
+            of_context -= special.logsumexp(of_context[seen])
+        return _positive(counts, (of_word, of_context), team)
+
+
+def _totals(
+    counts: sparse.csr_array, team: ThreadTeam
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums of all rows and of all columns."""
+    from skembed._kernels import ppmi as kernels
+
+    indptr = counts.indptr.astype(np.int64)
+    columns = counts.indices.astype(np.int32, copy=False)
+    word_totals = np.empty(counts.shape[0])
+    context_totals = np.zeros((_LANES, counts.shape[1]))
+
+    def add(_: int, lane: tuple[int, tuple[int, int]]) -> None:
+        number, rows = lane
+        kernels.add_totals(
+            indptr, columns, counts.data, rows, number, word_totals, context_totals
+        )
+
+    entries = max(1, -(-counts.nnz // _LANES))
+    team.map(add, enumerate(row_ranges(indptr, entries)))
+    return word_totals, context_totals.sum(axis=0)
+
+
+def _positive(
+    counts: sparse.csr_array, marginals: tuple[np.ndarray, np.ndarray], team: ThreadTeam
+) -> sparse.csr_array:
+    """Return ``log(counts)`` without its marginals, where positive; empty `counts`."""
+    index = counts.indptr.dtype
+    indptr = counts.indptr.astype(np.int64)
+    columns = counts.indices.astype(np.int32, copy=False)
+    data = counts.data
+    counts.indptr = np.zeros_like(counts.indptr)
+    counts.indices, counts.data = np.empty(0, index), np.empty(0)
+
+    tasks = row_ranges(indptr, _TASK_ENTRIES)
+    sizes, kept = _compact(indptr, columns, data, marginals, tasks, team)
+    first = [int(indptr[row]) for row, _ in tasks]
+    # The old array of one kind makes room for the new one of the other.
+    new_columns = _gather(columns, first, kept, index, team)
+    del columns
+    values = data.view(np.float32)
+    new_values = _gather(values, [2 * at for at in first], kept, values.dtype, team)
+    new_indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(index)
+    return sparse.csr_array((new_values, new_columns, new_indptr), shape=counts.shape)
+
+
+def _compact(
+    indptr: np.ndarray,
+    columns: np.ndarray,
+    data: np.ndarray,
+    marginals: tuple[np.ndarray, np.ndarray],
+    tasks: list[tuple[int, int]],
+    team: ThreadTeam,
+) -> tuple[np.ndarray, list[int]]:
+    """Leave what is positive at the beginning of each task's columns and data.
+
+    Returns the new sizes of all rows, and of all tasks.
+    """
+    from skembed._kernels import ppmi as kernels
+
+    sizes = np.empty(indptr.size - 1, dtype=np.int64)
+    values = data.view(np.float32)
+    most = max(int(indptr[last] - indptr[first]) for first, last in tasks)
+    logs = np.empty((team.size, most))
+
+    def keep(thread: int, rows: tuple[int, int]) -> int:
+        first, last = indptr[rows[0]], indptr[rows[1]]
+        log_counts = np.log(data[first:last], out=logs[thread, : last - first])
+        return kernels.keep_positive(
+            indptr, columns, log_counts, marginals, rows, sizes, values
+        )
+
+    return sizes, team.map(keep, tasks)
+
+
+def _gather(
+    source: np.ndarray,
+    first: list[int],
+    sizes: list[int],
+    dtype: np.dtype,
+    team: ThreadTeam,
+) -> np.ndarray:
+    """Return runs of an array, given where they begin, one behind the other."""
+    ends = np.cumsum(sizes).tolist()
+    out = np.empty(ends[-1], dtype=dtype)
+
+    def copy(_: int, run: int) -> None:
+        size, begin = sizes[run], first[run]
+        out[ends[run] - size : ends[run]] = source[begin : begin + size]
+
+    team.map(copy, range(len(sizes)))
+    return out

@@ -1,0 +1,89 @@
+"""Co-occurrence counts as if some occurrences of frequent words were not there."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+
+from skembed._solvers import sampling
+from skembed._utils.threads import row_ranges
+
+# Entries that are looked at at once.
+_CHUNK = 1 << 20
+# Whole numbers up to twice this power of two, and their sums, are exact in float64.
+_WHOLE = 52
+
+
+def context_totals(counts: sparse.csr_array) -> np.ndarray:
+    """Return how often each word is a context: the sums of the columns.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+        Non-negative, with a finite sum.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), float64
+        The same bits in whatever order rows and columns are, since counts are rounded
+        to multiples of some 2**-52 of their sum before they are added up.
+    """
+    scale = _scale(float(counts.data.sum()))
+    totals = np.zeros(counts.shape[1])
+    for here in _chunks(counts.nnz):
+        whole = np.rint(counts.data[here] * scale)
+        totals += np.bincount(counts.indices[here], whole, totals.size)
+    return totals / scale
+
+
+def _scale(total: float) -> float:
+    """Return the power of two that makes sums whole numbers below 2**53.
+
+    However a total is rounded, it gets the same one: times pi, no sum of usual counts
+    is close to a power of two.
+    """
+    _, exponent = math.frexp(math.pi / 4 * total)
+    return math.ldexp(1.0, min(_WHOLE - exponent, 1023))
+
+
+def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> None:
+    """Multiply counts by the probabilities that both of their words are kept.
+
+    Subsampling leaves so much of each count, on average; windows stay as they are on
+    the whole text, as in the "dirty" subsampling of Levy, Goldberg & Dagan (2015),
+    section 3.1.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+        Is changed in place.
+    totals : ndarray of shape (n_words,), float64
+        How often each word occurs, as `context_totals` returns it.
+    subsample : float
+        The threshold, see `_sampling.keep_probabilities`; 0 changes nothing.
+
+    Raises
+    ------
+    ValueError
+        If a count becomes too small for float64.
+    """
+    if subsample == 0 or not counts.nnz:
+        return
+    keep = sampling.keep_probabilities(totals, subsample)
+    for first, last in row_ranges(counts.indptr, _CHUNK):
+        here = slice(counts.indptr[first], counts.indptr[last])
+        lengths = np.diff(counts.indptr[first : last + 1])
+        part = counts.data[here]
+        part *= np.repeat(keep[first:last], lengths)
+        part *= keep[counts.indices[here]]
+        if not part.all():
+            raise ValueError(
+                f"subsample={subsample} makes counts of pairs of words too small for "
+                "float64. Pass a larger one, or subsample=0."
+            )
+
+
+def _chunks(n_entries: int) -> list[slice]:
+    edges = [*range(0, n_entries, _CHUNK), n_entries]
+    return [slice(*pair) for pair in pairwise(edges)]

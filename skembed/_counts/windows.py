@@ -1,0 +1,423 @@
+"""Weighted co-occurrence counts of a corpus as a sparse matrix."""
+
+import functools
+import math
+import operator
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skembed._corpus.vocabulary import Corpus
+from skembed._utils.interrupts import interruptible
+from skembed._utils.limits import check_room
+from skembed._utils.threads import ThreadTeam, n_threads
+
+# A task has at most about this many pairs of a word and a context to look at, and this
+# many entries of the matrix to write. Work of one such task starts no thread.
+_TASK_PAIRS = 1 << 20
+_TASK_ENTRIES = 1 << 19
+# Entries for which memory is asked at a time: enough for large pages, and for memory
+# that is given back to the system as soon as it is free.
+_CHUNK_ENTRIES = 1 << 22
+# A token's position and the sizes of its window's sides share 63 bits.
+_MOST_PLACES = 1 << 63
+# Tokens whose places are sorted in one call, of some 0.1 s.
+_PLACED_AT_ONCE = 1 << 21
+# Sums of narrow and of wide totals stay below these powers of two.
+_NARROW, _WIDE = 62, 126
+# Larger numbers are not whole for certain in float64, nor are products of smaller ones.
+_MOST_DENOMINATOR = 2**52
+# Each weight of a context is at least that large as a wide whole number, to which it is
+# cut. So it loses less than 2**-44 of itself.
+_PRECISION = 44
+# Indices are int32 where the number of entries allows it.
+INT32_MAX = int(np.iinfo(np.int32).max)
+_ENTRY_BYTES = 12
+
+
+class _Weights(NamedTuple):
+    """Weights of contexts as whole numbers, the sums of which are exact.
+
+    What is counted is ``2**exponent / divisor`` times these.
+    """
+
+    by_distance: np.ndarray  # int64 (window,), or float64 if totals are wide
+    by_token: np.ndarray  # float64 (n_tokens,) of its document, or (0,) if all are 1
+    divisor: int
+    exponent: int = 0
+
+    @property
+    def is_wide(self) -> bool:
+        return self.by_distance.dtype == np.float64
+
+
+class _Chunks:
+    """Where one thread writes its rows, one part behind the other.
+
+    A part is as large as its rows and stays where it was written; memory that nothing
+    was written to costs nothing. A chunk is free when all of its parts are.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._columns = np.empty(0, dtype=np.int32)
+        self._values = np.empty(0, dtype=np.float64)
+
+    def room(self, entries: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return arrays for the columns and values of at least so many entries."""
+        if self._columns.size < entries:
+            size = max(entries, self._size)
+            check_room_for(size, "Co-occurrence counts")
+            self._columns = np.empty(size, dtype=np.int32)
+            self._values = np.empty(size, dtype=np.float64)
+        return self._columns, self._values
+
+    def cut(self, used: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the part that has been written, and go on behind it."""
+        part = self._columns[:used], self._values[:used]
+        self._columns, self._values = self._columns[used:], self._values[used:]
+        return part
+
+
+def check_room_for(n_entries: float, what: str) -> None:
+    """Refuse to store more entries of a sparse matrix than there is memory for.
+
+    Parameters
+    ----------
+    n_entries : float
+        Indices of 4 and values of 8 bytes.
+    what : str
+        What they are, for the error.
+
+    Raises
+    ------
+    MemoryError
+        If there is not enough memory.
+    """
+    advice = "Lower max_features or window, or raise min_count."
+    check_room(_ENTRY_BYTES * n_entries, f"{what} of {n_entries:.0f} pairs", advice)
+
+
+def common_denominator(weights: np.ndarray, limit: int) -> int:
+    """Return the least common multiple of denominators, or 0 if it is too large."""
+    divisor = 1
+    for weight in weights.tolist():
+        fraction = Fraction(weight).limit_denominator(1 << 16)
+        divisor = math.lcm(divisor, fraction.denominator)
+        if divisor > limit or not math.isclose(fraction, weight, rel_tol=1e-15):
+            return 0
+    return divisor
+
+
+def count_cooccurrences(
+    corpus: Corpus,
+    n_words: int,
+    weights: np.ndarray,
+    n_jobs: int | None = None,
+    direction: str = "both",
+    report: Callable[[float], Any] | None = None,
+) -> sparse.csr_array:
+    """Count how often words stand in each other's window.
+
+    Windows do not cross documents. A word is paired with itself at another position.
+    Pairs count as often as the weight of their document says.
+
+    Weights become whole numbers, which are added up and divided in the end: sums do not
+    depend on an order. They are exact, and rounded once, if the weights of contexts by
+    distance have a small common denominator, as those of flat and dynamic windows and
+    of harmonic ones up to 36 do, and the weights of documents are whole numbers, or
+    such numbers times a power of two. Otherwise each count differs from the exact one
+    by less than 1e-13 of itself, however different weights are.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Its weights of documents are finite and not negative.
+    n_words : int
+    weights : ndarray of shape (window,), float64
+        Weight of a context by its distance, see `_sampling.window_weights`.
+    n_jobs : int or None, default=None
+        Number of threads, by joblib's rules. The result does not depend on it.
+    direction : {"both", "left", "right"}, default="both"
+        Where contexts, the columns, are counted: on either side of a word, before it
+        only or behind it only.
+    report : callable, default=None
+        Called now and then with the share of the work that is done.
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        With sorted columns. Symmetric to the last bit; of one direction, the transpose
+        of that of the other. Sums that float64 cannot hold are infinite.
+
+    Raises
+    ------
+    ValueError
+        If the corpus has more than ``2**61 / window**2`` tokens.
+    MemoryError
+        If there is not enough memory for the counts.
+    """
+    bands = [(corpus, 0)]
+    if corpus.doc_weights is not None:
+        corpus = without_weightless(corpus, corpus.doc_weights)
+        # As if the documents that do not count had not been passed: contexts that are
+        # too far away may need another denominator.
+        weights = weights[: np.diff(corpus.doc_offsets).max(initial=1)]
+        bands = _bands(corpus, weights)
+    n_tokens = corpus.token_ids.size
+    if 4 * weights.size**2 * n_tokens > _MOST_PLACES:
+        raise ValueError(
+            f"Windows of {weights.size} tokens to either side are too wide to count "
+            f"a corpus of {n_tokens} tokens: lower `window`."
+        )
+    n_pairs = 2 * weights.size * n_tokens
+    with ThreadTeam(n_threads(n_jobs, 1 + n_pairs // _TASK_PAIRS)) as team:
+        found = (
+            _count(*band, n_words, weights, direction, team, reported)
+            for band, reported in zip(bands, _shares(report, len(bands)), strict=True)
+        )
+        return functools.reduce(_add, found)
+
+
+def _shares(report: Callable[[float], Any] | None, n_parts: int) -> list[Any]:
+    """Return what is called with the share of each part, where parts follow others."""
+    if report is None:
+        return [None] * n_parts
+    return [
+        lambda share, before=before: report((before + share) / n_parts)
+        for before in range(n_parts)
+    ]
+
+
+def _bands(corpus: Corpus, weights: np.ndarray) -> list[tuple[Corpus, int]]:
+    """Cut documents by their weights, so that those of a part share one unit.
+
+    Returns
+    -------
+    list of (Corpus, int)
+        Weights of documents, at most 1, and the power of two that was taken out. There
+        is at least one part.
+    """
+    if not corpus.token_ids.size:
+        return [(corpus._replace(doc_weights=None), 0)]
+    doc_weights: Any = corpus.doc_weights
+    exponents = np.frexp(doc_weights)[1]
+    # What a sum can be at most, as a multiple of its smallest term.
+    terms = 2 * corpus.token_ids.size * weights.sum() / weights.min()
+    width = max(1, _WIDE - _PRECISION - math.ceil(math.log2(terms)))
+    numbers = (exponents.max() - exponents) // width
+    bands = []
+    for number in np.unique(numbers):
+        here = numbers == number
+        highest = int(exponents[here].max())
+        scaled = np.ldexp(np.where(here, doc_weights, 0.0), -highest)
+        part = corpus._replace(doc_weights=scaled)
+        bands.append((without_weightless(part, scaled), highest))
+    return bands
+
+
+def _add(first: sparse.csr_array, second: sparse.csr_array) -> sparse.csr_array:
+    """Return the sum of two matrices of counts; canonical."""
+    check_room_for(first.nnz + second.nnz, "Co-occurrence counts")
+    return interruptible(operator.add, first, second)
+
+
+def _count(
+    corpus: Corpus,
+    exponent: int,
+    n_words: int,
+    weights: np.ndarray,
+    direction: str,
+    team: ThreadTeam,
+    report: Callable[[float], Any] | None,
+) -> sparse.csr_array:
+    """Return the counts of documents whose weights share one unit."""
+    from skembed._kernels import counting
+
+    bits = int(weights.size).bit_length()
+    starts, places = _list_places(corpus, n_words, (weights.size, bits), team)
+    if direction != "both":
+        # Places no longer tell of contexts on the other side. Tasks keep room for both:
+        # kernels write beyond the last entry of a row.
+        other = {"left": 0, "right": bits}[direction]
+        places &= ~(((1 << bits) - 1) << other)
+    frequency = np.diff(starts[:, :-1]).sum(axis=0)
+    whole = _whole_weights(corpus, weights, frequency)
+    tasks = _tasks(frequency, 2 * weights.size)
+    # Several chunks for each thread, most of which are free before the last is joined.
+    in_all = sum(capacity for _, _, capacity in tasks)
+    size = min(in_all // (8 * team.size), _CHUNK_ENTRIES)
+    sizes = np.empty(n_words, dtype=np.int64)
+    threads = range(team.size)
+    chunks = [_Chunks(size) for _ in threads]
+    kernel: Any = counting.count_rows
+    given: tuple[Any, ...] = whole.by_distance, bits
+    width = 0
+    if whole.is_wide:
+        kernel, width = counting.count_wide_rows, weights.size
+        given = whole.by_distance, whole.by_token, bits
+    scratch = [counting.allocate_scratch(n_words, width) for _ in threads]
+
+    def count(thread: int, task: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+        used = kernel(
+            corpus.token_ids,
+            places,
+            starts,
+            given,
+            task[:2],
+            scratch[thread],
+            sizes,
+            chunks[thread].room(task[2]),
+        )
+        return chunks[thread].cut(used)
+
+    # Compiled in this thread, since an interrupt has to wait for the others.
+    count(0, (0, 0, 0))
+    parts = team.map(count, tasks, report)
+    return _join(sizes, parts, (whole.divisor, whole.exponent + exponent), team)
+
+
+def _whole_weights(
+    corpus: Corpus, weights: np.ndarray, frequency: np.ndarray
+) -> _Weights:
+    """Return weights as whole numbers the sums of which fit into totals.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        Its weights of documents are positive and at most 1.
+    weights : ndarray of shape (window,), float64
+    frequency : ndarray of shape (n_words,), int64
+        How often each word occurs.
+
+    Returns
+    -------
+    _Weights
+    """
+    divisor = common_denominator(weights, _MOST_DENOMINATOR)
+    by_distance = np.rint(weights * divisor) if divisor else weights
+    doc_weights = corpus.doc_weights
+    by_token = np.empty(0)
+    heaviest = float(frequency.max(initial=1))
+    if doc_weights is not None:
+        by_token = np.repeat(doc_weights, np.diff(corpus.doc_offsets))
+        heaviest = float(np.bincount(corpus.token_ids, by_token).max())
+    largest = 2.0 * heaviest * math.fsum(by_distance)
+    if divisor and doc_weights is None and largest < 2.0**_NARROW:
+        return _Weights(by_distance.astype(np.int64), by_token, divisor)
+    # The finest unit for which there is room, or one that makes all weights whole.
+    exponent = math.frexp(largest)[1] - _WIDE
+    if divisor:
+        lowest = 0 if doc_weights is None else _lowest_exponent(doc_weights)
+        exponent = max(exponent, lowest)
+    if doc_weights is None:
+        by_distance = np.ldexp(by_distance, -exponent)
+    else:
+        np.ldexp(by_token, -exponent, out=by_token)
+    return _Weights(by_distance, by_token, max(divisor, 1), exponent)
+
+
+def _lowest_exponent(values: np.ndarray) -> int:
+    """Return the largest e so that all values are whole multiples of ``2**e``."""
+    mantissas, exponents = np.frexp(values)
+    whole = np.ldexp(mantissas, 53).astype(np.int64)
+    return (
+        int((np.frexp((whole & -whole).astype(np.float64))[1] + exponents).min()) - 54
+    )
+
+
+def without_weightless(corpus: Corpus, doc_weights: np.ndarray) -> Corpus:
+    """Return the documents that have a weight and tokens."""
+    lengths = np.diff(corpus.doc_offsets)
+    used = (doc_weights > 0) & (lengths > 0)
+    if used.all():
+        return corpus
+    kept, offsets = np.repeat(used, lengths), np.cumsum(lengths[used])
+    of_tokens = corpus.token_weights
+    if of_tokens is not None:
+        of_tokens = of_tokens[kept]
+    offsets = np.concatenate([[0], offsets])
+    return Corpus(corpus.token_ids[kept], offsets, of_tokens, doc_weights[used])
+
+
+def _list_places(
+    corpus: Corpus, n_words: int, window: tuple[int, int], team: ThreadTeam
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each word's places begin in each chunk of tokens, and all places.
+
+    Threads that wrote the places of one word side by side would disturb each other.
+    """
+    from skembed._kernels import counting
+
+    token_ids, doc_offsets = corpus.token_ids, corpus.doc_offsets
+    # Each chunk has a table of all words: not so many that this takes much memory.
+    wanted = max(team.size, token_ids.size // _PLACED_AT_ONCE)
+    n_chunks = max(1, min(wanted, token_ids.size // (4 * n_words)))
+    edges = np.arange(n_chunks + 1) * token_ids.size // n_chunks
+    documents = np.searchsorted(doc_offsets, edges, side="right") - 1
+    starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
+    places = np.empty(token_ids.size, dtype=np.int64)
+
+    # Compiled in this thread, since an interrupt has to wait for the others.
+    nothing = counting.Chunk(0, 0, 0, 0)
+    counting.list_places(token_ids, doc_offsets, nothing, window, starts, places)
+
+    def list_chunk(_: int, i: int) -> None:
+        chunk = counting.Chunk(i, int(edges[i]), int(edges[i + 1]), int(documents[i]))
+        counting.list_places(token_ids, doc_offsets, chunk, window, starts, places)
+
+    team.map(list_chunk, range(n_chunks))
+    return starts, places
+
+
+def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
+    """Cut the rows into tasks (first, last, most entries it can have)."""
+    pairs = frequency * contexts
+    entries = np.minimum(pairs, frequency.size)
+    size = np.cumsum(pairs / _TASK_PAIRS + entries / _TASK_ENTRIES)
+    # A task ends with the row in which its size passes a whole number.
+    edges = np.searchsorted(size, np.arange(1, size[-1]), side="left") + 1
+    edges = np.unique([0, *edges.tolist(), frequency.size])
+    capacity = np.add.reduceat(entries, edges[:-1])
+    return list(
+        zip(edges[:-1].tolist(), edges[1:].tolist(), capacity.tolist(), strict=True)
+    )
+
+
+def _join(
+    sizes: np.ndarray, parts: list[Any], unit: tuple[int, int], team: ThreadTeam
+) -> sparse.csr_array:
+    """Return the matrix of all rows; the list of parts is emptied on the way.
+
+    Its values are those of the parts times ``2**exponent / divisor``, where `unit` is
+    (divisor, exponent).
+    """
+    divisor, exponent = float(unit[0]), unit[1]
+    ends = np.cumsum([columns.size for columns, _ in parts]).tolist()
+    # As much again as the parts have, of which one after the other is given up.
+    check_room_for(ends[-1] / 2, "Co-occurrence counts")
+    index = np.int32 if ends[-1] <= INT32_MAX else np.int64
+    indptr = np.zeros(sizes.size + 1, dtype=index)
+    np.cumsum(sizes, out=indptr[1:])
+    columns, values = np.empty(ends[-1], index), np.empty(ends[-1], np.float64)
+
+    def place(_: int, number: int) -> None:
+        part_columns, part_values = parts[number]
+        # The memory of one part is free before the next needs some.
+        parts[number] = None
+        last = ends[number]
+        first = last - part_columns.size
+        columns[first:last] = part_columns
+        here = values[first:last]
+        np.divide(part_values, divisor, out=here)
+        if exponent:
+            with np.errstate(over="ignore"):
+                np.ldexp(here, exponent, out=here)
+
+    team.map(place, range(len(parts)))
+    counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, sizes.size))
+    counts.has_canonical_format = True
+    return counts

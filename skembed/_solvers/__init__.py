@@ -1,0 +1,1 @@
+"""From documents or counts to vectors: training, decompositions, losses."""

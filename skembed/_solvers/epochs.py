@@ -1,0 +1,330 @@
+"""The epochs of a training: their losses, when they end, and what is kept of them.
+
+Whatever ends a training early, the model is that of a whole epoch: after an interrupt
+or an infinite number the last finished one, with early stopping the best one.
+"""
+
+from time import perf_counter
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skembed._given import LARGEST
+from skembed._solvers.early_stopping import holds_out
+from skembed._solvers.job import TOO_LATE, Fitted, Job
+from skembed._utils.interrupts import keeps_finished
+from skembed._utils.progress import Report, Span, Step, rate
+
+# With ``max_iter="auto"``: the epochs for 100,000 tokens, the most epochs, and how many
+# pairs of words stand for a token where co-occurrence counts are given (of a dynamic
+# window of 5).
+_EPOCHS = 25
+_MOST_EPOCHS = 60
+_PAIRS_PER_TOKEN = 6
+
+
+def auto_epochs(counts: np.ndarray, are_pairs: bool, fewest: int) -> int:
+    """Return the number of epochs that ``max_iter="auto"`` stands for.
+
+    Small corpora need more epochs, until their words have been visited often enough.
+    The number falls with the square root of the number of tokens.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_words,)
+        Occurrences of the words in the documents of the fit.
+    are_pairs : bool
+        Whether the counts are the row sums of given co-occurrence counts.
+    fewest : int
+        Epochs for a large corpus.
+
+    Returns
+    -------
+    int
+        From `fewest` to 60.
+    """
+    n_tokens = float(counts.sum()) / (_PAIRS_PER_TOKEN if are_pairs else 1)
+    enough = np.ceil(_EPOCHS * np.sqrt(100_000 / max(n_tokens, 1.0)))
+    return int(np.clip(enough, fewest, _MOST_EPOCHS))
+
+
+class Trainer(Protocol):
+    """What an estimator's training does in an epoch; a context manager.
+
+    Its threads live while it is entered.
+    """
+
+    unit: str  # what is visited, e.g. "tokens"
+    size: int  # how many of them in an epoch
+    n_slices: int  # how often an epoch reports, about
+    state: list[np.ndarray]  # all that is learned, updated in place
+
+    def __enter__(self) -> Any: ...
+
+    def __exit__(self, *exception: object) -> None: ...
+
+    def train(self, epoch: int, report: Report) -> float | None:
+        """Train an epoch, the first being 0; return its mean loss, if any."""
+
+    def validate(self) -> float:
+        """Return the mean loss of what is held out; `state` stays as it is."""
+
+    def fitted(self, n_finished: int, last: bool) -> Fitted:
+        """Return the model after so many epochs.
+
+        If it is the last time, it may take over the memory of `state`.
+        """
+
+
+class Finished(NamedTuple):
+    """What is known after an epoch, in one object, so that no interrupt can part it."""
+
+    losses: tuple[float, ...] = ()
+    validation: tuple[float, ...] = ()
+    # Whether the model is to be that of `Trainer.state`; else that of the copies.
+    is_live: bool = False
+    # The number of the best epoch; 0 is the fit that this one goes on from.
+    best_epoch: int = 0
+    # Whether no other epoch comes.
+    is_over: bool = False
+
+
+class Epochs:
+    """Some epochs of one training.
+
+    Parameters
+    ----------
+    trainer : Trainer
+    estimator : BaseEmbedder
+        Its parameters of early stopping are read.
+    job : Job
+    """
+
+    def __init__(self, trainer: Trainer, estimator: Any, job: Job):
+        self.trainer = trainer
+        self.estimator = estimator
+        self.job = job
+        self.course = job.course
+        self.n_epochs = job.n_epochs
+        self._finished = Finished()
+        self._copies: list[np.ndarray] = []
+        self._best = np.inf
+        self._n_worse = 0
+        self._interrupted = False
+        # Whether a loss was the best one before the first epoch.
+        self._judged = False
+        self._notes: list[str] = []
+        self._warning: type[Warning] = UserWarning
+        self._problem: ValueError | None = None
+
+    def run(self) -> Fitted:
+        """Train; return what is learned.
+
+        Raises
+        ------
+        ValueError
+            If the first epoch ends with numbers that are not finite.
+        KeyboardInterrupt
+            Before the end of the first epoch.
+        """
+        try:
+            with self.trainer:
+                self._train()
+                # What is left to do takes no time and is worth its end.
+                self.job.shield.patience = int(keeps_finished())
+        except KeyboardInterrupt:
+            if not self._finished.losses or not keeps_finished():
+                raise
+            n_finished = len(self._finished.losses)
+            self._notes = [
+                f"Training was interrupted in epoch {n_finished + 1} of "
+                f"{self.n_epochs}; the vectors are those after {self._kept_epoch()}."
+            ]
+            if self._finished.is_over:
+                self._notes = [TOO_LATE]
+            self._interrupted = True
+        if self._copies and not self._finished.is_live:
+            _copy(self._copies, self.trainer.state)
+        self._copies = []
+        fitted = self._fitted(last=True)
+        fitted.notes += self._notes
+        fitted.warning, fitted.problem = self._warning, self._problem
+        fitted.interrupted = self._interrupted
+        return fitted
+
+    def _train(self) -> None:
+        early = self.estimator.early_stopping
+        validates = holds_out(self.estimator)
+        start = perf_counter()
+        if validates and self.job.before is not None:
+            self._judge_start()
+        for epoch in range(self.n_epochs):
+            span = Span(epoch / self.n_epochs, (epoch + 1) / self.n_epochs, start)
+            with self.course.step("epoch", self.trainer.n_slices, span) as step:
+                loss = self.trainer.train(epoch, step.report)
+                if loss is None:
+                    return
+                validation = self.trainer.validate() if validates else None
+                if not self._is_sound(loss, validation or 0.0):
+                    self._refuse(epoch)
+                    return
+                enough = self._finish(epoch, loss, validation)
+                self._tell(step, epoch)
+                stopped = step.end(self._attributes)
+            if stopped:
+                self.course.say("ended by a callback")
+                return
+            if enough:
+                self.course.say(self._why_enough())
+                return
+            if epoch + 1 < self.n_epochs:
+                self._keep()
+        if early:
+            self._warning = ConvergenceWarning
+            self._notes = [self._why_not_enough()]
+
+    def _judge_start(self) -> None:
+        """Let what a fit goes on from be the best so far, until an epoch is better."""
+        loss = self.trainer.validate()
+        if np.isfinite(loss):
+            self._best, self._judged = loss, True
+            self._finished = Finished(is_live=True)
+            self._keep()
+
+    def _finish(self, epoch: int, loss: float, validation: float | None) -> bool:
+        """Note an epoch; return whether losses have not fallen for long enough.
+
+        The rule of scikit-learn's MLPClassifier; but not of its training loss unless
+        that is asked for: with a learning rate that falls to the end, and on small
+        corpora, losses stand still for many epochs before they fall again.
+        """
+        watched = loss if validation is None else validation
+        before = self._finished
+        is_best = watched < self._best
+        worse = watched > self._best - self.estimator.tol
+        self._n_worse = self._n_worse + 1 if worse else 0
+        self._best = min(self._best, watched)
+        enough = self._n_worse > self.estimator.n_iter_no_change
+        enough = enough and self.estimator.early_stopping
+        self._finished = Finished(
+            (*before.losses, loss),
+            before.validation if validation is None else (*before.validation, watched),
+            validation is None or is_best,
+            epoch + 1 if is_best else before.best_epoch,
+            enough or epoch + 1 == self.n_epochs,
+        )
+        return enough
+
+    def _keep(self) -> None:
+        """Copy the model if it is the one to keep, since an epoch will change it."""
+        if self._finished.is_live:
+            if not self._copies:
+                self._copies = [np.empty_like(array) for array in self.trainer.state]
+            _copy(self.trainer.state, self._copies)
+            self._finished = self._finished._replace(is_live=False)
+
+    def _is_sound(self, *losses: float) -> bool:
+        """Return whether all is finite, and features of the vectors will be."""
+        params, *others = self.trainer.state
+        return (
+            bool(np.isfinite(losses).all())
+            and _is_within(params, LARGEST)
+            and all(_is_within(other, np.finfo(other.dtype).max) for other in others)
+        )
+
+    def _refuse(self, epoch: int) -> None:
+        """Raise an error, or keep it until the last finite model is published."""
+        name = type(self.estimator).__name__
+        text = (
+            f"{name}: vectors became larger than {LARGEST:.0e}, infinite or NaN in "
+            f"epoch {epoch + 1}. "
+            f"{_suspects(self.estimator)} for these documents; lower it."
+        )
+        if not epoch:
+            raise ValueError(text)
+        self._problem = ValueError(
+            f"{text} The estimator holds the vectors after {self._kept_epoch()}."
+        )
+
+    def _kept_epoch(self) -> str:
+        finished = self._finished
+        if not finished.validation:
+            return f"epoch {len(finished.losses)}"
+        best = f"epoch {finished.best_epoch}"
+        if not finished.best_epoch:
+            best = "the fit before"
+        return f"{best}, the best by its validation loss"
+
+    def _why_enough(self) -> str:
+        return (
+            f"the {self._watched} loss did not fall by tol={self.estimator.tol} for "
+            f"more than {self.estimator.n_iter_no_change} epochs"
+        )
+
+    def _why_not_enough(self) -> str:
+        patience = self.estimator.n_iter_no_change
+        # The first epoch is not worse than anything, unless a fit goes on.
+        if self.n_epochs <= patience + (not self._judged):
+            return (
+                f"early_stopping cannot end a fit of max_iter={self.n_epochs} epochs "
+                f"with n_iter_no_change={patience}: raise the former, or lower the "
+                f"latter. The vectors are those after {self._kept_epoch()}."
+            )
+        return (
+            f"early_stopping has ended nothing: in max_iter={self.n_epochs} epochs "
+            f"the {self._watched} loss has not failed to fall by "
+            f"tol={self.estimator.tol} for more than n_iter_no_change="
+            f"{patience} epochs in a row. Raise max_iter or "
+            "tol, lower n_iter_no_change, or pass early_stopping=False."
+        )
+
+    @property
+    def _watched(self) -> str:
+        return "validation" if holds_out(self.estimator) else "training"
+
+    def _tell(self, step: Step, epoch: int) -> None:
+        finished = self._finished
+        validation = ""
+        if finished.validation:
+            validation = f"validation loss {finished.validation[-1]:.4f}"
+        self.course.say(
+            f"epoch {epoch + 1}/{self.n_epochs}: loss {finished.losses[-1]:.4f}",
+            validation,
+            rate(self.trainer.size, self.trainer.unit, step.seconds),
+            *step.times(),
+        )
+
+    def _attributes(self) -> dict[str, Any]:
+        return self.job.attributes(self._fitted(last=False))
+
+    def _fitted(self, last: bool) -> Fitted:
+        """Return the model, with what tells of the training."""
+        finished = self._finished
+        fitted = self.trainer.fitted(len(finished.losses), last)
+        before = self.job.before.learned if self.job.before else {}
+        losses = np.array([*before.get("loss_curve_", ()), *finished.losses])
+        fitted.attributes.update(loss_curve_=losses, n_iter_=losses.size)
+        if finished.validation:
+            earlier = before.get("validation_loss_curve_", ())
+            curve = np.array([*earlier, *finished.validation])
+            fitted.attributes["validation_loss_curve_"] = curve
+        return fitted
+
+
+def _suspects(estimator: Any) -> str:
+    """Return what most likely makes vectors infinite, for an error."""
+    rate = f"learning_rate={estimator.learning_rate}"
+    if estimator.init is None:
+        return f"{rate} is too large"
+    return f"{rate} is too large, or are the numbers of init,"
+
+
+def _is_within(array: np.ndarray, largest: float) -> bool:
+    # Of a NaN no comparison is true.
+    return bool(array.max() <= largest and array.min() >= -largest)
+
+
+def _copy(sources: list[np.ndarray], targets: list[np.ndarray]) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        np.copyto(target, source)

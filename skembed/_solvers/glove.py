@@ -1,0 +1,351 @@
+"""Training by weighted least squares, as in GloVe, block by block of the counts."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from skembed._solvers.early_stopping import hold_out_pairs, holds_out
+from skembed._solvers.initial import RandomStart
+from skembed._solvers.job import Before, Fitted, Job
+from skembed._tying.layout import Layout
+from skembed._utils.interrupts import interruptible
+from skembed._utils.memory import aligned_zeros
+from skembed._utils.progress import Report
+from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
+
+# Vectors and squared gradients of a block of words should about fill a core's cache.
+_BLOCK_BYTES = 1 << 20
+# Blocks that give several threads enough tasks; fewer where tasks would become small.
+_BLOCKS_FOR_THREADS = 15
+_MIN_ENTRIES_OF_A_BLOCK = 1000
+_ENTRIES_FOR_A_BLOCK = 1 << 20
+# Work is measured in numbers of a row that are updated; a thread does a hundred
+# million of them in some 40 ms. What is worth a thread, and what is done between two
+# looks at signals:
+_WORK_OF_A_THREAD = 1 << 25
+_WORK_OF_A_SLICE = 1 << 26
+# Entries that are held out and measured by one task.
+_HELD_OUT_OF_A_TASK = 1 << 19
+# Counts whose logarithms are taken at once.
+_CHUNK = 1 << 15
+
+
+class Tables(NamedTuple):
+    """Parameters of a model, words in random order."""
+
+    layout: Layout
+    params: np.ndarray  # float32 (n_words * n_tables, width)
+    squares: np.ndarray  # float32, likewise; 1 + sums of squared gradients
+    row_of: np.ndarray  # int32 (n_words,), row of each word within a table
+    start: RandomStart  # of all rows
+
+
+def start_squares(
+    layout: Layout, before: Before | None, row_of: np.ndarray
+) -> np.ndarray:
+    """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits."""
+    squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
+    squares[:] = 1.0
+    if before is not None:
+        rows = row_of[: before.n_words]
+        earlier = before.learned["_squares"]
+        for table, sums in enumerate(np.split(earlier, layout.n_tables)):
+            squares[table * layout.n_words + rows, : sums.shape[1]] = sums
+    return squares
+
+
+class Training:
+    """The epochs of one fit, see `_epochs.Trainer`.
+
+    Parameters
+    ----------
+    estimator : GloVeEmbedder
+        Its parameters are read.
+    job : Job
+    counts : csr_array of shape (n_words, n_words), float64
+        Words in the order of `tables`. Is used up.
+    tables : Tables
+        Is updated in place.
+    random : Generator
+        Draws the order of the blocks.
+    """
+
+    unit = "pairs"
+
+    def __init__(
+        self,
+        estimator: Any,
+        job: Job,
+        counts: sparse.csr_array,
+        tables: Tables,
+        random: np.random.Generator,
+    ):
+        self.estimator = estimator
+        self.tables = tables
+        self.random = random
+        self._held_out: Any = None
+        if holds_out(estimator):
+            fraction = estimator.validation_fraction
+            how = fraction, np.random.default_rng(job.split_seeds), tables.row_of
+            counts, held_out = interruptible(hold_out_pairs, counts, *how)
+            self._hold_out(held_out)
+        self.size = counts.nnz
+        layout, params, squares = tables[:3]
+        n_learned = layout.n_components + 1
+        self.state = [params[:, :n_learned], squares[:, :n_learned]]
+        self.model = _model(params, squares, layout, estimator.learning_rate)
+        row_bytes = 2 * params.shape[1] * params.itemsize
+        self.n_blocks = _n_blocks(layout.n_words, row_bytes, counts.nnz)
+        work = max(1, counts.nnz * params.shape[1])
+        worth = int(work * job.n_epochs / _WORK_OF_A_THREAD)
+        most = min(worth, self.n_blocks // 2 + 1)
+        self.n_threads = n_threads(estimator.n_jobs, most)
+        self.n_stages = max(1, int(_WORK_OF_A_SLICE * 2 * self.n_blocks / work))
+        self.n_slices = -(-2 * self.n_blocks // self.n_stages)
+        self._counts: Any = counts
+        self.entries: Any = None
+
+    def _hold_out(self, counts: sparse.csr_array) -> None:
+        """Take counts whose loss is to be told after every epoch; they are used up."""
+        from skembed._kernels import glove
+
+        _take_targets(counts.data, self.estimator.x_max, self.estimator.alpha)
+        self._held_out = glove.HeldOut(
+            counts.indptr.astype(np.int64),
+            counts.indices.astype(np.int32, copy=False),
+            counts.data.view(np.float32).reshape(-1, 2),
+        )
+
+    def __enter__(self) -> "Training":
+        from skembed._kernels import adagrad
+
+        self.team = ThreadTeam(self.n_threads)
+        width = self.tables.params.shape[1]
+        self.spaces = [
+            adagrad.Space(*aligned_zeros((3, width))) for _ in range(self.n_threads)
+        ]
+        x_max, alpha = self.estimator.x_max, self.estimator.alpha
+        try:
+            self.entries = _sort_entries(
+                self._counts, self.n_blocks, x_max, alpha, self.team
+            )
+            # Compiled in this thread, since an interrupt has to wait for the others.
+            order = np.zeros(self.n_blocks, dtype=np.int64)
+            workers = ThreadTeam(1), self.spaces
+            _train_stages(self.entries, self.model, order, (0, 0), workers)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.team.__exit__(*exception)
+        # The vectors are about to be copied, into the memory of the counts.
+        self._counts = self.entries = self._held_out = None
+
+    def train(self, epoch: int, report: Report) -> float:
+        """Visit every entry once; return the mean objective."""
+        if not self.size:
+            return 0.0
+        order = self.random.permutation(self.n_blocks)
+        workers = self.team, self.spaces
+        return _train_epoch(
+            self.entries, self.model, order, self.n_stages, workers, report
+        )
+
+    def validate(self) -> float:
+        """Return the mean objective of the entries that are held out."""
+        from skembed._kernels import glove
+
+        indptr = self._held_out.indptr
+        tasks = row_ranges(indptr, _HELD_OUT_OF_A_TASK)
+
+        def measure(thread: int, rows: tuple[int, int]) -> float:
+            space = self.spaces[thread]
+            return glove.measure_rows(self._held_out, self.model, rows, space)
+
+        return sum(self.team.map(measure, tasks)) / int(indptr[-1])
+
+    def fitted(self, n_finished: int, last: bool) -> Fitted:
+        """Return the model; after how many epochs makes no difference."""
+        layout, params, squares, row_of, start = self.tables
+        n_learned = layout.n_components + 1
+        kept = np.empty((len(squares), n_learned), dtype=np.float32)
+        for of_table, part in zip(
+            np.split(kept, layout.n_tables),
+            np.split(squares, layout.n_tables),
+            strict=True,
+        ):
+            of_table[:] = part[row_of, :n_learned]
+        if not last:
+            params = params.copy()
+        # Every pair moves its vectors: one that has not moved is in no pair.
+        start.erase(params, np.zeros(len(params), dtype=bool))
+        word_biases, context_biases, _ = layout.biases(params)
+        word_vectors, context_vectors, attributes = layout.vectors(params)
+        word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
+        word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
+        attributes["_squares"] = kept
+        return Fitted(
+            layout.n_parameters + layout.n_words * layout.n_tables,
+            word_vectors,
+            context_vectors,
+            np.zeros(layout.n_words, dtype=np.float32),
+            np.ones(layout.n_components, dtype=np.float32),
+            word_biases,
+            context_biases,
+            attributes,
+        )
+
+
+def _reorder(
+    words: np.ndarray, contexts: np.ndarray, row_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Bring rows back to the vocabulary's order; one object stays one object."""
+    ordered = words[row_of]
+    return ordered, (ordered if contexts is words else contexts[row_of])
+
+
+def _model(
+    params: np.ndarray, squares: np.ndarray, layout: Layout, learning_rate: float
+) -> Any:
+    """Return the parameters and the tying strategy in the kernel's form."""
+    from skembed._kernels import glove
+
+    bias = np.zeros(params.shape[1], dtype=np.float32)
+    bias[layout.n_components] = 1.0
+    return glove.Model(
+        params,
+        squares,
+        layout.scale(0.0),
+        bias,
+        layout.n_components,
+        layout.context_row,
+        float(learning_rate),
+    )
+
+
+def _n_blocks(n_words: int, row_bytes: int, n_entries: int) -> int:
+    """Return into how many blocks rows and columns are cut: an odd number.
+
+    It depends on the counts only, never on the machine or the number of threads.
+    """
+    by_cache = n_words * row_bytes // _BLOCK_BYTES
+    by_threads = int((n_entries / _MIN_ENTRIES_OF_A_BLOCK) ** 0.5)
+    # A stage visits so many entries for one block, without a look at signals.
+    by_stage = n_entries // _ENTRIES_FOR_A_BLOCK
+    n_blocks = max(by_cache, by_stage, min(by_threads, _BLOCKS_FOR_THREADS))
+    n_blocks = min(n_blocks, n_words)
+    return max(1, n_blocks - 1 + n_blocks % 2)
+
+
+def _sort_entries(
+    counts: Any, n_blocks: int, x_max: float, alpha: float, team: ThreadTeam
+) -> Any:
+    """Return counts as a kernel visits them, in the memory they are in.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+        Its `indices` and `data` are overwritten.
+    n_blocks : int
+    x_max, alpha : float
+    team : ThreadTeam
+
+    Returns
+    -------
+    Entries
+    """
+    from skembed._kernels import glove
+
+    n_words = counts.shape[0]
+    edges = np.arange(n_blocks + 1) * n_words // n_blocks
+    indptr = counts.indptr.astype(np.int64)
+    entries = glove.Entries(
+        counts.indices.astype(np.int32, copy=False).view(np.uint32),
+        counts.data.view(np.float32).reshape(-1, 2),
+        np.zeros(n_blocks**2 + 1, dtype=np.int64),
+        edges,
+    )
+    block_of = np.repeat(np.arange(n_blocks, dtype=np.int32), np.diff(edges))
+
+    def sort_block(thread: int, block: int) -> None:
+        first, last = indptr[edges[block]], indptr[edges[block + 1]]
+        _take_targets(counts.data[first:last], x_max, alpha)
+        spare = (
+            np.empty(last - first, dtype=np.uint32),
+            np.empty((last - first, 2), dtype=np.float32),
+        )
+        glove.sort_rows(entries, indptr, block_of, block, spare)
+
+    team.map(sort_block, range(n_blocks))
+    return entries
+
+
+def _take_targets(counts: np.ndarray, x_max: float, alpha: float) -> None:
+    """Replace each count x by two float32 numbers in its place: ln x and f(x)."""
+    targets = counts.view(np.float32).reshape(-1, 2)
+    log_max, exponent = np.log(float(x_max)), float(alpha)
+    for first in range(0, counts.size, _CHUNK):
+        chunk = slice(first, first + _CHUNK)
+        logarithms = np.log(counts[chunk])
+        targets[chunk, 0] = logarithms
+        logarithms -= log_max
+        targets[chunk, 1] = np.exp(exponent * np.minimum(logarithms, 0.0))
+
+
+def _train_epoch(
+    entries: Any,
+    model: Any,
+    order: np.ndarray,
+    n_stages: int,
+    workers: tuple[ThreadTeam, list[Any]],
+    report: Report,
+) -> float:
+    """Visit every entry once; return the mean objective.
+
+    Parameters
+    ----------
+    entries : Entries
+    model : Model
+    order : ndarray of shape (n_blocks,), int64
+        A permutation of the blocks, by which an epoch differs from others.
+    n_stages : int
+        Stages between two looks at signals.
+    workers : (ThreadTeam, list of Space)
+        The team, and the work space of each of its threads.
+    report : callable
+        Is told the share that is done; returns whether to leave out the rest.
+    """
+    all_stages = 2 * order.size
+    losses = []
+    for first in range(0, all_stages, n_stages):
+        stages = (first, min(first + n_stages, all_stages))
+        losses.append(_train_stages(entries, model, order, stages, workers))
+        if report(stages[1] / all_stages):
+            break
+    loss, n_entries = np.concatenate(losses).sum(axis=0)
+    return float(loss / max(n_entries, 1.0))
+
+
+def _train_stages(
+    entries: Any,
+    model: Any,
+    order: np.ndarray,
+    stages: tuple[int, int],
+    workers: tuple[ThreadTeam, list[Any]],
+) -> np.ndarray:
+    """Visit the entries of some stages; return loss and number of each task."""
+    from skembed._kernels import glove
+
+    team, spaces = workers
+    losses = np.zeros((2 * order.size, order.size // 2 + 1, 2))
+    done = np.zeros(order.size * glove.DONE_NUMBERS, dtype=np.int64)
+
+    def work(member: Any) -> None:
+        space = spaces[member.thread]
+        glove.train_stages(entries, model, order, stages, losses, done, space, member)
+
+    team.run(work)
+    return losses[slice(*stages)].reshape(-1, 2)

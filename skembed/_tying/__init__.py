@@ -1,0 +1,1 @@
+"""How word and context vectors share parameters: strategies, biases, storage."""

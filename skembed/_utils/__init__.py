@@ -1,0 +1,1 @@
+"""Compilation, threads, interrupts, progress, memory, versions of scikit-learn."""

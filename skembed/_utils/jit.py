@@ -1,0 +1,193 @@
+"""The decorators through which every kernel is compiled.
+
+Kernels are compiled lazily, release the GIL, keep NaN checks (``fastmath=True``
+would delete them) and are cached on disk. Numba keys its cache by the file of the
+outermost function only, so an edit to a helper in another file would leave a stale
+kernel behind, and it trusts what it reads. `_SealedFiles` seals each file with a hash
+of its content and of all sources of compiled code. Files that are damaged, or that
+were written by other sources, are ignored.
+"""
+
+import functools
+import hashlib
+import os
+import uuid
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import numba
+import numpy as np
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.compiler_lock import global_compiler_lock
+
+from skembed._utils.forks import TOO_EARLY, after_fork
+from skembed._utils.interrupts import interruptible
+
+# "contract" allows fused multiply-add and "reassoc" vectorised sums; "nnan" and
+# "ninf" are left out on purpose.
+FASTMATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
+COMPILED = not numba.config.DISABLE_JIT
+
+
+def _sources_hash() -> str:
+    """Hash every file that compiled code comes from."""
+    here = Path(__file__).parent
+    kernels = here.parent / "_kernels"
+    digest = hashlib.sha256()
+    for path in [here / "barrier.py", here / "jit.py", *sorted(kernels.glob("*.py"))]:
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+SOURCES_HASH = _sources_hash()
+
+
+def _seal(content: bytes) -> bytes:
+    return hashlib.sha256(SOURCES_HASH.encode() + content).digest()
+
+
+class _SealedFiles(IndexDataCacheFile):
+    """The files of one kernel; they are read only if the seal at their end is right."""
+
+    def _load_index(self):
+        return super()._load_index() if _is_whole(self._index_path) else {}
+
+    def _load_data(self, name):
+        return super()._load_data(name) if _is_whole(self._data_path(name)) else None
+
+    @contextmanager
+    def _open_for_write(self, filepath):
+        if os.path.isdir(filepath):
+            # A file cannot be put in its place.
+            os.rename(filepath, f"{filepath}.{uuid.uuid4().hex[:16]}")
+        content = BytesIO()
+        yield content
+        with super()._open_for_write(filepath) as file:
+            file.write(content.getvalue() + _seal(content.getvalue()))
+
+
+def _is_whole(path: str) -> bool:
+    try:
+        content = Path(path).read_bytes()
+    except OSError:
+        return False
+    size = len(content) - hashlib.sha256().digest_size
+    return size >= 0 and _seal(content[:size]) == content[size:]
+
+
+class _SealedCache(FunctionCache):
+    """Numba's disk cache with sealed files."""
+
+    def __init__(self, py_func):
+        super().__init__(py_func)
+        self._cache_file = _SealedFiles(
+            self._cache_path,
+            self._impl.filename_base,
+            self._impl.locator.get_source_stamp(),
+        )
+
+    def save_overload(self, sig, data):
+        """Save a compiled kernel; a full or read-only disk only costs the reuse."""
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            # The kernel in memory is complete: the next process compiles again.
+            self.disable()
+
+
+# Whether another thread compiled when this process was forked.
+_forked_too_early = False
+
+
+def _look_after_fork() -> None:
+    global _forked_too_early
+    # The thread that holds it does not exist here, and so would hold it for ever.
+    is_free = global_compiler_lock._lock.acquire(blocking=False)
+    if is_free:
+        global_compiler_lock._lock.release()
+    _forked_too_early = not is_free
+
+
+after_fork(_look_after_fork)
+
+
+def _compile_or_load(compile_for, *arguments):
+    """Make numba compile a kernel for the types of arguments, or load it."""
+    if _forked_too_early:
+        raise RuntimeError(TOO_EARLY)
+    return interruptible(compile_for, *arguments)
+
+
+def _without_jit(function):
+    """Plain Python with the wrap-around of unsigned integers that kernels rely on."""
+
+    def wrapped(*args):
+        with np.errstate(over="ignore"):
+            return function(*args)
+
+    wrapped.__name__ = function.__name__
+    wrapped.__doc__ = function.__doc__
+    return wrapped
+
+
+def _compile(function, **options):
+    if not COMPILED:
+        return _without_jit(function)
+    return numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy", **options)(
+        function
+    )
+
+
+def helper(function):
+    """Compile a part of kernels, always inlined into them.
+
+    A helper that stays a function of its own is another piece of code in the process
+    that compiles than in one that loads the kernel from the cache: optimised apart,
+    it may add in another order, and the last bits differ. Python cannot call it.
+
+    Parameters
+    ----------
+    function : callable
+        A plain function of arrays, scalars and named tuples of these.
+
+    Returns
+    -------
+    callable
+        Numba's dispatcher, or a plain Python function when ``NUMBA_DISABLE_JIT``
+        is set.
+    """
+    # No other code calls it, so the wrappers for Python and C would be compiled for
+    # nothing: a fifth of the time of a cold start.
+    return _compile(
+        function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
+    )
+
+
+def kernel(function):
+    """Compile an entry point on its first call and cache it on disk.
+
+    Parameters
+    ----------
+    function : callable
+        As in `helper`.
+
+    Returns
+    -------
+    callable
+        As in `helper`.
+    """
+    if not COMPILED:
+        return _compile(function)
+    dispatcher = _compile(function, no_cfunc_wrapper=True)
+    # LLVM may take seconds for one call. Numba calls this for types it has not seen.
+    compile_for = dispatcher._compile_for_args
+    dispatcher._compile_for_args = functools.partial(_compile_or_load, compile_for)
+    try:
+        cache = _SealedCache(dispatcher.py_func)
+    except RuntimeError:
+        # No folder to write to (read-only installation, no HOME): compile in memory.
+        return dispatcher
+    dispatcher._cache = cache
+    return dispatcher

@@ -1,0 +1,491 @@
+"""Sums and maxima of the vectors of documents' words, and what rows have in common.
+
+Everything that becomes a document's row is added up entry by entry in the order in
+which the document has them, so that a row does not depend on the other documents.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import linalg, sparse
+from scipy.sparse import _sparsetools
+
+from skembed._rows import check_sparse
+from skembed._utils.threads import one_blas_thread
+
+# So many vectors are added up in float32, and these sums in float64.
+_BLOCK = 128
+# Entries that are worked on at once, which bounds the memory; and how many of them a
+# document counts for at least, as its row of features takes memory, too: one for so
+# many columns.
+_CHUNK = 2**16
+_DOCUMENT, _COLUMNS = 8, 16
+# Vectors of words that are copied at once: they fit into a core's cache.
+_COPIED = 2**12
+# Maxima of so short documents are found for many at a time.
+_SHORT = 16
+# Counts of a document are scaled where the exponent of their sum is beyond this.
+_EXPONENT = 32
+# Squared singular values below this share of the largest come from sums in float32.
+_ROUNDING = 1e-10
+# A sum below this share of what is added up is 0 but for rounding.
+_CANCELLED = 1e-9
+
+
+class Documents(NamedTuple):
+    """Rows of a documents x words matrix, one behind the other."""
+
+    counts: np.ndarray  # float (n_entries,)
+    words: np.ndarray  # int (n_entries,)
+    offsets: np.ndarray  # of the type of `words`, (n_documents + 1,)
+
+    @property
+    def n_documents(self) -> int:
+        return self.offsets.size - 1
+
+    def per_entry(self, values: np.ndarray) -> np.ndarray:
+        """Return the value of its document for every entry."""
+        return np.repeat(values, np.diff(self.offsets))
+
+    def present(self) -> "Documents":
+        """Return the entries that are not 0."""
+        present = self.counts > 0
+        if present.all():
+            return self
+        before = np.concatenate([[0], present.cumsum()])
+        offsets = before[self.offsets].astype(self.offsets.dtype)
+        return Documents(self.counts[present], self.words[present], offsets)
+
+
+def check(X: Any, vectors: Any) -> tuple[sparse.csr_array, np.ndarray]:
+    """Return the arguments of a pooling, or raise a ValueError."""
+    if not (sparse.issparse(X) and X.format == "csr"):
+        raise ValueError(
+            "X must be a documents x words matrix in CSR format, got "
+            f"{type(X).__name__}; pass scipy.sparse.csr_array(X)."
+        )
+    check_sparse(X)
+    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+    if vectors.ndim != 2 or X.shape[1] != len(vectors):
+        raise ValueError(
+            f"X has {X.shape[1]} columns, but vectors has shape {vectors.shape}; pass "
+            "one row of vectors for every column of X."
+        )
+    return X, vectors
+
+
+def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray:
+    """Return weights of documents in float64, or raise a ValueError."""
+    if sample_weight is None:
+        return np.ones(n_documents)
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (n_documents,):
+        raise ValueError(
+            f"sample_weight has shape {weights.shape}, but X has {n_documents} "
+            "documents; pass one weight for each."
+        )
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        raise ValueError(
+            f"sample_weight of document {wrong.argmax()} is {weights[wrong][0]}; pass "
+            "finite numbers that are not negative."
+        )
+    return weights
+
+
+def chunks(X: Any, n_columns: int = 0) -> Iterator[tuple[slice, Documents]]:
+    """Cut a CSR array into chunks of documents.
+
+    Parameters
+    ----------
+    X : csr_array of shape (n_documents, n_words)
+    n_columns : int, default=0
+        Number of features of a document, of which many take more memory than the
+        words.
+
+    Yields
+    ------
+    rows : slice
+        Which documents these are; at least one.
+    documents : Documents
+        65,536 entries at most, or one document.
+    """
+    n_documents = X.shape[0]
+    document = max(_DOCUMENT, n_columns // _COLUMNS)
+    sizes = X.indptr + document * np.arange(n_documents + 1)
+    first = 0
+    while first < n_documents:
+        last = int(np.searchsorted(sizes, sizes[first] + _CHUNK, side="right")) - 1
+        last = max(last, first + 1)
+        offsets = X.indptr[first : last + 1]
+        entries = slice(offsets[0], offsets[-1])
+        words = X.indices[entries]
+        offsets = (offsets - offsets[0]).astype(words.dtype, copy=False)
+        yield slice(first, last), Documents(X.data[entries], words, offsets)
+        first = last
+
+
+def means(
+    documents: Documents,
+    vectors: np.ndarray,
+    word_weights: np.ndarray | None = None,
+    by_weight: bool = False,
+) -> np.ndarray:
+    """Return the mean vectors of documents' words.
+
+    The error is below 1e-5 of the mean absolute value, however long the document.
+
+    Parameters
+    ----------
+    documents : Documents
+    vectors : ndarray of shape (n_words, n_features), float32
+    word_weights : ndarray of shape (n_words,), float64, or None
+        Factors of the vectors.
+    by_weight : bool, default=False
+        Divide by the sum of the weights instead of the number of words.
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_features), float64
+        Zeros for a document without words.
+    """
+    counts, totals, _ = _scaled_counts(documents)
+    if word_weights is not None:
+        counts = counts * word_weights[documents.words]
+        if by_weight:
+            totals = _totals(documents.offsets, counts)
+    sums = _sums(documents, counts, vectors)
+    sums /= np.where(totals > 0, totals, 1.0)[:, np.newaxis]
+    return sums
+
+
+def sums(documents: Documents, vectors: np.ndarray) -> np.ndarray:
+    """Return the sums of the vectors of documents' words, as `means` does."""
+    counts, _, exponents = _scaled_counts(documents)
+    scaled = _sums(documents, counts, vectors)
+    return np.ldexp(scaled, exponents[:, np.newaxis]) if exponents.any() else scaled
+
+
+def _scaled_counts(documents: Documents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return counts, their sum per document, and which power of 2 divides them.
+
+    Powers of 2 change no bit of a mean, and let float32 hold counts of any size.
+    """
+    counts = documents.counts
+    if counts.dtype == np.float32 and (counts == 1).all():
+        # Those of text; the same numbers, sooner.
+        totals = np.diff(documents.offsets)
+        return counts, totals.astype(np.float64), np.zeros_like(totals)
+    counts = counts.astype(np.float64)
+    totals = _totals(documents.offsets, counts)
+    exponents = np.frexp(totals)[1]
+    exponents[np.abs(exponents) <= _EXPONENT] = 0
+    if exponents.any():
+        counts = np.ldexp(counts, -documents.per_entry(exponents))
+        totals = np.ldexp(totals, -exponents)
+    return counts, totals, exponents
+
+
+def _totals(offsets: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the sum of the values between every two offsets, all in float64."""
+    totals = np.zeros(offsets.size - 1)
+    columns = np.zeros(values.size, dtype=offsets.dtype)
+    _sparsetools.csr_matvec(
+        totals.size, 1, offsets, columns, values, np.ones(1), totals
+    )
+    return totals
+
+
+def _sums(documents: Documents, weights: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the sums of the words' vectors times a weight per entry, in float64."""
+    blocks, begins = _blocks(documents.offsets)
+    partial = np.zeros((begins.size - 1, vectors.shape[1]), dtype=np.float32)
+    _add(
+        begins,
+        documents.words,
+        weights.astype(np.float32, copy=False),
+        vectors,
+        partial,
+    )
+    ones, partial = np.ones(len(partial)), partial.astype(np.float64)
+    sums = np.zeros((documents.n_documents, vectors.shape[1]))
+    _add(blocks, np.arange(ones.size), ones, partial, sums)
+    return sums
+
+
+def _blocks(offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where documents begin among blocks, and where blocks do among entries."""
+    n_blocks = -(-np.diff(offsets) // _BLOCK)
+    blocks = np.zeros(offsets.size, dtype=np.int64)
+    np.cumsum(n_blocks, out=blocks[1:])
+    # A block ends where the next one begins, since documents lie side by side.
+    begins = np.repeat(offsets[:-1] - _BLOCK * blocks[:-1], n_blocks)
+    begins += _BLOCK * np.arange(begins.size)
+    return blocks, np.append(begins, offsets[-1]).astype(offsets.dtype)
+
+
+def _add(
+    offsets: np.ndarray,
+    columns: np.ndarray,
+    values: np.ndarray,
+    table: np.ndarray,
+    sums: np.ndarray,
+) -> None:
+    """Add a sparse matrix (offsets, columns, values) times a table to `sums`.
+
+    What SciPy's product calls, without what it costs to construct a matrix. All have
+    one type; rows are visited entry by entry.
+    """
+    shape = len(sums), len(table), table.shape[1]
+    flat = table.reshape(-1), sums.reshape(-1)  # views: both are contiguous
+    _sparsetools.csr_matvecs(*shape, offsets, columns, values, *flat)
+
+
+def maxima(documents: Documents, vectors: np.ndarray) -> np.ndarray:
+    """Return the largest value of every dimension among the words of documents.
+
+    Parameters
+    ----------
+    documents : Documents
+    vectors : ndarray of shape (n_words, n_features), float32
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_features), float64
+        Zeros for a document without words.
+    """
+    _, words, offsets = documents.present()
+    lengths = np.diff(offsets)
+    features = np.zeros((lengths.size, vectors.shape[1]))
+    for row in np.flatnonzero(lengths > _SHORT).tolist():
+        for first in range(offsets[row], offsets[row + 1], _COPIED):
+            named = words[first : min(first + _COPIED, offsets[row + 1])]
+            largest = np.maximum.reduce(vectors.take(named, axis=0))
+            if first > offsets[row]:
+                np.maximum(largest, features[row], out=largest)
+            features[row] = largest
+    for length in set(lengths[(lengths > 0) & (lengths <= _SHORT)].tolist()):
+        # Short documents of one length at a time, side by side.
+        rows = np.flatnonzero(lengths == length)
+        for first in range(0, rows.size, _COPIED // _SHORT):
+            some = rows[first : first + _COPIED // _SHORT]
+            named = words[offsets[some, np.newaxis] + np.arange(length)]
+            features[some] = vectors.take(named, axis=0).max(axis=1)
+    # Which of -0.0 and 0.0 is the larger one is not defined; their sum is 0.0.
+    features += 0.0
+    return features
+
+
+def residual_sums(
+    documents: Documents,
+    vectors: np.ndarray,
+    centres: np.ndarray,
+    labels: np.ndarray,
+    word_weights: np.ndarray,
+) -> np.ndarray:
+    """Return sums, per cluster, of how words' vectors differ from the cluster's centre.
+
+    A word that occurs n times in a document has a weight of 1 + ln n (of n where n is
+    below 1), times its own. Words whose vectors are zeros count nothing.
+
+    Parameters
+    ----------
+    documents : Documents
+    vectors : ndarray of shape (n_words, n_features), float32
+    centres : ndarray of shape (n_clusters, n_features), float64
+    labels : ndarray of shape (n_words,), int
+        Clusters of the words.
+    word_weights : ndarray of shape (n_words,), float64
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_clusters * n_features), float64
+        Cluster after cluster. All sums of a document may be divided by a power of 2.
+    """
+    n_clusters, n_features = centres.shape
+    groups, words, counts = _distinct(documents, labels, n_clusters)
+    weights = word_weights[words] * _dampened(counts)
+    n_groups = documents.n_documents * n_clusters
+    offsets = np.searchsorted(groups, np.arange(n_groups + 1))
+    weights = _scaled_up(offsets[::n_clusters], weights)
+    used, columns = np.unique(words, return_inverse=True)
+    residuals = vectors[used] - centres[labels[used]]
+    # Nothing is known of a word whose vector is zero.
+    residuals[~vectors[used].any(axis=1)] = 0.0
+    sums = np.zeros((n_groups, n_features))
+    _add(offsets, columns, weights, residuals, sums)
+    sizes = np.abs(residuals).max(axis=1, initial=0.0)
+    limits = _CANCELLED * _totals(offsets, weights * sizes[columns])
+    sums[np.abs(sums) < limits[:, np.newaxis]] = 0.0
+    return sums.reshape(documents.n_documents, n_clusters * n_features)
+
+
+def _distinct(
+    documents: Documents, labels: np.ndarray, n_clusters: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each word of each document once: group, word, and how often it occurs.
+
+    Groups are those of the words of one document and one cluster, in this order.
+    """
+    present = documents.present()
+    groups = present.per_entry(np.arange(documents.n_documents) * n_clusters)
+    keys = (groups + labels[present.words]) * labels.size + present.words
+    # Counts of a word are added up in the order in which the document has them.
+    order = np.argsort(keys, kind="stable")
+    keys = keys[order]
+    first = np.diff(keys, prepend=-1) > 0
+    counts = np.bincount(np.cumsum(first) - 1, weights=present.counts[order])
+    return *np.divmod(keys[first], labels.size), counts
+
+
+def _dampened(counts: np.ndarray) -> np.ndarray:
+    """Return 1 + ln n, which counts below 1 would make negative; n for these."""
+    most = np.finfo(np.float64).max
+    return np.where(counts < 1, counts, 1 + np.log(np.clip(counts, 1, most)))
+
+
+def _scaled_up(offsets: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Scale tiny weights of documents by powers of 2, so that products are not 0."""
+    exponents = np.frexp(_totals(offsets, weights))[1]
+    exponents[exponents > -_EXPONENT] = 0
+    if not exponents.any():
+        return weights
+    return np.ldexp(weights, -np.repeat(exponents, np.diff(offsets)))
+
+
+def signed_roots(features: np.ndarray) -> np.ndarray:
+    """Return square roots that keep the sign, in rows of length 1 or 0.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_documents, n_features), float64
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_features), float64
+    """
+    sizes = np.abs(features)
+    # The squared length of a row of square roots.
+    totals = sizes.sum(axis=1, keepdims=True)
+    sizes /= np.where(totals > 0, totals, 1.0)
+    return np.copysign(np.sqrt(sizes, out=sizes), features, out=sizes)
+
+
+def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return how often words occur in all documents, and how many documents there are.
+
+    Parameters
+    ----------
+    X : csr_array of shape (n_documents, n_words)
+    weights : ndarray of shape (n_documents,), float64
+        How often each document counts.
+
+    Returns
+    -------
+    counts : ndarray of shape (n_words,), float64
+    n_documents : float
+        That have words.
+    """
+    counts, n_documents = np.zeros(X.shape[1]), 0.0
+    for rows, documents in chunks(X):
+        entries = documents.counts.astype(np.float64)
+        lengths = _totals(documents.offsets, entries)
+        n_documents += weights[rows][lengths > 0].sum()
+        np.add.at(counts, documents.words, entries * documents.per_entry(weights[rows]))
+    return counts, float(n_documents)
+
+
+def document_frequencies(X: Any, weights: np.ndarray) -> np.ndarray:
+    """Return the sum of the weights of the documents that hold each word, float64."""
+    n_words = X.shape[1]
+    frequencies = np.zeros(n_words)
+    for rows, documents in chunks(X):
+        documents = documents.present()
+        places = documents.per_entry(np.arange(documents.n_documents))
+        # A word may have several entries in a row, and counts once. (`np.unique` takes
+        # many times as long.)
+        pairs = np.sort(places * n_words + documents.words)
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
+        np.add.at(frequencies, pairs % n_words, weights[rows][pairs // n_words])
+    return frequencies
+
+
+def common_components(
+    X: Any,
+    vectors: np.ndarray,
+    word_weights: np.ndarray,
+    doc_weights: np.ndarray,
+    n_components: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the leading singular vectors of weighted means, which are not centred.
+
+    Parameters
+    ----------
+    X : csr_array of shape (n_documents, n_words)
+    vectors : ndarray of shape (n_words, n_features), float32
+    word_weights : ndarray of shape (n_words,), float64
+    doc_weights : ndarray of shape (n_documents,), float64
+    n_components : int
+
+    Returns
+    -------
+    squares : ndarray of shape (k,), float64
+        Squared singular values, largest first; k is at most `n_components`, and less
+        if the rank of the means is.
+    components : ndarray of shape (k, n_features), float64
+        Of each, the entry that is largest by size is positive.
+    """
+    n_features = vectors.shape[1]
+    if not n_components:
+        return np.zeros(0), np.zeros((0, n_features))
+    gram = np.zeros((n_features, n_features))
+    with one_blas_thread():
+        for rows, documents in chunks(X):
+            some = means(documents, vectors, word_weights)
+            gram += some.T @ (doc_weights[rows, np.newaxis] * some)
+        squares, components = linalg.eigh(gram)
+    squares, components = squares[::-1][:n_components], components.T[::-1]
+    squares = squares[squares > _ROUNDING * squares[0]]
+    components = components[: squares.size]
+    largest = np.abs(components).argmax(axis=1)[:, np.newaxis]
+    components = components * np.sign(np.take_along_axis(components, largest, axis=1))
+    return squares, np.ascontiguousarray(components)
+
+
+def without(
+    features: np.ndarray, components: np.ndarray, shares: np.ndarray
+) -> np.ndarray:
+    """Subtract a share of each row's projection on every component.
+
+    Parameters
+    ----------
+    features : inout ndarray of shape (n_documents, n_features), float64
+    components : ndarray of shape (n_components, n_features), float64
+        Orthonormal.
+    shares : ndarray of shape (n_components,), float64
+
+    Returns
+    -------
+    ndarray
+        `features`.
+    """
+    lengths = np.zeros((len(features), len(components)))
+    if lengths.size:
+        # Not by BLAS, whose bits of a row change with the number of rows.
+        _add_dense(features, np.ascontiguousarray(components.T), lengths)
+        _add_dense(lengths * -shares, components, features)
+    return features
+
+
+def _add_dense(matrix: np.ndarray, table: np.ndarray, sums: np.ndarray) -> None:
+    n_rows, n_columns = matrix.shape
+    offsets = np.arange(0, matrix.size + 1, n_columns)
+    columns = np.tile(np.arange(n_columns), n_rows)
+    _add(offsets, columns, matrix.reshape(-1), table, sums)
+
+
+def normalised(values: np.ndarray) -> np.ndarray:
+    """Divide values by their sum; zeros where there is nothing to add up."""
+    total = values.sum()
+    return values / total if total > 0 else np.zeros_like(values)

@@ -1,0 +1,196 @@
+"""One fit of a study: what an estimator is judged by.
+
+Documents that were not learned from are put to its vectors: their held-out loss, the
+classes that a simple classifier gives them, and how people rank pairs of words.
+"""
+
+import hashlib
+import json
+import math
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits  # scikit-learn requires it too
+
+from skembed.pooling import _features
+
+_TEST, _VALIDATION = 0.2, 0.1  # shares of the documents
+_BINS = 60
+
+
+class Data(NamedTuple):
+    """What a study is about: documents, their classes, word-similarity sets.
+
+    A document without a class, which has the label None, takes part in the training
+    of vectors and in losses only.
+    """
+
+    documents: list[str]
+    labels: list[str | None] | None
+    sets: dict[str, list[Any]]
+
+    def labelled(self, numbers: np.ndarray) -> list[int]:
+        """Return those of the documents' numbers that have a class."""
+        labels = self.labels or [None] * len(self.documents)
+        return [int(i) for i in numbers if labels[i] is not None]
+
+    def digest(self) -> str:
+        """Return a hash of everything."""
+        state = hashlib.sha256()
+        for text in self.documents:
+            state.update(hashlib.sha256(text.encode("utf-8", "replace")).digest())
+        state.update(json.dumps([self.labels, self.sets]).encode())
+        return state.hexdigest()
+
+
+class Tools(NamedTuple):
+    """How fitted estimators are examined.
+
+    Attributes
+    ----------
+    held_out_loss : callable
+        Takes an estimator, documents and a `random_state`; returns an object with
+        `loss`, `zero`, `shift` and `offset`.
+    self_scores : callable
+        Takes an estimator; returns every word's score as its own context.
+    similarity : callable
+        Takes pairs, a vocabulary and vectors; returns a correlation and the number
+        of pairs.
+    """
+
+    held_out_loss: Callable[..., Any]
+    self_scores: Callable[[Any], np.ndarray]
+    similarity: Callable[..., tuple[float, int]]
+
+
+def split(n_documents: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the numbers of the documents for training, validation and test."""
+    order = np.random.default_rng(seed).permutation(n_documents)
+    n_test = max(1, round(_TEST * n_documents))
+    n_validation = max(1, round(_VALIDATION * n_documents))
+    test, validation = order[:n_test], order[n_test : n_test + n_validation]
+    train = order[n_test + n_validation :]
+    return np.sort(train), np.sort(validation), np.sort(test)
+
+
+def measure(
+    embedder: Any, combines: Sequence[str], data: Data, seed: int, tools: Tools
+) -> dict[str, Any]:
+    """Fit an estimator and judge it on documents it has not seen.
+
+    Parameters
+    ----------
+    embedder : BaseEmbedder
+    combines : sequence of str
+        Values of `combine` that document features and similarities are made with.
+    data : Data
+    seed : int
+        Of the split into training, validation and test documents.
+    tools : Tools
+
+    Returns
+    -------
+    dict
+        JSON can hold it: "seconds" of the fit, "n_parameters", "loss_curve",
+        "validation" and "test" (held-out losses and baselines, or None),
+        "self_scores" (mean and histogram), "readings" by `combine`, "notes".
+    """
+    train, validation, test = split(len(data.documents), seed)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with threadpool_limits(limits=1, user_api="blas"):
+            start = perf_counter()
+            embedder.fit(_at(data.documents, train))
+            seconds = perf_counter() - start
+            notes: list[str] = []
+            curve = getattr(embedder, "loss_curve_", None)
+            record: dict[str, Any] = {
+                "seconds": seconds,
+                "n_parameters": int(embedder.n_embedding_parameters_),
+                "n_words": len(embedder.vocabulary_),
+                "loss_curve": None if curve is None else [float(x) for x in curve],
+                "validation": _held_out(embedder, data, validation, tools, notes),
+                "test": _held_out(embedder, data, test, tools, notes),
+                "self_scores": _histogram(tools.self_scores(embedder)),
+                "readings": {
+                    combine: _reading(embedder, combine, data, train, test, tools)
+                    for combine in combines
+                },
+            }
+    notes += [" ".join(str(warning.message).split()) for warning in caught]
+    record["notes"] = list(dict.fromkeys(notes))
+    return record
+
+
+def _at(items: Sequence[Any], numbers: Iterable[int]) -> list[Any]:
+    return [items[i] for i in numbers]
+
+
+def _held_out(
+    embedder: Any, data: Data, numbers: np.ndarray, tools: Tools, notes: list[str]
+) -> dict[str, Any] | None:
+    if not hasattr(embedder, "negative"):
+        return None  # the loss of negative sampling
+    documents = _at(data.documents, numbers)
+    try:
+        # As many threads as the fit has: it is a few large products.
+        with threadpool_limits(effective_n_jobs(embedder.n_jobs), user_api="blas"):
+            found = tools.held_out_loss(embedder, documents, random_state=0)
+    except ValueError as error:
+        notes.append(f"No held-out loss: {' '.join(str(error).split())}")
+        return None
+    names = ("loss", "zero", "shift", "offset")
+    return {name: _finite(getattr(found, name)) for name in names}
+
+
+def _histogram(scores: np.ndarray) -> dict[str, Any]:
+    scores = np.asarray(scores, dtype=np.float64).ravel()
+    counts, edges = np.histogram(scores, bins=_BINS)
+    return {
+        "mean": _finite(scores.mean()),
+        "counts": counts.tolist(),
+        "edges": [round(float(edge), 6) for edge in edges],
+    }
+
+
+def _finite(number: Any) -> float | None:
+    return float(number) if math.isfinite(number) else None
+
+
+def _reading(
+    embedder: Any,
+    combine: str,
+    data: Data,
+    train: np.ndarray,
+    test: np.ndarray,
+    tools: Tools,
+) -> dict[str, Any]:
+    """Judge one way to combine a word's vectors, without another fit."""
+    embedder.set_params(combine=combine)
+    vectors = embedder.word_vectors_
+    if combine == "sum":
+        vectors = _features.add_tables(vectors, embedder.context_vectors_)
+    found = {
+        name: tools.similarity(pairs, embedder.vocabulary_, vectors)
+        for name, pairs in data.sets.items()
+    }
+    reading: dict[str, Any] = {
+        "accuracy": None,
+        "similarity": {name: [_finite(rho), n] for name, (rho, n) in found.items()},
+    }
+    if data.labels is not None:
+        head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        known = data.labelled(train)
+        features = embedder.transform(_at(data.documents, known))
+        head.fit(features, _at(data.labels, known))
+        known = data.labelled(test)
+        features = embedder.transform(_at(data.documents, known))
+        reading["accuracy"] = float(head.score(features, _at(data.labels, known)))
+    return reading
