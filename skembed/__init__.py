@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from skembed._cbow import CBOWEmbedder
-    from skembed._counts.public import cooccurrence
+    from skembed._counts.count import cooccurrence
     from skembed._glove import GloVeEmbedder
     from skembed._ppmi_svd import PPMISVDEmbedder
     from skembed._sgns import SGNSEmbedder
@@ -65,7 +65,7 @@ _HOMES = {
     "GloVeEmbedder": "skembed._glove",
     "PPMISVDEmbedder": "skembed._ppmi_svd",
     "SGNSEmbedder": "skembed._sgns",
-    "cooccurrence": "skembed._counts.public",
+    "cooccurrence": "skembed._counts.count",
     "datasets": "skembed.datasets",
     "features": "skembed.features",
     "inspection": "skembed.inspection",

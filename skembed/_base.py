@@ -1,7 +1,6 @@
 """`BaseEmbedder`: the one way from documents to vectors and back to features."""
 
 from abc import ABCMeta, abstractmethod
-from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
@@ -26,9 +25,9 @@ from skembed import pooling as _pooling
 from skembed._corpus import reader
 from skembed._corpus.matrix import Columns
 from skembed._corpus.vocabulary import Corpus
+from skembed._counts.count import PARAMETERS as COUNTING
 from skembed._persistence import PersistenceMixin
 from skembed._scores import ScoresMixin
-from skembed._solvers import sampling
 from skembed._solvers.job import Fitted, Job
 from skembed._solvers.memory import EstimatingMixin
 from skembed._utils.compat import CallbackSupportMixin
@@ -77,21 +76,11 @@ class BaseEmbedder(
     # Learned attributes that only fits need which go on, see `_persistence`.
     _state: ClassVar[tuple[str, ...]] = ()
     _parameter_constraints: ClassVar[dict] = {
+        **COUNTING,
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "share_context": ["boolean", str],
-        "window": [Interval(Integral, 1, None, closed="left")],
-        "window_weighting": [StrOptions(set(sampling.WINDOW_WEIGHTINGS))],
-        "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],
-        "lowercase": ["boolean"],
-        "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
-        "stop_words": [StrOptions({"english"}), list, None],
-        "token_pattern": [str, None],
-        "min_count": [Interval(Integral, 1, None, closed="left")],
-        "max_features": [Interval(Integral, 1, None, closed="left"), None],
-        "vocabulary": [Mapping, Iterable, None],
         "new_words": [StrOptions({"grow", "freeze"})],
         "input": [StrOptions({"content", "cooccurrence"})],
-        "missing": [StrOptions({"error", "empty"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
         "scale": [StrOptions(set(filter(None, _features.SCALES))), None],
@@ -101,11 +90,6 @@ class BaseEmbedder(
             Options(type, {np.float32, np.float64}),
         ],
         "random_state": ["random_state"],
-        "n_jobs": [
-            Interval(Integral, None, -1, closed="right"),
-            Interval(Integral, 1, None, closed="left"),
-            None,
-        ],
         "verbose": ["verbose"],
         "memory": [str, PathLike, HasMethods("cache"), None],
     }

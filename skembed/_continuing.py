@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from skembed._corpus.alignment import check_sparse, count_rows, rows_of
 from skembed._corpus.reader import Known, fit_anew
-from skembed._corpus.vocabulary import Vocabulary
-from skembed._given import check_vectors, check_vocabulary
-from skembed._rows import check_sparse, count_rows, rows_of
+from skembed._corpus.vocabulary import Vocabulary, check_vocabulary
+from skembed._given import check_vectors
 from skembed._solvers.job import Before, Start
 from skembed._tying import bias, strategies
 

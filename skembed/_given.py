@@ -1,73 +1,13 @@
 """Words, and vectors of words, that users give to an estimator."""
 
-from collections.abc import Iterator, Mapping
-from numbers import Integral, Real
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from skembed._corpus.kinds import is_int
-
-# Sums and squares of larger numbers in a vector may not fit into float32.
-LARGEST = 1e15
-
-
-def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
-    """Return the parameter `vocabulary` as a dict from word to row.
-
-    Parameters
-    ----------
-    vocabulary : mapping of str to int, or collection of str
-        A mapping gives the rows; a set is sorted, as scikit-learn does; any other
-        keeps its order. Words may also be int, such as ids of nodes.
-
-    Returns
-    -------
-    dict of str to int, or of int to int
-        In row order.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, repeats a word, mixes str and int, leaves out a row, or can be
-        read once only.
-    """
-    if isinstance(vocabulary, (str, bytes)):
-        raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
-    if isinstance(vocabulary, Iterator):
-        raise ValueError(
-            f"vocabulary is an iterator ({type(vocabulary).__name__}), which can be "
-            "read once only. Pass a list of its words."
-        )
-    words = list(vocabulary)
-    of_ints = bool(words) and all(map(is_int, words))
-    for word in words:
-        if not (of_ints or isinstance(word, str)):
-            raise ValueError(
-                f"vocabulary must hold str only (or, for a matrix, int only), got "
-                f"{word!r}."
-            )
-    if isinstance(vocabulary, Mapping):
-        rows = list(vocabulary.values())
-        whole = all(isinstance(row, Integral) for row in rows)
-        if not whole or sorted(rows) != list(range(len(rows))):
-            raise ValueError(
-                "vocabulary must map its words to the rows "
-                f"0, 1, ..., {len(rows) - 1} without gaps or repeats, but its rows "
-                f"are {rows[:10]}."
-            )
-        words.sort(key=vocabulary.__getitem__)
-    elif isinstance(vocabulary, (set, frozenset)):
-        words.sort()
-    if of_ints:
-        words = list(map(int, words))
-    index = {word: row for row, word in enumerate(words)}
-    if len(index) < len(words):
-        repeated = next(word for row, word in enumerate(words) if index[word] != row)
-        raise ValueError(f"vocabulary holds the word {repeated!r} more than once.")
-    if not index:
-        raise ValueError("vocabulary is empty; pass at least one word or None.")
-    return index
+from skembed._tying.layout import LARGEST
 
 
 def check_vectors(

@@ -13,7 +13,7 @@ from skembed._solvers import glove, losses
 from skembed._solvers import memory as _estimating
 from skembed._solvers.epochs import Epochs
 from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Job
+from skembed._solvers.job import Job, count_pairs
 from skembed._tying import strategies
 from skembed._utils.interrupts import interruptible
 
@@ -356,6 +356,6 @@ class GloVeEmbedder(BaseEmbedder):
         if corpus.counts is None and self.memory is None and job.added_to is None:
             # Counting in this order saves sorting; what is kept has one order only.
             corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
-            return adding.count(self, job._replace(corpus=corpus))
-        counts = adding.count(self, job)
+            return count_pairs(self, job._replace(corpus=corpus))
+        counts = count_pairs(self, job)
         return interruptible(adding.permute, counts, np.argsort(row_of))

@@ -9,12 +9,12 @@ from sklearn.utils._param_validation import Interval
 
 from skembed._base import BaseEmbedder
 from skembed._counts import adding, ppmi, subsampling
-from skembed._given import LARGEST
 from skembed._solvers import losses
 from skembed._solvers import memory as _estimating
-from skembed._solvers.job import Fitted, Job
+from skembed._solvers.job import Fitted, Job, count_pairs
 from skembed._solvers.svd import TruncatedFactoriser
 from skembed._tying import strategies
+from skembed._tying.layout import LARGEST
 from skembed._utils.interrupts import interruptible
 
 
@@ -286,7 +286,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         layout = strategy.layout(
             n_words, self.n_components, directional=self.directional
         )
-        counts = adding.count(self, job, "left" if self.directional else "both")
+        counts = count_pairs(self, job, "left" if self.directional else "both")
         symmetric = job.corpus.counts is None and not self.directional
         attributes = adding.keep(counts, symmetric)
         totals = subsampling.context_totals(counts)

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from skembed._corpus import reader
+from skembed._corpus.alignment import count_rows, rows_of
 from skembed._corpus.vocabulary import Corpus
-from skembed._rows import count_rows, rows_of
 from skembed._utils.threads import one_blas_thread
 
 DIRECTIONS = ("both", "left", "right")

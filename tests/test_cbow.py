@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from skembed import CBOWEmbedder
+from skembed._counts.windows import WINDOW_WEIGHTINGS
 from skembed._kernels import cbow
 from skembed._solvers import lanes as _lanes
-from skembed._solvers import sampling
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from tests import reference
@@ -113,7 +113,7 @@ def test_rounds_with_other_lanes(tokens, n_lanes):
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("weighting", sampling.WINDOW_WEIGHTINGS)
+@pytest.mark.parametrize("weighting", WINDOW_WEIGHTINGS)
 @pytest.mark.parametrize("window", [1, 2, 5, 30])
 @mean_or_sum
 def test_rounds_with_other_windows(tokens, window, weighting, average):

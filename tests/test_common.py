@@ -41,7 +41,7 @@ import skembed
 from skembed import CBOWEmbedder, SGNSEmbedder, pooling
 from skembed._base import BaseEmbedder
 from skembed._continuing import LARGE
-from skembed._solvers import sampling
+from skembed._counts.windows import WINDOW_WEIGHTINGS
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from skembed.pooling import _features
@@ -188,7 +188,7 @@ def check_documented_choices_are_the_choices(estimator):
     choices = {
         "bias": set(_bias.biases()),
         "combine": set(_features.COMBINATIONS),
-        "window_weighting": set(sampling.WINDOW_WEIGHTINGS),
+        "window_weighting": set(WINDOW_WEIGHTINGS),
     }
     kinds = documented(estimator, "Parameters")
     for name in choices.keys() & kinds.keys():

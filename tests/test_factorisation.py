@@ -11,8 +11,9 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from skembed import PPMISVDEmbedder, cooccurrence
+from skembed._counts.windows import window_weights
 from skembed._solvers import krylov as _krylov
-from skembed._solvers import sampling, svd
+from skembed._solvers import svd
 from skembed._solvers.svd import TruncatedFactoriser
 from skembed._tying import strategies
 from skembed._utils import threads
@@ -579,7 +580,7 @@ def dense_ppmi(embedder, documents):
     """The matrix that the embedder factorises, from the documents themselves."""
     rows = embedder.vocabulary_
     ids = [[rows[w] for w in text.split() if w in rows] for text in documents]
-    weights = sampling.window_weights(embedder.window, embedder.window_weighting)
+    weights = window_weights(embedder.window, embedder.window_weighting)
     counts = reference.cooccurrences(ids, len(rows), weights)
     return reference.ppmi(counts, embedder.shift, embedder.context_exponent)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from skembed._counts.windows import WINDOW_WEIGHTINGS, window_thresholds, window_weights
 from skembed._kernels import counting, numeric, ppmi, sgns, simd, spans
 from skembed._kernels import sparse as sparse_kernels
 from skembed._solvers import lanes as _lanes
@@ -456,7 +457,7 @@ def sgns_twin(model):
 
 def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False):
     return spans.Sampler(
-        sampling.window_thresholds(window, weighting),
+        window_thresholds(window, weighting),
         *sampling.alias_table(noise),
         _lanes.SHARED_NOISE,
         float(negative),
@@ -568,7 +569,7 @@ def test_rounds_with_other_lanes(tokens, n_lanes):
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("weighting", sampling.WINDOW_WEIGHTINGS)
+@pytest.mark.parametrize("weighting", WINDOW_WEIGHTINGS)
 @pytest.mark.parametrize("window", [1, 2, 5, 30])
 def test_rounds_with_other_windows(tokens, window, weighting):
     sampler = make_sampler(NOISE, 5, window, weighting)
@@ -770,7 +771,7 @@ def test_shared_noise_has_the_expectation_of_independent_draws(strategy):
 
 
 @needs_compiler
-@pytest.mark.parametrize("weighting", sampling.WINDOW_WEIGHTINGS)
+@pytest.mark.parametrize("weighting", WINDOW_WEIGHTINGS)
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
 def test_compiled_rounds_have_that_expectation(strategy, weighting):
     """The mean over many lanes of noise and windows, each with the same words."""
@@ -784,7 +785,7 @@ def test_compiled_rounds_have_that_expectation(strategy, weighting):
     before = model.params.astype(np.float64)
     rate = 0.02  # needs no damping
     lanes = train(tokens, model, sampler, seeds, (0, 1), (rate / n_lanes, 0.0))
-    weights = sampling.window_weights(3, weighting)
+    weights = window_weights(3, weighting)
     objective, gradient = independent_draws(twin, [words], noise, negative, weights)
     pairs = reference.cooccurrences([words], 4, weights).sum()
     assert lanes.pairs.mean() == pytest.approx(pairs, rel=0.01)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from skembed import _base, pooling
-from skembed._solvers import sampling
+from skembed._counts.windows import WINDOW_WEIGHTINGS
 from skembed._tying import bias, strategies
 from skembed.pooling import _features
 from tests.helpers import ESTIMATORS
@@ -68,7 +68,7 @@ PARAMETERS = {
     "n_components": st.one_of(st.integers(1, 9), st.sampled_from([17, 100, 700])),
     "share_context": st.sampled_from([s.name for s in strategies.strategies()]),
     "window": st.one_of(st.integers(1, 6), st.sampled_from([1000, *LARGE_INTEGERS])),
-    "window_weighting": st.sampled_from(sampling.WINDOW_WEIGHTINGS),
+    "window_weighting": st.sampled_from(WINDOW_WEIGHTINGS),
     "min_count": st.one_of(st.just(1), st.integers(1, 5), st.just(2**53 + 1)),
     "max_features": st.one_of(st.none(), st.integers(1, 4), st.just(2**53 + 1)),
     "combine": st.sampled_from(_features.COMBINATIONS),

@@ -8,16 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skembed._solvers import sampling
-from skembed._solvers.sampling import (
-    WINDOW_WEIGHTINGS,
-    alias_table,
-    draws,
-    keep_probabilities,
-    noise_distribution,
-    window_thresholds,
-    window_weights,
-)
+from skembed._counts.subsampling import keep_probabilities
+from skembed._counts.windows import WINDOW_WEIGHTINGS, window_thresholds, window_weights
+from skembed._solvers.sampling import alias_table, draws, noise_distribution
 
 pytestmark = pytest.mark.small
 
@@ -183,7 +176,7 @@ def test_alias_table_of_chosen_distributions(weights):
 
 def test_public_names_of_the_module():
     """The allowed values of `window_weighting` are the ones that are computed."""
-    for weighting in sampling.WINDOW_WEIGHTINGS:
+    for weighting in WINDOW_WEIGHTINGS:
         assert window_weights(3, weighting).shape == (3,)
     distinct = {tuple(window_weights(3, name)) for name in WINDOW_WEIGHTINGS}
     assert len(distinct) == len(WINDOW_WEIGHTINGS)

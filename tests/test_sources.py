@@ -8,6 +8,7 @@ import pytest
 from scipy import sparse
 
 from skembed import CBOWEmbedder, SGNSEmbedder, cooccurrence
+from skembed._counts.subsampling import keep_probabilities
 from skembed._solvers import lanes as _lanes
 from skembed._solvers import negative_sampling, sampling, sources
 from skembed._solvers.sources import Documents, Pairs, pair_draws
@@ -116,7 +117,7 @@ def test_subsampled_pairs(directed):
     counts[:, 0] *= 20
     counts = counts if directed else counts + counts.T
     totals = counts.sum(axis=0)
-    keep = sampling.keep_probabilities(totals, 0.05)
+    keep = keep_probabilities(totals, 0.05)
     assert keep.min() < 0.6
     kept = counts * np.outer(keep, keep)
     draws = pair_draws(sparse.csr_array(counts), totals, 0.05, 0.75)
@@ -297,7 +298,7 @@ def test_loss_of_an_epoch_is_the_expected_one(estimator, directed, subsample):
         estimator, counts, subsample=subsample, share_context=share_context
     )
     totals = counts.sum(axis=0)
-    keep = sampling.keep_probabilities(totals, subsample)
+    keep = keep_probabilities(totals, subsample)
     assert subsample == 0 or keep.min() < 0.7
     kept = counts * np.outer(keep, keep)
     noise = sampling.noise_distribution(totals, 0.25)
@@ -528,7 +529,7 @@ def test_exact_offset_uses_kept_pairs():
     """Not the words' own counts: rare partners of frequent words are kept less."""
     counts = np.array([[0, 900.0, 10], [900, 0, 1], [10, 1, 0]])
     embedder = fitted(SGNSEmbedder, counts, subsample=0.01, share_context=True)
-    keep = sampling.keep_probabilities(counts.sum(axis=0), 0.01)
+    keep = keep_probabilities(counts.sum(axis=0), 0.01)
     kept = (counts * np.outer(keep, keep)).sum(axis=0)
     noise = sampling.noise_distribution(counts.sum(axis=0), 0.25)
     strategy = strategies.get_strategy(True)

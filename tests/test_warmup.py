@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 import skembed
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _warmup, warmup
 from skembed._corpus import tokenize
-from skembed._solvers import sampling
+from skembed._counts.windows import WINDOW_WEIGHTINGS
 from skembed._tying import bias
 from skembed.pooling import _features
 from tests import test_jit
@@ -101,7 +101,7 @@ def choices(kind):
         "combine": _features.COMBINATIONS,
         "n_components": [1, 15, 16, 40],
         "n_jobs": [1, 3],
-        "window_weighting": sampling.WINDOW_WEIGHTINGS,
+        "window_weighting": WINDOW_WEIGHTINGS,
         # The weights of such a window are not multiples of one fraction.
         "window": [1, 41],
         "early_stopping": [True],

@@ -16,10 +16,10 @@ from sklearn.utils.validation import (
 )
 
 from skembed._corpus import vocabulary
+from skembed._corpus.alignment import as_checked
 from skembed._corpus.documents import describe, is_missing
 from skembed._corpus.kinds import is_frame, is_int
 from skembed._corpus.vocabulary import Corpus, Vocabulary
-from skembed._rows import as_checked
 
 _REAL_NUMBERS = (Real, Decimal, np.bool_)
 # Positive numbers in `fit` have to be between these: products of numbers far beyond are

@@ -11,15 +11,14 @@ from sklearn.feature_extraction.text import CountVectorizer
 from skembed._corpus import matrix as _matrix
 from skembed._corpus import tokenize
 from skembed._corpus import vocabulary as _vocabulary
+from skembed._corpus.alignment import PER_WORD, TABLES, count_rows, rows_of
 from skembed._corpus.cache import Recent, digest, keep, key_of
 from skembed._corpus.callables import UnhashableError, fingerprint
 from skembed._corpus.documents import EDGES_ADVICE, checked, describe, is_missing_column
 from skembed._corpus.kinds import is_frame, is_matrix, resembles_walks
 from skembed._corpus.matrix import Columns
-from skembed._corpus.vocabulary import Corpus, Vocabulary
+from skembed._corpus.vocabulary import Corpus, Vocabulary, check_vocabulary
 from skembed._corpus.weights import check_weights
-from skembed._given import check_vocabulary
-from skembed._rows import PER_WORD, TABLES, count_rows, rows_of
 from skembed._utils.progress import Report
 
 _TOKENISING = (

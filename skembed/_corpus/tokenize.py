@@ -19,15 +19,30 @@ from collections.abc import (
 )
 from functools import lru_cache
 from itertools import chain, pairwise, repeat
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.utils._param_validation import Interval, StrOptions
 
+from skembed._corpus.alignment import rows_of
 from skembed._corpus.documents import check_analyzed, check_tokens, checked
 from skembed._corpus.vocabulary import Corpus
-from skembed._rows import rows_of
 from skembed._utils.progress import Report
+
+# Parameters of whatever reads text.
+PARAMETERS = {
+    "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],
+    "lowercase": ["boolean"],
+    "strip_accents": [StrOptions({"ascii", "unicode"}), None, callable],
+    "stop_words": [StrOptions({"english"}), list, None],
+    "token_pattern": [str, None],
+    "min_count": [Interval(Integral, 1, None, closed="left")],
+    "max_features": [Interval(Integral, 1, None, closed="left"), None],
+    "vocabulary": [Mapping, Iterable, None],
+    "missing": [StrOptions({"error", "empty"})],
+}
 
 # Patterns that find the longest runs of word characters, of at least so many: ``\w+``
 # takes all that follow, and ``\b`` before one holds only where a run begins.

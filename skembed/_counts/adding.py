@@ -5,10 +5,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skembed._counts import count as _pair_counts
 from skembed._counts import windows
-from skembed._solvers import sampling
-from skembed._solvers.job import Job
+from skembed._counts.windows import window_weights
 from skembed._utils.interrupts import interruptible
 from skembed._utils.threads import row_ranges
 
@@ -24,44 +22,9 @@ _MOST = 2.0**53
 _POWERS = (0, 8, 24)
 
 
-def count(estimator: Any, job: Job, direction: str = "both") -> sparse.csr_array:
-    """Return the co-occurrence counts of a job, and of those it is added to.
-
-    Parameters
-    ----------
-    estimator : GloVeEmbedder or PPMISVDEmbedder
-    job : Job
-    direction : {"both", "left"}, default="both"
-
-    Returns
-    -------
-    csr_array of shape (n_words, n_words), float64
-        Canonical; the caller may change it. Counts of text are the same, bit for bit,
-        in however many parts it comes, if weights of documents are multiples of a
-        power of two, and counts multiples of the smallest weight of a context; see
-        `add`. Otherwise they are nearly the same.
-    """
-    before, n_words = job.added_to, len(job.vocabulary)
-    with job.course.step("count") as step:
-        counts = _pair_counts.count_pairs(
-            estimator, job.corpus, n_words, direction, step.report, before is not None
-        )
-        if before is not None:
-            divisor = 1
-            if job.corpus.token_weights is None:
-                divisor = _divisor(estimator.window, estimator.window_weighting)
-            earlier = interruptible(restore, before.learned, n_words)
-            counts = interruptible(add, earlier, counts, divisor)
-            _pair_counts.check_finite(counts)
-        job.course.say(
-            f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
-        )
-    return counts
-
-
-def _divisor(window: int, weighting: str) -> int:
+def divisor(window: int, weighting: str) -> int:
     """Return what counts are multiples of the inverse of, or 1 if it is too large."""
-    weights = sampling.window_weights(window, weighting, _DISTANCES)
+    weights = window_weights(window, weighting, _DISTANCES)
     return windows.common_denominator(weights, 2**52) or 1
 
 

@@ -6,7 +6,6 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from skembed._solvers import sampling
 from skembed._utils.threads import row_ranges
 
 # Entries that are looked at at once.
@@ -61,7 +60,7 @@ def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> Non
     totals : ndarray of shape (n_words,), float64
         How often each word occurs, as `context_totals` returns it.
     subsample : float
-        The threshold, see `_sampling.keep_probabilities`; 0 changes nothing.
+        The threshold, see `keep_probabilities`; 0 changes nothing.
 
     Raises
     ------
@@ -70,7 +69,7 @@ def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> Non
     """
     if subsample == 0 or not counts.nnz:
         return
-    keep = sampling.keep_probabilities(totals, subsample)
+    keep = keep_probabilities(totals, subsample)
     for first, last in row_ranges(counts.indptr, _CHUNK):
         here = slice(counts.indptr[first], counts.indptr[last])
         lengths = np.diff(counts.indptr[first : last + 1])
@@ -87,3 +86,30 @@ def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> Non
 def _chunks(n_entries: int) -> list[slice]:
     edges = [*range(0, n_entries, _CHUNK), n_entries]
     return [slice(*pair) for pair in pairwise(edges)]
+
+
+def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
+    """Return the probability that an occurrence of a word is kept.
+
+    The form of the word2vec program, ``sqrt(t / f) + t / f`` for a word of relative
+    frequency f, which keeps slightly more than eq. 5 of Mikolov et al. (2013).
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_words,)
+    subsample : float
+        The threshold t; 0 keeps everything.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), float64
+    """
+    if subsample == 0:
+        return np.ones(counts.size)
+    # Words that do not occur have no frequency; all of them are kept.
+    frequency = np.where(counts > 0, counts, counts.max()) / counts.sum()
+    # Of words that are rarer than floats can tell, all are kept, too.
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = subsample / frequency
+    keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    return np.where(counts > 0, keep, 1.0)

@@ -15,6 +15,8 @@ from skembed._utils.interrupts import interruptible
 from skembed._utils.limits import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 
+WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
+
 # A task has at most about this many pairs of a word and a context to look at, and this
 # many entries of the matrix to write. Work of one such task starts no thread.
 _TASK_PAIRS = 1 << 20
@@ -138,7 +140,7 @@ def count_cooccurrences(
         Its weights of documents are finite and not negative.
     n_words : int
     weights : ndarray of shape (window,), float64
-        Weight of a context by its distance, see `_sampling.window_weights`.
+        Weight of a context by its distance, see `window_weights`.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
     direction : {"both", "left", "right"}, default="both"
@@ -421,3 +423,54 @@ def _join(
     counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, sizes.size))
     counts.has_canonical_format = True
     return counts
+
+
+def window_weights(
+    window: int, weighting: str, longest: int | None = None
+) -> np.ndarray:
+    """Return the expected weight of a context by its distance.
+
+    Parameters
+    ----------
+    window : int
+        Largest distance.
+    weighting : {"dynamic", "flat", "harmonic"}
+        ``(window + 1 - d) / window`` (word2vec draws the window's size uniformly),
+        1, or ``1 / d`` (GloVe).
+    longest : int, default=None
+        Tokens of the longest document, beyond which there are no contexts.
+
+    Returns
+    -------
+    ndarray of shape (window,) or (longest,), float64
+        For distances 1, 2, ...
+    """
+    last = window if longest is None else min(window, longest)
+    distance = np.arange(1, last + 1, dtype=np.float64)
+    if weighting == "flat":
+        return np.ones(distance.size)
+    if weighting == "harmonic":
+        return 1.0 / distance
+    return (window + 1.0 - distance) / window
+
+
+def window_thresholds(
+    window: int, weighting: str, longest: int | None = None
+) -> np.ndarray:
+    """Return how to draw a half-width so that contexts have their expected weight.
+
+    A half-width of at least d is drawn with the weight of distance d, so that
+    every context is used as often as its weight says.
+
+    Parameters
+    ----------
+    window, weighting, longest
+        As in `window_weights`.
+
+    Returns
+    -------
+    ndarray of shape (window,) or (longest,), uint64
+        2**32 times the probability that the half-width exceeds its index.
+    """
+    weights = window_weights(window, weighting, longest)
+    return np.ceil(weights * 2.0**32).astype(np.uint64)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skembed._given import LARGEST
 from skembed._solvers.early_stopping import holds_out
 from skembed._solvers.job import TOO_LATE, Fitted, Job
+from skembed._tying.layout import LARGEST
 from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Report, Span, Step, rate
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy import sparse
 
 from skembed._corpus.vocabulary import Corpus, Vocabulary
+from skembed._counts import adding, count
 from skembed._tying.strategies import Tying
-from skembed._utils.interrupts import Shield
+from skembed._utils.interrupts import Shield, interruptible
 from skembed._utils.progress import Course
 
 # Numbers that a random state gives for the seeds of a fit.
@@ -112,3 +114,38 @@ class Fitted:
     warning: type[Warning] = UserWarning
     interrupted: bool = False
     problem: ValueError | None = None
+
+
+def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr_array:
+    """Return the co-occurrence counts of a job, and of those it is added to.
+
+    Parameters
+    ----------
+    estimator : GloVeEmbedder or PPMISVDEmbedder
+    job : Job
+    direction : {"both", "left"}, default="both"
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        Canonical; the caller may change it. Counts of text are the same, bit for bit,
+        in however many parts it comes, if weights of documents are multiples of a
+        power of two, and counts multiples of the smallest weight of a context; see
+        `adding.add`. Otherwise they are nearly the same.
+    """
+    before, n_words = job.added_to, len(job.vocabulary)
+    with job.course.step("count") as step:
+        counts = count.count_pairs(
+            estimator, job.corpus, n_words, direction, step.report, before is not None
+        )
+        if before is not None:
+            divisor = 1
+            if job.corpus.token_weights is None:
+                divisor = adding.divisor(estimator.window, estimator.window_weighting)
+            earlier = interruptible(adding.restore, before.learned, n_words)
+            counts = interruptible(adding.add, earlier, counts, divisor)
+            count.check_finite(counts)
+        job.course.say(
+            f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
+        )
+    return counts

@@ -9,8 +9,8 @@ import numpy as np
 from skembed import pooling
 from skembed._corpus import reader
 from skembed._corpus.vocabulary import Corpus
+from skembed._counts.windows import window_weights
 from skembed._solvers import lanes as _lanes
-from skembed._solvers import sampling as _sampling
 from skembed._solvers.early_stopping import holds_out
 from skembed._solvers.krylov import space_size
 from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT
@@ -124,7 +124,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     layout = _layout(estimator, sizes.n_words)
     tables = 4.0 * layout.n_words * layout.n_tables * layout.width
     copies = _n_copies(estimator)
-    window = _sampling.window_weights(
+    window = window_weights(
         estimator.window, estimator.window_weighting, sizes.longest
     ).size
     n_slots = _lanes.count_slots(window, layout.directional, hidden)

@@ -9,6 +9,7 @@ import numpy as np
 from skembed._corpus import vocabulary
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count
+from skembed._counts.windows import window_thresholds, window_weights
 from skembed._solvers import lanes as _lanes
 from skembed._solvers import sampling
 from skembed._solvers.early_stopping import hold_out_documents, holds_out
@@ -209,7 +210,7 @@ class _Training:
         if before is not None:
             self.first = before.learned["_schedule_epoch"] % job.n_scheduled
         window = self.source.window
-        self.window = sampling.window_thresholds(*window)
+        self.window = window_thresholds(*window)
         self.sampler = spans.Sampler(
             self.window,
             *sampling.alias_table(data.draws.noise),
@@ -219,7 +220,7 @@ class _Training:
             self.source.one_way,
         )
         kept = self.source.kept
-        n_lanes = _lanes.count_lanes(kept, sampling.window_weights(*window))
+        n_lanes = _lanes.count_lanes(kept, window_weights(*window))
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(estimator.n_jobs, min(n_lanes, worth))
         self._allocate(n_lanes)

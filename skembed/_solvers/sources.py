@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from skembed._corpus.vocabulary import Corpus
+from skembed._counts.subsampling import keep_probabilities
 from skembed._solvers import sampling
 from skembed._solvers.sampling import Draws
 
@@ -263,6 +264,6 @@ def pair_draws(
     Draws
         A pair is kept when both of its words are.
     """
-    keep = sampling.keep_probabilities(totals, subsample)
+    keep = keep_probabilities(totals, subsample)
     kept = keep * (keep @ counts)
     return Draws(keep, kept, sampling.noise_distribution(totals, noise_exponent))

@@ -8,6 +8,9 @@ import numpy as np
 from skembed._utils.limits import check_room
 from skembed._utils.memory import aligned_zeros
 
+# Sums and squares of larger numbers in a vector may not fit into float32.
+LARGEST = 1e15
+
 _ROWS_AT_ONCE = 4096
 
 

@@ -16,11 +16,12 @@ from skembed._base import BaseEmbedder
 from skembed._cbow import CBOWEmbedder
 from skembed._corpus import reader, tokenize
 from skembed._corpus import vocabulary as _vocabulary
+from skembed._corpus.alignment import PER_WORD
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count, ppmi, windows
-from skembed._rows import PER_WORD
+from skembed._counts.windows import window_weights
 from skembed._sgns import SGNSEmbedder
-from skembed._solvers import sampling, sampling_loss
+from skembed._solvers import sampling_loss
 from skembed._tying.bias import get_bias
 from skembed._utils.threads import one_blas_thread
 from skembed.inspection import _pmi
@@ -175,7 +176,7 @@ def pmi_spectrum(
     ids, offsets, found = tokenize.number(X, CountVectorizer())
     corpus, vocabulary = _vocabulary.build(ids, offsets, found, min_count, max_features)
     _check_pairs(corpus, "Pass longer documents, or lower min_count.")
-    weights = sampling.window_weights(window, window_weighting, corpus.longest)
+    weights = window_weights(window, window_weighting, corpus.longest)
     counts = windows.count_cooccurrences(corpus, len(vocabulary), weights)
     values = _pmi.largest_eigenvalues(
         _pmi.pmi(counts),

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse import _sparsetools
 
-from skembed._rows import check_sparse
+from skembed._corpus.alignment import check_sparse
 from skembed._utils.threads import one_blas_thread
 
 # So many vectors are added up in float32, and these sums in float64.

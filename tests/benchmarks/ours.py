@@ -7,8 +7,9 @@ import numpy as np
 
 from skembed import CBOWEmbedder, GloVeEmbedder, SGNSEmbedder
 from skembed._counts import ppmi, windows
+from skembed._counts.subsampling import keep_probabilities
+from skembed._counts.windows import window_weights
 from skembed._solvers import epochs as _epochs
-from skembed._solvers import sampling
 from skembed._solvers.svd import TruncatedFactoriser
 from tests.benchmarks.peers import Run
 
@@ -66,7 +67,7 @@ def train_glove(tokens, share_context, setting):
 
 def count(corpus, n_words, threads, window=10, weighting="harmonic"):
     """Return the co-occurrence counts of GloVe's default window."""
-    weights = sampling.window_weights(window, weighting, corpus.longest)
+    weights = window_weights(window, weighting, corpus.longest)
     return windows.count_cooccurrences(corpus, n_words, weights, n_jobs=threads)
 
 
@@ -94,10 +95,10 @@ def expected_pairs(corpus, window=5, subsample=1e-3):
     context at distance d is used with probability ``(window + 1 - d) / window``.
     """
     frequency = np.bincount(corpus.token_ids)
-    keep = sampling.keep_probabilities(frequency, subsample)[corpus.token_ids]
+    keep = keep_probabilities(frequency, subsample)[corpus.token_ids]
     before = np.concatenate([[0.0], np.cumsum(keep)])
     kept = np.diff(before[corpus.doc_offsets])
-    weights = sampling.window_weights(window, "dynamic")
+    weights = window_weights(window, "dynamic")
     pairs = sum(
         2.0 * weight * np.maximum(kept - distance, 0.0).sum()
         for distance, weight in enumerate(weights, start=1)
