@@ -20,7 +20,6 @@ from skembed._corpus import tokenize
 from skembed._counts.windows import WINDOW_WEIGHTINGS
 from skembed._tying import bias
 from skembed.pooling import _features
-from tests import test_jit
 from tests.benchmarks import bits
 from tests.helpers import (
     DOCUMENTS,
@@ -31,6 +30,7 @@ from tests.helpers import (
     run_python,
     sound_strategies,
 )
+from tests.utils import test_jit
 
 needs_compiler = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="there is no compiler to warm up"

@@ -10,8 +10,7 @@ from skembed._solvers import lanes as _lanes
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from tests import reference
-from tests.test_gradients import assert_close, finite_differences
-from tests.test_kernels import (
+from tests.kernels.test_kernels import (
     COMPILED,
     DOCUMENT_LENGTHS,
     alone,
@@ -23,6 +22,7 @@ from tests.test_kernels import (
     sgns_model,
     sgns_twin,
 )
+from tests.solvers.test_gradients import assert_close, finite_differences
 
 STRATEGIES = strategies.strategies()
 NOISE = np.random.default_rng(6).dirichlet(np.ones(11))

@@ -274,7 +274,7 @@ def prints():
 def test_every_process_agrees():
     """With another seed of hashes, and addresses of its own."""
     code = (
-        "import json; from tests import test_callables as t; print(json.dumps("
+        "import json; from tests.corpus import test_callables as t; print(json.dumps("
         "t.prints()))"
     )
     result = subprocess.run(

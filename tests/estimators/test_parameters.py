@@ -1,6 +1,6 @@
 """Any parameters on any tiny corpus: finite features, or an error that says what to do.
 
-SKEMBED_EXAMPLES=5000 python -m pytest tests/test_parameters.py -k generated
+SKEMBED_EXAMPLES=5000 python -m pytest tests/estimators/test_parameters.py -k generated
 """
 
 import os

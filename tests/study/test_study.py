@@ -561,7 +561,8 @@ def test_continues_after_a_failure(everything, files, tmp_path, count_fits, caps
 
 PROCESS = """
 import sys, time
-from skembed import study, _study_fits
+from skembed import study
+from skembed.study import _fits as _study_fits
 study._warmup.warmup = lambda *kinds: None
 measure, done = _study_fits.measure, []
 def slow(*args):

@@ -14,14 +14,15 @@ from skembed import GloVeEmbedder, SGNSEmbedder
 from skembed._solvers import lanes as _lanes
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
-from tests import reference, test_glove
-from tests.test_kernels import (
+from tests import reference
+from tests.kernels.test_kernels import (
     make_sampler,
     map_of,
     sgns_model,
     sgns_twin,
     train,
 )
+from tests.solvers import test_glove
 
 N_WORDS, N_COMPONENTS = 5, 3
 every_strategy = pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import PPMISVDEmbedder, SGNSEmbedder, _rows, cooccurrence, inspection
+from skembed import PPMISVDEmbedder, SGNSEmbedder, cooccurrence, inspection
+from skembed._corpus import alignment as _rows
 from skembed._corpus import reader, tokenize
 from skembed.pooling import POOLINGS, MeanPooling, Pooling
 from tests.helpers import (

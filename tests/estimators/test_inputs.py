@@ -2,7 +2,7 @@
 
 The generated inputs run with few examples; with ten thousand of each kind by
 
-    SKEMBED_EXAMPLES=10000 python -m pytest tests/test_inputs.py -k generated
+    SKEMBED_EXAMPLES=10000 python -m pytest tests/estimators/test_inputs.py -k generated
 """
 
 import itertools
@@ -22,6 +22,15 @@ from scipy import sparse
 from sklearn.compose import ColumnTransformer, make_column_selector
 
 from skembed import PPMISVDEmbedder, cooccurrence
+from tests.corpus.test_matrix import MATRICES, MATRIX, SQUARE
+from tests.corpus.test_tokenize import (
+    RAW,
+    RAW_CONTAINERS,
+    TOKEN_CONTAINERS,
+    TOKENS,
+    scanning,
+    texts,
+)
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
@@ -30,15 +39,6 @@ from tests.helpers import (
     assert_same_fit,
     cheap,
     traced,
-)
-from tests.test_matrix import MATRICES, MATRIX, SQUARE
-from tests.test_text import (
-    RAW,
-    RAW_CONTAINERS,
-    TOKEN_CONTAINERS,
-    TOKENS,
-    scanning,
-    texts,
 )
 
 # --- the battery ----------------------------------------------------------------------

@@ -323,7 +323,7 @@ def test_a_fork_while_another_thread_loads_kernels():
 SIGNATURES = """
 import json
 import sys
-from tests import test_jit
+from tests.utils import test_jit
 
 test_jit.fit_all_kinds(sys.argv[1])
 found = test_jit.signatures()
@@ -413,7 +413,7 @@ def fit_all_kinds(folder):
 
 def test_every_kernel_has_one_signature(tmp_path):
     """Whatever is fitted, nothing is compiled twice for the same work."""
-    found = run_python(SIGNATURES, Path(__file__).parents[1], str(tmp_path))
+    found = run_python(SIGNATURES, Path(__file__).parents[2], str(tmp_path))
     # Those that only other kernels call have none where these came from the cache.
     entries = {name for name, kinds in found.items() if kinds}
     wanted = {"sgns.train_rounds", "cbow.train_rounds", "glove.train_stages"}
@@ -463,7 +463,7 @@ def test_kernels_release_the_gil_and_keep_zero_divisions():
 TINY_FITS = """
 import json
 import numba
-from tests import test_jit
+from tests.utils import test_jit
 
 print(json.dumps([bool(numba.config.DISABLE_JIT), test_jit.tiny_vectors()]))
 """
@@ -497,7 +497,7 @@ def tiny_vectors():
 
 def test_the_same_vectors_without_the_compiler():
     without, found = run_python(
-        TINY_FITS, Path(__file__).parents[1], NUMBA_DISABLE_JIT="1"
+        TINY_FITS, Path(__file__).parents[2], NUMBA_DISABLE_JIT="1"
     )
     assert without
     compiled = tiny_vectors()
@@ -535,7 +535,7 @@ def test_compiled_and_cached_kernels_give_the_same_bits(tmp_path):
         subprocess.run(
             [sys.executable, "-c", FINGERPRINT],
             env={**environment, "PYTHONHASHSEED": seed},
-            cwd=Path(__file__).resolve().parents[1],
+            cwd=Path(__file__).resolve().parents[2],
             capture_output=True,
             text=True,
             check=True,

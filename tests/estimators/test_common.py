@@ -1138,10 +1138,12 @@ def test_the_same_bits_in_another_process(seed):
         "OPENBLAS_NUM_THREADS": seed,
         "MKL_NUM_THREADS": seed,
     }
-    statement = "from tests.test_common import fingerprints; print(fingerprints())"
+    statement = (
+        "from tests.estimators.test_common import fingerprints; print(fingerprints())"
+    )
     result = subprocess.run(
         [sys.executable, "-c", statement],
-        cwd=Path(__file__).resolve().parents[1],
+        cwd=Path(__file__).resolve().parents[2],
         env=environment,
         capture_output=True,
         text=True,

@@ -13,8 +13,8 @@ from skembed._solvers import lanes as _lanes
 from skembed._solvers import negative_sampling, sampling, sources
 from skembed._solvers.sources import Documents, Pairs, pair_draws
 from skembed._tying import bias, strategies
-from tests import test_cbow, test_kernels
 from tests.helpers import assert_same_fit, corpus_of
+from tests.kernels import test_cbow, test_kernels
 
 small = pytest.mark.small
 every_family = pytest.mark.parametrize("estimator", [SGNSEmbedder, CBOWEmbedder])
