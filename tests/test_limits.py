@@ -297,7 +297,7 @@ def test_estimate_of_poolings():
     assert estimate("vlad", "concat") - estimate("vlad") > 4 * 200 * 10**6
 
 
-@small
+@pytest.mark.slow
 def test_estimate_of_clustering():
     documents = [f"w{i} w{i + 1}" for i in range(20_000)]
     params = {"n_components": 200, "max_iter": 1, "min_count": 1, "window": 1}
