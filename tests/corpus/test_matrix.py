@@ -642,7 +642,8 @@ def test_text_after_a_fit_on_a_matrix(estimator):
     embedder = cheap(estimator).fit(pd.DataFrame(counts, columns=names))
     expected = embedder.transform(pd.DataFrame(counts, columns=names))
     for text in (DOCUMENTS, [text.split() for text in DOCUMENTS], pl.Series(DOCUMENTS)):
-        np.testing.assert_allclose(embedder.transform(text), expected, 1e-4, atol=1e-6)
+        # Rows are 3 long, and float32 adds up in another order.
+        np.testing.assert_allclose(embedder.transform(text), expected, 1e-4, atol=1e-4)
     given = cheap(estimator, vocabulary=list(names)).fit(counts)
     np.testing.assert_array_equal(
         given.transform(DOCUMENTS), embedder.transform(DOCUMENTS)

@@ -268,7 +268,9 @@ def test_thresholds_that_leave_nothing(estimator):
 def draw_counts(seed, kind):
     rng = np.random.default_rng(seed)
     size = 30 + seed
-    counts = sparse.random_array((size, size), density=0.3, rng=rng, format="csr")
+    counts = sparse.random_array(
+        (size, size), density=0.3, random_state=rng, format="csr"
+    )
     if kind == "harmonic":
         counts.data = rng.integers(1, 400, counts.nnz) / rng.integers(1, 11, counts.nnz)
     elif kind == "uneven":

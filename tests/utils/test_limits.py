@@ -293,7 +293,7 @@ def test_estimate_of_poolings():
     assert estimate("vlad", "concat") - estimate("vlad") > 4 * 200 * 10**6
 
 
-@small
+@pytest.mark.slow
 def test_estimate_of_clustering():
     documents = [f"w{i} w{i + 1}" for i in range(20_000)]
     params = {"n_components": 200, "max_iter": 1, "min_count": 1, "window": 1}
@@ -341,8 +341,12 @@ def test_copies_of_an_estimate(estimator):
 def large_matrices():
     """Return documents x words, and counts that are symmetric or not, by name."""
     rng = np.random.default_rng(0)
-    documents = sparse.random_array((10_000, 1200), density=0.03, rng=rng, format="csr")
-    counts = sparse.random_array((1500, 1500), density=0.4, rng=rng, format="csr")
+    documents = sparse.random_array(
+        (10_000, 1200), density=0.03, random_state=rng, format="csr"
+    )
+    counts = sparse.random_array(
+        (1500, 1500), density=0.4, random_state=rng, format="csr"
+    )
     counts.data += 1.0
     both = sparse.csr_array(counts + counts.T)
     return {"documents": documents, "counts": counts, "symmetric counts": both}
