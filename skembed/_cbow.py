@@ -1,18 +1,13 @@
 """Continuous bag of words with negative sampling."""
 
-from numbers import Integral, Real
 from typing import ClassVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 
-from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
-from skembed._solvers import losses, negative_sampling
-from skembed._solvers import memory as _estimating
-from skembed._tying import bias as _bias
-from skembed._tying import strategies
+from skembed._negative_sampling import _NegativeSamplingEmbedder
 
 
-class CBOWEmbedder(BaseEmbedder):
+class CBOWEmbedder(_NegativeSamplingEmbedder):
     r"""Word vectors by continuous bag of words with negative sampling (word2vec).
 
     The word in the middle of a window is predicted from the mean (or sum) of the
@@ -251,25 +246,12 @@ class CBOWEmbedder(BaseEmbedder):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseEmbedder._parameter_constraints,
-        **TRAINING,
+        **_NegativeSamplingEmbedder._parameter_constraints,
         "aggregation": [StrOptions({"mean", "sum"})],
-        "bias": [StrOptions(set(filter(None, _bias.biases()))), None],
-        "negative": [Interval(Integral, 1, None, closed="left")],
-        "noise_exponent": [Interval(Real, 0, None, closed="left")],
-        "subsample": [Interval(Real, 0, None, closed="left")],
-        "negative_dims": NEGATIVE_DIMS,
-        "update": [StrOptions({"both", "word"})],
-        "exclude_window_noise": ["boolean"],
     }
-    _fewest_epochs: ClassVar[int] = 5
-    _method: ClassVar[str] = strategies.SAMPLING
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
-        "n_components",
-        "share_context",
+        *_NegativeSamplingEmbedder._fixed_by_vectors,
         "aggregation",
-        "bias",
-        "negative_dims",
     )
 
     def __init__(
@@ -319,6 +301,21 @@ class CBOWEmbedder(BaseEmbedder):
         super().__init__(
             n_components,
             share_context=share_context,
+            bias=bias,
+            negative_dims=negative_dims,
+            update=update,
+            exclude_window_noise=exclude_window_noise,
+            negative=negative,
+            noise_exponent=noise_exponent,
+            subsample=subsample,
+            learning_rate=learning_rate,
+            max_iter=max_iter,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            init=init,
             window=window,
             window_weighting=window_weighting,
             analyzer=analyzer,
@@ -343,33 +340,12 @@ class CBOWEmbedder(BaseEmbedder):
             memory=memory,
         )
         self.aggregation = aggregation
-        self.bias = bias
-        self.negative_dims = negative_dims
-        self.update = update
-        self.exclude_window_noise = exclude_window_noise
-        self.negative = negative
-        self.noise_exponent = noise_exponent
-        self.subsample = subsample
-        self.learning_rate = learning_rate
-        self.max_iter = max_iter
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.init = init
 
-    def _estimate(self, sizes):
-        return _estimating.sampling(self, sizes, hidden=True)
-
-    def _held_out_loss(self, corpus):
-        return losses.sampling(self, corpus)
-
-    def _fit_vectors(self, job):
+    def _kernel(self):
         from skembed._kernels import cbow
 
-        average = self.aggregation == "mean"
-        family = negative_sampling.Family(
-            cbow.train_rounds, hidden=True, average=average
-        )
-        return negative_sampling.fit(self, family, job)
+        return cbow.train_rounds
+
+    @property
+    def _aggregation(self):
+        return self.aggregation

@@ -1,20 +1,15 @@
 """What of an estimator is pickled, and what is said when another version loads it."""
 
 import copy
-import sys
 import warnings
 from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
+from skembed import _version
 from skembed._continuing import LARGE
 
 _VERSION = "_skembed_version"
-
-
-def _version() -> str:
-    # The package itself stands above this module, and is loaded whenever it is.
-    return sys.modules[__package__].__version__
 
 
 class PersistenceMixin:
@@ -29,7 +24,7 @@ class PersistenceMixin:
         state: Any = super().__getstate__()
         if not (state.get("_streams") or state.get("warm_start")):
             state = {name: v for name, v in state.items() if name not in LARGE}
-        return {**state, _VERSION: _version()}
+        return {**state, _VERSION: _version.__version__}
 
     def __copy__(self) -> Any:
         twin = type(self).__new__(type(self))
@@ -55,10 +50,11 @@ class PersistenceMixin:
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         written = state.pop(_VERSION, "an unknown version")
-        if written != _version():
+        ours = _version.__version__
+        if written != ours:
             warnings.warn(
                 f"This {type(self).__name__} was pickled by skembed {written} and is "
-                f"loaded by {_version()}, with which it may lack attributes or give "
+                f"loaded by {ours}, with which it may lack attributes or give "
                 "other results. Fit it again, or install that version.",
                 UserWarning,
                 stacklevel=2,

@@ -1,18 +1,11 @@
 """Skip-gram with negative sampling."""
 
-from numbers import Integral, Real
 from typing import ClassVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
-from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
-from skembed._solvers import losses, negative_sampling
-from skembed._solvers import memory as _estimating
-from skembed._tying import bias as _bias
-from skembed._tying import strategies
+from skembed._negative_sampling import _NegativeSamplingEmbedder
 
 
-class SGNSEmbedder(BaseEmbedder):
+class SGNSEmbedder(_NegativeSamplingEmbedder):
     r"""Word vectors by skip-gram with negative sampling (word2vec).
 
     Every word of a window is predicted from the word in its middle, against noise
@@ -254,26 +247,14 @@ class SGNSEmbedder(BaseEmbedder):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        **BaseEmbedder._parameter_constraints,
-        **TRAINING,
-        "bias": [StrOptions(set(filter(None, _bias.biases()))), None],
-        "negative": [Interval(Integral, 1, None, closed="left")],
-        "noise_exponent": [Interval(Real, 0, None, closed="left")],
-        "subsample": [Interval(Real, 0, None, closed="left")],
-        "negative_dims": NEGATIVE_DIMS,
+        **_NegativeSamplingEmbedder._parameter_constraints,
         "directional": ["boolean"],
-        "update": [StrOptions({"both", "word"})],
-        "exclude_window_noise": ["boolean"],
     }
-    _fewest_epochs: ClassVar[int] = 5
-    _method: ClassVar[str] = strategies.SAMPLING
     _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
-        "n_components",
-        "share_context",
-        "bias",
-        "negative_dims",
+        *_NegativeSamplingEmbedder._fixed_by_vectors,
         "directional",
     )
+    _aggregation = None
 
     def __init__(
         self,
@@ -322,6 +303,21 @@ class SGNSEmbedder(BaseEmbedder):
         super().__init__(
             n_components,
             share_context=share_context,
+            bias=bias,
+            negative_dims=negative_dims,
+            update=update,
+            exclude_window_noise=exclude_window_noise,
+            negative=negative,
+            noise_exponent=noise_exponent,
+            subsample=subsample,
+            learning_rate=learning_rate,
+            max_iter=max_iter,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            tol=tol,
+            warm_start=warm_start,
+            init=init,
             window=window,
             window_weighting=window_weighting,
             analyzer=analyzer,
@@ -345,31 +341,9 @@ class SGNSEmbedder(BaseEmbedder):
             verbose=verbose,
             memory=memory,
         )
-        self.bias = bias
-        self.negative_dims = negative_dims
         self.directional = directional
-        self.update = update
-        self.exclude_window_noise = exclude_window_noise
-        self.negative = negative
-        self.noise_exponent = noise_exponent
-        self.subsample = subsample
-        self.learning_rate = learning_rate
-        self.max_iter = max_iter
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.tol = tol
-        self.warm_start = warm_start
-        self.init = init
 
-    def _estimate(self, sizes):
-        return _estimating.sampling(self, sizes)
-
-    def _held_out_loss(self, corpus):
-        return losses.sampling(self, corpus)
-
-    def _fit_vectors(self, job):
+    def _kernel(self):
         from skembed._kernels import sgns
 
-        family = negative_sampling.Family(sgns.train_rounds, directional=True)
-        return negative_sampling.fit(self, family, job)
+        return sgns.train_rounds

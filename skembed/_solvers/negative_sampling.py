@@ -35,15 +35,6 @@ _MOST_PARTS = 1000
 _NOTED_AT_ONCE = 1 << 16
 
 
-class Family(NamedTuple):
-    """What tells skip-gram and CBOW apart."""
-
-    train_rounds: Callable[..., None]  # the kernel
-    hidden: bool = False  # whether the slots of a span begin with hidden vectors
-    average: bool = False  # whether these are means
-    directional: bool = False  # whether left and right contexts may differ
-
-
 class Data(NamedTuple):
     """What an epoch visits, and how often words count."""
 
@@ -53,14 +44,15 @@ class Data(NamedTuple):
     totals: np.ndarray  # of words as contexts, of all data that count
 
 
-def fit(estimator: Any, family: Family, job: Job) -> Fitted:
+def fit(estimator: Any, kernel: Callable[..., None], job: Job) -> Fitted:
     """Train an estimator's vectors with negative sampling.
 
     Parameters
     ----------
     estimator : SGNSEmbedder or CBOWEmbedder
         Its parameters are read.
-    family : Family
+    kernel : callable
+        Trains some rounds.
     job : Job
 
     Returns
@@ -72,24 +64,24 @@ def fit(estimator: Any, family: Family, job: Job) -> Fitted:
         len(job.vocabulary),
         estimator.n_components,
         estimator.negative_dims,
-        family.directional and estimator.directional,
+        getattr(estimator, "directional", False),
     )
     if job.before is not None:
         layout = layout.with_map(job.before.learned)
-    data = _data(estimator, family, job)
+    data = _data(estimator, job)
     draws = data.draws
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
     both = estimator.update == "both"
     model, start = start_model(layout, bias, offset, both, job)
-    model = model._replace(average=family.average)
+    model = model._replace(average=estimator._aggregation == "mean")
     started = layout, model, start
-    training = _Training(estimator, family, job, data, started, bias.learned)
+    training = _Training(estimator, kernel, job, data, started, bias.learned)
     fitted = Epochs(training, estimator, job).run()
     fitted.notes[:0] = _notes(estimator, job.strategy, layout, bias)
     return fitted
 
 
-def _data(estimator: Any, family: Family, job: Job) -> Data:
+def _data(estimator: Any, job: Job) -> Data:
     """Return what is visited, the probabilities, and how often each context counts."""
     if job.corpus.token_weights is not None and estimator.exclude_window_noise:
         raise ValueError(
@@ -105,7 +97,7 @@ def _data(estimator: Any, family: Family, job: Job) -> Data:
         job = job._replace(corpus=corpus, counts=counts)
     if corpus.token_weights is None:
         return _data_of_text(estimator, job, held_out)
-    return _data_of_matrix(estimator, family, job, held_out)
+    return _data_of_matrix(estimator, job, held_out)
 
 
 def _data_of_text(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
@@ -122,9 +114,8 @@ def _data_of_text(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
     return Data(source, held, draws, totals)
 
 
-def _data_of_matrix(
-    estimator: Any, family: Family, job: Job, held_out: Corpus | None
-) -> Data:
+def _data_of_matrix(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
+    hidden = estimator._aggregation is not None
     side = "left" if getattr(estimator, "directional", False) else "both"
     n_words = len(job.vocabulary)
     with job.course.step("count") as step:
@@ -136,11 +127,11 @@ def _data_of_matrix(
     if before is not None:
         totals += before.of_words("_context_totals", n_words)
     draws = pair_draws(counts, totals, estimator.subsample, estimator.noise_exponent)
-    source = Pairs(counts, draws, job.seeds, family.hidden, before is not None)
+    source = Pairs(counts, draws, job.seeds, hidden, before is not None)
     held = None
     if held_out is not None:
         counts = count.count_pairs(estimator, held_out, n_words, side)
-        held = Pairs(counts, draws, job.split_seeds, family.hidden)
+        held = Pairs(counts, draws, job.split_seeds, hidden)
     if before is not None:
         earlier = before.of_words("_context_kept", n_words)
         draws = draws._replace(kept=draws.kept + earlier)
@@ -188,7 +179,7 @@ class _Training:
     def __init__(
         self,
         estimator: Any,
-        family: Family,
+        kernel: Callable[..., None],
         job: Job,
         data: Data,
         started: tuple[Layout, Any, RandomStart],
@@ -197,7 +188,9 @@ class _Training:
         from skembed._kernels import spans
 
         self.estimator = estimator
-        self.family = family
+        self.kernel = kernel
+        # Whether the slots of a span begin with hidden vectors.
+        self.hidden = estimator._aggregation is not None
         self.job = job
         self.data = data
         self.source = data.source
@@ -238,7 +231,7 @@ class _Training:
     def _allocate(self, n_lanes: int) -> None:
         """Set up the work spaces."""
         n_slots = _lanes.count_slots(
-            self.window.size, self.model.directional, self.family.hidden
+            self.window.size, self.model.directional, self.hidden
         )
         self.lanes = _lanes.make_lanes(n_lanes, n_slots, self.model, self.n_threads)
         self.scratches = [
@@ -312,7 +305,7 @@ class _Training:
         Of pairs in one direction, skip-gram moves the vector of the first word only,
         and CBOW that of the second.
         """
-        one_way, hidden = self.source.one_way, self.family.hidden
+        one_way, hidden = self.source.one_way, self.hidden
         for first in range(0, tokens.size - 1, _NOTED_AT_ONCE):
             behind = tokens[first + 1 : first + 1 + _NOTED_AT_ONCE]
             has_neighbor = behind >= 0
@@ -367,7 +360,7 @@ class _Training:
 
     def _train_slice(self, part: _Slice, member: Any) -> None:
         """Take part in some rounds, as one thread of a team."""
-        self.family.train_rounds(
+        self.kernel(
             part.tokens,
             self.model,
             self.sampler,
