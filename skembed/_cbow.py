@@ -249,7 +249,7 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
         **_NegativeSamplingEmbedder._parameter_constraints,
         "aggregation": [StrOptions({"mean", "sum"})],
     }
-    _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
+    _fixed_by_vectors = (
         *_NegativeSamplingEmbedder._fixed_by_vectors,
         "aggregation",
     )

@@ -223,19 +223,19 @@ class GloVeEmbedder(BaseEmbedder):
         "subsample": [Interval(Real, 0, None, closed="left")],
         "negative_dims": NEGATIVE_DIMS,
     }
-    _fewest_epochs: ClassVar[int] = 15
-    _method: ClassVar[str] = strategies.LEAST_SQUARES
-    _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
+    _fewest_epochs = 15
+    _method = strategies.LEAST_SQUARES
+    _fixed_by_vectors = (
         "n_components",
         "share_context",
         "negative_dims",
     )
-    _fixed_by_counts: ClassVar[tuple[str, ...]] = (
+    _fixed_by_counts = (
         "input",
         "window",
         "window_weighting",
     )
-    _state: ClassVar[tuple[str, ...]] = ("_counts", "_squares")
+    _state = ("_counts", "_squares")
 
     def __init__(
         self,
@@ -324,7 +324,7 @@ class GloVeEmbedder(BaseEmbedder):
 
     def _fit_vectors(self, job):
         n_words = len(job.vocabulary)
-        layout = job.strategy.layout(n_words, self.n_components, self.negative_dims)
+        layout = self._layout(n_words, job.strategy)
         random = np.random.default_rng(job.seeds)
         # Words in random order, so that blocks hold about equally many pairs.
         row_of = random.permutation(n_words).astype(np.int32)
@@ -337,12 +337,10 @@ class GloVeEmbedder(BaseEmbedder):
         n_learned = self.n_components + 1
         start = RandomStart(random, len(params), n_learned, self.n_components)
         start.write(params)
-        squares = glove.start_squares(layout, job.before, row_of)
-        if job.start is not None:
-            rows = row_of[job.start.rows]
-            params[rows, : self.n_components] = job.start.vectors
-        if job.before is not None:
-            layout.refill(params, job.before.learned, row_of[: job.before.n_words])
+        squares = glove.start_squares(layout, job.resume, row_of)
+        job.resume.write_init(params, job.vocabulary.rows, row_of)
+        if job.resume.continues:
+            layout.refill(params, job.resume.learned, row_of[: job.resume.n_words])
         tables = glove.Tables(layout, params, squares, row_of, start)
         training = glove.Training(self, job, counts, tables, random)
         del counts
@@ -353,7 +351,7 @@ class GloVeEmbedder(BaseEmbedder):
     def _permuted_counts(self, job: Job, row_of: np.ndarray) -> sparse.csr_array:
         """Return co-occurrence counts with word w in row and column ``row_of[w]``."""
         corpus = job.corpus
-        if corpus.counts is None and self.memory is None and job.added_to is None:
+        if corpus.counts is None and self.memory is None and not job.resume.adds:
             # Counting in this order saves sorting; what is kept has one order only.
             corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
             return count_pairs(self, job._replace(corpus=corpus))

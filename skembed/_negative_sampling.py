@@ -34,7 +34,9 @@ class _NegativeSamplingEmbedder(BaseEmbedder):
     }
     _method = strategies.SAMPLING
     _fewest_epochs = 5
-    _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
+    _fixed_by_counts = ("input",)
+    _state = ()
+    _fixed_by_vectors: tuple[str, ...] = (
         "n_components",
         "share_context",
         "bias",

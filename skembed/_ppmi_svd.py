@@ -201,14 +201,16 @@ class PPMISVDEmbedder(BaseEmbedder):
         "singular_exponent": [Interval(Real, 0, 1, closed="both")],
         "subsample": [Interval(Real, 0, None, closed="left")],
     }
-    _method: ClassVar[str] = strategies.CLOSED_FORM
-    _fixed_by_counts: ClassVar[tuple[str, ...]] = (
+    _method = strategies.CLOSED_FORM
+    _fewest_epochs = 0
+    _fixed_by_vectors = ()
+    _fixed_by_counts = (
         "input",
         "window",
         "window_weighting",
         "directional",
     )
-    _state: ClassVar[tuple[str, ...]] = ("_counts",)
+    _state = ("_counts",)
 
     def __init__(
         self,
@@ -283,9 +285,7 @@ class PPMISVDEmbedder(BaseEmbedder):
 
     def _fit_vectors(self, job):
         n_words, strategy = len(job.vocabulary), job.strategy
-        layout = strategy.layout(
-            n_words, self.n_components, directional=self.directional
-        )
+        layout = self._layout(n_words, strategy)
         counts = count_pairs(self, job, "left" if self.directional else "both")
         symmetric = job.corpus.counts is None and not self.directional
         attributes = adding.keep(counts, symmetric)
@@ -328,7 +328,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         n_filled = int(np.count_nonzero(word_vectors.any(axis=0)))
         # A matrix of a somewhat lower rank is nothing to be told of.
         is_usual = n_filled and wanted <= n_words
-        if is_usual or (job.streams and self._may_fill(job, n_words)):
+        if is_usual or (job.resume.streams and self._may_fill(job, n_words)):
             return []
         if not n_filled:
             return [
@@ -351,7 +351,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         if self.new_words == "grow" and not fixed:
             most = np.inf if self.max_features is None else self.max_features
         # Every part would say the same.
-        return job.before is not None or most >= self.n_components
+        return job.resume.continues or most >= self.n_components
 
     def _matrix(self, counts: sparse.csr_array) -> sparse.csr_array:
         """Return the PPMI matrix, or those of both directions side by side."""

@@ -250,7 +250,7 @@ class SGNSEmbedder(_NegativeSamplingEmbedder):
         **_NegativeSamplingEmbedder._parameter_constraints,
         "directional": ["boolean"],
     }
-    _fixed_by_vectors: ClassVar[tuple[str, ...]] = (
+    _fixed_by_vectors = (
         *_NegativeSamplingEmbedder._fixed_by_vectors,
         "directional",
     )

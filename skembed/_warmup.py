@@ -107,7 +107,7 @@ def _embedders_in(given: Any) -> Iterator[type[BaseEmbedder]]:
                 yield type(part)
 
 
-def _fit_tiny(kind: type[BaseEmbedder]) -> None:
+def _fit_tiny(kind: Any) -> None:
     """Go all ways that kernels are on; each kernel has one compiled signature."""
     words = [f"word{number}" for number in range(_N_WORDS)]
     # Twice, in another order, so that some words have several neighbours.

@@ -157,7 +157,7 @@ class Epochs:
         early = self.estimator.early_stopping
         validates = holds_out(self.estimator)
         start = perf_counter()
-        if validates and self.job.before is not None:
+        if validates and self.job.resume.continues:
             self._judge_start()
         for epoch in range(self.n_epochs):
             span = Span(epoch / self.n_epochs, (epoch + 1) / self.n_epochs, start)
@@ -302,7 +302,7 @@ class Epochs:
         """Return the model, with what tells of the training."""
         finished = self._finished
         fitted = self.trainer.fitted(len(finished.losses), last)
-        before = self.job.before.learned if self.job.before else {}
+        before = self.job.resume.learned
         losses = np.array([*before.get("loss_curve_", ()), *finished.losses])
         fitted.attributes.update(loss_curve_=losses, n_iter_=losses.size)
         if finished.validation:

@@ -7,7 +7,7 @@ from scipy import sparse
 
 from skembed._solvers.early_stopping import hold_out_pairs, holds_out
 from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Before, Fitted, Job
+from skembed._solvers.job import Fitted, Job, Resume
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros
@@ -41,15 +41,13 @@ class Tables(NamedTuple):
     start: RandomStart  # of all rows
 
 
-def start_squares(
-    layout: Layout, before: Before | None, row_of: np.ndarray
-) -> np.ndarray:
+def start_squares(layout: Layout, resume: Resume, row_of: np.ndarray) -> np.ndarray:
     """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits."""
     squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
     squares[:] = 1.0
-    if before is not None:
-        rows = row_of[: before.n_words]
-        earlier = before.learned["_squares"]
+    if resume.continues:
+        rows = row_of[: resume.n_words]
+        earlier = resume.learned["_squares"]
         for table, sums in enumerate(np.split(earlier, layout.n_tables)):
             squares[table * layout.n_words + rows, : sums.shape[1]] = sums
     return squares

@@ -60,14 +60,9 @@ def fit(estimator: Any, kernel: Callable[..., None], job: Job) -> Fitted:
     Fitted
     """
     bias = _bias.get_bias(estimator.bias, job.strategy)
-    layout = job.strategy.layout(
-        len(job.vocabulary),
-        estimator.n_components,
-        estimator.negative_dims,
-        getattr(estimator, "directional", False),
-    )
-    if job.before is not None:
-        layout = layout.with_map(job.before.learned)
+    layout = estimator._layout(len(job.vocabulary), job.strategy)
+    if job.resume.continues:
+        layout = layout.with_map(job.resume.learned)
     data = _data(estimator, job)
     draws = data.draws
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
@@ -117,23 +112,22 @@ def _data_of_text(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
 def _data_of_matrix(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
     hidden = estimator._aggregation is not None
     side = "left" if getattr(estimator, "directional", False) else "both"
-    n_words = len(job.vocabulary)
+    n_words, resume = len(job.vocabulary), job.resume
     with job.course.step("count") as step:
-        before = job.added_to
         counts = count.count_pairs(
-            estimator, job.corpus, n_words, side, step.report, before is not None
+            estimator, job.corpus, n_words, side, step.report, resume.adds
         )
     totals = np.ones(n_words) @ counts
-    if before is not None:
-        totals += before.of_words("_context_totals", n_words)
+    if resume.adds:
+        totals += resume.of_words("_context_totals", n_words)
     draws = pair_draws(counts, totals, estimator.subsample, estimator.noise_exponent)
-    source = Pairs(counts, draws, job.seeds, hidden, before is not None)
+    source = Pairs(counts, draws, job.seeds, hidden, resume.adds)
     held = None
     if held_out is not None:
         counts = count.count_pairs(estimator, held_out, n_words, side)
         held = Pairs(counts, draws, job.split_seeds, hidden)
-    if before is not None:
-        earlier = before.of_words("_context_kept", n_words)
+    if resume.adds:
+        earlier = resume.of_words("_context_kept", n_words)
         draws = draws._replace(kept=draws.kept + earlier)
     return Data(source, held, draws, totals)
 
@@ -197,11 +191,11 @@ class _Training:
         self.layout, self.model, self.start = started
         self.learns_biases = learns_biases
         self.unit, self.size = self.source.unit, self.source.size
-        before = job.added_to
         # Epochs of the learning rate's way down that are done.
         self.first = 0
-        if before is not None:
-            self.first = before.learned["_schedule_epoch"] % job.n_scheduled
+        if job.resume.adds:
+            done = job.resume.learned["_schedule_epoch"]
+            self.first = done % job.n_scheduled
         window = self.source.window
         self.window = window_thresholds(*window)
         self.sampler = spans.Sampler(
@@ -284,7 +278,7 @@ class _Training:
             if stopped:
                 break
         if not lanes.pairs.any() and not stopped:
-            if self.job.added_to is not None:
+            if self.job.resume.adds:
                 return None
             subsample = self.estimator.subsample
             cause, advice = "sample_weight", "Multiply"
