@@ -31,6 +31,7 @@ from skembed._corpus import reader
 from skembed._corpus.alignment import count_rows, rows_of
 from skembed._corpus.matrix import Columns
 from skembed._corpus.vocabulary import Corpus
+from skembed._counts.count import DIRECTIONS
 from skembed._counts.count import PARAMETERS as COUNTING
 from skembed._solvers import memory as _memory
 from skembed._solvers.job import TOO_LATE, Fitted, Job
@@ -46,7 +47,6 @@ from skembed._utils.threads import one_blas_thread
 from skembed.pooling import _features, _scaling
 from skembed.pooling._scaling import Scaling
 
-DIRECTIONS = ("both", "left", "right")
 _VERSION = "_skembed_version"
 NORMS = (None, "l2")
 DTYPES = ("auto", "float32", "float64", np.float32, np.float64)
@@ -105,10 +105,10 @@ class BaseEmbedder(
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
         "scale": [StrOptions(set(filter(None, _features.SCALES))), None],
-        "norm": [StrOptions({"l2"}), None],  # as in `NORMS` and `DTYPES`
+        "norm": [StrOptions(set(filter(None, NORMS))), None],
         "dtype": [
-            StrOptions({"auto", "float32", "float64"}),
-            Options(type, {np.float32, np.float64}),
+            StrOptions({one for one in DTYPES if isinstance(one, str)}),
+            Options(type, {one for one in DTYPES if isinstance(one, type)}),
         ],
         "random_state": ["random_state"],
         "verbose": ["verbose"],

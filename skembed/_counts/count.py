@@ -15,6 +15,8 @@ from skembed._corpus.cache import keep, key_of
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, windows
 
+# On which side of a word contexts are counted.
+DIRECTIONS = ("both", "left", "right")
 # Parameters of whatever counts pairs of words in text.
 PARAMETERS = {
     "window": [Interval(Integral, 1, None, closed="left")],
@@ -135,7 +137,7 @@ def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @validate_params(
     {
         **PARAMETERS,
-        "direction": [StrOptions({"both", "left", "right"})],
+        "direction": [StrOptions(set(DIRECTIONS))],
     },
     prefer_skip_nested_validation=True,
 )

@@ -46,6 +46,8 @@ class Tying:
     ----------
     name : bool or str
         The value of `share_context`.
+    summary : str
+        Its line in the docstrings of estimators.
     context_table, noise_table : int
         Tables of context vectors, and of noise words' vectors; 0 is the words' own.
     learns_map : bool
@@ -61,6 +63,7 @@ class Tying:
     """
 
     name: ClassVar[bool | str]
+    summary: ClassVar[str] = ""
     context_table: ClassVar[int] = 0
     noise_table: ClassVar[int] = 0
     learns_map: ClassVar[bool] = False
@@ -196,6 +199,7 @@ class Separate(Tying):
     """Two tables, as in word2vec and GloVe."""
 
     name = False
+    summary = "two tables, as published"
     context_table = noise_table = 1
 
     def factorise(self, factoriser, n_components, exponent):
@@ -210,6 +214,7 @@ class Tied(Tying):
     """One table: the context vector of a word is its word vector."""
 
     name = True
+    summary = "one table, a word's context vector is its word vector"
     default_bias = "exact"
     needs_constant = True
     combine_notes = {
@@ -231,6 +236,7 @@ class Signed(Tying):
     """
 
     name = "signed"
+    summary = "one table; some dimensions count negatively in the score"
     combine_notes = {
         "sum": "the sum is zero in the negative dimensions",
         "concat": "the concatenation has the cosines of the word vectors alone",
@@ -257,6 +263,10 @@ class Diagonal(Tying):
     """
 
     name = "diagonal"
+    summary = (
+        "one table, and a learned factor per dimension, which starts at the signs of "
+        '"signed"'
+    )
     learns_map = True
     combine_notes: ClassVar[dict[str, str]] = {
         "sum": "the sum is the word vector, each dimension rescaled by its factor",
@@ -269,6 +279,10 @@ class Bilinear(Tying):
     """One table and a learned matrix between word and context vector."""
 
     name = "bilinear"
+    summary = (
+        "one table, and a learned matrix A between the two vectors of a score "
+        "``x' A y``, which starts as the identity"
+    )
     learns_map = True
     combine_notes: ClassVar[dict[str, str]] = {
         "sum": "the sum is computed from the word vector and the learned matrix",
@@ -289,6 +303,10 @@ class OwnNoise(Tying):
     """One table for words and contexts, and one for noise words, which degenerates."""
 
     name = "noise"
+    summary = (
+        "one table for words and contexts, one for noise words. It degenerates, and "
+        "says so in a warning: nothing keeps the scores of observed pairs from growing"
+    )
     noise_table = 1
     combine_notes = Tied.combine_notes
     note = (
@@ -302,6 +320,7 @@ class Three(Tying):
     """Tables of words, of contexts and of noise words, which degenerate likewise."""
 
     name = "three"
+    summary = "tables of words, contexts and noise words. It degenerates likewise"
     context_table = 1
     noise_table = 2
     note = OwnNoise.note.replace("'noise'", "'three'")
