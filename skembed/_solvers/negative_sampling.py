@@ -138,7 +138,7 @@ def _notes(
     """Return what a user of this strategy should be warned of."""
     notes = [strategy.note] if strategy.note else []
     # A factor of a learned diagonal hardly ever changes its sign.
-    diagonal = len(layout.map) == 1 and not layout.is_matrix
+    diagonal = strategy.map_kind == strategies.DIAGONAL
     positive = diagonal and layout.map.min() > 0.0
     plain = strategy.needs_constant or positive
     if plain and bias.name is None and estimator.negative > 1:
