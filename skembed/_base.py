@@ -39,10 +39,10 @@ from skembed._solvers.memory import Sizes
 from skembed._tying import strategies
 from skembed._tying.layout import Layout
 from skembed._tying.strategies import Tying
-from skembed._utils.compat import CallbackSupportMixin
+from skembed._utils import progress as _progress
 from skembed._utils.interrupts import Shield
 from skembed._utils.limits import explains_lack
-from skembed._utils.progress import Course
+from skembed._utils.progress import CallbackSupportMixin
 from skembed._utils.threads import one_blas_thread
 from skembed.pooling import _features, _scaling
 from skembed.pooling._scaling import Scaling
@@ -237,8 +237,9 @@ class BaseEmbedder(
         resume = _fit.resume_of(self, adds)
         pooling = _fit.pooling_to_fit(self, resume)
         max_iter = 1 if adds else getattr(self, "max_iter", 0)
-        course = Course(self, X, y, None if max_iter == "auto" else max_iter)
-        reading = _fit.read(self, X, sample_weight, resume, course)
+        n_epochs = None if max_iter == "auto" else max_iter
+        progress = _progress.begin(self, X, y, n_epochs)
+        reading = _fit.read(self, X, sample_weight, resume, progress)
         n_scheduled = _fit.n_scheduled(self, reading, resume)
         vocabulary = resume.total(reading.vocabulary)
         total = reading._replace(vocabulary=vocabulary)
@@ -249,7 +250,7 @@ class BaseEmbedder(
                 counts=reading.vocabulary.counts,
                 strategy=strategy,
                 seeds=_fit.seeds(self, resume),
-                course=course,
+                progress=progress,
                 n_epochs=1 if adds else n_scheduled,
                 n_scheduled=n_scheduled,
                 attributes=partial(_fit.attributes, self, total, pooling, resume),

@@ -23,7 +23,7 @@ from skembed._tying.layout import LARGEST
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import Shield
 from skembed._utils.limits import explains_lack
-from skembed._utils.progress import Course, rate
+from skembed._utils.progress import Progress, rate
 from skembed.pooling import _features
 
 # Attributes that are the parts of a `Scaling`.
@@ -360,15 +360,15 @@ def _params(pooling: Any) -> str:
 
 @explains_lack
 def read(
-    estimator: Any, X: Any, sample_weight: Any, resume: Resume, course: Course
+    estimator: Any, X: Any, sample_weight: Any, resume: Resume, progress: Progress
 ) -> Reading:
     """Return what the fit has read, with the word counts of these documents alone."""
     n_parts = 100 if hasattr(X, "__len__") or hasattr(X, "shape") else None
-    with course.step("read", n_parts) as step:
+    with progress.step("read", n_parts) as step:
         report = step.report if step.listens else None
         reading = reader.read(estimator, X, sample_weight, resume.known, report)
         corpus, n_words = reading.corpus, len(reading.vocabulary)
-        course.say(
+        progress.say(
             f"read {corpus.n_documents} documents: {corpus.token_ids.size} tokens of "
             f"{n_words} words",
             rate(corpus.token_ids.size, "tokens", step.seconds),
@@ -501,7 +501,7 @@ def publish(
         learned = explains_lack(job.attributes)(fitted)
         fitted.notes += _notes(estimator, job, fitted)
         model = _publish(estimator, learned)
-        _end(job.course, learned, job.shield)
+        _end(job.progress, learned, job.shield)
         late = job.shield.interrupted
         _tell(fitted, late, stacklevel + 1)
     except BaseException as error:
@@ -526,12 +526,12 @@ def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
     return model
 
 
-def _end(course: Course, learned: dict[str, Any], shield: Shield) -> None:
+def _end(progress: Progress, learned: dict[str, Any], shield: Shield) -> None:
     """Tell callbacks of the end; an interrupt ends them, and not what is learned."""
     patience = shield.patience
     try:
         shield.patience = 0
-        course.end(lambda: learned)
+        progress.end(lambda: learned)
         shield.patience = patience
     except KeyboardInterrupt:
         if not patience:

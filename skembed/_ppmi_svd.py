@@ -197,7 +197,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         attributes = adding.keep(counts, symmetric)
         totals = subsampling.context_totals(counts)
         attributes["_context_totals"] = totals
-        with job.course.step("factorise") as step:
+        with job.progress.step("factorise") as step:
             subsampling.weigh(counts, totals, self.subsample)
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
@@ -205,7 +205,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             word, context, scale = strategy.factorise(
                 factoriser, self.n_components, self.singular_exponent
             )
-            job.course.say(f"factorised {matrix.nnz} non-zeros", step.times()[0])
+            job.progress.say(f"factorised {matrix.nnz} non-zeros", step.times()[0])
         word_vectors = np.ascontiguousarray(word, dtype=np.float32)
         context_vectors = word_vectors
         if context is not word:

@@ -4,6 +4,7 @@ Whatever ends a training early, the model is that of a whole epoch: after an int
 or an infinite number the last finished one, with early stopping the best one.
 """
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -14,7 +15,7 @@ from skembed._solvers.early_stopping import holds_out
 from skembed._solvers.job import TOO_LATE, Fitted, Job
 from skembed._tying.layout import LARGEST
 from skembed._utils.interrupts import keeps_finished
-from skembed._utils.progress import Report, Span, Step, rate
+from skembed._utils.progress import Progress, rate
 
 # With ``max_iter="auto"``: the epochs for 100,000 tokens, the most epochs, and how many
 # pairs of words stand for a token where co-occurrence counts are given (of a dynamic
@@ -64,7 +65,7 @@ class Trainer(Protocol):
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def train(self, epoch: int, report: Report) -> float | None:
+    def train(self, epoch: int, report: Callable[[float], bool]) -> float | None:
         """Train an epoch, the first being 0; return its mean loss, if any."""
 
     def validate(self) -> float:
@@ -105,7 +106,7 @@ class Epochs:
         self.trainer = trainer
         self.estimator = estimator
         self.job = job
-        self.course = job.course
+        self.progress = job.progress
         self.n_epochs = job.n_epochs
         self._finished = Finished()
         self._copies: list[np.ndarray] = []
@@ -160,8 +161,9 @@ class Epochs:
         if validates and self.job.resume.continues:
             self._judge_start()
         for epoch in range(self.n_epochs):
-            span = Span(epoch / self.n_epochs, (epoch + 1) / self.n_epochs, start)
-            with self.course.step("epoch", self.trainer.n_slices, span) as step:
+            span = epoch / self.n_epochs, (epoch + 1) / self.n_epochs
+            n_slices = self.trainer.n_slices
+            with self.progress.step("epoch", n_slices, span, start) as step:
                 loss = self.trainer.train(epoch, step.report)
                 if loss is None:
                     return
@@ -173,10 +175,10 @@ class Epochs:
                 self._tell(step, epoch)
                 stopped = step.end(self._attributes)
             if stopped:
-                self.course.say("ended by a callback")
+                self.progress.say("ended by a callback")
                 return
             if enough:
-                self.course.say(self._why_enough())
+                self.progress.say(self._why_enough())
                 return
             if epoch + 1 < self.n_epochs:
                 self._keep()
@@ -283,12 +285,12 @@ class Epochs:
     def _watched(self) -> str:
         return "validation" if holds_out(self.estimator) else "training"
 
-    def _tell(self, step: Step, epoch: int) -> None:
+    def _tell(self, step: Progress, epoch: int) -> None:
         finished = self._finished
         validation = ""
         if finished.validation:
             validation = f"validation loss {finished.validation[-1]:.4f}"
-        self.course.say(
+        self.progress.say(
             f"epoch {epoch + 1}/{self.n_epochs}: loss {finished.losses[-1]:.4f}",
             validation,
             rate(self.trainer.size, self.trainer.unit, step.seconds),

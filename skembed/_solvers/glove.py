@@ -1,5 +1,6 @@
 """Training by weighted least squares, as in GloVe, block by block of the counts."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +12,6 @@ from skembed._solvers.job import Fitted, Job, Resume
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros
-from skembed._utils.progress import Report
 from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 
 # Vectors and squared gradients of a block of words should about fill a core's cache.
@@ -142,7 +142,7 @@ class Training:
         # The vectors are about to be copied, into the memory of the counts.
         self._counts = self.entries = self._held_out = None
 
-    def train(self, epoch: int, report: Report) -> float:
+    def train(self, epoch: int, report: Callable[[float], bool]) -> float:
         """Visit every entry once; return the mean objective."""
         if not self.size:
             return 0.0
@@ -299,7 +299,7 @@ def _train_epoch(
     order: np.ndarray,
     n_stages: int,
     workers: tuple[ThreadTeam, list[Any]],
-    report: Report,
+    report: Callable[[float], bool],
 ) -> float:
     """Visit every entry once; return the mean objective.
 

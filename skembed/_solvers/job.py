@@ -12,7 +12,7 @@ from skembed._corpus.vocabulary import Corpus, Vocabulary
 from skembed._counts import adding, count
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import Shield, interruptible
-from skembed._utils.progress import Course
+from skembed._utils.progress import Progress
 
 # Numbers that a random state gives for the seeds of a fit.
 SEED_WORDS = 4
@@ -123,7 +123,7 @@ class Job(NamedTuple):
     counts: np.ndarray  # of its words in the corpus
     strategy: Tying
     seeds: np.random.SeedSequence
-    course: Course
+    progress: Progress
     n_epochs: int
     n_scheduled: int  # epochs in which the learning rate falls once to its end
     attributes: Callable[["Fitted"], dict[str, Any]]  # of a fitted estimator
@@ -201,7 +201,7 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
         `adding.add`. Otherwise they are nearly the same.
     """
     resume, n_words = job.resume, len(job.vocabulary)
-    with job.course.step("count") as step:
+    with job.progress.step("count") as step:
         counts = count.count_pairs(
             estimator, job.corpus, n_words, direction, step.report, resume.adds
         )
@@ -212,7 +212,7 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
             earlier = interruptible(adding.restore, resume.learned, n_words)
             counts = interruptible(adding.add, earlier, counts, divisor)
             count.check_finite(counts)
-        job.course.say(
+        job.progress.say(
             f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
         )
     return counts

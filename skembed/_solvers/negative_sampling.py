@@ -23,7 +23,6 @@ from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
-from skembed._utils.progress import Report
 from skembed._utils.threads import ThreadTeam, n_threads
 
 _LAST_RATE = 1e-4
@@ -113,7 +112,7 @@ def _data_of_matrix(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
     hidden = estimator._aggregation is not None
     side = "left" if getattr(estimator, "directional", False) else "both"
     n_words, resume = len(job.vocabulary), job.resume
-    with job.course.step("count") as step:
+    with job.progress.step("count") as step:
         counts = count.count_pairs(
             estimator, job.corpus, n_words, side, step.report, resume.adds
         )
@@ -258,7 +257,7 @@ class _Training:
     def __exit__(self, *exception: object) -> None:
         self.team.__exit__(*exception)
 
-    def train(self, epoch: int, report: Report) -> float | None:
+    def train(self, epoch: int, report: Callable[[float], bool]) -> float | None:
         """Visit all tokens once; return the mean loss of a pair.
 
         Or None if further documents of a fit that goes on hold no pair.
@@ -334,7 +333,11 @@ class _Training:
         return float(lanes.loss.sum() / lanes.pairs.sum())
 
     def _visit(
-        self, chunk: Chunk, done: np.ndarray | None, lanes: Any, report: Report
+        self,
+        chunk: Chunk,
+        done: np.ndarray | None,
+        lanes: Any,
+        report: Callable[[float], bool],
     ) -> bool:
         """Visit a chunk, if `done` is None without learning; return whether to stop."""
         longest_lane = -(-chunk.tokens.size // lanes.states.size)
