@@ -12,6 +12,7 @@ from skembed._counts import adding, subsampling
 from skembed._docstrings import complete_docstring
 from skembed._solvers import glove, losses
 from skembed._solvers import memory as _estimating
+from skembed._solvers.early_stopping import EarlyStopping
 from skembed._solvers.epochs import Epochs
 from skembed._solvers.initial import RandomStart
 from skembed._solvers.job import Job, count_pairs
@@ -223,9 +224,16 @@ class GloVeEmbedder(BaseEmbedder):
         if job.resume.continues:
             layout.refill(params, job.resume.learned, row_of[: job.resume.n_words])
         tables = glove.Tables(layout, params, squares, row_of, start)
-        training = glove.Training(self, job, counts, tables, random)
+        settings = glove.Settings(
+            x_max=self.x_max,
+            alpha=self.alpha,
+            learning_rate=self.learning_rate,
+            stopping=EarlyStopping.of(self),
+            n_jobs=self.n_jobs,
+        )
+        training = glove.Training(settings, job, counts, tables, random)
         del counts
-        fitted = Epochs(training, self, job).run()
+        fitted = Epochs(training, settings.stopping, job).run()
         fitted.attributes.update(kept)
         return fitted
 

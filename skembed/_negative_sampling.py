@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._solvers import losses, negative_sampling
 from skembed._solvers import memory as _memory
+from skembed._solvers.early_stopping import EarlyStopping
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 
@@ -101,4 +102,20 @@ class _NegativeSamplingEmbedder(BaseEmbedder):
         return losses.sampling(self, corpus)
 
     def _fit_vectors(self, job):
-        return negative_sampling.fit(self, self._kernel(), job)
+        settings = negative_sampling.Settings(
+            train_rounds=self._kernel(),
+            aggregation=self._aggregation,
+            layout=self._layout(len(job.vocabulary), job.strategy),
+            bias=_bias.get_bias(self.bias, job.strategy),
+            moves_contexts=self.update == "both",
+            exclude_window_noise=self.exclude_window_noise,
+            negative=self.negative,
+            noise_exponent=self.noise_exponent,
+            subsample=self.subsample,
+            learning_rate=self.learning_rate,
+            window=self.window,
+            window_weighting=self.window_weighting,
+            stopping=EarlyStopping.of(self),
+            n_jobs=self.n_jobs,
+        )
+        return negative_sampling.fit(settings, job)

@@ -49,8 +49,9 @@ def count_pairs(
 
     Parameters
     ----------
-    estimator : BaseEmbedder
-        Its `window`, `window_weighting` and `n_jobs` are read.
+    estimator : object
+        Its `window`, `window_weighting` and `n_jobs` are read, and its `memory` if the
+        corpus is of text that a cache knows.
     corpus : Corpus
         Of text: words co-occur in windows. Of a matrix: words co-occur that share a
         document. Of co-occurrence counts: these.

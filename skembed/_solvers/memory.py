@@ -8,7 +8,7 @@ from skembed import pooling
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.windows import window_weights
 from skembed._solvers import lanes as _lanes
-from skembed._solvers.early_stopping import holds_out
+from skembed._solvers.early_stopping import EarlyStopping
 from skembed._solvers.krylov import space_size
 from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT
 from skembed._utils.limits import check_room
@@ -126,7 +126,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     n_slots = _lanes.count_slots(window, layout.directional, hidden)
     lanes = 4.0 * (_lanes.MAX_LANES + 2) * n_slots * layout.width
     visited = _VISITED * min(sizes.n_tokens, _AT_ONCE)
-    if holds_out(estimator):
+    if EarlyStopping.of(estimator).holds_out:
         # Copies of all documents, and those held out as they are visited.
         copied = _COPIED_WEIGHED if sizes.is_matrix else _COPIED
         share = estimator.validation_fraction
@@ -138,7 +138,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     if not sizes.is_matrix:
         return reading(sizes) + training
     n_counts = sizes.n_counts(estimator.window)
-    if holds_out(estimator):
+    if EarlyStopping.of(estimator).holds_out:
         n_counts *= 1 + estimator.validation_fraction
     drawing = (_DRAWING_BOTH if sizes.is_square else _DRAWING) * n_counts
     training += _DRAWN * n_counts
@@ -154,7 +154,7 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
     n_counts = sizes.n_counts(estimator.window)
     kept = (_COUNT if sizes.is_square else _KEPT) * n_counts
     training = _COUNT * n_counts + kept + copies * tables
-    if holds_out(estimator):
+    if EarlyStopping.of(estimator).holds_out:
         # Copied; the others stay in the memory of all.
         training += _COUNT * estimator.validation_fraction * n_counts
     # Both, and what is published of them.
@@ -203,7 +203,7 @@ def pooling_fit(estimator: Any, sizes: Sizes) -> float:
 
 def _n_copies(estimator: Any) -> int:
     """Return how often a training holds what is learned."""
-    keeps_start = estimator.warm_start and holds_out(estimator)
+    keeps_start = estimator.warm_start and EarlyStopping.of(estimator).holds_out
     return 2 if estimator.max_iter != 1 or keeps_start else 1
 
 

@@ -96,6 +96,11 @@ class Progress:
         return step
 
     @property
+    def owner(self) -> str:
+        """The name of the estimator's class."""
+        return type(self.estimator).__name__
+
+    @property
     def listens(self) -> bool:
         """Whether reports make a difference."""
         return self._context is not None or self.verbose > 0
@@ -135,7 +140,7 @@ class Progress:
     def say(self, *parts: str) -> None:
         """Print a line, if `verbose` asks for it."""
         if self.verbose:
-            print(f"[{type(self.estimator).__name__}] {', '.join(filter(None, parts))}")
+            print(f"[{self.owner}] {', '.join(filter(None, parts))}")
 
     def times(self, share: float = 1.0) -> tuple[str, str]:
         """Return in words how long all has taken, and what time is left of it."""
