@@ -506,7 +506,7 @@ class BaseEmbedder(
         >>> from skembed import SGNSEmbedder
         >>> n_bytes = SGNSEmbedder(300).estimate_memory(n_tokens=10**9, n_words=10**6)
         >>> round(n_bytes / 1e9, 1)
-        10.8
+        12.6
         """
         self._validate_params()
         if X is None:
