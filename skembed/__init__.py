@@ -39,6 +39,8 @@ Modules whose names start with an underscore are private.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from skembed._version import __version__
+
 if TYPE_CHECKING:
     from skembed._cbow import CBOWEmbedder
     from skembed._counts.count import cooccurrence
@@ -46,8 +48,6 @@ if TYPE_CHECKING:
     from skembed._ppmi_svd import PPMISVDEmbedder
     from skembed._sgns import SGNSEmbedder
     from skembed._warmup import warmup
-
-__version__ = "0.1.0.dev0"
 
 __all__ = [
     "CBOWEmbedder",

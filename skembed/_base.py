@@ -1,6 +1,10 @@
 """`BaseEmbedder`: the one way from documents to vectors and back to features."""
 
+import copy
+import warnings
 from abc import ABCMeta, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
@@ -19,20 +23,31 @@ from sklearn.utils._param_validation import (
     RealNotInt,
     StrOptions,
 )
+from sklearn.utils.validation import check_is_fitted
 
-from skembed import _fit
+from skembed import _fit, _version
 from skembed import pooling as _pooling
 from skembed._corpus import reader
+from skembed._corpus.alignment import count_rows, rows_of
 from skembed._corpus.matrix import Columns
 from skembed._corpus.vocabulary import Corpus
+from skembed._counts.count import DIRECTIONS
 from skembed._counts.count import PARAMETERS as COUNTING
-from skembed._persistence import PersistenceMixin
-from skembed._scores import ScoresMixin
-from skembed._solvers.job import Fitted, Job
-from skembed._solvers.memory import EstimatingMixin
-from skembed._utils.compat import CallbackSupportMixin
-from skembed.pooling import _features
+from skembed._solvers import memory as _memory
+from skembed._solvers.job import TOO_LATE, Fitted, Job
+from skembed._solvers.memory import Sizes
+from skembed._tying import strategies
+from skembed._tying.layout import Layout
+from skembed._tying.strategies import Tying
+from skembed._utils import progress as _progress
+from skembed._utils.interrupts import Shield
+from skembed._utils.limits import explains_lack
+from skembed._utils.progress import CallbackSupportMixin
+from skembed._utils.threads import one_blas_thread
+from skembed.pooling import _features, _scaling
+from skembed.pooling._scaling import Scaling
 
+_VERSION = "_skembed_version"
 NORMS = (None, "l2")
 DTYPES = ("auto", "float32", "float64", np.float32, np.float64)
 # What `negative_dims` may be: a number of dimensions, or a share of them.
@@ -49,32 +64,38 @@ TRAINING = {
     "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
     "tol": [Interval(Real, 0, None, closed="left")],
     "warm_start": ["boolean"],
-    "init": [object],  # see `_given.check_vectors`
+    "init": [object],  # see `_fit.resume_of`
 }
 
 
 class BaseEmbedder(
     CallbackSupportMixin,
-    EstimatingMixin,
-    PersistenceMixin,
-    ScoresMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
     metaclass=ABCMeta,
 ):
-    """Base class of all embedders; an estimator writes `_fit_vectors` only."""
+    """Base class of all embedders.
 
-    # What kind of strategies it can hold, see `_tying`.
-    _method: ClassVar[str]
-    # Parameters that must stay while fits go on from each other: vectors depend on
-    # the first, and counts, if it adds them up, on the second.
-    _fixed_by_vectors: ClassVar[tuple[str, ...]] = ()
-    _fixed_by_counts: ClassVar[tuple[str, ...]] = ("input",)
-    # Epochs of ``max_iter="auto"`` for a large corpus.
-    _fewest_epochs: ClassVar[int] = 0
-    # Learned attributes that only fits need which go on, see `_persistence`.
-    _state: ClassVar[tuple[str, ...]] = ()
+    It reads documents, fits, publishes what is learned, and turns documents into
+    features and scores. An estimator adds its parameters and what is abstract here:
+
+    - `_method`: the kind of strategies that it can hold;
+    - `_fixed_by_vectors` and `_fixed_by_counts`: parameters that have to stay the same
+      while fits resume from each other;
+    - `_fewest_epochs`: what ``max_iter="auto"`` is for a large corpus;
+    - `_state`: large attributes that only fits need which resume from this one;
+    - `_fit_vectors`: learns the vectors;
+    - `_estimate`: the memory of a fit;
+    - `_held_out_loss`: the objective on documents.
+    """
+
+    vocabulary_: dict[str, int]
+    word_vectors_: np.ndarray
+    context_vectors_: np.ndarray
+    _score_scale: np.ndarray
+    _score_offset: np.ndarray
+
     _parameter_constraints: ClassVar[dict] = {
         **COUNTING,
         "n_components": [Interval(Integral, 1, None, closed="left")],
@@ -84,10 +105,10 @@ class BaseEmbedder(
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
         "scale": [StrOptions(set(filter(None, _features.SCALES))), None],
-        "norm": [StrOptions({"l2"}), None],  # as in `NORMS` and `DTYPES`
+        "norm": [StrOptions(set(filter(None, NORMS))), None],
         "dtype": [
-            StrOptions({"auto", "float32", "float64"}),
-            Options(type, {np.float32, np.float64}),
+            StrOptions({one for one in DTYPES if isinstance(one, str)}),
+            Options(type, {one for one in DTYPES if isinstance(one, type)}),
         ],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -147,9 +168,103 @@ class BaseEmbedder(
         self.verbose = verbose
         self.memory = memory
 
+    @property
+    @abstractmethod
+    def _method(self) -> str:
+        """What kind of strategies the estimator can hold, see `Tying.methods`."""
+
+    @property
+    @abstractmethod
+    def _fixed_by_vectors(self) -> tuple[str, ...]:
+        """Parameters that vectors of earlier fits depend on."""
+
+    @property
+    @abstractmethod
+    def _fixed_by_counts(self) -> tuple[str, ...]:
+        """Parameters that counts depend on which `partial_fit` adds to."""
+
+    @property
+    @abstractmethod
+    def _fewest_epochs(self) -> int:
+        """Epochs of ``max_iter="auto"`` for a large corpus; 0 for a closed form."""
+
+    @property
+    @abstractmethod
+    def _state(self) -> tuple[str, ...]:
+        """Attributes in `LARGE` without which a fit cannot resume from this one."""
+
     @abstractmethod
     def _fit_vectors(self, job: Job) -> Fitted:
-        """Learn the vectors; the one hook of an estimator."""
+        """Learn the vectors."""
+
+    @abstractmethod
+    def _estimate(self, sizes: Sizes) -> float:
+        """Return the bytes that a fit takes at its peak, beside its documents."""
+
+    @abstractmethod
+    def _held_out_loss(self, corpus: Corpus) -> float:
+        """Return the mean objective per pair of documents; lower is better."""
+
+    def _layout(self, n_words: int, strategy: Tying | None = None) -> Layout:
+        """Return where the vectors of so many words are stored."""
+        if strategy is None:
+            strategy = strategies.get_strategy(self.share_context, self._method)
+        # Not all estimators have these parameters.
+        negative_dims = getattr(self, "negative_dims", 0)
+        directional = getattr(self, "directional", False)
+        return strategy.layout(n_words, self.n_components, negative_dims, directional)
+
+    def _fit(self, X, y, sample_weight, stacklevel, adds=False):
+        """Fit: validate, resume, learn, publish.
+
+        Parameters
+        ----------
+        X, y, sample_weight : object
+            As in `fit`.
+        stacklevel : int
+            Of warnings, from here.
+        adds : bool, default=False
+            Whether this is a `partial_fit`.
+
+        Returns
+        -------
+        reading : Reading
+            The documents.
+        model : BaseEmbedder
+            A copy of the estimator, which other fits leave as it is.
+        """
+        strategy = _fit.validate(self, adds)
+        resume = _fit.resume_of(self, adds)
+        pooling = _fit.pooling_to_fit(self, resume)
+        max_iter = 1 if adds else getattr(self, "max_iter", 0)
+        n_epochs = None if max_iter == "auto" else max_iter
+        progress = _progress.begin(self, X, y, n_epochs)
+        reading = _fit.read(self, X, sample_weight, resume, progress)
+        n_scheduled = _fit.n_scheduled(self, reading, resume)
+        vocabulary = resume.total(reading.vocabulary)
+        total = reading._replace(vocabulary=vocabulary)
+        with Shield() as shield:
+            job = Job(
+                corpus=reading.corpus,
+                vocabulary=vocabulary,
+                counts=reading.vocabulary.counts,
+                strategy=strategy,
+                seeds=_fit.seeds(self, resume),
+                progress=progress,
+                n_epochs=1 if adds else n_scheduled,
+                n_scheduled=n_scheduled,
+                attributes=partial(_fit.attributes, self, total, pooling, resume),
+                shield=shield,
+                resume=resume,
+            )
+            fitted = explains_lack(self._fit_vectors)(job)
+            fitted.notes += reading.notes
+            model, told = _fit.publish(self, job, fitted, stacklevel + 1)
+        if fitted.problem is not None:
+            raise fitted.problem
+        if shield.interrupted and not told:
+            warnings.warn(TOO_LATE, stacklevel=stacklevel)
+        return reading, model
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None):
@@ -180,7 +295,7 @@ class BaseEmbedder(
             If a parameter or a document is not valid, or if no word or no pair of
             words is left to learn from.
         """
-        _fit.fit(self, X, y, sample_weight, stacklevel=4)
+        self._fit(X, y, sample_weight, stacklevel=4)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -216,7 +331,7 @@ class BaseEmbedder(
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()
-        _fit.fit(self, X, y, sample_weight, stacklevel=4, adds=True)
+        self._fit(X, y, sample_weight, stacklevel=4, adds=True)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -245,7 +360,7 @@ class BaseEmbedder(
             As in `fit`.
         """
         # One level more: scikit-learn wraps this method for `set_output`.
-        reading, model = _fit.fit(self, X, y, sample_weight, stacklevel=5)
+        reading, model = self._fit(X, y, sample_weight, stacklevel=5)
         return model._pool(reading.corpus, reading.dtype)
 
     def transform(self, X):
@@ -296,6 +411,119 @@ class BaseEmbedder(
             If a document is not valid.
         """
         return reader.coverage(self._as_fitted(), X)
+
+    def score(self, X, y=None):
+        """Return the mean objective per pair of documents; higher is better.
+
+        So a search needs no labels. The objective is that of training: of SGNS and
+        CBOW the logarithm of a likelihood, in nats per pair or predicted word; of
+        GloVe minus the weighted squared error per pair that co-occurs; of PPMI-SVD
+        minus the squared error per entry of the PPMI matrix. It compares parameters
+        that leave the objective as it is, such as `n_components` or `share_context`,
+        and not others, such as `negative`, `shift` or `subsample`.
+
+        Parameters
+        ----------
+        X : iterable of documents, or matrix
+            Documents as in `transform`; with ``input="cooccurrence"`` a matrix is one
+            of counts, as in `fit`.
+        y : Ignored
+            Not used, present for API consistency by convention.
+
+        Returns
+        -------
+        float
+            At most 0.
+
+        Raises
+        ------
+        ValueError
+            If a document is not valid, or no two words of the vocabulary co-occur.
+        """
+        model = self._as_fitted()
+        corpus = reader.look_up_pairs(model, X)
+        with one_blas_thread():
+            return -model._held_out_loss(corpus)
+
+    def score_pairs(self, words, contexts, *, direction="both"):
+        """Return the model's score s(w, c) of words with contexts.
+
+        Biases and offsets are included. For SGNS it estimates
+        ``PMI(w, c) - ln(negative) + ln p(c) - ln p_noise(c)``, whatever the `bias`;
+        for GloVe the logarithm of the co-occurrence count; for PPMI-SVD an entry of
+        the matrix. `subsample` changes the counts that either is of.
+
+        Parameters
+        ----------
+        words : str or array-like of str
+            Words of the vocabulary.
+        contexts : str or array-like of str
+            Words of the vocabulary; broadcast against `words`.
+        direction : {"both", "left", "right"}, default="both"
+            After a fit with ``directional=True``: "left" takes contexts as standing
+            before their word, "right" as standing behind it, "both" the mean of the
+            two scores. Other models have one score, that of "both".
+
+        Returns
+        -------
+        ndarray, float32
+            Scores, in the broadcast shape.
+
+        Raises
+        ------
+        ValueError
+            If a word is not in the vocabulary, or the model has no contexts of that
+            direction.
+        """
+        return self._as_fitted()._score_pairs(words, contexts, direction)
+
+    def estimate_memory(self, X=None, *, n_tokens=None, n_words=None):
+        """Estimate how much memory `fit` takes at its peak, beside its documents.
+
+        Parameters
+        ----------
+        X : iterable of documents, or matrix, default=None
+            As in `fit`. They are read, and nothing is learned from them.
+        n_tokens : int, default=None
+            In place of `X`: number of tokens.
+        n_words : int, default=None
+            With `n_tokens`: size of the vocabulary, whose frequencies are taken to
+            follow Zipf's law.
+
+        Returns
+        -------
+        int
+            Bytes, usually somewhat too many rather than too few. What Python, the
+            libraries and the compiler take (some 200 MB in all) comes on top.
+
+        Raises
+        ------
+        ValueError
+            If neither `X` nor both numbers are given, or a parameter is not valid.
+
+        Examples
+        --------
+        >>> from skembed import SGNSEmbedder
+        >>> n_bytes = SGNSEmbedder(300).estimate_memory(n_tokens=10**9, n_words=10**6)
+        >>> round(n_bytes / 1e9, 1)
+        12.6
+        """
+        self._validate_params()
+        if X is None:
+            for name, value in (("n_tokens", n_tokens), ("n_words", n_words)):
+                if not isinstance(value, Integral) or value < 1:
+                    raise ValueError(
+                        f"Without X, {name} must be a positive int, got {value!r}."
+                    )
+            sizes = _memory.zipf_sizes(int(n_tokens), int(n_words))
+        elif n_tokens is None and n_words is None:
+            found = reader.read(self, X)
+            sizes = _memory.sizes_of(found.corpus, found.vocabulary.counts)
+        else:
+            raise ValueError("Pass either X, or n_tokens and n_words, not both.")
+        return _memory.with_losses(
+            max(self._estimate(sizes), _memory.pooling_fit(self, sizes))
+        )
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` returns.
@@ -371,5 +599,127 @@ class BaseEmbedder(
         tables = self.word_vectors_, self.context_vectors_
         plan = _features.plan_of(self, self.pooling_, tables[0].shape[1], dtype)
         if self.scale is not None:
-            plan = plan._replace(scale=_fit.learned_scale(self, plan.n_features))
+            plan = plan._replace(scale=self._learned_scale(plan.n_features))
         return _features.pool(corpus, tables, plan, self.n_jobs)
+
+    def _learned_scale(self, n_features: int) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what scales rows of features as a fit has learned.
+
+        Raises
+        ------
+        ValueError
+            If parameters have changed since, or attributes do not fit together.
+        """
+        combine = self.combine
+        if getattr(self, "_scaled_as", ("",))[0] != combine:
+            raise ValueError(
+                f"scale={self.scale!r} needs what fit learns with it and with "
+                f"combine={combine!r}, and these have been changed since. Call fit "
+                "again, or pass scale=None."
+            )
+        found = Scaling(*(getattr(self, name) for name in _fit.SCALING))
+        for name, values in zip(_fit.SCALING, found, strict=True):
+            if values.shape != (n_features,):
+                raise ValueError(
+                    f"{name} has shape {values.shape}, but there are {n_features} "
+                    "features: the attributes do not come from one fit. Set them "
+                    "back, or call fit."
+                )
+        return partial(_scaling.apply, scaling=found, scale=self.scale)
+
+    def _score_pairs(self, words: Any, contexts: Any, direction: Any) -> np.ndarray:
+        side, n_rows = self._side(direction), count_rows(vars(self))
+        rows, columns = self._rows(words, n_rows), self._rows(contexts, n_rows)
+        try:
+            rows, columns = np.broadcast_arrays(rows, columns)
+        except ValueError as error:
+            raise ValueError(
+                f"words of shape {rows.shape} and contexts of shape {columns.shape} "
+                "cannot be broadcast: pass as many contexts as words, or one of either."
+            ) from error
+        scores = np.einsum(
+            "...k,...k->...",
+            self.word_vectors_[rows] * self._score_scale,
+            getattr(self, f"{side}context_vectors_")[columns],
+        )
+        scores = scores + self._score_offset[columns]
+        of_context = f"{side}context_biases_"
+        for biases, places in (("word_biases_", rows), (of_context, columns)):
+            if hasattr(self, biases):
+                scores = scores + getattr(self, biases)[places]
+        return scores
+
+    def _side(self, direction: Any) -> str:
+        """Return how the names of a direction's attributes begin."""
+        if direction not in DIRECTIONS:
+            raise ValueError(
+                f"direction must be one of {DIRECTIONS}, got {direction!r}."
+            )
+        if direction == "both":
+            return ""
+        if not hasattr(self, f"{direction}_context_vectors_"):
+            raise ValueError(
+                f"direction={direction!r} needs tables of left and of right contexts, "
+                f"which this {type(self).__name__} does not have: SGNSEmbedder and "
+                "PPMISVDEmbedder learn them with directional=True. Pass "
+                "direction='both'."
+            )
+        return f"{direction}_"
+
+    def _rows(self, words: Any, n_rows: int) -> np.ndarray:
+        words = np.asarray(words, dtype=object)
+        unknown = [word for word in words.flat if word not in self.vocabulary_]
+        if unknown:
+            raise ValueError(
+                f"{unknown[0]!r} is not in the vocabulary of {len(self.vocabulary_)} "
+                "words; see vocabulary_."
+            )
+        return rows_of(self.vocabulary_, list(words.flat), n_rows).reshape(words.shape)
+
+    def _as_fitted(self) -> Any:
+        """Return a copy that a fit in another thread leaves as it is.
+
+        All that is read of a model has to come from one copy: a fit may end at any
+        moment, and replaces all attributes in one step.
+        """
+        model = self.__copy__()
+        check_is_fitted(model)
+        return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: not all that is large, and the package's version.
+
+        Co-occurrence counts and the state of AdaGrad are larger than the vectors, so
+        they are pickled only where an estimator is likely to need them: after
+        `partial_fit`, and with ``warm_start=True``. Copies within a process are
+        complete.
+        """
+        state: Any = super().__getstate__()
+        if not (state.get("_streams") or state.get("warm_start")):
+            state = {name: v for name, v in state.items() if name not in _fit.LARGE}
+        return {**state, _VERSION: _version.__version__}
+
+    def __copy__(self) -> Any:
+        twin = type(self).__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        twin = type(self).__new__(type(self))
+        memo[id(self)] = twin
+        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return twin
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        written = state.pop(_VERSION, "an unknown version")
+        ours = _version.__version__
+        if written != ours:
+            warnings.warn(
+                f"This {type(self).__name__} was pickled by skembed {written} and is "
+                f"loaded by {ours}, with which it may lack attributes or give "
+                "other results. Fit it again, or install that version.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)

@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval
 
 from skembed._base import BaseEmbedder
 from skembed._counts import adding, ppmi, subsampling
+from skembed._docstrings import complete_docstring
 from skembed._solvers import losses
 from skembed._solvers import memory as _estimating
 from skembed._solvers.job import Fitted, Job, count_pairs
@@ -18,6 +19,13 @@ from skembed._tying.layout import LARGEST
 from skembed._utils.interrupts import interruptible
 
 
+@complete_docstring(
+    windows="",
+    further_fits="`partial_fit`",
+    steps="step",
+    kept="vocabulary and co-occurrence counts",
+    counted="those of the tables",
+)
 class PPMISVDEmbedder(BaseEmbedder):
     r"""Word vectors by factorising the positive PMI matrix in closed form.
 
@@ -34,14 +42,8 @@ class PPMISVDEmbedder(BaseEmbedder):
 
     Parameters
     ----------
-    n_components : int, default=100
-        Number of dimensions of a word vector.
-    share_context : {False, True, "signed"}, default=False
-        How context vectors relate to word vectors:
-
-        - False: two tables, as published;
-        - True: one table, a word's context vector is its word vector;
-        - "signed": one table; a dimension counts with its eigenvalue's sign.
+    %(n_components)s
+    %(share_context)s
     directional : bool, default=False
         Keep tables of left and of right contexts, with ``share_context=False`` only:
         the singular value decomposition is that of the two PPMI matrices side by side,
@@ -52,115 +54,19 @@ class PPMISVDEmbedder(BaseEmbedder):
         Contexts count in proportion to count ** context_exponent; 1 does not smooth.
     singular_exponent : float, default=0.5
         The exponent p: how much of the singular values goes to the word vectors.
-    subsample : float, default=1e-5
-        Counts of frequent words weigh less: that of a pair is multiplied by the keep
-        probabilities of both words, each ``sqrt(subsample / f) + subsample / f`` or 1,
-        where f is the word's share of all contexts. It is as if occurrences were left
-        out as in :class:`~skembed.SGNSEmbedder`, but nothing is drawn, and windows are
-        those of the whole text. 0 keeps all.
-    window : int, default=5
-        Largest distance between a word and its context, in tokens of the vocabulary.
-    window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
-        How a context at distance d counts: ``(window + 1 - d) / window``, 1 or
-        ``1 / d``.
-    analyzer : {"word", "char", "char_wb"} or callable, default="word"
-        How a raw document is cut into tokens, as in
-        :class:`~sklearn.feature_extraction.text.TfidfVectorizer`. A callable takes a
-        document and returns a list of str. Does not apply to tokenised documents;
-        the same holds for `lowercase`, `strip_accents` and `token_pattern`.
-    lowercase : bool, default=True
-        Convert raw documents to lower case.
-    strip_accents : {"ascii", "unicode"} or callable, default=None
-        Remove accents from raw documents.
-    stop_words : {"english"} or list of str, default=None
-        Words to leave out, before windows are laid. As in scikit-learn, of raw
-        documents only those of ``analyzer="word"``.
-    token_pattern : str or None, default=r"(?u)\b\w\w+\b"
-        Regular expression of a token, for ``analyzer="word"``.
-    min_count : int, default=5
-        Words that occur less often are left out. Ignored with `vocabulary`.
-    max_features : int, default=None
-        Keep only this many of the most frequent words.
-    vocabulary : mapping of str to int, or collection of str, default=None
-        The words to learn vectors of, instead of those that `min_count` and
-        `max_features` select. Of a matrix: the columns to keep or, where these have
-        no names, the names of all; these may also be int, such as ids of nodes.
-    new_words : {"grow", "freeze"}, default="grow"
-        What becomes of words that a further fit on text meets first, in `partial_fit`:
-        those that occur `min_count` times in its documents get rows
-        behind the others, up to `max_features` in all; or they are left out. With
-        `vocabulary` they always are.
-    input : {"content", "cooccurrence"}, default="content"
-        What `fit` takes: documents, as text or as a matrix of shape
-        (n_documents, n_words); or a square matrix of co-occurrence counts,
-        words x contexts. `window`, `window_weighting`, `min_count` and the parameters
-        of tokens do not apply to matrices.
-    missing : {"error", "empty"}, default="error"
-        What becomes of missing documents (None, NaN, ``pd.NA``, ``NaT``): an error, or
-        "empty" documents.
-    combine : {"word", "context", "sum", "concat"}, default="word"
-        Which vector stands for a word in `transform`. "sum" adds the context vector,
-        scaled to the length of the word vector; "concat" concatenates the two.
-    pooling : str or object, default="tfidf"
-        How the vectors of a document's words become one row: "mean", "max", "sum",
-        "mean_max", "tfidf", "sif", "usif", "vlad" or an object with the methods
-        ``fit`` and ``pool``; see :mod:`skembed.pooling`.
-    scale : {"spherical", "standard", None}, default="spherical"
-        The scale of the features. `fit` learns it from the training documents, and
-        `partial_fit` keeps it. "spherical" centres the columns and then makes each row
-        3 long, which suits classifiers with default parameters. "standard" centres the
-        columns, divides them by their standard deviations, and makes rows 3 long as
-        root mean square. None leaves the pooled vectors as they are. A document
-        without known words is a row of zeros.
-    norm : {"l2"}, default=None
-        Scale each row to unit length, after `scale`.
-    dtype : {"auto", "float32", "float64"} or type, default="auto"
-        Type of the features; "auto" is float64 for a matrix of float64, else float32.
-        Vectors are float32.
-    random_state : int, RandomState instance or None, default=None
-        Pass an int for the same bits on every run.
-    n_jobs : int or None, default=None
-        Number of threads, by joblib's rules: None is 1 outside a
-        :func:`joblib.parallel_config`, -1 all processors. The result does not depend
-        on it.
-    verbose : int, default=0
-        1: print a line for each step, and one every ten seconds within them; 2 or
-        more: one every second.
-    memory : str, path or object with the joblib.Memory interface, default=None
-        Keep vocabulary and co-occurrence counts of a text in this folder: another
-        `fit` of the same documents, as in a grid search, reads them from there. A
-        callable `analyzer` is known by its code, but not by that of other functions
-        which it calls: clear the folder when these change.
+    %(subsampled_counts)s
+    %(shared_parameters)s
 
     Attributes
     ----------
-    vocabulary_ : dict of str to int
-        Row of each word; by count, descending, then by word. Words are int where the
-        columns of a matrix are labelled by int.
-    word_counts_ : ndarray of shape (n_words,), int64 or float64
-        Occurrences of each word; float64 with sample weights or a matrix of floats.
-        Of co-occurrence counts, the sum of each row.
-    pooling_ : object
-        The fitted pooling.
-    feature_means_, feature_scales_ : ndarray of shape (n_features_out,), float64
-        Means and standard deviations of the training documents' pooled vectors; not
-        there with ``scale=None``.
-    n_features_in_ : int
-        Columns of the matrix in `fit`; not there after a fit on text.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,), object
-        Their names, if all of them are str.
+    %(shared_attributes)s
     word_vectors_ : ndarray of shape (n_words, n_components), float32
         Word vectors.
-    context_vectors_ : ndarray of shape (n_words, n_components), float32
-        Context vectors, as they enter the score; the same object as
-        `word_vectors_` where the two are shared.
+    %(context_vectors)s
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``: the sign of each dimension's eigenvalue.
-    left_context_vectors_, right_context_vectors_ : ndarray, float32
-        With ``directional=True``: vectors of contexts on either side, of the shape of
-        `context_vectors_`, which is their mean.
-    n_embedding_parameters_ : int
-        Learned numbers: those of the tables.
+    %(sided_vectors)s
+    %(parameter_count)s
 
     See Also
     --------
@@ -201,14 +107,16 @@ class PPMISVDEmbedder(BaseEmbedder):
         "singular_exponent": [Interval(Real, 0, 1, closed="both")],
         "subsample": [Interval(Real, 0, None, closed="left")],
     }
-    _method: ClassVar[str] = strategies.CLOSED_FORM
-    _fixed_by_counts: ClassVar[tuple[str, ...]] = (
+    _method = strategies.CLOSED_FORM
+    _fewest_epochs = 0
+    _fixed_by_vectors = ()
+    _fixed_by_counts = (
         "input",
         "window",
         "window_weighting",
         "directional",
     )
-    _state: ClassVar[tuple[str, ...]] = ("_counts",)
+    _state = ("_counts",)
 
     def __init__(
         self,
@@ -283,15 +191,13 @@ class PPMISVDEmbedder(BaseEmbedder):
 
     def _fit_vectors(self, job):
         n_words, strategy = len(job.vocabulary), job.strategy
-        layout = strategy.layout(
-            n_words, self.n_components, directional=self.directional
-        )
+        layout = self._layout(n_words, strategy)
         counts = count_pairs(self, job, "left" if self.directional else "both")
         symmetric = job.corpus.counts is None and not self.directional
         attributes = adding.keep(counts, symmetric)
         totals = subsampling.context_totals(counts)
         attributes["_context_totals"] = totals
-        with job.course.step("factorise") as step:
+        with job.progress.step("factorise") as step:
             subsampling.weigh(counts, totals, self.subsample)
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
@@ -299,7 +205,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             word, context, scale = strategy.factorise(
                 factoriser, self.n_components, self.singular_exponent
             )
-            job.course.say(f"factorised {matrix.nnz} non-zeros", step.times()[0])
+            job.progress.say(f"factorised {matrix.nnz} non-zeros", step.times()[0])
         word_vectors = np.ascontiguousarray(word, dtype=np.float32)
         context_vectors = word_vectors
         if context is not word:
@@ -328,7 +234,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         n_filled = int(np.count_nonzero(word_vectors.any(axis=0)))
         # A matrix of a somewhat lower rank is nothing to be told of.
         is_usual = n_filled and wanted <= n_words
-        if is_usual or (job.streams and self._may_fill(job, n_words)):
+        if is_usual or (job.resume.streams and self._may_fill(job, n_words)):
             return []
         if not n_filled:
             return [
@@ -351,7 +257,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         if self.new_words == "grow" and not fixed:
             most = np.inf if self.max_features is None else self.max_features
         # Every part would say the same.
-        return job.before is not None or most >= self.n_components
+        return job.resume.continues or most >= self.n_components
 
     def _matrix(self, counts: sparse.csr_array) -> sparse.csr_array:
         """Return the PPMI matrix, or those of both directions side by side."""

@@ -1,8 +1,8 @@
 """Compiling ahead of time, for images and servers."""
 
-import sys
 import warnings
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -87,8 +87,7 @@ def warmup(*estimators: Any) -> None:
 
 
 def _public_embedders() -> list[type[BaseEmbedder]]:
-    # The package itself stands above this module, and is loaded whenever it is.
-    package = sys.modules[__name__.partition(".")[0]]
+    package = import_module("skembed")
     public = [getattr(package, name) for name in package.__all__]
     return [kind for kind in public if _is_embedder(kind)]
 
@@ -107,7 +106,7 @@ def _embedders_in(given: Any) -> Iterator[type[BaseEmbedder]]:
                 yield type(part)
 
 
-def _fit_tiny(kind: type[BaseEmbedder]) -> None:
+def _fit_tiny(kind: Any) -> None:
     """Go all ways that kernels are on; each kernel has one compiled signature."""
     words = [f"word{number}" for number in range(_N_WORDS)]
     # Twice, in another order, so that some words have several neighbours.

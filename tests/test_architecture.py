@@ -18,7 +18,7 @@ FLOORS = [
     {"_counts", "pooling"},
     {"_corpus"},
     {"_kernels", "_tying", "datasets"},
-    {"_utils"},
+    {"_utils", "_version"},
 ]
 HEIGHT = {place: -depth for depth, floor in enumerate(FLOORS) for place in floor}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))

@@ -3,10 +3,15 @@
 import importlib
 import inspect
 import pkgutil
+import re
 
 import pytest
 
 import skembed
+from skembed import pooling
+from skembed._counts import windows
+from skembed._tying import bias, strategies
+from skembed.pooling import _features
 
 # numpydoc brings Sphinx with it, which no other test needs.
 validate = pytest.importorskip("numpydoc.validate").validate
@@ -98,6 +103,39 @@ def test_module_says_what_it_is_for(name):
 def test_docstring(name):
     problems = docstring_problems(name)
     assert not problems, "\n".join(problems)
+
+
+EMBEDDERS = [
+    getattr(skembed, name) for name in skembed.__all__ if name.endswith("Embedder")
+]
+
+
+@pytest.mark.parametrize("embedder", EMBEDDERS)
+def test_shared_text_is_filled_in(embedder):
+    """With the defaults of the estimator, and all values that registries allow."""
+    text = inspect.getdoc(embedder)
+    assert "%(" not in text
+    for name, parameter in inspect.signature(embedder).parameters.items():
+        (entry,) = re.findall(rf"(?m)^{name} : .*, default=(.*)$", text)
+        assert eval(entry) == parameter.default
+    choices = {
+        "share_context": [one.name for one in strategies.strategies(embedder._method)],
+        "pooling": pooling.POOLINGS,
+        "combine": _features.COMBINATIONS,
+        "scale": _features.SCALES,
+        "window_weighting": windows.WINDOW_WEIGHTINGS,
+        "bias": bias.biases(),
+    }
+    for name in choices.keys() & embedder._get_param_names():
+        entry = re.search(rf"(?ms)^{name} : .*?(?=^\S)", text).group()
+        for value in choices[name]:
+            assert (f'"{value}"' if isinstance(value, str) else str(value)) in entry
+
+
+def test_every_strategy_has_a_summary():
+    for strategy in strategies.strategies():
+        assert strategy.summary
+        assert f": {strategy.summary[:30]}" in inspect.getdoc(skembed.SGNSEmbedder)
 
 
 def faulty(first, second=1):

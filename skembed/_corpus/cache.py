@@ -1,7 +1,6 @@
 """What `memory` needs: results that it keeps, and what tells inputs apart."""
 
 import os
-import sys
 import unicodedata
 import warnings
 from collections import OrderedDict
@@ -17,6 +16,7 @@ import numpy as np
 import sklearn
 from sklearn.utils.validation import check_memory
 
+from skembed import _version
 from skembed._utils.forks import after_fork
 
 # Texts that are joined at once, which bounds the memory for them.
@@ -248,7 +248,7 @@ def key_of(*parts: Any) -> str:
     str
     """
     versions = (
-        sys.modules[__package__].__version__,
+        _version.__version__,
         sklearn.__version__,
         unicodedata.unidata_version,
     )

@@ -1,6 +1,7 @@
 """From what users pass to a corpus with a vocabulary, and to co-occurrence counts."""
 
 import pickle
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -19,7 +20,6 @@ from skembed._corpus.kinds import is_frame, is_matrix, resembles_walks
 from skembed._corpus.matrix import Columns
 from skembed._corpus.vocabulary import Corpus, Vocabulary, check_vocabulary
 from skembed._corpus.weights import check_weights
-from skembed._utils.progress import Report
 
 _TOKENISING = (
     "analyzer",
@@ -84,7 +84,7 @@ def read(
     X: Any,
     sample_weight: Any = None,
     known: Known | None = None,
-    report: Report | None = None,
+    report: Callable[[float], bool] | None = None,
 ) -> Reading:
     """Read what an estimator is to be fitted on, by its parameters.
 
@@ -143,7 +143,11 @@ def read(
 
 
 def _read_text(
-    estimator: Any, X: Any, sample_weight: Any, choice: _Choice, report: Report | None
+    estimator: Any,
+    X: Any,
+    sample_weight: Any,
+    choice: _Choice,
+    report: Callable[[float], bool] | None,
 ) -> Reading:
     tokeniser = vectorizer(estimator, fits=True)
     if estimator.memory is None:
@@ -220,7 +224,7 @@ def _tokenise(
     tokeniser: CountVectorizer,
     sample_weight: Any,
     choice: _Choice,
-    report: Report | None,
+    report: Callable[[float], bool] | None,
     missing: str = "error",
 ) -> tuple[Corpus, Vocabulary]:
     rows = choice.rows

@@ -29,7 +29,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skembed._corpus.alignment import rows_of
 from skembed._corpus.documents import check_analyzed, check_tokens, checked
 from skembed._corpus.vocabulary import Corpus
-from skembed._utils.progress import Report
 
 # Parameters of whatever reads text.
 PARAMETERS = {
@@ -62,7 +61,7 @@ _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 def number(
     X: Any,
     vectorizer: CountVectorizer,
-    report: Report | None = None,
+    report: Callable[[float], bool] | None = None,
     missing: str = "error",
 ) -> tuple[array, array, list[str]]:
     """Number the distinct tokens of documents, in the order of first appearance.
@@ -110,7 +109,7 @@ def look_up(
     X: Any,
     vectorizer: CountVectorizer,
     rows: Mapping[str, int],
-    report: Report | None = None,
+    report: Callable[[float], bool] | None = None,
     missing: str = "error",
     n_rows: int | None = None,
 ) -> Corpus:
@@ -226,7 +225,7 @@ def _open(
     X: Any,
     vectorizer: CountVectorizer,
     n_words: int,
-    report: Report | None,
+    report: Callable[[float], bool] | None,
     missing: str,
 ) -> tuple[Iterator[Any], Iterator[list[str]] | None]:
     """Return checked documents, or batches of texts where the kernel shall scan."""

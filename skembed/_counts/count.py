@@ -15,6 +15,8 @@ from skembed._corpus.cache import keep, key_of
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, windows
 
+# On which side of a word contexts are counted.
+DIRECTIONS = ("both", "left", "right")
 # Parameters of whatever counts pairs of words in text.
 PARAMETERS = {
     "window": [Interval(Integral, 1, None, closed="left")],
@@ -47,8 +49,9 @@ def count_pairs(
 
     Parameters
     ----------
-    estimator : BaseEmbedder
-        Its `window`, `window_weighting` and `n_jobs` are read.
+    estimator : object
+        Its `window`, `window_weighting` and `n_jobs` are read, and its `memory` if the
+        corpus is of text that a cache knows.
     corpus : Corpus
         Of text: words co-occur in windows. Of a matrix: words co-occur that share a
         document. Of co-occurrence counts: these.
@@ -135,7 +138,7 @@ def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @validate_params(
     {
         **PARAMETERS,
-        "direction": [StrOptions({"both", "left", "right"})],
+        "direction": [StrOptions(set(DIRECTIONS))],
     },
     prefer_skip_nested_validation=True,
 )

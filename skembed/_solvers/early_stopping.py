@@ -1,6 +1,6 @@
 """What early stopping holds out of the training data: documents, or pairs of words."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -19,9 +19,28 @@ _ADVICE = (
 _CHUNK = 1 << 17
 
 
-def holds_out(estimator: Any) -> bool:
-    """Return whether an estimator wants a part of its data held out."""
-    return estimator.early_stopping and estimator.validation_fraction is not None
+class EarlyStopping(NamedTuple):
+    """When a training ends before its last epoch: parameters of an estimator."""
+
+    is_on: bool
+    validation_fraction: float | None
+    n_iter_no_change: int
+    tol: float
+
+    @classmethod
+    def of(cls, estimator: Any) -> "EarlyStopping":
+        """Return the parameters of an estimator that is trained in epochs."""
+        return cls(
+            estimator.early_stopping,
+            estimator.validation_fraction,
+            estimator.n_iter_no_change,
+            estimator.tol,
+        )
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether a part of the data is held out."""
+        return self.is_on and self.validation_fraction is not None
 
 
 def hold_out_documents(

@@ -4,17 +4,18 @@ Whatever ends a training early, the model is that of a whole epoch: after an int
 or an infinite number the last finished one, with early stopping the best one.
 """
 
+from collections.abc import Callable
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skembed._solvers.early_stopping import holds_out
+from skembed._solvers.early_stopping import EarlyStopping
 from skembed._solvers.job import TOO_LATE, Fitted, Job
 from skembed._tying.layout import LARGEST
 from skembed._utils.interrupts import keeps_finished
-from skembed._utils.progress import Report, Span, Step, rate
+from skembed._utils.progress import Progress, rate
 
 # With ``max_iter="auto"``: the epochs for 100,000 tokens, the most epochs, and how many
 # pairs of words stand for a token where co-occurrence counts are given (of a dynamic
@@ -55,6 +56,7 @@ class Trainer(Protocol):
     Its threads live while it is entered.
     """
 
+    learning_rate: float
     unit: str  # what is visited, e.g. "tokens"
     size: int  # how many of them in an epoch
     n_slices: int  # how often an epoch reports, about
@@ -64,7 +66,7 @@ class Trainer(Protocol):
 
     def __exit__(self, *exception: object) -> None: ...
 
-    def train(self, epoch: int, report: Report) -> float | None:
+    def train(self, epoch: int, report: Callable[[float], bool]) -> float | None:
         """Train an epoch, the first being 0; return its mean loss, if any."""
 
     def validate(self) -> float:
@@ -96,16 +98,15 @@ class Epochs:
     Parameters
     ----------
     trainer : Trainer
-    estimator : BaseEmbedder
-        Its parameters of early stopping are read.
+    stopping : EarlyStopping
     job : Job
     """
 
-    def __init__(self, trainer: Trainer, estimator: Any, job: Job):
+    def __init__(self, trainer: Trainer, stopping: EarlyStopping, job: Job):
         self.trainer = trainer
-        self.estimator = estimator
+        self.stopping = stopping
         self.job = job
-        self.course = job.course
+        self.progress = job.progress
         self.n_epochs = job.n_epochs
         self._finished = Finished()
         self._copies: list[np.ndarray] = []
@@ -154,14 +155,14 @@ class Epochs:
         return fitted
 
     def _train(self) -> None:
-        early = self.estimator.early_stopping
-        validates = holds_out(self.estimator)
+        validates = self.stopping.holds_out
         start = perf_counter()
-        if validates and self.job.before is not None:
+        if validates and self.job.resume.continues:
             self._judge_start()
         for epoch in range(self.n_epochs):
-            span = Span(epoch / self.n_epochs, (epoch + 1) / self.n_epochs, start)
-            with self.course.step("epoch", self.trainer.n_slices, span) as step:
+            span = epoch / self.n_epochs, (epoch + 1) / self.n_epochs
+            n_slices = self.trainer.n_slices
+            with self.progress.step("epoch", n_slices, span, start) as step:
                 loss = self.trainer.train(epoch, step.report)
                 if loss is None:
                     return
@@ -173,14 +174,14 @@ class Epochs:
                 self._tell(step, epoch)
                 stopped = step.end(self._attributes)
             if stopped:
-                self.course.say("ended by a callback")
+                self.progress.say("ended by a callback")
                 return
             if enough:
-                self.course.say(self._why_enough())
+                self.progress.say(self._why_enough())
                 return
             if epoch + 1 < self.n_epochs:
                 self._keep()
-        if early:
+        if self.stopping.is_on:
             self._warning = ConvergenceWarning
             self._notes = [self._why_not_enough()]
 
@@ -202,11 +203,11 @@ class Epochs:
         watched = loss if validation is None else validation
         before = self._finished
         is_best = watched < self._best
-        worse = watched > self._best - self.estimator.tol
+        worse = watched > self._best - self.stopping.tol
         self._n_worse = self._n_worse + 1 if worse else 0
         self._best = min(self._best, watched)
-        enough = self._n_worse > self.estimator.n_iter_no_change
-        enough = enough and self.estimator.early_stopping
+        enough = self._n_worse > self.stopping.n_iter_no_change
+        enough = enough and self.stopping.is_on
         self._finished = Finished(
             (*before.losses, loss),
             before.validation if validation is None else (*before.validation, watched),
@@ -235,17 +236,24 @@ class Epochs:
 
     def _refuse(self, epoch: int) -> None:
         """Raise an error, or keep it until the last finite model is published."""
-        name = type(self.estimator).__name__
         text = (
-            f"{name}: vectors became larger than {LARGEST:.0e}, infinite or NaN in "
-            f"epoch {epoch + 1}. "
-            f"{_suspects(self.estimator)} for these documents; lower it."
+            f"{self.progress.owner}: vectors became larger than {LARGEST:.0e}, "
+            f"infinite or NaN in epoch {epoch + 1}. {self._suspects} for these "
+            "documents; lower it."
         )
         if not epoch:
             raise ValueError(text)
         self._problem = ValueError(
             f"{text} The estimator holds the vectors after {self._kept_epoch()}."
         )
+
+    @property
+    def _suspects(self) -> str:
+        """What most likely makes vectors infinite, for an error."""
+        rate = f"learning_rate={self.trainer.learning_rate}"
+        if self.job.resume.init is None:
+            return f"{rate} is too large"
+        return f"{rate} is too large, or are the numbers of init,"
 
     def _kept_epoch(self) -> str:
         finished = self._finished
@@ -258,12 +266,12 @@ class Epochs:
 
     def _why_enough(self) -> str:
         return (
-            f"the {self._watched} loss did not fall by tol={self.estimator.tol} for "
-            f"more than {self.estimator.n_iter_no_change} epochs"
+            f"the {self._watched} loss did not fall by tol={self.stopping.tol} for "
+            f"more than {self.stopping.n_iter_no_change} epochs"
         )
 
     def _why_not_enough(self) -> str:
-        patience = self.estimator.n_iter_no_change
+        patience = self.stopping.n_iter_no_change
         # The first epoch is not worse than anything, unless a fit goes on.
         if self.n_epochs <= patience + (not self._judged):
             return (
@@ -274,21 +282,21 @@ class Epochs:
         return (
             f"early_stopping has ended nothing: in max_iter={self.n_epochs} epochs "
             f"the {self._watched} loss has not failed to fall by "
-            f"tol={self.estimator.tol} for more than n_iter_no_change="
+            f"tol={self.stopping.tol} for more than n_iter_no_change="
             f"{patience} epochs in a row. Raise max_iter or "
             "tol, lower n_iter_no_change, or pass early_stopping=False."
         )
 
     @property
     def _watched(self) -> str:
-        return "validation" if holds_out(self.estimator) else "training"
+        return "validation" if self.stopping.holds_out else "training"
 
-    def _tell(self, step: Step, epoch: int) -> None:
+    def _tell(self, step: Progress, epoch: int) -> None:
         finished = self._finished
         validation = ""
         if finished.validation:
             validation = f"validation loss {finished.validation[-1]:.4f}"
-        self.course.say(
+        self.progress.say(
             f"epoch {epoch + 1}/{self.n_epochs}: loss {finished.losses[-1]:.4f}",
             validation,
             rate(self.trainer.size, self.trainer.unit, step.seconds),
@@ -302,7 +310,7 @@ class Epochs:
         """Return the model, with what tells of the training."""
         finished = self._finished
         fitted = self.trainer.fitted(len(finished.losses), last)
-        before = self.job.before.learned if self.job.before else {}
+        before = self.job.resume.learned
         losses = np.array([*before.get("loss_curve_", ()), *finished.losses])
         fitted.attributes.update(loss_curve_=losses, n_iter_=losses.size)
         if finished.validation:
@@ -310,14 +318,6 @@ class Epochs:
             curve = np.array([*earlier, *finished.validation])
             fitted.attributes["validation_loss_curve_"] = curve
         return fitted
-
-
-def _suspects(estimator: Any) -> str:
-    """Return what most likely makes vectors infinite, for an error."""
-    rate = f"learning_rate={estimator.learning_rate}"
-    if estimator.init is None:
-        return f"{rate} is too large"
-    return f"{rate} is too large, or are the numbers of init,"
 
 
 def _is_within(array: np.ndarray, largest: float) -> bool:

@@ -1,17 +1,17 @@
 """Training by weighted least squares, as in GloVe, block by block of the counts."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from skembed._solvers.early_stopping import hold_out_pairs, holds_out
+from skembed._solvers.early_stopping import EarlyStopping, hold_out_pairs
 from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Before, Fitted, Job
+from skembed._solvers.job import Fitted, Job, Resume
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros
-from skembed._utils.progress import Report
 from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 
 # Vectors and squared gradients of a block of words should about fill a core's cache.
@@ -31,6 +31,16 @@ _HELD_OUT_OF_A_TASK = 1 << 19
 _CHUNK = 1 << 15
 
 
+class Settings(NamedTuple):
+    """The parameters of GloVe that training depends on."""
+
+    x_max: float
+    alpha: float
+    learning_rate: float
+    stopping: EarlyStopping
+    n_jobs: int | None
+
+
 class Tables(NamedTuple):
     """Parameters of a model, words in random order."""
 
@@ -41,15 +51,13 @@ class Tables(NamedTuple):
     start: RandomStart  # of all rows
 
 
-def start_squares(
-    layout: Layout, before: Before | None, row_of: np.ndarray
-) -> np.ndarray:
+def start_squares(layout: Layout, resume: Resume, row_of: np.ndarray) -> np.ndarray:
     """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits."""
     squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
     squares[:] = 1.0
-    if before is not None:
-        rows = row_of[: before.n_words]
-        earlier = before.learned["_squares"]
+    if resume.continues:
+        rows = row_of[: resume.n_words]
+        earlier = resume.learned["_squares"]
         for table, sums in enumerate(np.split(earlier, layout.n_tables)):
             squares[table * layout.n_words + rows, : sums.shape[1]] = sums
     return squares
@@ -60,8 +68,7 @@ class Training:
 
     Parameters
     ----------
-    estimator : GloVeEmbedder
-        Its parameters are read.
+    settings : Settings
     job : Job
     counts : csr_array of shape (n_words, n_words), float64
         Words in the order of `tables`. Is used up.
@@ -75,18 +82,19 @@ class Training:
 
     def __init__(
         self,
-        estimator: Any,
+        settings: Settings,
         job: Job,
         counts: sparse.csr_array,
         tables: Tables,
         random: np.random.Generator,
     ):
-        self.estimator = estimator
+        self.settings = settings
+        self.learning_rate = settings.learning_rate
         self.tables = tables
         self.random = random
         self._held_out: Any = None
-        if holds_out(estimator):
-            fraction = estimator.validation_fraction
+        fraction = settings.stopping.validation_fraction
+        if settings.stopping.is_on and fraction is not None:
             how = fraction, np.random.default_rng(job.split_seeds), tables.row_of
             counts, held_out = interruptible(hold_out_pairs, counts, *how)
             self._hold_out(held_out)
@@ -94,13 +102,13 @@ class Training:
         layout, params, squares = tables[:3]
         n_learned = layout.n_components + 1
         self.state = [params[:, :n_learned], squares[:, :n_learned]]
-        self.model = _model(params, squares, layout, estimator.learning_rate)
+        self.model = _model(params, squares, layout, settings.learning_rate)
         row_bytes = 2 * params.shape[1] * params.itemsize
         self.n_blocks = _n_blocks(layout.n_words, row_bytes, counts.nnz)
         work = max(1, counts.nnz * params.shape[1])
         worth = int(work * job.n_epochs / _WORK_OF_A_THREAD)
         most = min(worth, self.n_blocks // 2 + 1)
-        self.n_threads = n_threads(estimator.n_jobs, most)
+        self.n_threads = n_threads(settings.n_jobs, most)
         self.n_stages = max(1, int(_WORK_OF_A_SLICE * 2 * self.n_blocks / work))
         self.n_slices = -(-2 * self.n_blocks // self.n_stages)
         self._counts: Any = counts
@@ -110,7 +118,7 @@ class Training:
         """Take counts whose loss is to be told after every epoch; they are used up."""
         from skembed._kernels import glove
 
-        _take_targets(counts.data, self.estimator.x_max, self.estimator.alpha)
+        _take_targets(counts.data, self.settings.x_max, self.settings.alpha)
         self._held_out = glove.HeldOut(
             counts.indptr.astype(np.int64),
             counts.indices.astype(np.int32, copy=False),
@@ -125,7 +133,7 @@ class Training:
         self.spaces = [
             adagrad.Space(*aligned_zeros((3, width))) for _ in range(self.n_threads)
         ]
-        x_max, alpha = self.estimator.x_max, self.estimator.alpha
+        x_max, alpha = self.settings.x_max, self.settings.alpha
         try:
             self.entries = _sort_entries(
                 self._counts, self.n_blocks, x_max, alpha, self.team
@@ -144,7 +152,7 @@ class Training:
         # The vectors are about to be copied, into the memory of the counts.
         self._counts = self.entries = self._held_out = None
 
-    def train(self, epoch: int, report: Report) -> float:
+    def train(self, epoch: int, report: Callable[[float], bool]) -> float:
         """Visit every entry once; return the mean objective."""
         if not self.size:
             return 0.0
@@ -301,7 +309,7 @@ def _train_epoch(
     order: np.ndarray,
     n_stages: int,
     workers: tuple[ThreadTeam, list[Any]],
-    report: Report,
+    report: Callable[[float], bool],
 ) -> float:
     """Visit every entry once; return the mean objective.
 

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skembed._corpus.reader import Known
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 from skembed._counts import adding, count
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import Shield, interruptible
-from skembed._utils.progress import Course
+from skembed._utils.progress import Progress
 
 # Numbers that a random state gives for the seeds of a fit.
 SEED_WORDS = 4
@@ -21,24 +22,97 @@ _SPLIT = 1 << 20
 TOO_LATE = "The fit was interrupted after its last epoch, and is complete."
 
 
-class Before(NamedTuple):
-    """What an estimator has learned in fits that the present one goes on from."""
+@dataclass(frozen=True)
+class Resume:
+    """What a fit resumes from: earlier fits, and word vectors that users give.
 
-    learned: dict[str, Any]  # its attributes
-    n_words: int  # of its tables; rows of the present ones come in the same order
-    adds: bool  # whether its data count together with the present ones
+    Attributes
+    ----------
+    streams : bool
+        Whether this is a `partial_fit`, which further documents may follow.
+    learned : dict of str to object
+        What earlier fits have learned, by the name of the attribute; empty if this fit
+        begins anew.
+    n_words : int
+        How many words these attributes are of. They are the first rows of this fit.
+    known : Known or None
+        The vocabulary of the earlier fits.
+    init : dict of str to ndarray, or None
+        The parameter `init`: vectors that new words start with.
+    """
+
+    streams: bool = False
+    learned: dict[str, Any] = field(default_factory=dict)
+    n_words: int = 0
+    known: Known | None = None
+    init: dict[Any, np.ndarray] | None = None
+
+    @property
+    def continues(self) -> bool:
+        """Whether training starts with the vectors of an earlier fit."""
+        return bool(self.learned)
+
+    @property
+    def adds(self) -> bool:
+        """Whether the data of earlier fits count together with the present ones."""
+        return self.streams and self.continues
 
     def of_words(self, name: str, n_words: int) -> np.ndarray:
         """Return a learned number of each word; 0 for words that are new."""
         numbers = self.learned[name]
         return np.pad(numbers, (0, n_words - len(numbers)))
 
+    def total(self, vocabulary: Vocabulary) -> Vocabulary:
+        """Return a vocabulary with the counts of all data that count together."""
+        if not self.adds:
+            return vocabulary
+        counts = self.of_words("word_counts_", len(vocabulary))
+        with np.errstate(over="ignore"):
+            counts = counts + vocabulary.counts
+            n_tokens = counts.sum()
+        if not np.isfinite(n_tokens):
+            raise ValueError(
+                "Counts of words become infinite: the numbers in X or in sample_weight "
+                "are too large. Divide those of all parts by the same number."
+            )
+        return Vocabulary(vocabulary.rows, counts)
 
-class Start(NamedTuple):
-    """Word vectors that training begins with, instead of random ones."""
+    def write_init(
+        self, params: np.ndarray, rows: dict[Any, int], places: np.ndarray | None = None
+    ) -> None:
+        """Write the vectors of `init` into a table, in the place of random ones.
 
-    rows: np.ndarray  # int64 (n_given,)
-    vectors: np.ndarray  # float32 (n_given, n_components)
+        Words that earlier fits have learned keep what they have learned.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_rows, >= n_components), float32
+        rows : dict of str to int
+            The vocabulary. Words of `init` that are not in it are of no use.
+        places : ndarray of shape (n_words,), int, default=None
+            Where the table holds each word, if not in the order of the vocabulary.
+
+        Raises
+        ------
+        ValueError
+            If none of the words is in the vocabulary.
+        """
+        if self.init is None:
+            return
+        found = [word for word in self.init if rows.get(word, -1) >= self.n_words]
+        if not found:
+            if self.continues:
+                return
+            raise ValueError(
+                f"init holds vectors of {len(self.init)} words, none of which is among "
+                f"the {len(rows)} words of the vocabulary. Check that both are written "
+                "in the same way, e.g. in lower case."
+            )
+        vectors = np.stack([self.init[word] for word in found])
+        first = np.array([rows[word] for word in found], dtype=np.int64)
+        if places is not None:
+            first = places[first]
+        params[first, : vectors.shape[1]] = vectors
 
 
 class Job(NamedTuple):
@@ -49,14 +123,12 @@ class Job(NamedTuple):
     counts: np.ndarray  # of its words in the corpus
     strategy: Tying
     seeds: np.random.SeedSequence
-    course: Course
+    progress: Progress
     n_epochs: int
     n_scheduled: int  # epochs in which the learning rate falls once to its end
     attributes: Callable[["Fitted"], dict[str, Any]]  # of a fitted estimator
     shield: Shield  # against interrupts when training is over
-    before: Before | None = None
-    start: Start | None = None
-    streams: bool = False  # whether further documents may follow, as in `partial_fit`
+    resume: Resume
 
     @property
     def split_seeds(self) -> np.random.SeedSequence:
@@ -68,11 +140,6 @@ class Job(NamedTuple):
         """
         words: Any = self.seeds.entropy
         return np.random.SeedSequence(words[:SEED_WORDS], spawn_key=(_SPLIT,))
-
-    @property
-    def added_to(self) -> Before | None:
-        """The fits whose data count together with these, if any do."""
-        return self.before if self.before and self.before.adds else None
 
 
 @dataclass
@@ -133,19 +200,19 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
         power of two, and counts multiples of the smallest weight of a context; see
         `adding.add`. Otherwise they are nearly the same.
     """
-    before, n_words = job.added_to, len(job.vocabulary)
-    with job.course.step("count") as step:
+    resume, n_words = job.resume, len(job.vocabulary)
+    with job.progress.step("count") as step:
         counts = count.count_pairs(
-            estimator, job.corpus, n_words, direction, step.report, before is not None
+            estimator, job.corpus, n_words, direction, step.report, resume.adds
         )
-        if before is not None:
+        if resume.adds:
             divisor = 1
             if job.corpus.token_weights is None:
                 divisor = adding.divisor(estimator.window, estimator.window_weighting)
-            earlier = interruptible(adding.restore, before.learned, n_words)
+            earlier = interruptible(adding.restore, resume.learned, n_words)
             counts = interruptible(adding.add, earlier, counts, divisor)
             count.check_finite(counts)
-        job.course.say(
+        job.progress.say(
             f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
         )
     return counts

@@ -1,20 +1,16 @@
 """How much memory a fit will take, told before it is taken."""
 
-from abc import abstractmethod
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from skembed import pooling
-from skembed._corpus import reader
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.windows import window_weights
 from skembed._solvers import lanes as _lanes
-from skembed._solvers.early_stopping import holds_out
+from skembed._solvers.early_stopping import EarlyStopping
 from skembed._solvers.krylov import space_size
 from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT
-from skembed._tying import strategies
 from skembed._utils.limits import check_room
 
 # Bytes of a word: its str in the vocabulary, and what is computed of it in lists.
@@ -121,7 +117,7 @@ def reading(sizes: Sizes) -> float:
 
 def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     """Return the bytes that training with negative sampling takes at its peak."""
-    layout = _layout(estimator, sizes.n_words)
+    layout = estimator._layout(sizes.n_words)
     tables = 4.0 * layout.n_words * layout.n_tables * layout.width
     copies = _n_copies(estimator)
     window = window_weights(
@@ -130,7 +126,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     n_slots = _lanes.count_slots(window, layout.directional, hidden)
     lanes = 4.0 * (_lanes.MAX_LANES + 2) * n_slots * layout.width
     visited = _VISITED * min(sizes.n_tokens, _AT_ONCE)
-    if holds_out(estimator):
+    if EarlyStopping.of(estimator).holds_out:
         # Copies of all documents, and those held out as they are visited.
         copied = _COPIED_WEIGHED if sizes.is_matrix else _COPIED
         share = estimator.validation_fraction
@@ -142,7 +138,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     if not sizes.is_matrix:
         return reading(sizes) + training
     n_counts = sizes.n_counts(estimator.window)
-    if holds_out(estimator):
+    if EarlyStopping.of(estimator).holds_out:
         n_counts *= 1 + estimator.validation_fraction
     drawing = (_DRAWING_BOTH if sizes.is_square else _DRAWING) * n_counts
     training += _DRAWN * n_counts
@@ -151,14 +147,14 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
 
 def least_squares(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that GloVe takes at its peak."""
-    layout = _layout(estimator, sizes.n_words)
+    layout = estimator._layout(sizes.n_words)
     # Vectors and squares, and copies of the last epoch.
     tables = 2 * 4.0 * layout.n_words * layout.n_tables * layout.width
     copies = _n_copies(estimator)
     n_counts = sizes.n_counts(estimator.window)
     kept = (_COUNT if sizes.is_square else _KEPT) * n_counts
     training = _COUNT * n_counts + kept + copies * tables
-    if holds_out(estimator):
+    if EarlyStopping.of(estimator).holds_out:
         # Copied; the others stay in the memory of all.
         training += _COUNT * estimator.validation_fraction * n_counts
     # Both, and what is published of them.
@@ -171,7 +167,7 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that PPMI-SVD takes at its peak."""
-    layout = _layout(estimator, sizes.n_words)
+    layout = estimator._layout(sizes.n_words)
     n_words, d = layout.n_words, layout.n_components
     n_counts = sizes.n_counts(estimator.window)
     sides = 2 if estimator.directional else 1
@@ -194,7 +190,7 @@ def pooling_fit(estimator: Any, sizes: Sizes) -> float:
     learner = pooling.make(estimator.pooling)
     if pooling.learns_nothing(learner):
         return 0.0
-    layout = _layout(estimator, sizes.n_words)
+    layout = estimator._layout(sizes.n_words)
     tables = 4.0 * layout.n_words * layout.n_tables * layout.n_components
     n_features = layout.n_components * (2 if estimator.combine == "concat" else 1)
     if estimator.combine in ("sum", "concat"):
@@ -207,67 +203,10 @@ def pooling_fit(estimator: Any, sizes: Sizes) -> float:
 
 def _n_copies(estimator: Any) -> int:
     """Return how often a training holds what is learned."""
-    keeps_start = estimator.warm_start and holds_out(estimator)
+    keeps_start = estimator.warm_start and EarlyStopping.of(estimator).holds_out
     return 2 if estimator.max_iter != 1 or keeps_start else 1
 
 
-def _layout(estimator: Any, n_words: int) -> Any:
-    strategy = strategies.get_strategy(estimator.share_context, estimator._method)
-    directional = getattr(estimator, "directional", False)
-    negative_dims = getattr(estimator, "negative_dims", 0)
-    return strategy.layout(n_words, estimator.n_components, negative_dims, directional)
-
-
-class EstimatingMixin:
-    """Tells how much memory a fit will take."""
-
-    @abstractmethod
-    def _estimate(self, sizes: Sizes) -> float:
-        """Return the bytes of a fit."""
-
-    def estimate_memory(self, X=None, *, n_tokens=None, n_words=None):
-        """Estimate how much memory `fit` takes at its peak, beside its documents.
-
-        Parameters
-        ----------
-        X : iterable of documents, or matrix, default=None
-            As in `fit`. They are read, and nothing is learned from them.
-        n_tokens : int, default=None
-            In place of `X`: number of tokens.
-        n_words : int, default=None
-            With `n_tokens`: size of the vocabulary, whose frequencies are taken to
-            follow Zipf's law.
-
-        Returns
-        -------
-        int
-            Bytes, usually somewhat too many rather than too few. What Python, the
-            libraries and the compiler take (some 200 MB in all) comes on top.
-
-        Raises
-        ------
-        ValueError
-            If neither `X` nor both numbers are given, or a parameter is not valid.
-
-        Examples
-        --------
-        >>> from skembed import SGNSEmbedder
-        >>> n_bytes = SGNSEmbedder(300).estimate_memory(n_tokens=10**9, n_words=10**6)
-        >>> round(n_bytes / 1e9, 1)
-        10.8
-        """
-        self._validate_params()  # type: ignore[attr-defined]
-        if X is None:
-            for name, value in (("n_tokens", n_tokens), ("n_words", n_words)):
-                if not isinstance(value, Integral) or value < 1:
-                    raise ValueError(
-                        f"Without X, {name} must be a positive int, got {value!r}."
-                    )
-            sizes = zipf_sizes(int(n_tokens), int(n_words))
-        elif n_tokens is None and n_words is None:
-            found = reader.read(self, X)
-            sizes = sizes_of(found.corpus, found.vocabulary.counts)
-        else:
-            raise ValueError("Pass either X, or n_tokens and n_words, not both.")
-        most = max(self._estimate(sizes), pooling_fit(self, sizes))
-        return int(_LOSS * most) + _LOST
+def with_losses(n_bytes: float) -> int:
+    """Return the bytes of a fit, and those that the allocator loses."""
+    return int(_LOSS * n_bytes) + _LOST

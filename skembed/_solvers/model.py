@@ -40,10 +40,10 @@ def start_model(
     n_rows, d = layout.n_words if moves_contexts else len(params), layout.n_components
     start = RandomStart(random, n_rows, d, d)
     start.write(params)
-    if job.start is not None:
-        params[job.start.rows, : layout.n_components] = job.start.vectors
-    if job.before is not None:
-        layout.refill(params, job.before.learned, np.arange(job.before.n_words))
+    resume = job.resume
+    resume.write_init(params, job.vocabulary.rows)
+    if resume.continues:
+        layout.refill(params, resume.learned, np.arange(resume.n_words))
     model = spans.Model(
         params=params,
         **start_map(layout),

@@ -12,18 +12,17 @@ from skembed._counts import count
 from skembed._counts.windows import window_thresholds, window_weights
 from skembed._solvers import lanes as _lanes
 from skembed._solvers import sampling
-from skembed._solvers.early_stopping import hold_out_documents, holds_out
+from skembed._solvers.early_stopping import EarlyStopping, hold_out_documents
 from skembed._solvers.epochs import Epochs
 from skembed._solvers.initial import RandomStart
 from skembed._solvers.job import Fitted, Job
 from skembed._solvers.model import learned_map, start_model
 from skembed._solvers.sampling import Draws
 from skembed._solvers.sources import Chunk, Documents, Pairs, pair_draws
-from skembed._tying import bias as _bias
 from skembed._tying import strategies
+from skembed._tying.bias import Bias
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
-from skembed._utils.progress import Report
 from skembed._utils.threads import ThreadTeam, n_threads
 
 _LAST_RATE = 1e-4
@@ -35,13 +34,33 @@ _MOST_PARTS = 1000
 _NOTED_AT_ONCE = 1 << 16
 
 
-class Family(NamedTuple):
-    """What tells skip-gram and CBOW apart."""
+class Settings(NamedTuple):
+    """The parameters of skip-gram and CBOW that training depends on."""
 
     train_rounds: Callable[..., None]  # the kernel
-    hidden: bool = False  # whether the slots of a span begin with hidden vectors
-    average: bool = False  # whether these are means
-    directional: bool = False  # whether left and right contexts may differ
+    aggregation: str | None  # of a window's vectors, "mean" or "sum"; None: skip-gram
+    layout: Layout
+    bias: Bias
+    moves_contexts: bool
+    exclude_window_noise: bool
+    negative: int
+    noise_exponent: float
+    subsample: float
+    learning_rate: float
+    window: int
+    window_weighting: str
+    stopping: EarlyStopping
+    n_jobs: int | None
+
+    @property
+    def hidden(self) -> bool:
+        """Whether the slots of a span begin with hidden vectors."""
+        return self.aggregation is not None
+
+    @property
+    def side(self) -> str:
+        """Of which contexts a matrix of counts has to be."""
+        return "left" if self.layout.directional else "both"
 
 
 class Data(NamedTuple):
@@ -53,68 +72,57 @@ class Data(NamedTuple):
     totals: np.ndarray  # of words as contexts, of all data that count
 
 
-def fit(estimator: Any, family: Family, job: Job) -> Fitted:
-    """Train an estimator's vectors with negative sampling.
+def fit(settings: Settings, job: Job) -> Fitted:
+    """Train vectors with negative sampling.
 
     Parameters
     ----------
-    estimator : SGNSEmbedder or CBOWEmbedder
-        Its parameters are read.
-    family : Family
+    settings : Settings
     job : Job
 
     Returns
     -------
     Fitted
     """
-    bias = _bias.get_bias(estimator.bias, job.strategy)
-    layout = job.strategy.layout(
-        len(job.vocabulary),
-        estimator.n_components,
-        estimator.negative_dims,
-        family.directional and estimator.directional,
-    )
-    if job.before is not None:
-        layout = layout.with_map(job.before.learned)
-    data = _data(estimator, family, job)
+    bias, layout = settings.bias, settings.layout
+    if job.resume.continues:
+        layout = layout.with_map(job.resume.learned)
+    data = _data(settings, job)
     draws = data.draws
-    offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, estimator.negative)
-    both = estimator.update == "both"
-    model, start = start_model(layout, bias, offset, both, job)
-    model = model._replace(average=family.average)
-    started = layout, model, start
-    training = _Training(estimator, family, job, data, started, bias.learned)
-    fitted = Epochs(training, estimator, job).run()
-    fitted.notes[:0] = _notes(estimator, job.strategy, layout, bias)
+    offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, settings.negative)
+    model, start = start_model(layout, bias, offset, settings.moves_contexts, job)
+    model = model._replace(average=settings.aggregation == "mean")
+    training = _Training(settings, job, data, (layout, model, start))
+    fitted = Epochs(training, settings.stopping, job).run()
+    fitted.notes[:0] = _notes(settings, job.strategy)
     return fitted
 
 
-def _data(estimator: Any, family: Family, job: Job) -> Data:
+def _data(settings: Settings, job: Job) -> Data:
     """Return what is visited, the probabilities, and how often each context counts."""
-    if job.corpus.token_weights is not None and estimator.exclude_window_noise:
+    if job.corpus.token_weights is not None and settings.exclude_window_noise:
         raise ValueError(
             "exclude_window_noise=True asks for the words of a window, which a matrix "
             "does not have. Pass text, or exclude_window_noise=False."
         )
     corpus, held_out = job.corpus, None
-    if holds_out(estimator):
-        fraction = estimator.validation_fraction
+    fraction = settings.stopping.validation_fraction
+    if settings.stopping.is_on and fraction is not None:
         how = fraction, np.random.default_rng(job.split_seeds)
         corpus, held_out = interruptible(hold_out_documents, corpus, *how)
         counts = vocabulary.add_up(corpus, len(job.vocabulary))
         job = job._replace(corpus=corpus, counts=counts)
     if corpus.token_weights is None:
-        return _data_of_text(estimator, job, held_out)
-    return _data_of_matrix(estimator, family, job, held_out)
+        return _data_of_text(settings, job, held_out)
+    return _data_of_matrix(settings, job, held_out)
 
 
-def _data_of_text(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
-    settings = estimator.subsample, estimator.noise_exponent
+def _data_of_text(settings: Settings, job: Job, held_out: Corpus | None) -> Data:
     totals = job.counts if held_out is not None else job.vocabulary.counts
-    draws = sampling.draws(totals, *settings)
+    draws = sampling.draws(totals, settings.subsample, settings.noise_exponent)
     # Of these documents alone, where others count for the probabilities.
     own = draws._replace(kept=job.counts * draws.keep)
-    window = estimator.window, estimator.window_weighting
+    window = settings.window, settings.window_weighting
     source = Documents(job.corpus, own, window, job.seeds)
     held = None
     if held_out is not None:
@@ -122,41 +130,36 @@ def _data_of_text(estimator: Any, job: Job, held_out: Corpus | None) -> Data:
     return Data(source, held, draws, totals)
 
 
-def _data_of_matrix(
-    estimator: Any, family: Family, job: Job, held_out: Corpus | None
-) -> Data:
-    side = "left" if getattr(estimator, "directional", False) else "both"
-    n_words = len(job.vocabulary)
-    with job.course.step("count") as step:
-        before = job.added_to
+def _data_of_matrix(settings: Settings, job: Job, held_out: Corpus | None) -> Data:
+    hidden, side = settings.hidden, settings.side
+    n_words, resume = len(job.vocabulary), job.resume
+    with job.progress.step("count") as step:
         counts = count.count_pairs(
-            estimator, job.corpus, n_words, side, step.report, before is not None
+            settings, job.corpus, n_words, side, step.report, resume.adds
         )
     totals = np.ones(n_words) @ counts
-    if before is not None:
-        totals += before.of_words("_context_totals", n_words)
-    draws = pair_draws(counts, totals, estimator.subsample, estimator.noise_exponent)
-    source = Pairs(counts, draws, job.seeds, family.hidden, before is not None)
+    if resume.adds:
+        totals += resume.of_words("_context_totals", n_words)
+    draws = pair_draws(counts, totals, settings.subsample, settings.noise_exponent)
+    source = Pairs(counts, draws, job.seeds, hidden, resume.adds)
     held = None
     if held_out is not None:
-        counts = count.count_pairs(estimator, held_out, n_words, side)
-        held = Pairs(counts, draws, job.split_seeds, family.hidden)
-    if before is not None:
-        earlier = before.of_words("_context_kept", n_words)
+        counts = count.count_pairs(settings, held_out, n_words, side)
+        held = Pairs(counts, draws, job.split_seeds, hidden)
+    if resume.adds:
+        earlier = resume.of_words("_context_kept", n_words)
         draws = draws._replace(kept=draws.kept + earlier)
     return Data(source, held, draws, totals)
 
 
-def _notes(
-    estimator: Any, strategy: strategies.Tying, layout: Layout, bias: Any
-) -> list[str]:
+def _notes(settings: Settings, strategy: strategies.Tying) -> list[str]:
     """Return what a user of this strategy should be warned of."""
     notes = [strategy.note] if strategy.note else []
     # A factor of a learned diagonal hardly ever changes its sign.
-    diagonal = len(layout.map) == 1 and not layout.is_matrix
-    positive = diagonal and layout.map.min() > 0.0
+    diagonal = strategy.map_kind == strategies.DIAGONAL
+    positive = diagonal and settings.layout.map.min() > 0.0
     plain = strategy.needs_constant or positive
-    if plain and bias.name is None and estimator.negative > 1:
+    if plain and settings.bias.name is None and settings.negative > 1:
         notes.append(
             f"share_context={strategy.name!r} with bias=None cannot express the "
             "negative mean of the scores, -ln(negative), and hardly learns; use "
@@ -187,42 +190,39 @@ class _Training:
 
     def __init__(
         self,
-        estimator: Any,
-        family: Family,
+        settings: Settings,
         job: Job,
         data: Data,
         started: tuple[Layout, Any, RandomStart],
-        learns_biases: bool,
     ):
         from skembed._kernels import spans
 
-        self.estimator = estimator
-        self.family = family
+        self.settings = settings
+        self.learning_rate = settings.learning_rate
         self.job = job
         self.data = data
         self.source = data.source
         self.layout, self.model, self.start = started
-        self.learns_biases = learns_biases
         self.unit, self.size = self.source.unit, self.source.size
-        before = job.added_to
         # Epochs of the learning rate's way down that are done.
         self.first = 0
-        if before is not None:
-            self.first = before.learned["_schedule_epoch"] % job.n_scheduled
+        if job.resume.adds:
+            done = job.resume.learned["_schedule_epoch"]
+            self.first = done % job.n_scheduled
         window = self.source.window
         self.window = window_thresholds(*window)
         self.sampler = spans.Sampler(
             self.window,
             *sampling.alias_table(data.draws.noise),
             _lanes.SHARED_NOISE,
-            float(estimator.negative),
-            bool(estimator.exclude_window_noise),
+            float(settings.negative),
+            bool(settings.exclude_window_noise),
             self.source.one_way,
         )
         kept = self.source.kept
         n_lanes = _lanes.count_lanes(kept, window_weights(*window))
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
-        self.n_threads = n_threads(estimator.n_jobs, min(n_lanes, worth))
+        self.n_threads = n_threads(settings.n_jobs, min(n_lanes, worth))
         self._allocate(n_lanes)
         n_rounds = kept.sum() / (n_lanes * _lanes.SPAN)
         self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
@@ -238,7 +238,7 @@ class _Training:
     def _allocate(self, n_lanes: int) -> None:
         """Set up the work spaces."""
         n_slots = _lanes.count_slots(
-            self.window.size, self.model.directional, self.family.hidden
+            self.window.size, self.model.directional, self.settings.hidden
         )
         self.lanes = _lanes.make_lanes(n_lanes, n_slots, self.model, self.n_threads)
         self.scratches = [
@@ -271,7 +271,7 @@ class _Training:
     def __exit__(self, *exception: object) -> None:
         self.team.__exit__(*exception)
 
-    def train(self, epoch: int, report: Report) -> float | None:
+    def train(self, epoch: int, report: Callable[[float], bool]) -> float | None:
         """Visit all tokens once; return the mean loss of a pair.
 
         Or None if further documents of a fit that goes on hold no pair.
@@ -291,9 +291,9 @@ class _Training:
             if stopped:
                 break
         if not lanes.pairs.any() and not stopped:
-            if self.job.added_to is not None:
+            if self.job.resume.adds:
                 return None
-            subsample = self.estimator.subsample
+            subsample = self.settings.subsample
             cause, advice = "sample_weight", "Multiply"
             if subsample:
                 cause, advice = (
@@ -312,7 +312,7 @@ class _Training:
         Of pairs in one direction, skip-gram moves the vector of the first word only,
         and CBOW that of the second.
         """
-        one_way, hidden = self.source.one_way, self.family.hidden
+        one_way, hidden = self.source.one_way, self.settings.hidden
         for first in range(0, tokens.size - 1, _NOTED_AT_ONCE):
             behind = tokens[first + 1 : first + 1 + _NOTED_AT_ONCE]
             has_neighbor = behind >= 0
@@ -340,21 +340,25 @@ class _Training:
             array[:] = kept
         if not lanes.pairs.any():
             raise ValueError(
-                f"subsample={self.estimator.subsample} left no pair of words in the "
+                f"subsample={self.settings.subsample} left no pair of words in the "
                 "documents that are held out. Pass subsample=0, more documents, or a "
                 "larger validation_fraction."
             )
         return float(lanes.loss.sum() / lanes.pairs.sum())
 
     def _visit(
-        self, chunk: Chunk, done: np.ndarray | None, lanes: Any, report: Report
+        self,
+        chunk: Chunk,
+        done: np.ndarray | None,
+        lanes: Any,
+        report: Callable[[float], bool],
     ) -> bool:
         """Visit a chunk, if `done` is None without learning; return whether to stop."""
         longest_lane = -(-chunk.tokens.size // lanes.states.size)
         n_rounds = -(-longest_lane // _lanes.SPAN)
         rates = 0.0, 0.0
         if done is not None:
-            rates = _rates(self.estimator.learning_rate, done, n_rounds)
+            rates = _rates(self.learning_rate, done, n_rounds)
         before, after = chunk.done
         # Between two slices Python looks at signals.
         for first in range(0, n_rounds, self.slice):
@@ -367,7 +371,7 @@ class _Training:
 
     def _train_slice(self, part: _Slice, member: Any) -> None:
         """Take part in some rounds, as one thread of a team."""
-        self.family.train_rounds(
+        self.settings.train_rounds(
             part.tokens,
             self.model,
             self.sampler,
@@ -404,7 +408,7 @@ class _Training:
             _schedule_length=self.job.n_scheduled,
         )
         n_parameters = layout.n_parameters
-        if self.learns_biases:
+        if self.settings.bias.learned:
             attributes.update(other_biases)
             n_parameters += layout.n_words * len(set(layout.rows))
         return Fitted(
@@ -413,8 +417,8 @@ class _Training:
             context_vectors,
             self.model.offset,
             np.ones(layout.n_components, dtype=np.float32),
-            word_biases if self.learns_biases and layout.shares_rows else None,
-            context_biases if self.learns_biases else None,
+            word_biases if self.settings.bias.learned and layout.shares_rows else None,
+            context_biases if self.settings.bias.learned else None,
             attributes,
         )
 

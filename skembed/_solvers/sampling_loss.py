@@ -144,7 +144,7 @@ def held_out(
             "X holds no pair of words of the vocabulary in a document. Words may be "
             "unknown, or dropped by the model's subsample."
         )
-    if hasattr(estimator, "aggregation"):
+    if estimator._aggregation is not None:
         return _bag_of_words(estimator, corpus, noise, random)
     return _skip_gram(estimator, corpus, noise, np.ones(keep.size))
 
@@ -179,7 +179,7 @@ def _bag_of_words(
         if not places.size:
             continue
         hidden = _hidden(tables.words, corpus.token_ids, places, bounds)
-        if estimator.aggregation == "mean":
+        if estimator._aggregation == "mean":
             hidden /= np.diff(bounds, axis=0).T - 1
         # The column of ones, whatever became of it.
         hidden[:, -1] = 1.0

@@ -16,6 +16,8 @@ import numpy as np
 from skembed._tying.layout import Layout
 from skembed._utils.limits import check_room
 
+# What a strategy says of the map A in ``x_w' A y_c``, see `Tying.map_kind`.
+IDENTITY, DIAGONAL, MATRIX = "identity", "diagonal", "matrix"
 # What an estimator needs of a strategy, see `Tying.methods`.
 SAMPLING, LEAST_SQUARES, CLOSED_FORM = "sampling", "least squares", "closed form"
 _METHODS = {
@@ -46,10 +48,17 @@ class Tying:
     ----------
     name : bool or str
         The value of `share_context`.
+    summary : str
+        Its line in the docstrings of estimators.
     context_table, noise_table : int
         Tables of context vectors, and of noise words' vectors; 0 is the words' own.
+    map_kind : {"identity", "diagonal", "matrix"}
+        The map between word and context vectors. A diagonal that is not learned holds
+        signs.
     learns_map : bool
-        Whether the map between word and context vectors is trained.
+        Whether the map is trained.
+    has_sides : bool
+        Whether contexts to the left and to the right may have tables of their own.
     default_bias : str or None
         What ``bias="auto"`` stands for.
     combine_notes : dict of str to str
@@ -61,9 +70,12 @@ class Tying:
     """
 
     name: ClassVar[bool | str]
+    summary: ClassVar[str] = ""
     context_table: ClassVar[int] = 0
     noise_table: ClassVar[int] = 0
+    map_kind: ClassVar[str] = IDENTITY
     learns_map: ClassVar[bool] = False
+    has_sides: ClassVar[bool] = False
     default_bias: ClassVar[str | None] = None
     combine_notes: ClassVar[dict[str, str]] = {}
     note: ClassVar[str] = ""
@@ -77,7 +89,7 @@ class Tying:
     @property
     def signed(self) -> bool:
         """Whether dimensions have a fixed sign in the score."""
-        return self.layout(1, 2).is_signed
+        return self.map_kind == DIAGONAL and not self.learns_map
 
     @property
     def is_symmetric(self) -> bool:
@@ -85,29 +97,45 @@ class Tying:
 
         Then scores differ by the constants of the two contexts at most, see `Bias`.
         """
-        return self.context_table == 0 and len(self.start_map(2, 1)) <= 1
+        return self.context_table == 0 and self.map_kind != MATRIX
 
     @property
     def methods(self) -> set[str]:
         """What kinds of estimators can hold this strategy."""
         found = {SAMPLING}
-        diagonal = len(self.start_map(2, 1)) <= 1 and not self.learns_map
-        if self.noise_table == self.context_table and diagonal:
+        fixed = self.map_kind != MATRIX and not self.learns_map
+        if self.noise_table == self.context_table and fixed:
             found.add(LEAST_SQUARES)
         if type(self).factorise is not Tying.factorise:
             found.add(CLOSED_FORM)
         return found
 
     def start_map(self, n_components: int, n_negative: int) -> np.ndarray:
-        """Return the map before training, see `Layout`.
+        """Return the map before training.
 
         Parameters
         ----------
         n_components : int
         n_negative : int
-            Dimensions that count negatively in the score.
+            Dimensions that count negatively in the score; they come last.
+
+        Returns
+        -------
+        ndarray of shape (n_rows, n_components), float32
+            No row for the identity, one for a diagonal, `n_components` for a matrix.
         """
-        return np.ones((0, n_components), dtype=np.float32)
+        if self.map_kind == MATRIX:
+            check_room(
+                4.0 * n_components**2,
+                f"The matrix of share_context={self.name!r} with "
+                f"n_components={n_components}",
+                "Lower n_components.",
+            )
+            return np.eye(n_components, dtype=np.float32)
+        n_rows = 1 if self.map_kind == DIAGONAL else 0
+        signs = np.ones((n_rows, n_components), dtype=np.float32)
+        signs[:, n_components - n_negative :] = -1.0
+        return signs
 
     def layout(
         self,
@@ -129,15 +157,24 @@ class Tying:
         Raises
         ------
         ValueError
-            If the strategy cannot be directional, or `negative_dims` is too large.
+            If the strategy has no sides, or `negative_dims` is too large; or if its
+            map is not of the kind that it declares.
         """
-        if directional and (self.context_table == 0 or self.n_tables > 2):
+        if directional and not self.has_sides:
             raise ValueError(
                 "directional=True keeps tables of left and of right contexts beside "
                 f"that of words, which share_context={self.name!r} does not have. "
                 "Pass share_context=False or directional=False."
             )
         n_negative = count_negative(negative_dims, n_components)
+        start_map = self.start_map(n_components, n_negative)
+        n_rows = {IDENTITY: 0, DIAGONAL: 1, MATRIX: n_components}[self.map_kind]
+        if start_map.shape != (n_rows, n_components):
+            raise ValueError(
+                f"{type(self).__name__} declares map_kind={self.map_kind!r}, for which "
+                f"start_map must return an array of shape {(n_rows, n_components)}, "
+                f"got {start_map.shape}."
+            )
         return Layout(
             n_words=n_words,
             # Kernels are compiled anew for other types, such as NumPy's int32.
@@ -145,9 +182,9 @@ class Tying:
             n_tables=self.n_tables + directional,
             context_row=n_words * self.context_table,
             noise_row=n_words * self.noise_table,
-            map=self.start_map(n_components, n_negative),
+            map=start_map,
             learns_map=self.learns_map,
-            is_matrix=len(self.start_map(2, 1)) > 1,
+            is_matrix=self.map_kind == MATRIX,
             directional=bool(directional),
         )
 
@@ -196,7 +233,9 @@ class Separate(Tying):
     """Two tables, as in word2vec and GloVe."""
 
     name = False
+    summary = "two tables, as published"
     context_table = noise_table = 1
+    has_sides = True
 
     def factorise(self, factoriser, n_components, exponent):
         """Return U = P S^p and V = Q S^(1-p) of the singular value decomposition."""
@@ -210,6 +249,7 @@ class Tied(Tying):
     """One table: the context vector of a word is its word vector."""
 
     name = True
+    summary = "one table, a word's context vector is its word vector"
     default_bias = "exact"
     needs_constant = True
     combine_notes = {
@@ -231,16 +271,12 @@ class Signed(Tying):
     """
 
     name = "signed"
+    summary = "one table; some dimensions count negatively in the score"
+    map_kind = DIAGONAL
     combine_notes = {
         "sum": "the sum is zero in the negative dimensions",
         "concat": "the concatenation has the cosines of the word vectors alone",
     }
-
-    def start_map(self, n_components, n_negative):
-        """Return -1 for the negative dimensions, which come last, and 1 before."""
-        signs = np.ones((1, n_components), dtype=np.float32)
-        signs[0, n_components - n_negative :] = -1.0
-        return signs
 
     def factorise(self, factoriser, n_components, exponent):
         """Return U = Q |L|^p and V = Q sign(L) |L|^(1-p), largest |L| first."""
@@ -257,38 +293,42 @@ class Diagonal(Tying):
     """
 
     name = "diagonal"
+    summary = (
+        "one table, and a learned factor per dimension, which starts at the signs of "
+        '"signed"'
+    )
+    map_kind = DIAGONAL
     learns_map = True
     combine_notes: ClassVar[dict[str, str]] = {
         "sum": "the sum is the word vector, each dimension rescaled by its factor",
         "concat": "the concatenation repeats the word vector, scaled by the factors",
     }
-    start_map = Signed.start_map
 
 
 class Bilinear(Tying):
     """One table and a learned matrix between word and context vector."""
 
     name = "bilinear"
+    summary = (
+        "one table, and a learned matrix A between the two vectors of a score "
+        "``x' A y``, which starts as the identity"
+    )
+    map_kind = MATRIX
     learns_map = True
     combine_notes: ClassVar[dict[str, str]] = {
         "sum": "the sum is computed from the word vector and the learned matrix",
         "concat": "the concatenation is the word vector and a linear map of it",
     }
 
-    def start_map(self, n_components, n_negative):
-        """Return the identity."""
-        check_room(
-            4.0 * n_components**2,
-            f"The matrix of share_context='bilinear' with n_components={n_components}",
-            "Lower n_components.",
-        )
-        return np.eye(n_components, dtype=np.float32)
-
 
 class OwnNoise(Tying):
     """One table for words and contexts, and one for noise words, which degenerates."""
 
     name = "noise"
+    summary = (
+        "one table for words and contexts, one for noise words. It degenerates, and "
+        "says so in a warning: nothing keeps the scores of observed pairs from growing"
+    )
     noise_table = 1
     combine_notes = Tied.combine_notes
     note = (
@@ -302,6 +342,7 @@ class Three(Tying):
     """Tables of words, of contexts and of noise words, which degenerate likewise."""
 
     name = "three"
+    summary = "tables of words, contexts and noise words. It degenerates likewise"
     context_table = 1
     noise_table = 2
     note = OwnNoise.note.replace("'noise'", "'three'")

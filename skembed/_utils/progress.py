@@ -1,11 +1,16 @@
 """What is told of a fit while it runs: to callbacks of scikit-learn, and in lines."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
-from skembed._utils.compat import Task, begin_fit
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands for that of scikit-learn before 1.9, where there are no callbacks."""
+
 
 # Beside epochs, a fit consists of reading, counting and factorising at most.
 _STEPS = 3
@@ -14,69 +19,27 @@ _PARTS = 100
 # Seconds between two lines about a step, with `verbose` of 1 and of more.
 _SELDOM, _OFTEN = 10.0, 1.0
 
-# Takes the share of a step that is done; returns whether a callback wants its end.
-Report = Callable[[float], bool]
 
+class Progress:
+    """A fit under way, a step of it, or a part of a step; a context manager.
 
-class Span(NamedTuple):
-    """Where a step lies in something larger, for the time that is left of this."""
-
-    first: float
-    last: float
-    since: float  # `perf_counter` when it began
-
-
-class Course:
-    """A fit under way.
+    Where callbacks listen, each is a task of scikit-learn's.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        Within its method `fit` or one like it; its `verbose` is read.
-    X, y : object
-        What was passed to `fit`.
-    n_epochs : int or None, default=0
-        At most; None if that is not known before the documents are read.
-    """
-
-    def __init__(self, estimator: Any, X: Any, y: Any, n_epochs: int | None = 0):
-        self.estimator = estimator
-        self.verbose = int(estimator.verbose)
-        n_tasks = None if n_epochs is None else _STEPS + n_epochs
-        self._task = begin_fit(estimator, n_tasks, X, y)
-
-    @contextmanager
-    def step(
-        self, name: str, n_parts: int | None = _PARTS, span: Span | None = None
-    ) -> Iterator["Step"]:
-        """Do one step of the fit in this block.
-
-        Parameters
-        ----------
-        name : str
-        n_parts : int or None, default=100
-            Of how many parts callbacks are told; None if one for every report.
-        span : Span, default=None
-            Given if it is not the step that ends in the time that is printed.
-        """
-        step = Step(self, self._task.task(name, n_parts), name, n_parts, span)
-        try:
-            yield step
-        finally:
-            step.close()
-
-    def say(self, *parts: str) -> None:
-        """Print a line, if `verbose` asks for it."""
-        if self.verbose:
-            print(f"[{type(self.estimator).__name__}] {', '.join(filter(None, parts))}")
-
-    def end(self, fitted: Callable[[], dict[str, Any]]) -> None:
-        """End the fit, whose attributes `fitted` returns."""
-        self._task.end(fitted)
-
-
-class Step:
-    """One step of a fit: reading, counting, factorising, an epoch.
+        Its `verbose` is read.
+    data : dict
+        `X` and `y`, as callbacks may have them.
+    context : sklearn.callback.CallbackContext or None
+        None if there are no callbacks.
+    name : str, default="fit"
+    n_parts : int or None, default=0
+        Of how many parts callbacks are told; None if one for every report.
+    span : (float, float), default=(0.0, 1.0)
+        Where it lies in what began at `since`, for the time that is left of that.
+    since : float, default=None
+        By `perf_counter`; None for now.
 
     Attributes
     ----------
@@ -86,29 +49,61 @@ class Step:
 
     def __init__(
         self,
-        course: Course,
-        task: Task,
-        name: str,
-        n_parts: int | None,
-        span: Span | None,
+        estimator: Any,
+        data: dict[str, Any],
+        context: Any,
+        name: str = "fit",
+        n_parts: int | None = 0,
+        span: tuple[float, float] = (0.0, 1.0),
+        since: float | None = None,
     ):
+        self.estimator = estimator
+        self.verbose = int(estimator.verbose)
         self.stopped = False
-        self._course = course
-        self._task = task
+        self._data = data
+        self._context = context
         self._name = name
         self._n_parts = n_parts
-        self._start = perf_counter()
-        self._span = span or Span(0.0, 1.0, self._start)
-        self._printed = self._start
-        self._told = 0
-        self._part: Task | None = None
+        self._span = span
+        self._start = self._printed = perf_counter()
+        self._since = self._start if since is None else since
+        self._n_told = 0
+        self._part: Progress | None = None
         self._ended = False
-        self._begin_part()
+        if context is not None:
+            context.call_on_fit_task_begin(estimator=estimator, **data)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if not self._ended:
+            self.end()
+
+    def step(
+        self,
+        name: str,
+        n_parts: int | None = _PARTS,
+        span: tuple[float, float] = (0.0, 1.0),
+        since: float | None = None,
+    ) -> "Progress":
+        """Begin a step of it; see the parameters of the class."""
+        context = self._context
+        if context is not None:
+            context = context.subcontext(task_name=name, max_subtasks=n_parts)
+        step = Progress(self.estimator, self._data, context, name, n_parts, span, since)
+        step._begin_part()
+        return step
+
+    @property
+    def owner(self) -> str:
+        """The name of the estimator's class."""
+        return type(self.estimator).__name__
 
     @property
     def listens(self) -> bool:
         """Whether reports make a difference."""
-        return bool(self._task) or self._course.verbose > 0
+        return self._context is not None or self.verbose > 0
 
     @property
     def seconds(self) -> float:
@@ -128,26 +123,30 @@ class Step:
         bool
             Whether a callback has asked to end it.
         """
-        if self._task:
-            reached = self._told + 1
+        if self._context is not None:
+            reached = self._n_told + 1
             if self._n_parts is not None:
                 reached = min(int(share * self._n_parts + 1e-6), self._n_parts)
-            while self._told < reached:
+            while self._n_told < reached:
                 self._end_part()
-        course = self._course
-        if course.verbose:
-            every = _OFTEN if course.verbose > 1 else _SELDOM
+        if self.verbose:
+            every = _OFTEN if self.verbose > 1 else _SELDOM
             if perf_counter() - self._printed >= every and share < 1.0:
                 self._printed = perf_counter()
                 percent = f"{share:.0%}" if share else "under way"
-                course.say(f"{self._name}: {percent}", *self.times(share))
+                self.say(f"{self._name}: {percent}", *self.times(share))
         return self.stopped
+
+    def say(self, *parts: str) -> None:
+        """Print a line, if `verbose` asks for it."""
+        if self.verbose:
+            print(f"[{self.owner}] {', '.join(filter(None, parts))}")
 
     def times(self, share: float = 1.0) -> tuple[str, str]:
         """Return in words how long all has taken, and what time is left of it."""
-        span = self._span
-        done = span.first + share * (span.last - span.first)
-        seconds = perf_counter() - span.since
+        first, last = self._span
+        done = first + share * (last - first)
+        seconds = perf_counter() - self._since
         left = ""
         if 0.0 < done < 1.0:
             left = f"{seconds * (1.0 - done) / done:.1f} s left"
@@ -164,22 +163,51 @@ class Step:
         self._ended = True
         if self._part is not None:
             self._part.end()
-        return self._task.end(fitted)
-
-    def close(self) -> None:
-        """End it unless that has been done."""
-        if not self._ended:
-            self.end()
+        if self._context is None:
+            return False
+        return self._context.call_on_fit_task_end(
+            reconstruction_attributes=fitted, estimator=self.estimator, **self._data
+        )
 
     def _begin_part(self) -> None:
-        some_left = self._n_parts is None or self._told < self._n_parts
-        self._part = self._task.task("part") if self._task and some_left else None
+        if self._context is None:
+            return
+        some_left = self._n_parts is None or self._n_told < self._n_parts
+        self._part = None
+        if some_left:
+            context = self._context.subcontext(task_name="part", max_subtasks=0)
+            self._part = Progress(self.estimator, self._data, context, "part")
 
     def _end_part(self) -> None:
         if self._part is not None:
             self.stopped |= self._part.end()
-        self._told += 1
+        self._n_told += 1
         self._begin_part()
+
+
+def begin(estimator: Any, X: Any, y: Any, n_epochs: int | None = 0) -> Progress:
+    """Tell callbacks that a fit begins.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Within its method `fit` or one like it.
+    X, y : object
+        What was passed to `fit`. An iterator is kept from callbacks.
+    n_epochs : int or None, default=0
+        At most; None if that is not known before the documents are read.
+
+    Returns
+    -------
+    Progress
+    """
+    context = None
+    # Of a meta-estimator's callbacks, those for this fit have been handed over to it.
+    if getattr(estimator, "_skl_callbacks", None):
+        n_steps = None if n_epochs is None else _STEPS + n_epochs
+        context = estimator._init_callback_context(max_subtasks=n_steps)
+    data = {"y": y} if hasattr(X, "__next__") else {"X": X, "y": y}
+    return Progress(estimator, data, context)
 
 
 def rate(amount: float, unit: str, seconds: float) -> str:

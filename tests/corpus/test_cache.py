@@ -394,11 +394,11 @@ def test_a_key_depends_on_all_parts():
     assert keys == [_caching.key_of(*copy.deepcopy(one)) for one in parts]
 
 
-@pytest.mark.parametrize("package", ["skembed", "sklearn"])
-def test_other_versions_keep_their_own(package, tmp_path, monkeypatch, work):
+@pytest.mark.parametrize("module", ["skembed._version", "sklearn"])
+def test_other_versions_keep_their_own(module, tmp_path, monkeypatch, work):
     fit(PPMISVDEmbedder, {}, tmp_path)
     before = dict(work)
-    monkeypatch.setattr(sys.modules[package], "__version__", "0.0.0+other")
+    monkeypatch.setattr(sys.modules[module], "__version__", "0.0.0+other")
     fit(PPMISVDEmbedder, {}, tmp_path)
     assert work["number"] == before["number"] + 1
     assert work["count_cooccurrences"] == before["count_cooccurrences"] + 1

@@ -19,7 +19,7 @@ from skembed import (
 from skembed._corpus import documents as _documents
 from skembed._counts import windows
 from skembed._solvers import glove, lanes
-from skembed._utils import compat, interrupts, progress
+from skembed._utils import interrupts, progress
 from tests.helpers import (
     DOCUMENTS,
     EPOCHS,
@@ -343,10 +343,13 @@ def test_an_interrupt_in_a_callback_of_a_closed_form():
 
 @small
 def test_without_callbacks_there_is_no_task():
-    task = compat.begin_fit(cheap(SGNSEmbedder), 3, DOCUMENTS, None)
-    assert not task
-    assert not task.task("epoch", 7)
-    assert task.task("epoch").end() is False
+    fit = progress.begin(cheap(SGNSEmbedder), DOCUMENTS, None, 3)
+    assert not fit.listens
+    with fit.step("epoch", 7) as epoch:
+        assert not epoch.listens
+        assert epoch.report(0.5) is False
+    assert fit.step("epoch").end() is False
+    assert fit.end(dict) is False
 
 
 # --- lines ----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import joblib
 import pytest
 
 import skembed
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _version
 from skembed._tying import strategies
 from skembed.pooling import POOLINGS
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap, same
@@ -27,7 +27,7 @@ def test_pickle_of_another_version(estimator, fitted, monkeypatch):
     if fitted:
         embedder.fit(DOCUMENTS)
     with monkeypatch.context() as patch:
-        patch.setattr(skembed, "__version__", "0.0.7")
+        patch.setattr(_version, "__version__", "0.0.7")
         content = pickle.dumps(embedder)
     with pytest.warns(UserWarning, match="skembed 0") as caught:
         loaded = pickle.loads(content)

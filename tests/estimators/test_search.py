@@ -19,7 +19,7 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
-from skembed._continuing import LARGE
+from skembed._fit import LARGE
 from skembed._tying import bias, strategies
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap
 

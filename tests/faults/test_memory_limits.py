@@ -57,12 +57,12 @@ def test_pickles_of_another_version(tmp_path):
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PACKAGE, tmp_path / "skembed", ignore=ignore)
     shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=ignore)
-    init = tmp_path / "skembed" / "__init__.py"
+    module = tmp_path / "skembed" / "_version.py"
     text, n = re.subn(
-        r'(?m)^__version__ = ".*"', '__version__ = "0.0.1"', init.read_text()
+        r'(?m)^__version__ = ".*"', '__version__ = "0.0.1"', module.read_text()
     )
     assert n == 1
-    init.write_text(text)
+    module.write_text(text)
     path = tmp_path / "fitted.joblib"
     hashes = run_case("pickle_to", path, folder=tmp_path)
     found = run_case("unpickle_from", path)

@@ -62,6 +62,12 @@ def test_registered_values():
     }
     assert [s.name for s in STRATEGIES if s.signed] == ["signed"]
     assert [s.name for s in STRATEGIES if s.learns_map] == ["diagonal", "bilinear"]
+    assert [s.name for s in STRATEGIES if s.has_sides] == [False]
+    assert {s.name: s.map_kind for s in STRATEGIES if s.map_kind != "identity"} == {
+        "signed": "diagonal",
+        "diagonal": "diagonal",
+        "bilinear": "matrix",
+    }
     for method in (strategies.LEAST_SQUARES, strategies.CLOSED_FORM):
         held = [strategy.name for strategy in strategies.strategies(method)]
         assert held == [False, True, "signed"]
@@ -144,6 +150,7 @@ class Mirrored(strategies.Tying):
     """A toy: context vectors are the word vectors, every second dimension negated."""
 
     name = "mirrored"
+    map_kind = strategies.DIAGONAL
 
     def start_map(self, n_components, n_negative):
         """Return +1, -1, +1, ..."""
@@ -156,6 +163,26 @@ class Mirrored(strategies.Tying):
         table = vectors * np.sqrt(values)
         signs = self.start_map(n_components, 0)[0]
         return table, table * signs, np.ones(n_components)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("identity", (0, 4)), ("diagonal", (1, 4)), ("matrix", (4, 4))]
+)
+def test_maps_are_of_the_declared_kind(kind, shape):
+    class Declared(strategies.Tying):
+        name = "declared"
+        map_kind = kind
+
+    class Wrong(Declared):
+        def start_map(self, n_components, n_negative):
+            return np.ones((2, n_components), dtype=np.float32)
+
+    assert Declared().layout(3, 4).map.shape == shape
+    assert Declared().signed == (kind == "diagonal")
+    assert Declared().is_symmetric == (kind != "matrix")
+    with pytest.raises(ValueError, match=f"Wrong declares map_kind='{kind}'.*2, 4"):
+        Wrong().layout(3, 4)
 
 
 @pytest.fixture

@@ -276,7 +276,7 @@ def test_a_fork_beside_a_factorisation():
     found = run_python(
         """
         import json, os, threading, warnings
-        from skembed._parallel import one_blas_thread
+        from skembed._utils.threads import one_blas_thread
         from threadpoolctl import ThreadpoolController, threadpool_limits
 
         def blas_threads():
