@@ -8,40 +8,31 @@ documents, and on a few of each class.
 """
 
 import math
-import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from statistics import median_low
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 import joblib
 import numpy as np
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.decomposition import TruncatedSVD
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import (
     GridSearchCV,
-    ParameterGrid,
     StratifiedKFold,
     StratifiedShuffleSplit,
 )
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, Normalizer
+from sklearn.preprocessing import FunctionTransformer
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
-from skembed._cbow import CBOWEmbedder
-from skembed._glove import GloVeEmbedder
-from skembed._ppmi_svd import PPMISVDEmbedder
-from skembed._sgns import SGNSEmbedder
-from skembed._tying import strategies
-from skembed._warmup import warmup
-from skembed.features import TextUnion
+from skembed._warmup import prepare
+from skembed.study._candidates import Candidate, Settings
+from skembed.study._options import in_options
 
 # Inverse strengths of the penalty: features of embedders are best served by the first
 # ones, tf-idf by the last.
@@ -51,14 +42,6 @@ _MAX_ITER = 1000  # of the classifier
 _FEW_FOLDS = 3
 # So few rows are replaced by coordinates; smaller eigenvalues come from rounding.
 _MOST_SPANNED, _ROUNDING = 2000, 1e-10
-
-# What the options of the command line are called as parameters.
-_OPTIONS = {
-    "n_components": "--n-components",
-    "min_count": "--min-count",
-    "max_iter": "--epochs",
-    "x_max": "--x-max",
-}
 
 METHOD_HELP = f"""\
   One search of scikit-learn (GridSearchCV) per line or few lines, on the same
@@ -73,44 +56,8 @@ METHOD_HELP = f"""\
   the seconds.
 """
 
-# The study has all strategies.
-_SHOWN = [strategies.get_strategy(name) for name in (False, True, "signed")]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a comparison is run with; the fields are options of the command line."""
-
-    estimators: tuple[str, ...] = ("sgns", "cbow", "glove", "ppmi-svd", "union")
-    n_components: int = 100
-    epochs: int | None = None
-    x_max: float = 10.0
-    min_count: int = 5
-    cv: int = 3
-    labels_per_class: int = 10
-    seed: int = 0
-    n_jobs: int = 1
-
-
 # What names of accuracies begin with: those of all labels, and of few.
 KINDS = ("", "few_")
-
-
-class Candidate(NamedTuple):
-    """One line of the comparison, before it is run."""
-
-    estimator: str
-    point: dict[str, Any]  # parameters of the pipeline, by name
-    is_reference: bool = False
-
-    @property
-    def labels(self) -> dict[str, Any]:
-        """What identifies the line; parameters that it does not have are left out."""
-        labels = {"estimator": self.estimator}
-        for name in ("share_context", "bias"):
-            if f"features__{name}" in self.point:
-                labels[name] = self.point[f"features__{name}"]
-        return {**labels, "is_reference": self.is_reference}
 
 
 class _Stage(Pipeline):
@@ -129,21 +76,6 @@ class _Stage(Pipeline):
             super().fit(X, y, **params)
         self.seconds_ = perf_counter() - start
         return self
-
-
-class _CappedSVD(TruncatedSVD):
-    """A TruncatedSVD that makes do with fewer features than components."""
-
-    n_components: int
-
-    def fit_transform(self, X, y=None):
-        """Fit to the input and return its components."""
-        wanted = self.n_components
-        self.n_components = max(1, min(wanted, X.shape[1] - 1))
-        try:
-            return super().fit_transform(X, y)
-        finally:
-            self.n_components = wanted
 
 
 class _Span(TransformerMixin, BaseEstimator):
@@ -248,13 +180,6 @@ def check_labels(labels: Sequence[str], cv: int) -> None:
         )
 
 
-def sample(n_documents: int, size: int, seed: int) -> list[int]:
-    """Return the numbers of `size` documents, or all, drawn at random, in order."""
-    size = min(size, n_documents)
-    drawn = np.random.default_rng(seed).choice(n_documents, size, replace=False)
-    return sorted(drawn.tolist())
-
-
 def few_of_each(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
     """Return the numbers of `n` documents of each class, drawn at random, in order.
 
@@ -266,109 +191,26 @@ def few_of_each(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(few))
 
 
-def candidates(settings: Settings) -> list[Candidate]:
-    """Return the lines of a comparison: two references, then the embedders."""
-    # References first: they are quick, and what cannot be run at all shows early.
-    svd = _CappedSVD(settings.n_components, random_state=settings.seed)
-    references = {
-        "tf-idf": TfidfVectorizer(),
-        "TruncatedSVD of tf-idf": make_pipeline(TfidfVectorizer(), svd, Normalizer()),
-    }
-    lines = [
-        Candidate(title, {"features": features}, is_reference=True)
-        for title, features in references.items()
-    ]
-    for key in settings.estimators:
-        title, grid = GRIDS[key]
-        lines += [Candidate(title, point) for point in ParameterGrid(grid(settings))]
-    return lines
-
-
-def _common(settings: Settings) -> dict[str, Any]:
-    return {
-        "n_components": settings.n_components,
-        "min_count": settings.min_count,
-        "random_state": settings.seed,
-    }
-
-
-def _epochs(settings: Settings) -> dict[str, Any]:
-    return {} if settings.epochs is None else {"max_iter": settings.epochs}
-
-
-def _sgns_grid(settings: Settings) -> list[dict[str, list]]:
-    embedder = SGNSEmbedder(**_common(settings), **_epochs(settings))
-    grid = []
-    for strategy in _SHOWN:
-        # One table is tried with all that can stand for the constant it lacks.
-        constants = ["exact", "shift", "word", None]
-        biases = constants if strategy.needs_constant else [None, "exact"]
-        grid.append(_grid_of(embedder, strategy, bias=biases))
-    return grid
-
-
-def _cbow_grid(settings: Settings) -> list[dict[str, list]]:
-    embedder = CBOWEmbedder(**_common(settings), **_epochs(settings))
-    return [
-        _grid_of(embedder, strategy, bias=[strategy.default_bias])
-        for strategy in _SHOWN
-    ]
-
-
-def _glove_grid(settings: Settings) -> list[dict[str, list]]:
-    embedder = GloVeEmbedder(
-        **_common(settings), **_epochs(settings), x_max=settings.x_max
-    )
-    # The sum of both tables, as published. One table has no second vector to add.
-    return [
-        _grid_of(
-            embedder, strategy, combine=["word" if strategy.n_tables < 2 else "sum"]
-        )
-        for strategy in _SHOWN
-    ]
-
-
-def _ppmi_svd_grid(settings: Settings) -> list[dict[str, list]]:
-    embedder = PPMISVDEmbedder(**_common(settings))
-    return [_grid_of(embedder, strategy) for strategy in _SHOWN]
-
-
-def _union_grid(settings: Settings) -> list[dict[str, list]]:
-    # The tf-idf of the references, so that the two can be compared.
-    embedder = PPMISVDEmbedder(**_common(settings))
-    return [{"features": [TextUnion(embedder, vectorizer=TfidfVectorizer())]}]
-
-
-def _grid_of(
-    embedder: Any, strategy: strategies.Tying, **values: list
-) -> dict[str, list]:
-    grid = {"features": [embedder], "features__share_context": [strategy.name]}
-    return grid | {f"features__{name}": choice for name, choice in values.items()}
-
-
-Grid = Callable[[Settings], list[dict[str, list]]]
-GRIDS: dict[str, tuple[str, Grid]] = {
-    "sgns": ("SGNS", _sgns_grid),
-    "cbow": ("CBOW", _cbow_grid),
-    "glove": ("GloVe", _glove_grid),
-    "ppmi-svd": ("PPMI-SVD", _ppmi_svd_grid),
-    "union": ("tf-idf + PPMI-SVD", _union_grid),
-}
-
-
-def warm_up(settings: Settings) -> None:
-    """Compile the kernels of the chosen estimators, or load them from numba's cache.
+def warm_up(candidates: Sequence[Candidate], n_jobs: int) -> None:
+    """Compile the kernels that candidates need, or load them from numba's cache.
 
     Otherwise the first lines of a comparison would pay for it with their seconds.
     """
-    lines = [line for line in candidates(settings) if not line.is_reference]
-    features = [line.point["features"] for line in lines]
-    kinds = dict.fromkeys(type(getattr(one, "embedder", one)) for one in features)
+    ways: dict[type, set[Any]] = {}
+    for made in (c.make() for c in candidates if not c.is_reference):
+        embedder = getattr(made, "embedder", made)
+        ways.setdefault(type(embedder), set()).add(embedder.share_context)
     # Compiled once and kept on disk, if that is possible, before all processes ask.
-    warmup(*kinds)
-    n_jobs = joblib.effective_n_jobs(settings.n_jobs)
+    _prepare(ways)
+    n_jobs = joblib.effective_n_jobs(n_jobs)
     if n_jobs > 1:
-        joblib.Parallel(n_jobs)(joblib.delayed(warmup)(*kinds) for _ in range(n_jobs))
+        load = joblib.delayed(_prepare)
+        joblib.Parallel(n_jobs)(load(ways) for _ in range(n_jobs))
+
+
+def _prepare(ways: dict[type, set[Any]]) -> None:
+    for kind, share_contexts in ways.items():
+        prepare(kind, share_contexts)
 
 
 def compare(
@@ -418,7 +260,7 @@ def _run(
                 ("heads", _Heads(settings.labels_per_class, settings.seed)),
             ]
         ),
-        [{name: [value] for name, value in c.point.items()} for c in batch],
+        [{"features": [candidate.make()]} for candidate in batch],
         scoring=_measure,
         cv=StratifiedKFold(settings.cv, shuffle=True, random_state=settings.seed),
         refit=False,
@@ -429,14 +271,34 @@ def _run(
         search.fit(documents, labels)
     except (ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
         if len(batch) == 1:
-            return [without_result(batch[0], _in_options(error))]
+            return [
+                without_result(
+                    batch[0],
+                    in_options(" ".join(str(error).split()) or type(error).__name__),
+                )
+            ]
         # The search does not say whose error it is: one by one they show.
         alone = [_run(documents, labels, [c], settings) for c in batch]
         return [row for rows in alone for row in rows]
     return [
-        candidate.labels | _measured(candidate, search.cv_results_, number, settings.cv)
+        _labels(candidate)
+        | _measured(candidate, search.cv_results_, number, settings.cv)
         for number, candidate in enumerate(batch)
     ]
+
+
+def _labels(candidate: Candidate) -> dict[str, Any]:
+    """Return what identifies a row; parameters that it does not have are left out."""
+    own: dict[str, Any] = {
+        name: candidate.params[name]
+        for name in ("share_context", "bias")
+        if name in candidate.params
+    }
+    return {
+        "estimator": candidate.title,
+        **own,
+        "is_reference": candidate.is_reference,
+    }
 
 
 def without_result(candidate: Candidate, error: str) -> dict[str, Any]:
@@ -445,16 +307,7 @@ def without_result(candidate: Candidate, error: str) -> dict[str, Any]:
     for kind in KINDS:
         nothing |= {f"{kind}accuracy": None, f"{kind}accuracy_sd": None}
         nothing[f"{kind}fold_accuracies"] = []
-    return candidate.labels | nothing | {"pipeline": None, "error": error}
-
-
-def _in_options(error: Exception) -> str:
-    """Return an error's text in one line, with options in place of parameters."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    for name, option in _OPTIONS.items():
-        text = re.sub(rf"\b{name}=", f"{option} ", text)
-        text = re.sub(rf"\b{name}\b", option, text)
-    return text
+    return _labels(candidate) | nothing | {"pipeline": None, "error": error}
 
 
 def head(cv: Any) -> LogisticRegressionCV:
@@ -507,14 +360,10 @@ def _pipeline(candidate: Candidate, C: float) -> str | None:
     """Return code that makes a line's pipeline, with the middle C of the folds."""
     if candidate.is_reference:
         return None
-    names = {name: value for name, value in candidate.point.items() if "__" in name}
-    features = clone(candidate.point["features"]).set_params(
-        **{name.partition("__")[2]: value for name, value in names.items()}
-    )
     classifier = LogisticRegression(C=C)
     if C > 1.0:
         # It takes longer then.
         classifier.set_params(max_iter=_MAX_ITER)
     with config_context(print_changed_only=True):
-        steps = [repr(step) for step in (features, classifier)]
+        steps = [repr(step) for step in (candidate.make(), classifier)]
     return f"make_pipeline({', '.join(' '.join(step.split()) for step in steps)})"
