@@ -1,10 +1,8 @@
-"""The comparison of tying strategies on one classification task.
+"""The quick comparison: candidates cross-validated on one classification task.
 
-Every line of the comparison is one point of a parameter grid: estimator,
-`share_context` and, where there is one, `bias`. scikit-learn's `GridSearchCV`
-cross-validates it on the same folds and with the same classifier as all others. The
-classifier is fitted twice on the same features: on all labels of the training
-documents, and on a few of each class.
+All candidates have the same folds and the same classifier behind them. It is fitted
+twice on the same features: on all labels of the training documents, and on a few of
+each class.
 """
 
 import math
@@ -19,15 +17,9 @@ import joblib
 import numpy as np
 from scipy import sparse
 from sklearn import config_context
-from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
-from sklearn.model_selection import (
-    GridSearchCV,
-    StratifiedKFold,
-    StratifiedShuffleSplit,
-)
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
+from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
 from skembed._warmup import prepare
@@ -44,10 +36,10 @@ _FEW_FOLDS = 3
 _MOST_SPANNED, _ROUNDING = 2000, 1e-10
 
 METHOD_HELP = f"""\
-  One search of scikit-learn (GridSearchCV) per line or few lines, on the same
-  stratified, shuffled folds. Features are fitted on the texts of all training
-  documents. All lines have the same classifier behind them, LogisticRegression,
-  with C out of {", ".join(f"{c:g}" for c in HEAD_CS)}.
+  A cross-validation of every line on the same stratified, shuffled folds. Features
+  are fitted on the texts of all training documents. All lines have the same
+  classifier behind them, LogisticRegression, with C out of
+  {", ".join(f"{c:g}" for c in HEAD_CS)}.
   For all labels C is chosen on a fifth of the training documents, for few labels
   by cross-validation on these alone, which are the same for all lines.
   What has no option here has the estimators' default, except combine: GloVe adds
@@ -56,94 +48,9 @@ METHOD_HELP = f"""\
   the seconds.
 """
 
+Row = dict[str, Any]
 # What names of accuracies begin with: those of all labels, and of few.
 KINDS = ("", "few_")
-
-
-class _Stage(Pipeline):
-    """A pipeline that fits without a word and remembers how long it took.
-
-    Fits may run in processes of their own, where no filter of warnings set elsewhere
-    holds. One BLAS thread: results depend on their number, and for matrices as small
-    as those of the classifier more of them only get into each other's way.
-    """
-
-    def fit(self, X, y=None, **params):
-        """Fit all steps."""
-        start = perf_counter()
-        with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
-            warnings.simplefilter("ignore")
-            super().fit(X, y, **params)
-        self.seconds_ = perf_counter() - start
-        return self
-
-
-class _Span(TransformerMixin, BaseEstimator):
-    """Turns sparse rows into coordinates in the span of those that it is fitted on.
-
-    A linear classifier with an L2 penalty has its weights in this span, so it learns
-    and predicts the same.
-    """
-
-    def fit(self, X, y=None):
-        """Find an orthonormal basis."""
-        values, vectors = np.linalg.eigh((X @ X.T).toarray())
-        some = values > _ROUNDING * values.max()
-        self.basis_ = X.T @ (vectors[:, some] / np.sqrt(values[some]))
-        return self
-
-    def transform(self, X):
-        """Return the coordinates of rows."""
-        return X @ self.basis_
-
-
-class _Heads(BaseEstimator):
-    """The classifier, fitted on all labels and on a few of each class.
-
-    Parameters
-    ----------
-    labels_per_class : int
-    seed : int
-        Of what is held out to choose C, and of the few.
-    """
-
-    def __init__(self, labels_per_class, seed):
-        self.labels_per_class = labels_per_class
-        self.seed = seed
-
-    def fit(self, X, y):
-        """Fit both."""
-        start = perf_counter()
-        self.of_all_ = head(_Holdout(self.seed)).fit(X, y)
-        few = few_of_each(y, self.labels_per_class, self.seed)
-        least = min(Counter(y[few]).values())
-        folds = StratifiedKFold(
-            min(_FEW_FOLDS, least), shuffle=True, random_state=self.seed
-        )
-        X = X[few]
-        # Many words and few documents: in their span the same is found in less time.
-        spans = sparse.issparse(X) and few.size <= _MOST_SPANNED
-        shorten = _Span() if spans else FunctionTransformer()
-        self.of_few_ = make_pipeline(shorten, head(folds)).fit(X, y[few])
-        self.seconds_ = perf_counter() - start
-        return self
-
-
-class _Holdout:
-    """Splits off a fifth of the documents, and at least one of each class."""
-
-    def __init__(self, seed: int):
-        self.seed = seed
-
-    def split(self, X, y, groups=None):
-        """Yield the one split."""
-        n_test = max(len(y) // 5, np.unique(y).size)
-        splitter = StratifiedShuffleSplit(1, test_size=n_test, random_state=self.seed)
-        return splitter.split(X, y)
-
-    def get_n_splits(self, X=None, y=None, groups=None):
-        """Return 1."""
-        return 1
 
 
 def check_labels(labels: Sequence[str], cv: int) -> None:
@@ -239,52 +146,86 @@ def compare(
         "error": None, or why the line could not be fitted, in which case it has no
         numbers.
     """
+    y = np.asarray(labels)
+    folds = StratifiedKFold(settings.cv, shuffle=True, random_state=settings.seed)
+    splits = list(folds.split(y, y))
     n_jobs = joblib.effective_n_jobs(settings.n_jobs)
     # So many lines at a time that their folds keep all processes busy to the end.
     n_together = n_jobs // math.gcd(n_jobs, settings.cv)
     for first in range(0, len(lines), n_together):
         batch = lines[first : first + n_together]
-        yield _run(documents, np.asarray(labels), batch, settings)
+        found = joblib.Parallel(n_jobs)(
+            joblib.delayed(_measure)(line.make(), documents, y, *split, settings)
+            for line in batch
+            for split in splits
+        )
+        yield [
+            _row(line, found[i * settings.cv : (i + 1) * settings.cv])
+            for i, line in enumerate(batch)
+        ]
 
 
-def _run(
+def _measure(
+    features: Any,
     documents: Sequence[str],
     labels: np.ndarray,
-    batch: Sequence[Candidate],
+    train: np.ndarray,
+    test: np.ndarray,
     settings: Settings,
-) -> list[dict[str, Any]]:
-    search = GridSearchCV(
-        _Stage(
-            [
-                ("features", "passthrough"),
-                ("heads", _Heads(settings.labels_per_class, settings.seed)),
-            ]
-        ),
-        [{"features": [candidate.make()]} for candidate in batch],
-        scoring=_measure,
-        cv=StratifiedKFold(settings.cv, shuffle=True, random_state=settings.seed),
-        refit=False,
-        error_score="raise",
-        n_jobs=settings.n_jobs,
-    )
-    try:
-        search.fit(documents, labels)
-    except (ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
-        if len(batch) == 1:
-            return [
-                without_result(
-                    batch[0],
-                    in_options(" ".join(str(error).split()) or type(error).__name__),
-                )
-            ]
-        # The search does not say whose error it is: one by one they show.
-        alone = [_run(documents, labels, [c], settings) for c in batch]
-        return [row for rows in alone for row in rows]
-    return [
-        _labels(candidate)
-        | _measured(candidate, search.cv_results_, number, settings.cv)
-        for number, candidate in enumerate(batch)
-    ]
+) -> dict[str, float] | str:
+    """Return all that is measured of features in one fold, or why there is nothing.
+
+    It may run in a process of its own, where no filter of warnings set elsewhere
+    holds. One BLAS thread: results depend on their number, and for matrices as small
+    as those of the classifier more of them only get into each other's way.
+    """
+    with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
+        warnings.simplefilter("ignore")
+        try:
+            start = perf_counter()
+            X = features.fit_transform([documents[i] for i in train], labels[train])
+            found = {"seconds": perf_counter() - start}
+            Z = features.transform([documents[i] for i in test])
+            return found | {
+                "n_parameters": _n_parameters(features),
+                **_classify(X, labels[train], Z, labels[test], settings),
+            }
+        except (ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
+            return in_options(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _classify(
+    X: Any, y: np.ndarray, Z: Any, z: np.ndarray, settings: Settings
+) -> dict[str, float]:
+    """Fit the classifier on all labels and on a few of each class, and score it."""
+    n_test = max(len(y) // 5, np.unique(y).size)
+    holdout = StratifiedShuffleSplit(1, test_size=n_test, random_state=settings.seed)
+    of_all = head(list(holdout.split(y, y))).fit(X, y)
+    few = few_of_each(y, settings.labels_per_class, settings.seed)
+    n_folds = min(_FEW_FOLDS, *Counter(y[few]).values())
+    folds = StratifiedKFold(n_folds, shuffle=True, random_state=settings.seed)
+    X_few, Z_few = X[few], Z
+    # Many words and few documents: in their span the same is found in less time.
+    if sparse.issparse(X) and few.size <= _MOST_SPANNED:
+        basis = span(X_few)
+        X_few, Z_few = X_few @ basis, Z @ basis
+    of_few = head(folds).fit(X_few, y[few])
+    return {
+        "accuracy": of_all.score(Z, z),
+        "few_accuracy": of_few.score(Z_few, z),
+        "C": float(np.ravel(of_all.C_)[0]),
+    }
+
+
+def span(X: Any) -> Any:
+    """Return an orthonormal basis of the span of sparse rows, a column each.
+
+    A linear classifier with an L2 penalty has its weights in this span, so it learns
+    and predicts the same from coordinates.
+    """
+    values, vectors = np.linalg.eigh((X @ X.T).toarray())
+    some = values > _ROUNDING * values.max()
+    return X.T @ (vectors[:, some] / np.sqrt(values[some]))
 
 
 def _labels(candidate: Candidate) -> dict[str, Any]:
@@ -317,43 +258,38 @@ def head(cv: Any) -> LogisticRegressionCV:
     )
 
 
-def _measure(model: _Stage, X: Any, y: Any) -> dict[str, float]:
-    """Return all that is measured of a fitted line, in the form of a scorer."""
-    X = model[:-1].transform(X)
-    heads = model[-1]
-    return {
-        "accuracy": heads.of_all_.score(X, y),
-        "few_accuracy": heads.of_few_.score(X, y),
-        "C": float(np.ravel(heads.of_all_.C_)[0]),
-        "n_parameters": _n_parameters(model["features"]),
-        # Those of the features, without the classifiers.
-        "seconds": model.seconds_ - heads.seconds_,
-    }
-
-
-def _n_parameters(features: Any) -> float:
+def _n_parameters(features: Any) -> int:
     if isinstance(features, Pipeline):
-        return float(features[1].components_.size)
+        return features[1].components_.size
     embedder = getattr(features, "embedder_", features)
-    return float(getattr(embedder, "n_embedding_parameters_", 0))
+    return getattr(embedder, "n_embedding_parameters_", 0)
 
 
-def _measured(
-    candidate: Candidate, results: dict[str, Any], number: int, cv: int
-) -> dict[str, Any]:
-    found = {
-        "n_embedding_parameters": round(results["mean_test_n_parameters"][number])
-        or None,
-        "fit_seconds": float(results["mean_test_seconds"][number]),
+def _row(candidate: Candidate, folds: Sequence[dict[str, float] | str]) -> Row:
+    measured = [fold for fold in folds if not isinstance(fold, str)]
+    if len(measured) < len(folds):
+        reason = next(fold for fold in folds if isinstance(fold, str))
+        return without_result(candidate, reason)
+    found: dict[str, Any] = {
+        "n_embedding_parameters": round(_mean(measured, "n_parameters")) or None,
+        "fit_seconds": _mean(measured, "seconds"),
     }
     for kind in KINDS:
         name = f"{kind}accuracy"
-        folds = [results[f"split{i}_test_{name}"][number] for i in range(cv)]
-        found[name] = float(results[f"mean_test_{name}"][number])
-        found[f"{name}_sd"] = float(results[f"std_test_{name}"][number])
-        found[f"{kind}fold_accuracies"] = [float(accuracy) for accuracy in folds]
-    chosen = float(median_low(results[f"split{i}_test_C"][number] for i in range(cv)))
-    return found | {"pipeline": _pipeline(candidate, chosen), "error": None}
+        accuracies = [float(fold[name]) for fold in measured]
+        found[name] = _mean(measured, name)
+        found[f"{name}_sd"] = float(np.std(accuracies))
+        found[f"{kind}fold_accuracies"] = accuracies
+    C = median_low(fold["C"] for fold in measured)
+    return (
+        _labels(candidate)
+        | found
+        | {"pipeline": _pipeline(candidate, C), "error": None}
+    )
+
+
+def _mean(measured: Sequence[dict[str, float]], name: str) -> float:
+    return float(np.mean([fold[name] for fold in measured]))
 
 
 def _pipeline(candidate: Candidate, C: float) -> str | None:

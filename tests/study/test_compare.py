@@ -168,15 +168,15 @@ def test_few_of_each_class_are_drawn():
 def test_coordinates_in_a_span_lead_to_the_same_classifier(tiny_corpus, tiny_labels):
     X = TfidfVectorizer().fit_transform(tiny_corpus)
     few, others = X[:20], X[20:]
-    span = _compare._Span().fit(few)
-    short = span.transform(few)
+    basis = _compare.span(few)
+    short = few @ basis
     assert short.shape[1] <= few.shape[0]
     np.testing.assert_allclose(short @ short.T, (few @ few.T).toarray(), atol=1e-12)
     settings = {"C": 10.0, "tol": 1e-10, "max_iter": 1000}
     expected = LogisticRegression(**settings).fit(few, tiny_labels[:20])
     found = LogisticRegression(**settings).fit(short, tiny_labels[:20])
     np.testing.assert_allclose(
-        found.decision_function(span.transform(others)),
+        found.decision_function(others @ basis),
         expected.decision_function(others),
         rtol=1e-5,
     )

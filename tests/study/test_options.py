@@ -5,7 +5,7 @@ import pytest
 
 import skembed
 from skembed import study
-from skembed.study import _candidates, _compare_report, _input
+from skembed.study import _candidates, _compare_report, _options
 from skembed.study._command import main
 
 
@@ -106,7 +106,7 @@ def test_wrong_usage_of_the_study(options, message, capsys):
 @pytest.mark.small
 @pytest.mark.parametrize("wanted", [1, 10**9, 10**30, -1, -2, -5, -(10**30)])
 def test_jobs_are_those_of_joblib_and_at_most_one_per_processor(wanted):
-    n_jobs = joblib.effective_n_jobs(_input.jobs(str(wanted)))
+    n_jobs = joblib.effective_n_jobs(_options.jobs(str(wanted)))
     assert n_jobs == min(joblib.effective_n_jobs(wanted), joblib.cpu_count())
 
 

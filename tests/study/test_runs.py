@@ -25,23 +25,22 @@ def toy_record(validation, train=1.0):
     }
 
 
-def search(plan, run, folder, n_seeds=2, lines=None):
+def search(plan, run, folder, n_seeds=2):
     store = _runs.Store(folder, "1.0", "data")
-    tell = [].append if lines is None else lines.append
-    return _runs.Search(plan, n_seeds, run, store, tell)
+    return _runs.Search(plan, n_seeds, run, store)
 
 
 @pytest.mark.small
-def test_rate_is_chosen_on_the_first_seed(tmp_path):
+def test_rate_is_chosen_on_the_first_seed(tmp_path, capsys):
     calls = []
 
     def run(candidate, rate, seed):
         calls.append((candidate.label, rate, seed))
         return toy_record({"loss": {1.0: 5.0, 2.0: 3.0, 4.0: 4.0}[rate]})
 
-    lines = []
     plan = [(toy("a"), [1.0, 2.0, 4.0]), (toy("b"), [1.0])]
-    a, b = search(plan, run, tmp_path, 3, lines).outcomes()
+    a, b = search(plan, run, tmp_path, 3).outcomes()
+    lines = capsys.readouterr().err.splitlines()
     assert a.rate == 2.0
     assert [seed for rate, seed in a.records if rate == 2.0] == [0, 1, 2]
     assert len(a.chosen()) == len(b.chosen()) == 3
@@ -92,7 +91,7 @@ def test_different_losses_are_not_mixed():
 
 
 @pytest.mark.small
-def test_what_fails_is_reported(tmp_path):
+def test_what_fails_is_reported(tmp_path, capsys):
     def run(candidate, rate, seed):
         if candidate.label == "never":
             raise ValueError("supported by\nothers only")
@@ -100,10 +99,10 @@ def test_what_fails_is_reported(tmp_path):
             raise ValueError("too large")
         return toy_record({"loss": 1.0 / rate})
 
-    lines = []
     plan = [(toy("never"), [1.0, 4.0]), (toy("some"), [1.0, 2.0, 4.0])]
-    made = search(plan, run, tmp_path, 2, lines)
+    made = search(plan, run, tmp_path, 2)
     never, some = made.outcomes()
+    lines = capsys.readouterr().err.splitlines()
     assert never.problem == "supported by others only"
     assert never.records == {}
     assert some.problem is None
