@@ -57,9 +57,9 @@ COLUMNS_HELP = """\
                  "failed" (the reason is below the table) or "not run" (the run was
                  interrupted)
 Estimators and their rows are sorted by the accuracy with all labels. The references:
-TfidfVectorizer with its defaults, and its TruncatedSVD with as many components as the
-vectors, if there are so many words. Below the table stands the first line as a
-pipeline to copy.
+TfidfVectorizer with its defaults and the same options of what a word is, and its
+TruncatedSVD with as many components as the vectors, if there are so many words.
+Below the table stands the first line as a pipeline to copy.
 """
 _COLUMNS = (
     "estimator",

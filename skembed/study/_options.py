@@ -139,7 +139,7 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {
             "metavar": "N",
             "type": positive,
-            "help": "of GloVe; large corpora take more" + _SHOWN,
+            "help": "x_max of GloVe; large corpora take more" + _SHOWN,
         },
     ),
     "max_features": (
@@ -147,7 +147,7 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {
             "metavar": "N",
             "type": count(1),
-            "help": "keep so many of the most frequent words only",
+            "help": "keep only the N most frequent words",
         },
     ),
     "window": (
@@ -163,7 +163,7 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {
             "metavar": "N",
             "type": not_negative,
-            "help": "drop more frequent words; 0: none" + _OWN,
+            "help": "leave out tokens of more frequent words; 0: none" + _OWN,
         },
     ),
     "learning_rate": (
@@ -185,7 +185,7 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "strip_accents": (
         ("--strip-accents",),
-        {"choices": ["ascii", "unicode"], "help": "remove accents"},
+        {"choices": ["ascii", "unicode"], "help": "compare words without their accents"},
     ),
     "stop_words": (
         ("--stop-words",),
@@ -245,7 +245,7 @@ class Command(argparse.ArgumentParser):
         add("--data", type=Path, metavar="FILE", help="CSV, TSV, JSON lines or text")
         add("--text", type=column, metavar="COLUMN", help="column of the texts")
         add("--label", type=column, metavar="COLUMN", help="column of the classes")
-        add("--encoding", type=encoding, metavar="NAME", help="(default: utf-8)")
+        add("--encoding", type=encoding, metavar="NAME", help="of the file (default: utf-8)")
         add("--separator", type=separator, metavar="CHARACTER", help="between columns")
         add(
             "--no-quotes",

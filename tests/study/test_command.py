@@ -11,6 +11,7 @@ import pytest
 
 import skembed
 from skembed import study
+from skembed.study import _command, _study
 from tests.study.cases import (
     COLUMNS,
     QUICK,
@@ -18,6 +19,29 @@ from tests.study.cases import (
     as_json_lines,
     run_process,
 )
+
+
+@pytest.mark.small
+def test_the_study_has_two_commands(monkeypatch, capsys):
+    """They differ in nothing but their names."""
+    calls = []
+
+    def run(argv, prog):
+        calls.append((argv, prog))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_study, "run", run)
+    assert _command.main(["study", "--seeds", "1"]) == 130
+    assert study.main(["--seeds", "1"]) == 130
+    assert calls == [
+        (["--seeds", "1"], "python -m skembed study"),
+        (["--seeds", "1"], "python -m skembed.study"),
+    ]
+    ending = "interrupted; give the same command again to continue"
+    assert capsys.readouterr().err.splitlines() == [
+        f"skembed study: {ending}",
+        f"skembed.study: {ending}",
+    ]
 
 
 @pytest.mark.long
