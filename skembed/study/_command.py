@@ -75,9 +75,11 @@ def _end(
         _drop_output()  # whoever was reading has seen enough
         return 0
     except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        tell(f"{name}: error: {place}{error.strerror or error}")
-        _drop_output()
+        if error.filename:
+            tell(f"{name}: error: {error.filename}: {error.strerror}")
+        else:  # what is printed does not arrive
+            tell(f"{name}: error: {error}")
+            _drop_output()
         return 2
 
 

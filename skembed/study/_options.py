@@ -196,10 +196,13 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 def in_options(text: str) -> str:
     """Return a message about parameters of estimators with options in their place."""
-    for name, ((option, *_), _) in _PARAMETERS.items():
-        text = re.sub(rf"\b{name}=", f"{option} ", text)
-        text = re.sub(rf"\b{name}\b", option, text)
-    return text
+
+
+    def option(found: re.Match) -> str:
+        (name, *_), _ = _PARAMETERS[found[1]]
+        return name + " " * len(found[2])
+
+    return re.sub(rf"\b({'|'.join(_PARAMETERS)})(=|\b)", option, text)
 
 
 class Command(argparse.ArgumentParser):
