@@ -286,13 +286,13 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     references = [row for row in _fitted(rows) if row["is_reference"]]
     lines = [_group_verdict(group) for group in compared if _fitted(group)]
     if references and any(map(_fitted, groups)):
-        best = groups[0][0]
-        comparisons = [
-            f"{reference['estimator']} is {_relation(reference, best)}"
-            for reference in references
-        ]
-        lines.append(f"Beside {name(best)}, {' and '.join(comparisons)}.")
-        lines.append(_few_verdict(groups, references))
+        best, *others = _fitted([row for group in groups for row in group])
+        lines.append(f"Beside {name(best)}, {_beside(best, references)}.")
+        best = max([best, *others], key=lambda row: row["few_accuracy"])
+        lines.append(
+            f"With few labels, {name(best)} came out best; beside it, "
+            f"{_beside(best, references, 'few_')}."
+        )
     missing = _missing(rows)
     if missing:
         names = "; ".join(f"{name(row)} ({accuracy(row)})" for row in missing)
@@ -303,16 +303,9 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _few_verdict(groups: list[list[Row]], references: list[Row]) -> str:
-    rows = _fitted([row for group in groups for row in group])
-    best = max(rows, key=lambda row: row["few_accuracy"])
-    comparisons = [
-        f"{reference['estimator']} is {_relation(reference, best, 'few_')}"
-        for reference in references
-    ]
-    return (
-        f"With few labels, {name(best)} came out best; beside it, "
-        f"{' and '.join(comparisons)}."
+def _beside(best: Row, references: Sequence[Row], kind: str = "") -> str:
+    return " and ".join(
+        f"{row['estimator']} is {_relation(row, best, kind)}" for row in references
     )
 
 

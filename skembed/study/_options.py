@@ -185,7 +185,10 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "strip_accents": (
         ("--strip-accents",),
-        {"choices": ["ascii", "unicode"], "help": "compare words without their accents"},
+        {
+            "choices": ["ascii", "unicode"],
+            "help": "compare words without their accents",
+        },
     ),
     "stop_words": (
         ("--stop-words",),
@@ -196,7 +199,6 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 def in_options(text: str) -> str:
     """Return a message about parameters of estimators with options in their place."""
-
 
     def option(found: re.Match) -> str:
         (name, *_), _ = _PARAMETERS[found[1]]
@@ -248,7 +250,12 @@ class Command(argparse.ArgumentParser):
         add("--data", type=Path, metavar="FILE", help="CSV, TSV, JSON lines or text")
         add("--text", type=column, metavar="COLUMN", help="column of the texts")
         add("--label", type=column, metavar="COLUMN", help="column of the classes")
-        add("--encoding", type=encoding, metavar="NAME", help="of the file (default: utf-8)")
+        add(
+            "--encoding",
+            type=encoding,
+            metavar="NAME",
+            help="of the file (default: utf-8)",
+        )
         add("--separator", type=separator, metavar="CHARACTER", help="between columns")
         add(
             "--no-quotes",
