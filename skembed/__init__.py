@@ -31,7 +31,7 @@ Modules:
 Commands:
 
 - ``python -m skembed``: compares estimators and strategies on a classification task
-- ``python -m skembed.study``: compares all strategies over learning rates and seeds
+- ``python -m skembed study``: compares all strategies over learning rates and seeds
 
 Modules whose names start with an underscore are private.
 """

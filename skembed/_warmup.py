@@ -1,7 +1,7 @@
 """Compiling ahead of time, for images and servers."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from typing import Any
 
@@ -106,8 +106,33 @@ def _embedders_in(given: Any) -> Iterator[type[BaseEmbedder]]:
                 yield type(part)
 
 
+def prepare(kind: type[BaseEmbedder], share_contexts: Iterable[Any]) -> None:
+    """Compile, or load, only what an ordinary fit with some strategies needs.
+
+    Parameters
+    ----------
+    kind : class of embedders
+    share_contexts : iterable of bool or str
+    """
+    from skembed._utils.jit import COMPILED
+
+    if COMPILED:
+        tokenize.compile_kernel()
+        _fit_strategies(kind, share_contexts, early_stopping=False)
+
+
 def _fit_tiny(kind: Any) -> None:
     """Go all ways that kernels are on; each kernel has one compiled signature."""
+    names = [strategy.name for strategy in strategies.strategies(kind._method)]
+    _fit_strategies(kind, names, weighted=True)
+
+
+def _fit_strategies(
+    kind: type[BaseEmbedder],
+    share_contexts: Iterable[Any],
+    weighted: bool = False,
+    **params: Any,
+) -> None:
     words = [f"word{number}" for number in range(_N_WORDS)]
     # Twice, in another order, so that some words have several neighbours.
     words += np.random.default_rng(0).permutation(words).tolist()
@@ -117,12 +142,12 @@ def _fit_tiny(kind: Any) -> None:
     ]
     texts = [" ".join(tokens) for tokens in documents]
     known = kind._get_param_names()
-    tiny = {name: value for name, value in _TINY.items() if name in known}
+    tiny = {k: value for k, value in (_TINY | params).items() if k in known}
     with warnings.catch_warnings():
         # Some strategies say that they are of no use.
         warnings.simplefilter("ignore", UserWarning)
-        for strategy in strategies.strategies(kind._method):
-            embedder = kind(share_context=strategy.name, **tiny)
-            embedder.fit(texts).transform(documents)
-        # Weighted documents are counted by a kernel of their own.
-        kind(**tiny).fit(texts, sample_weight=np.full(len(texts), 1.5))
+        for name in share_contexts:
+            kind(share_context=name, **tiny).fit(texts).transform(documents)
+        if weighted:
+            # Weighted documents are counted by a kernel of their own.
+            kind(**tiny).fit(texts, sample_weight=np.full(len(texts), 1.5))

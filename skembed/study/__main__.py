@@ -1,4 +1,4 @@
-"""``python -m skembed.study``."""
+"""``python -m skembed.study``, the same as ``python -m skembed study``."""
 
 import sys
 

@@ -1,12 +1,13 @@
 """The figures of a study; matplotlib is imported when one is drawn."""
 
 import math
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from skembed.study._tables import save_figure, tidy
 
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^"
@@ -16,15 +17,6 @@ _MOST_SHOWN = 6
 
 # Reads from a record, with a value of `combine`, what vectors are judged by.
 _Read = Callable[[dict[str, Any], str], float | None]
-
-
-def can_draw() -> bool:
-    """Return whether matplotlib is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return False
-    return True
 
 
 def draw(
@@ -56,16 +48,9 @@ def draw(
     names = []
     for name, figure in figures.items():
         if figure is not None:
-            _save(figure, folder / name)
+            save_figure(figure, folder / name)
             names.append(name)
     return names
-
-
-def _save(figure: Any, path: Path) -> None:
-    with warnings.catch_warnings():
-        # A letter of a set's name that the font lacks is drawn as a box.
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        figure.savefig(path)
 
 
 def _first(outcome: Any) -> dict[str, Any]:
@@ -94,7 +79,7 @@ def _panels(
     for axes, title, group in zip(panels, titles, groups, strict=True):
         axes.set_title(title, loc="left")
         fill(axes, group)
-        _plain(axes)
+        tidy(axes)
         axes.legend(
             loc="upper left", bbox_to_anchor=(1.01, 1.02), fontsize=7.5, frameon=False
         )
@@ -106,11 +91,6 @@ def _shown(group: Sequence[Any]) -> Sequence[Any]:
     if len(group) <= _MOST_SHOWN:
         return group
     return [outcome for outcome in group if outcome.candidate.is_main] or group
-
-
-def _plain(axes: Any) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.3)
 
 
 def _style(number: int) -> dict[str, str]:
@@ -295,6 +275,6 @@ def _spectra(spectra: Mapping[str, Sequence[float]]) -> Any | None:
         axes.set_title(title, loc="left", fontsize="medium")
         axes.set_xlabel("rank by size")
         axes.legend(fontsize="small", frameon=False)
-        _plain(axes)
+        tidy(axes)
     panels[0].set_ylabel("size of eigenvalue")
     return figure

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -19,7 +19,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
+from skembed import inspection
 from skembed.pooling import _features
+from skembed.study import _similarity
 
 _TEST, _VALIDATION = 0.2, 0.1  # shares of the documents
 _BINS = 60
@@ -50,26 +52,6 @@ class Data(NamedTuple):
         return state.hexdigest()
 
 
-class Tools(NamedTuple):
-    """How fitted estimators are examined.
-
-    Attributes
-    ----------
-    held_out_loss : callable
-        Takes an estimator, documents and a `random_state`; returns an object with
-        `loss`, `zero`, `shift` and `offset`.
-    self_scores : callable
-        Takes an estimator; returns every word's score as its own context.
-    similarity : callable
-        Takes pairs, a vocabulary and vectors; returns a correlation and the number
-        of pairs.
-    """
-
-    held_out_loss: Callable[..., Any]
-    self_scores: Callable[[Any], np.ndarray]
-    similarity: Callable[..., tuple[float, int]]
-
-
 def split(n_documents: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the numbers of the documents for training, validation and test."""
     order = np.random.default_rng(seed).permutation(n_documents)
@@ -81,7 +63,7 @@ def split(n_documents: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 
 def measure(
-    embedder: Any, combines: Sequence[str], data: Data, seed: int, tools: Tools
+    embedder: Any, combines: Sequence[str], data: Data, seed: int
 ) -> dict[str, Any]:
     """Fit an estimator and judge it on documents it has not seen.
 
@@ -93,7 +75,6 @@ def measure(
     data : Data
     seed : int
         Of the split into training, validation and test documents.
-    tools : Tools
 
     Returns
     -------
@@ -116,11 +97,11 @@ def measure(
                 "n_parameters": int(embedder.n_embedding_parameters_),
                 "n_words": len(embedder.vocabulary_),
                 "loss_curve": None if curve is None else [float(x) for x in curve],
-                "validation": _held_out(embedder, data, validation, tools, notes),
-                "test": _held_out(embedder, data, test, tools, notes),
-                "self_scores": _histogram(tools.self_scores(embedder)),
+                "validation": _held_out(embedder, data, validation, notes),
+                "test": _held_out(embedder, data, test, notes),
+                "self_scores": _histogram(inspection.self_scores(embedder)),
                 "readings": {
-                    combine: _reading(embedder, combine, data, train, test, tools)
+                    combine: _reading(embedder, combine, data, train, test)
                     for combine in combines
                 },
             }
@@ -134,7 +115,7 @@ def _at(items: Sequence[Any], numbers: Iterable[int]) -> list[Any]:
 
 
 def _held_out(
-    embedder: Any, data: Data, numbers: np.ndarray, tools: Tools, notes: list[str]
+    embedder: Any, data: Data, numbers: np.ndarray, notes: list[str]
 ) -> dict[str, Any] | None:
     if not hasattr(embedder, "negative"):
         return None  # the loss of negative sampling
@@ -142,7 +123,7 @@ def _held_out(
     try:
         # As many threads as the fit has: it is a few large products.
         with threadpool_limits(effective_n_jobs(embedder.n_jobs), user_api="blas"):
-            found = tools.held_out_loss(embedder, documents, random_state=0)
+            found = inspection.held_out_loss(embedder, documents, random_state=0)
     except ValueError as error:
         notes.append(f"No held-out loss: {' '.join(str(error).split())}")
         return None
@@ -170,7 +151,6 @@ def _reading(
     data: Data,
     train: np.ndarray,
     test: np.ndarray,
-    tools: Tools,
 ) -> dict[str, Any]:
     """Judge one way to combine a word's vectors, without another fit."""
     embedder.set_params(combine=combine)
@@ -178,7 +158,7 @@ def _reading(
     if combine == "sum":
         vectors = _features.add_tables(vectors, embedder.context_vectors_)
     found = {
-        name: tools.similarity(pairs, embedder.vocabulary_, vectors)
+        name: _similarity.similarity(pairs, embedder.vocabulary_, vectors)
         for name, pairs in data.sets.items()
     }
     reading: dict[str, Any] = {

@@ -1,37 +1,127 @@
-"""What the command lines share: documents, values of options, and messages."""
+"""Documents of the command lines: from a file, or installed docstrings."""
 
 import argparse
+import codecs
 import csv
 import gzip
 import json
-import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from io import StringIO
+from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NamedTuple
 
-import joblib
+import numpy as np
 
+from skembed.study._progress import tell
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _CSV_LIMIT = 2**31 - 1  # characters of a field; the module's own limit is 131,072
 _SHOWN_COLUMNS = 20  # in an error
+# No text file can be decoded to this character.
+_MARK = "\ud800"
 
 _Columns = tuple[str, str | None]  # of the texts and the labels
 _Records = Iterator[tuple[int, dict[str, Any]]]  # with their line numbers, from 1
 
 
-class InputError(Exception):
+class InputError(ValueError):
     """A file or a value that cannot be used; its text is for the user."""
 
 
+class Documents(NamedTuple):
+    """Texts, their labels if there are any, and what they are called."""
+
+    texts: list[str]
+    labels: list[str] | None
+    title: str
+
+
+def load(options: argparse.Namespace, draw: bool) -> Documents:
+    """Return the documents that the options of a command line ask for.
+
+    Parameters
+    ----------
+    options : Namespace
+    draw : bool
+        Whether `max_documents` is the size of a random sample of a file, or the
+        number of documents at its beginning.
+
+    Returns
+    -------
+    Documents
+    """
+    size = options.max_documents
+    if options.data:
+        texts, labels = read_file(
+            options.data,
+            options.text,
+            options.label,
+            None if draw else size,
+            encoding=options.encoding,
+            separator=options.separator,
+            quotes=options.quotes,
+        )
+        found = Documents(texts, labels, options.data.name)
+    else:
+        found = docstrings()
+        draw = True  # they are sorted by their classes
+    if size and draw:
+        numbers = sample(len(found.texts), size, options.seed)
+        texts = [found.texts[i] for i in numbers]
+        labels = found.labels and [found.labels[i] for i in numbers]
+        found = Documents(texts, labels, found.title)
+    n_empty = sum(not text.strip() for text in found.texts)
+    if n_empty == len(found.texts):
+        raise InputError(f"{options.data}, --text {options.text}: all texts are empty")
+    if n_empty:
+        tell(f"note: {n_empty} of {len(found.texts)} texts are empty")
+    return found
+
+
+def sample(n_documents: int, size: int, seed: int) -> list[int]:
+    """Return the numbers of `size` documents, or all, drawn at random, in order."""
+    size = min(size, n_documents)
+    drawn = np.random.default_rng(seed).choice(n_documents, size, replace=False)
+    return sorted(drawn.tolist())
+
+
+def docstrings() -> Documents:
+    """Return the documents that every installation has.
+
+    Raises
+    ------
+    InputError
+        If the libraries are installed without docstrings.
+    """
+    # Not needed with a file: the loader imports most of three libraries.
+    from skembed.datasets import load_docstrings
+
+    tell("collecting the docstrings of the installed libraries")
+    try:
+        bunch = load_docstrings()
+    except RuntimeError as error:
+        raise InputError(str(error)) from error
+    versions = ", ".join(f"{name} {number}" for name, number in bunch.versions.items())
+    labels = [bunch.target_names[code] for code in bunch.target]
+    return Documents(bunch.data, labels, f"docstrings of {versions}")
+
+
 def read_file(
-    path: Path, text: str, label: str | None = None, limit: int | None = None
+    path: Path,
+    text: str,
+    label: str | None = None,
+    limit: int | None = None,
+    *,
+    encoding: str = "utf-8",
+    separator: str | None = None,
+    quotes: bool = True,
 ) -> tuple[list[str], list[str] | None]:
     """Return the texts and the labels in two columns of a file.
 
-    It is CSV or JSON lines, as its name says, perhaps packed; without labels it may
-    also be plain text, ``.txt``, with a document on every line that is not blank.
+    Its name says what it is: CSV, TSV or JSON lines, perhaps packed; without labels
+    it may also be plain text, with a document on every line that is not blank.
 
     Parameters
     ----------
@@ -42,6 +132,11 @@ def read_file(
         Column of the labels.
     limit : int, default=None
         Read only the first so many documents.
+    encoding : str, default="utf-8"
+    separator : str, default=None
+        What separates columns, by default a comma in CSV and a tab in TSV.
+    quotes : bool, default=True
+        Whether a field of CSV or TSV may stand in quotes.
 
     Returns
     -------
@@ -54,49 +149,86 @@ def read_file(
     InputError
         If the file cannot be read or is not of such a form.
     """
-    packed = path.suffix.lower() == ".gz"
-    kind = (path.with_suffix("") if packed else path).suffix.lower()
-    readers = _READERS if label is not None else {**_READERS, ".txt": _text_records}
-    if kind not in readers:
-        plain = "; plain text has no labels" if kind == ".txt" else ""
-        raise InputError(
-            f"{path}: the name must end in {', '.join(readers)}, or one of these and "
-            f".gz{plain}"
-        )
     columns = text, label
-    documents: list[tuple[str, str]] = []
-    opener: Callable[..., Any] = gzip.open if packed else open
-    try:
-        with opener(path, "rb") as file:
-            records = readers[kind](_lines(file, path), path, columns)
-            for line, record in islice(records, limit):
-                documents.append(_document(record, columns, f"{path}, line {line}"))
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise InputError(f"{path}: not a complete gzip file ({error})") from error
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}") from error
+    kind = _kind(path, label is not None)
+    if kind in SEPARATORS:
+        form = {
+            "delimiter": separator or SEPARATORS[kind],
+            "quoting": csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+        }
+        records = _table_records(read_lines(path, encoding), path, columns, form)
+    elif separator or not quotes:
+        option = "--separator" if separator else "--no-quotes"
+        raise InputError(f"{path}: {option} belongs to {' and '.join(SEPARATORS)}")
+    else:
+        reader = _text_records if kind == ".txt" else _json_records
+        records = reader(read_lines(path, encoding), path, columns)
+    documents = [
+        _document(record, columns, f"{path}, line {line}")
+        for line, record in islice(records, limit)
+    ]
     if not documents:
         raise InputError(f"{path}: holds no documents")
     texts = [text for text, _ in documents]
     return texts, None if label is None else [label for _, label in documents]
 
 
-def _lines(file: BinaryIO, path: Path) -> Iterator[str]:
-    """Yield the lines of a file in UTF-8 with their ends: LF, CR LF or CR."""
-    n_lines = 0
-    for content in file:
-        try:
-            text = content.decode("utf-8" if n_lines else "utf-8-sig")
-        except UnicodeDecodeError as error:
-            # What is read at once ends with LF; there may be a CR at any place.
-            line = n_lines + 1 + error.object[: error.start].count(b"\r")
-            byte = f"byte 0x{error.object[error.start]:02x}, {error.reason}"
-            raise InputError(
-                f"{path}, line {line}: not UTF-8 ({byte}); save the file as UTF-8"
-            ) from error
-        for line_of_text in StringIO(text, newline=""):
-            n_lines += 1
-            yield line_of_text
+def _kind(path: Path, has_labels: bool) -> str:
+    """Return the ending of a file's name that says how to read it."""
+    kind = (path.with_suffix("") if _is_packed(path) else path).suffix.lower()
+    kinds = [*SEPARATORS, ".jsonl", ".ndjson", *([] if has_labels else [".txt"])]
+    if kind not in kinds:
+        plain = "; plain text has no labels" if kind == ".txt" else ""
+        raise InputError(
+            f"{path}: the name must end in {', '.join(kinds)}, or one of these and "
+            f".gz{plain}"
+        )
+    return kind
+
+
+def _is_packed(path: Path) -> bool:
+    return path.suffix.lower() == ".gz"
+
+
+def _mark_error(error: UnicodeError) -> tuple[str, int]:
+    """Let a byte that cannot be decoded show in the line where it stands."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    byte = error.object[error.start]
+    return f"{_MARK}byte 0x{byte:02x}, {error.reason}{_MARK}", error.end
+
+
+codecs.register_error("skembed.mark", _mark_error)
+
+
+def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
+    """Yield the lines of a file, perhaps packed, with their ends: LF, CR LF or CR.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or a line is not in this encoding.
+    """
+    opener: Callable[..., Any] = gzip.open if _is_packed(path) else open
+    # Programs of Windows begin a file with a mark that belongs to no text.
+    name = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    try:
+        with (
+            opener(path, "rb") as file,
+            TextIOWrapper(file, name, errors="skembed.mark", newline="") as lines,
+        ):
+            for number, line in enumerate(lines, start=1):
+                if _MARK in line:
+                    raise InputError(
+                        f"{path}, line {number}: not {encoding.upper()} "
+                        f"({line.split(_MARK)[1]}); name the file's encoding with "
+                        "--encoding"
+                    )
+                yield line
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: not a complete gzip file ({error})") from error
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
 
 
 def _text_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Records:
@@ -105,16 +237,24 @@ def _text_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Recor
             yield line, {columns[0]: content.rstrip("\r\n")}
 
 
-def _csv_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Records:
+def _table_records(
+    lines: Iterable[str], path: Path, columns: _Columns, form: dict[str, Any]
+) -> _Records:
     csv.field_size_limit(_CSV_LIMIT)
     # Strict: a forgotten quote would otherwise make one text of the rest of the file.
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, strict=True, **form)
     line = 1
     try:
         header = next(reader, [])
-        if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-            problem = f"the header is a single column, {header[0]!r}"
-            raise InputError(f"{path}: {problem}; columns must be separated by commas")
+        if (
+            len(header) == 1
+            and header[0] not in columns
+            and set(header[0]) & set(",;\t|")
+        ):
+            raise InputError(
+                f"{path}: the header is a single column, {header[0]!r}; name what "
+                "separates columns with --separator"
+            )
         # Other columns may share a name, or have none: they are not read.
         for name in columns:
             if name is not None and header.count(name) > 1:
@@ -124,13 +264,14 @@ def _csv_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Record
             if fields and len(fields) != len(header):
                 raise InputError(
                     f"{path}, line {line}: {len(fields)} fields, but the header has "
-                    f"{len(header)}; texts with commas or line breaks need quotes"
+                    f"{len(header)}; texts with separators or line breaks need quotes"
                 )
             if fields:
                 yield line, dict(zip(header, fields, strict=True))
             line = reader.line_num + 1
     except csv.Error as error:
-        raise InputError(f"{path}, line {line}: not CSV ({error})") from error
+        advice = "" if form["quoting"] else "; --no-quotes takes quotes as they are"
+        raise InputError(f"{path}, line {line}: not CSV ({error}){advice}") from error
 
 
 def _json_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Records:
@@ -147,9 +288,6 @@ def _json_records(lines: Iterable[str], path: Path, columns: _Columns) -> _Recor
                 f"{content.strip()[:40]}"
             )
         yield line, record
-
-
-_READERS = {".csv": _csv_records, ".jsonl": _json_records, ".ndjson": _json_records}
 
 
 def _document(record: dict[str, Any], columns: _Columns, place: str) -> tuple[str, str]:
@@ -185,84 +323,3 @@ def _listed(names: Iterable[str]) -> str:
     more = len(known) - _SHOWN_COLUMNS
     listed = ", ".join(map(repr, known[:_SHOWN_COLUMNS])) or "none"
     return f"{listed} and {more:,} more" if more > 0 else listed
-
-
-def docstrings() -> tuple[list[str], list[str], str]:
-    """Return the documents that every installation has, and say that it takes a while.
-
-    Returns
-    -------
-    texts, labels : list of str
-    title : str
-        Which libraries they are from, with versions.
-
-    Raises
-    ------
-    InputError
-        If the libraries are installed without docstrings.
-    """
-    # Not needed with a file: the loader imports most of three libraries.
-    from skembed.datasets import load_docstrings
-
-    tell("collecting the docstrings of the installed libraries")
-    try:
-        bunch = load_docstrings()
-    except RuntimeError as error:
-        raise InputError(str(error)) from error
-    versions = ", ".join(f"{name} {number}" for name, number in bunch.versions.items())
-    labels = [bunch.target_names[code] for code in bunch.target]
-    return bunch.data, labels, f"docstrings of {versions}"
-
-
-def tell(message: str) -> None:
-    """Print a message to the user, at once, apart from results."""
-    print(message, file=sys.stderr, flush=True)
-
-
-def count(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return a reader of whole numbers from `least` to `most`."""
-
-    def parse(text: str) -> int:
-        number = int(text) if text.strip().isdecimal() else -1
-        if number < least or (most is not None and number > most):
-            raise argparse.ArgumentTypeError(
-                f"{text!r} is not a whole number from {least}"
-                + (f" to {most}" if most is not None else " on")
-            )
-        return number
-
-    return parse
-
-
-def jobs(text: str) -> int:
-    """Read a number of threads or processes: joblib's, at most one per processor."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = 0
-    if number == 0:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a number of processors, such as 2; -1 means all of them, "
-            "-2 all but one"
-        )
-    return min(number, joblib.cpu_count())
-
-
-def column(text: str) -> str:
-    """Read the name of a column."""
-    if not text:
-        raise argparse.ArgumentTypeError(
-            "a column without a name cannot be chosen; name it in the file"
-        )
-    return text
-
-
-def positive(text: str) -> float:
-    """Read a positive, finite number."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return number

@@ -7,31 +7,21 @@ was, continues where it is.
 import hashlib
 import json
 import math
-import os
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-
-def write(path: Path, text: str) -> None:
-    """Write a file so that it is there as a whole or not at all."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+from skembed.study._candidates import Candidate
+from skembed.study._progress import Progress
+from skembed.study._tables import write
 
 
 def programs() -> str:
     """Return what made a record: versions, and a hash of this package's own files."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
+    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())
     names = ("numba", "numpy", "scipy", "scikit-learn")
     versions = [f"{name} {metadata.version(name)}" for name in names]
@@ -87,7 +77,7 @@ class Outcome:
     notes : list of str
     """
 
-    candidate: Any
+    candidate: Candidate
     records: dict[tuple[float | None, int], dict[str, Any]] = field(
         default_factory=dict
     )
@@ -127,8 +117,6 @@ class Search:
         Takes a candidate, a rate and a seed; returns a record, with "all_seconds" it
         took.
     store : Store
-    tell : callable
-        Takes a line about every fit.
     """
 
     def __init__(
@@ -137,27 +125,17 @@ class Search:
         n_seeds: int,
         run: Callable[[Any, float | None, int], dict[str, Any]],
         store: Store,
-        tell: Callable[[str], None],
     ):
         self.plan = list(plan)
         self.n_seeds = n_seeds
         self._run = run
         self._store = store
-        self._tell = tell
-        self.n_found = self.n_fitted = 0
-        self._seconds: dict[str, list[float]] = defaultdict(list)
-        self._waiting = Counter[str]()
-        for candidate, rates in self.plan:
-            self._waiting[candidate.family] += len(rates) + n_seeds - 1
-
-    @property
-    def n_done(self) -> int:
-        return self.n_found + self.n_fitted
-
-    @property
-    def n_all(self) -> int:
-        """Fits that are done or to be done."""
-        return self.n_done + self._waiting.total()
+        self.n_found = 0
+        self.progress = Progress(
+            candidate.family
+            for candidate, rates in self.plan
+            for _ in range(len(rates) + n_seeds - 1)
+        )
 
     def outcomes(self) -> list[Outcome]:
         """Make all fits that are not done."""
@@ -174,9 +152,9 @@ class Search:
             if outcome.problem is None:
                 self._fit(outcome, rate, 0)
             else:
-                self._waiting[candidate.family] -= 1
+                self.progress.skip(candidate.family)
         if not outcome.records:
-            self._waiting[candidate.family] -= self.n_seeds - 1
+            self.progress.skip(candidate.family, self.n_seeds - 1)
             return outcome
         outcome.problem = None
         judged = criteria({rate: r for (rate, _), r in outcome.records.items()})
@@ -199,19 +177,18 @@ class Search:
         }
         record = self._store.get(key)
         before = "" if record is None else ", done before"
-        self._waiting[candidate.family] -= 1
         try:
             if record is None:
                 record = self._run(candidate, rate, seed)
                 self._store.put(key, record)
-                self.n_fitted += 1
             else:
                 self.n_found += 1
         except (ValueError, ArithmeticError, NotImplementedError) as error:
+            self.progress.skip(candidate.family)
             self._fail(outcome, rate, error)
             return
         outcome.records[rate, seed] = record
-        self._seconds[candidate.family].append(record["all_seconds"])
+        self.progress.done(candidate.family, record["all_seconds"])
         self._report(candidate, rate, seed, _summary(record) + before)
 
     def _fail(self, outcome: Outcome, rate: float | None, error: Exception) -> None:
@@ -225,25 +202,10 @@ class Search:
     def _report(
         self, candidate: Any, rate: float | None, seed: int | None, text: str
     ) -> None:
-        place = f"[{self.n_done}/{self.n_all}]"
         name = f"{candidate.title} {candidate.label}"
         name += "" if rate is None else f", rate {rate:g}"
         name += "" if seed is None else f", seed {seed}"
-        self._tell(f"{place} {name}: {text}{self._left()}")
-
-    def _left(self) -> str:
-        """Return an estimate of the time left, in words."""
-        known = [s for seconds in self._seconds.values() for s in seconds]
-        if not known or not self._waiting.total():
-            return ""
-        typical = float(np.median(known))
-        left = sum(
-            n * float(np.median(self._seconds.get(family) or typical))
-            for family, n in self._waiting.items()
-        )
-        if left < 90:
-            return f" (about {left:.0f} s left)"
-        return f" (about {left / 60:.0f} min left)"
+        self.progress.tell(f"{name}: {text}")
 
 
 def _summary(record: dict[str, Any]) -> str:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import spearmanr
 
+from skembed.study._input import InputError, read_lines
+
 
 class Pair(NamedTuple):
     """Two words and how similar people found them."""
@@ -50,21 +52,20 @@ def read_similarities(folder: Path) -> dict[str, list[Pair]]:
 
     Raises
     ------
-    ValueError
-        If there is no such file, or a line of one is of another form.
-    OSError
-        If one cannot be read.
+    InputError
+        If there is no such file, or one cannot be read or is of another form.
     """
     paths = sorted(Path(folder).glob("*.tsv"))
     if not paths:
-        raise ValueError(f"{folder}: holds no .tsv files")
+        raise InputError(f"{folder}: holds no .tsv files")
     return {path.stem: _read(path) for path in paths}
 
 
 def _read(path: Path) -> list[Pair]:
     pairs = []
     may_be_header = True
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
+        line = line.rstrip("\r\n")
         if not line.strip() or line.startswith("#"):
             continue
         fields = line.split("\t")
@@ -72,24 +73,14 @@ def _read(path: Path) -> list[Pair]:
         if score is not None:
             pairs.append(Pair(fields[0].lower(), fields[1].lower(), score))
         elif not may_be_header or len(fields) != 3:
-            raise ValueError(
+            raise InputError(
                 f"{path}, line {number}: two words and a number are needed, separated "
                 f"by tabs, not {line[:40]!r}"
             )
         may_be_header = False
     if not pairs:
-        raise ValueError(f"{path}: holds no pairs of words")
+        raise InputError(f"{path}: holds no pairs of words")
     return pairs
-
-
-def _text(path: Path) -> str:
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = len((error.object[: error.start] + b"?").splitlines())
-        byte = f"byte 0x{error.object[error.start]:02x}, {error.reason}"
-        raise ValueError(f"{path}, line {line}: not UTF-8 ({byte})") from error
 
 
 def _number(text: str) -> float | None:

@@ -1,14 +1,13 @@
 """What a study came to: a line for every fit as CSV, a summary as Markdown."""
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-_ABSENT = "–"
+from skembed.study import _tables
+
 _OWN_COLUMNS = ("share_context", "bias", "n_components")
 
 CAPTIONS = {
@@ -106,12 +105,7 @@ def _row(
 def as_csv(outcomes: Iterable[Any]) -> str:
     """Return all fits, also those of rates that were not chosen, as CSV."""
     rows = results(outcomes)
-    out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return out.getvalue()
+    return _tables.as_csv(rows, list(rows[0])) if rows else ""
 
 
 def as_markdown(
@@ -163,12 +157,12 @@ def _section(group: Sequence[Any]) -> list[str]:
                 [
                     _name(outcome.candidate) + marks,
                     combine,
-                    _ABSENT if outcome.rate is None else f"{outcome.rate:g}",
+                    _tables.ABSENT if outcome.rate is None else f"{outcome.rate:g}",
                     *values,
                 ]
             )
     header = ["strategy", "vectors", "rate", *names.values()]
-    parts = [_table(header, lines), *_baselines(rows), *_pairs(done)]
+    parts = [_tables.as_markdown(header, lines), *_baselines(rows), *_pairs(done)]
     if notes:
         parts.append("\n".join(f"{i}. {note}" for i, note in enumerate(notes, 1)))
     return [*parts, *_by_rate(done)]
@@ -209,7 +203,7 @@ def _spread(values: Sequence[Any], key: str) -> str:
     """Return mean, smallest and largest of the values that exist."""
     numbers = [float(value) for value in values if value is not None]
     if not numbers:
-        return _ABSENT
+        return _tables.ABSENT
     if key == "n_embedding_parameters":
         return f"{np.mean(numbers):,.0f}"
     digits = {"fit_seconds": 1, "own_score": 2}.get(key, 3)
@@ -289,7 +283,7 @@ def _by_rate(outcomes: Sequence[Any]) -> Iterator[str]:
             lines.append([label, title, *cells])
     header = ["strategy", "first seed", *(f"rate {rate:g}" for rate in rates)]
     yield "### What depends on the learning rate"
-    yield _table(header, lines)
+    yield _tables.as_markdown(header, lines)
 
 
 def _problems(outcomes: Iterable[Any]) -> str:
@@ -298,15 +292,3 @@ def _problems(outcomes: Iterable[Any]) -> str:
         for outcome in outcomes
         if outcome.problem is not None
     )
-
-
-def _table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table with columns of equal width."""
-    cells = [[cell.replace("|", "\\|") for cell in line] for line in (header, *lines)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    rows = [
-        f"| {' | '.join(c.ljust(w) for c, w in zip(line, widths, strict=True))} |"
-        for line in cells
-    ]
-    rows.insert(1, f"|{'|'.join('-' * (width + 2) for width in widths)}|")
-    return "\n".join(rows)

@@ -7,21 +7,17 @@ Python code, and "error", which says why a line without an accuracy has none.
 """
 
 import ast
-import csv
-import io
-import json
-import os
 import textwrap
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from skembed.study import _tables
 
 Row = dict[str, Any]
 
 WIDTH = 88
 NOT_RUN = "not run"
-_ABSENT = "–"
 _IMPORTS = {
     "sklearn.feature_extraction.text": ["TfidfVectorizer"],
     "sklearn.linear_model": ["LogisticRegression"],
@@ -29,7 +25,6 @@ _IMPORTS = {
     "skembed": ["CBOWEmbedder", "GloVeEmbedder", "PPMISVDEmbedder", "SGNSEmbedder"],
     "skembed.features": ["TextUnion"],
 }
-_PICTURES = (".png", ".pdf", ".svg")
 _HEADER = (
     "estimator",
     "share_context",
@@ -62,9 +57,9 @@ COLUMNS_HELP = """\
                  "failed" (the reason is below the table) or "not run" (the run was
                  interrupted)
 Estimators and their rows are sorted by the accuracy with all labels. The references:
-TfidfVectorizer with its defaults, and its TruncatedSVD with as many components as the
-vectors, if there are so many words. Below the table stands the first line as a
-pipeline to copy.
+TfidfVectorizer with its defaults and the same options of what a word is, and its
+TruncatedSVD with as many components as the vectors, if there are so many words.
+Below the table stands the first line as a pipeline to copy.
 """
 _COLUMNS = (
     "estimator",
@@ -146,13 +141,12 @@ def accuracy(row: Row, kind: str = "") -> str:
     return f"{row[f'{kind}accuracy']:.3f} ± {row[f'{kind}accuracy_sd']:.3f}"
 
 
-def progress(row: Row, seconds_left: float) -> str:
+def progress(row: Row) -> str:
     """Return a row's seconds and accuracy, or why it has none."""
     if row["accuracy"] is None:
         return f"failed: {row['error']}"
-    left = f"  (about {seconds_left:.0f} s left)" if seconds_left else ""
     shown = f"few labels {accuracy(row, 'few_')}  all {accuracy(row)}"
-    return f"fit {row['fit_seconds']:.1f} s  {shown}{left}"
+    return f"fit {row['fit_seconds']:.1f} s  {shown}"
 
 
 def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
@@ -170,17 +164,23 @@ def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
     """
     groups = ranked(rows)
     cells = [[_cells(row) for row in group] for group in groups]
-    lines = [_HEADER, *(line for group in cells for line in group)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-    table = [_wrap(_heading(about)), "", _aligned(_HEADER, widths)]
-    for group in cells:
-        table += [rule, *(_aligned(line, widths) for line in group)]
-    words = verdict(rows)
+    table = _tables.as_text(_HEADER, cells, n_words=3)
+    words = map(_wrap, _in_words(rows, about))
+    return "\n".join([_wrap(_heading(about)), "", *table, *words, *_to_copy(groups)])
+
+
+def as_markdown(rows: Sequence[Row], about: dict[str, Any]) -> str:
+    """Return the table, and the answer in words, as Markdown."""
+    cells = [_cells(row) for group in ranked(rows) for row in group]
+    table = _tables.as_markdown(_HEADER, cells)
+    return "\n\n".join([_heading(about), table, *_in_words(rows, about)])
+
+
+def _in_words(rows: Sequence[Row], about: dict[str, Any]) -> list[str]:
+    words = [*_reasons(rows), *verdict(rows)]
     if not all(row["is_reference"] for row in _fitted(rows)):
         words.append(_caveat(rows, about))
-    table += [rule, *map(_wrap, [*_reasons(rows), *words])]
-    return "\n".join([*table, *_to_copy(groups)])
+    return words
 
 
 def _to_copy(groups: list[list[Row]]) -> list[str]:
@@ -255,22 +255,13 @@ def _cells(row: Row) -> tuple[str, ...]:
     size = row["n_embedding_parameters"]
     return (
         row["estimator"].removesuffix(" of tf-idf"),
-        str(row.get("share_context", _ABSENT)),
-        str(row.get("bias", _ABSENT)),
-        _ABSENT if size is None else f"{size:,}",
-        _ABSENT if row["accuracy"] is None else f"{row['fit_seconds']:.1f}",
+        str(row.get("share_context", _tables.ABSENT)),
+        str(row.get("bias", _tables.ABSENT)),
+        _tables.ABSENT if size is None else f"{size:,}",
+        _tables.ABSENT if row["accuracy"] is None else f"{row['fit_seconds']:.1f}",
         accuracy(row, "few_"),
         accuracy(row),
     )
-
-
-def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Join cells: the first three are words, the others numbers."""
-    padded = [
-        cell.ljust(width) if i < 3 else cell.rjust(width)
-        for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-    ]
-    return "  ".join(padded)
 
 
 def _wrap(text: str) -> str:
@@ -295,13 +286,13 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     references = [row for row in _fitted(rows) if row["is_reference"]]
     lines = [_group_verdict(group) for group in compared if _fitted(group)]
     if references and any(map(_fitted, groups)):
-        best = groups[0][0]
-        comparisons = [
-            f"{reference['estimator']} is {_relation(reference, best)}"
-            for reference in references
-        ]
-        lines.append(f"Beside {name(best)}, {' and '.join(comparisons)}.")
-        lines.append(_few_verdict(groups, references))
+        best, *others = _fitted([row for group in groups for row in group])
+        lines.append(f"Beside {name(best)}, {_beside(best, references)}.")
+        best = max([best, *others], key=lambda row: row["few_accuracy"])
+        lines.append(
+            f"With few labels, {name(best)} came out best; beside it, "
+            f"{_beside(best, references, 'few_')}."
+        )
     missing = _missing(rows)
     if missing:
         names = "; ".join(f"{name(row)} ({accuracy(row)})" for row in missing)
@@ -312,16 +303,9 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _few_verdict(groups: list[list[Row]], references: list[Row]) -> str:
-    rows = _fitted([row for group in groups for row in group])
-    best = max(rows, key=lambda row: row["few_accuracy"])
-    comparisons = [
-        f"{reference['estimator']} is {_relation(reference, best, 'few_')}"
-        for reference in references
-    ]
-    return (
-        f"With few labels, {name(best)} came out best; beside it, "
-        f"{' and '.join(comparisons)}."
+def _beside(best: Row, references: Sequence[Row], kind: str = "") -> str:
+    return " and ".join(
+        f"{row['estimator']} is {_relation(row, best, kind)}" for row in references
     )
 
 
@@ -387,45 +371,29 @@ def as_json(rows: Sequence[Row], about: dict[str, Any]) -> str:
         "results": in_order,
         "verdict": verdict(rows),
     }
-    return json.dumps(answer, indent=2)
+    return _tables.as_json(answer)
 
 
 def as_csv(rows: Sequence[Row], about: dict[str, Any]) -> str:
     """Return the rows in order as CSV, accuracies of the folds in one field."""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, _COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    for group in ranked(rows):
-        for row in group:
-            # None is a value of `bias`; an empty field says that there is none.
-            texts: Row = {
-                key: str(row[key]) for key in ("share_context", "bias") if key in row
-            }
-            for key in ("fold_accuracies", "few_fold_accuracies"):
-                texts[key] = " ".join(map(str, row[key]))
-            writer.writerow({**row, **texts})
-    return out.getvalue().removesuffix("\n")
+    texts = []
+    for row in (row for group in ranked(rows) for row in group):
+        # None is a value of `bias`; an empty field says that there is none.
+        own: Row = {
+            key: str(row[key]) for key in ("share_context", "bias") if key in row
+        }
+        for key in ("fold_accuracies", "few_fold_accuracies"):
+            own[key] = " ".join(map(str, row[key]))
+        texts.append({**row, **own})
+    return _tables.as_csv(texts, _COLUMNS).removesuffix("\n")
 
 
-FORMATS = {"table": as_table, "json": as_json, "csv": as_csv}
-
-
-def can_draw() -> bool:
-    """Return whether matplotlib is installed."""
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        return False
-    return True
-
-
-def picture_problem(path: Path) -> str | None:
-    """Return what would keep `draw` from writing a file, or None."""
-    if path.suffix.lower() not in _PICTURES:
-        return f"the name must end in one of {', '.join(_PICTURES)}"
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        return "no file can be written there"
-    return None
+FORMATS = {
+    "table": as_table,
+    "markdown": as_markdown,
+    "json": as_json,
+    "csv": as_csv,
+}
 
 
 def draw(rows: Sequence[Row], about: dict[str, Any], path: Path) -> None:
@@ -465,12 +433,8 @@ def draw(rows: Sequence[Row], about: dict[str, Any], path: Path) -> None:
         textwrap.fill(_heading(about), 100), x=0.01, ha="left", fontsize="medium"
     )
     title.set_parse_math(False)  # a file's name may hold dollar signs
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="x", alpha=0.3)
-    with warnings.catch_warnings():
-        # A letter of a file's name that the font lacks is drawn as a box.
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)
-        figure.savefig(path)
+    _tables.tidy(axes, axis="x")
+    _tables.save_figure(figure, path)
 
 
 def _draw_row(axes: Any, row: Row, position: float, colour: str) -> None:

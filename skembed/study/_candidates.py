@@ -1,0 +1,314 @@
+"""What the command lines compare: estimators, and their ways of tying two tables.
+
+The study has every strategy that an estimator takes: its list derives from the
+registry of strategies and from the parameters of estimators, so that a new strategy
+takes part by being registered. The quick comparison has three of them, and features
+without word vectors for reference.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+
+from skembed._cbow import CBOWEmbedder
+from skembed._glove import GloVeEmbedder
+from skembed._ppmi_svd import PPMISVDEmbedder
+from skembed._sgns import SGNSEmbedder
+from skembed._tying import strategies as _tying
+from skembed.features import TextUnion
+
+# Parameters that decide what a word is; tf-idf has them, too.
+TEXT = ("token_pattern", "lowercase", "strip_accents", "stop_words")
+
+
+class CappedSVD(TruncatedSVD):
+    """A TruncatedSVD that makes do with fewer features than components."""
+
+    n_components: int
+
+    def fit_transform(self, X, y=None):
+        """Fit to the input and return its components."""
+        wanted = self.n_components
+        self.n_components = max(1, min(wanted, X.shape[1] - 1))
+        try:
+            return super().fit_transform(X, y)
+        finally:
+            self.n_components = wanted
+
+
+def _svd_of_tfidf(n_components: int, random_state: int, **text: Any) -> Any:
+    svd = CappedSVD(n_components, random_state=random_state)
+    return make_pipeline(TfidfVectorizer(**text), svd, Normalizer())
+
+
+def _union_with_tfidf(**params: Any) -> TextUnion:
+    # The tf-idf of the references, so that the two can be compared.
+    text = {name: params[name] for name in TEXT if name in params}
+    return TextUnion(PPMISVDEmbedder(**params), vectorizer=TfidfVectorizer(**text))
+
+
+# Titles, and what makes them.
+_FAMILIES: dict[str, tuple[str, Callable[..., Any]]] = {
+    "tf-idf": ("tf-idf", TfidfVectorizer),
+    "svd": ("TruncatedSVD of tf-idf", _svd_of_tfidf),
+    "sgns": ("SGNS", SGNSEmbedder),
+    "cbow": ("CBOW", CBOWEmbedder),
+    "glove": ("GloVe", GloVeEmbedder),
+    "ppmi-svd": ("PPMI-SVD", PPMISVDEmbedder),
+    "union": ("tf-idf + PPMI-SVD", _union_with_tfidf),
+}
+EMBEDDERS = ("sgns", "cbow", "glove", "ppmi-svd")
+_REFERENCES = ("tf-idf", "svd")
+QUICK = (*EMBEDDERS, "union")
+
+_NAMES: dict[Any, str] = {False: "separate", True: "tied"}
+# The constants that the study compares; other strategies have what "auto" gives them.
+_BIASES: dict[Any, tuple[str | None, ...]] = {
+    False: (None,),
+    True: (None, "shift", "word", "exact"),
+    "signed": (None, "exact"),
+}
+# Strategies of the quick comparison, and the constants of SGNS. One table is tried
+# with all that can stand for the constant it lacks.
+_QUICK_BIASES: dict[Any, tuple[str | None, ...]] = {
+    False: (None, "exact"),
+    True: ("exact", "shift", "word", None),
+    "signed": (None, "exact"),
+}
+# Choices beside `share_context`: name, parameter, its value, values of share_context.
+_CHOICES: tuple[tuple[str, str, Any, tuple[Any, ...]], ...] = (
+    ("directional", "directional", True, (False,)),
+    ("word-only", "update", "word", (False, True)),
+    ("no-window-noise", "exclude_window_noise", True, (False,)),
+)
+HALF = "half-size"
+# Groups of the candidates that figures show and tables mark.
+_MAIN = ("separate", "tied", "signed")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a command is run with; the fields are options of the command lines.
+
+    None stands for the estimators' own defaults, and no names for all.
+    """
+
+    estimators: tuple[str, ...] = ()
+    # Parameters of estimators.
+    n_components: int = 100
+    min_count: int = 5
+    max_iter: int | None = None
+    x_max: float = 10.0
+    max_features: int | None = None
+    window: int | None = None
+    subsample: float | None = None
+    learning_rate: float | None = None
+    token_pattern: str | None = None
+    lowercase: bool | None = None
+    strip_accents: str | None = None
+    stop_words: str | None = None
+    # Of the quick comparison.
+    cv: int = 3
+    labels_per_class: int = 10
+    seed: int = 0
+    # Of the study.
+    strategies: tuple[str, ...] = ()
+    rates: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
+    seeds: int = 3
+    n_jobs: int = 1
+
+    def parameters(self, known: Iterable[str]) -> dict[str, Any]:
+        """Return those of the known parameters of an estimator that have a value."""
+        values = {name: getattr(self, name) for name in PARAMETERS if name in known}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+PARAMETERS = (
+    "n_components",
+    "min_count",
+    "max_iter",
+    "x_max",
+    "max_features",
+    "window",
+    "subsample",
+    "learning_rate",
+    *TEXT,
+)
+
+
+class Candidate(NamedTuple):
+    """One of the things that are compared.
+
+    Attributes
+    ----------
+    family : str
+        The estimator.
+    params : dict
+        Its parameters; the study sets rate, seed and number of threads for each fit.
+    group : str
+        What `Settings.strategies` calls it.
+    label : str
+        Its name in tables and figures of the study.
+    combines : tuple of str
+        Values of `combine` that the study judges one fit with.
+    """
+
+    family: str
+    params: dict[str, Any]
+    group: str = ""
+    label: str = ""
+    combines: tuple[str, ...] = ("word",)
+
+    @property
+    def title(self) -> str:
+        return _FAMILIES[self.family][0]
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it trains no word vectors."""
+        return self.family in _REFERENCES
+
+    @property
+    def is_main(self) -> bool:
+        """Whether it is one of the few that answer the study's question.
+
+        These are two tables, one table, and one with signs, each without a constant
+        and, where there is a choice, with the exact one.
+        """
+        return self.group in _MAIN and self.params.get("bias") in (None, "exact")
+
+    def make(self, **params: Any) -> Any:
+        """Return an estimator, not fitted."""
+        return _FAMILIES[self.family][1](**{**self.params, **params})
+
+    def rates(self, factors: Sequence[float]) -> list[float | None]:
+        """Return the learning rates to try, the smallest first; [None] without any."""
+        default = _defaults(self.family).get("learning_rate")
+        if default is None:
+            return [None]
+        return [default * factor for factor in sorted(set(factors))]
+
+
+def _defaults(family: str) -> dict[str, Any]:
+    """Return the parameters of a family's embedder, with their defaults."""
+    return _FAMILIES[family][1]().get_params()
+
+
+def quick(settings: Settings) -> list[Candidate]:
+    """Return the candidates of the quick comparison: two references, then embedders.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    list of Candidate
+    """
+    # References first: they are quick, and what cannot be run at all shows early.
+    text, seed = settings.parameters(TEXT), {"random_state": settings.seed}
+    svd = {"n_components": settings.n_components, **seed, **text}
+    found = [Candidate("tf-idf", text), Candidate("svd", svd)]
+    for family in settings.estimators or QUICK:
+        if family == "union":
+            known = settings.parameters(_defaults("ppmi-svd"))
+            found.append(Candidate(family, known | seed))
+            continue
+        params = settings.parameters(_defaults(family)) | seed
+        for name, biases in _QUICK_BIASES.items():
+            strategy = _tying.get_strategy(name)
+            if family == "cbow":
+                biases = (strategy.default_bias,)
+            if family == "glove" and strategy.n_tables < 2:
+                # The sum of both tables, as published. One table has no second one.
+                params = {**params, "combine": "word"}
+            elif family == "glove":
+                params = {**params, "combine": "sum"}
+            found += _tied(family, strategy, biases, params)
+    return found
+
+
+def study(settings: Settings) -> list[Candidate]:
+    """Return what a study compares, estimator by estimator.
+
+    Parameters
+    ----------
+    settings : Settings
+
+    Returns
+    -------
+    list of Candidate
+        Some of them may be refused by the estimator's `fit`.
+    """
+    found: list[Candidate] = []
+    for family in settings.estimators or EMBEDDERS:
+        # Learning rates are searched for.
+        known = set(_defaults(family)) - {"learning_rate"}
+        params = settings.parameters(known)
+        found += _all_tied(family, params)
+        found += _choices(family, params)
+        half = {**params, "n_components": max(1, settings.n_components // 2)}
+        found += [
+            candidate._replace(group=HALF, label=f"{candidate.label}, half size")
+            for candidate in _all_tied(family, half)
+            if candidate.params["share_context"] is False
+        ]
+    chosen = settings.strategies or groups()
+    return [candidate for candidate in found if candidate.group in chosen]
+
+
+def groups() -> list[str]:
+    """Return the names by which strategies can be chosen in the study."""
+    named = [_name(strategy) for strategy in _tying.strategies()]
+    known = {name for family in EMBEDDERS for name in _defaults(family)}
+    return [*named, *(name for name, key, _, _ in _CHOICES if key in known), HALF]
+
+
+def _tied(
+    family: str,
+    strategy: _tying.Tying,
+    biases: Sequence[str | None],
+    params: dict[str, Any],
+) -> Iterator[Candidate]:
+    """Yield a candidate for each bias; a single one where there is none to choose."""
+    name, combines = _name(strategy), _combines(strategy)
+    params = {**params, "share_context": strategy.name}
+    if "bias" not in _defaults(family):
+        yield Candidate(family, params, name, name, combines)
+        return
+    for bias in biases:
+        label = name if len(biases) == 1 else f"{name}, bias={bias}"
+        yield Candidate(family, {**params, "bias": bias}, name, label, combines)
+
+
+def _all_tied(family: str, params: dict[str, Any]) -> Iterator[Candidate]:
+    for strategy in _tying.strategies():
+        biases = _BIASES.get(strategy.name, (strategy.default_bias,))
+        yield from _tied(family, strategy, biases, params)
+
+
+def _choices(family: str, params: dict[str, Any]) -> Iterator[Candidate]:
+    known = _defaults(family)
+    for group, key, value, share_contexts in _CHOICES:
+        for name in share_contexts if key in known else ():
+            strategy = _tying.get_strategy(name)
+            own = {**params, "share_context": name, key: value}
+            if "bias" in known:
+                own["bias"] = strategy.default_bias
+            label = f"{_name(strategy)}, {group}"
+            yield Candidate(family, own, group, label, _combines(strategy))
+
+
+def _name(strategy: _tying.Tying) -> str:
+    return _NAMES.get(strategy.name, str(strategy.name))
+
+
+def _combines(strategy: _tying.Tying) -> tuple[str, ...]:
+    """Return what to judge: the sum, too, where it is not the word vector again."""
+    doubled = strategy.n_tables < 2 or "sum" in strategy.combine_notes
+    return ("word",) if doubled else ("word", "sum")

@@ -1,0 +1,405 @@
+"""The options of both command lines; those that both have are declared once."""
+
+import argparse
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import joblib
+
+from skembed import __version__
+from skembed.study._candidates import EMBEDDERS, QUICK, Settings, groups
+
+DEFAULTS = Settings()
+_SHOWN = " (default: %(default)s)"
+_MAX_DOCUMENTS = ("--max-documents", "--documents")
+_OWN = " (default: each estimator's own)"
+
+FILES_HELP = """\
+  .csv or .tsv (with a header; --separator if columns are separated otherwise),
+  .jsonl or .ndjson (a JSON object per line)"""
+
+
+def count(least: int, most: int | None = None) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        number = int(text) if text.strip().isdecimal() else -1
+        if number < least or (most is not None and number > most):
+            raise argparse.ArgumentTypeError(
+                f"{text!r} is not a whole number from {least}"
+                + (f" to {most}" if most is not None else " on")
+            )
+        return number
+
+    return parse
+
+
+def jobs(text: str) -> int:
+    """Read a number of threads or processes: joblib's, at most one per processor."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number == 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a number of processors, such as 2; -1 means all of them, "
+            "-2 all but one"
+        )
+    return min(number, joblib.cpu_count())
+
+
+def column(text: str) -> str:
+    """Read the name of a column."""
+    if not text:
+        raise argparse.ArgumentTypeError(
+            "a column without a name cannot be chosen; name it in the file"
+        )
+    return text
+
+
+def positive(text: str) -> float:
+    """Read a positive, finite number."""
+    number = _number(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Read a finite number from 0 on."""
+    number = _number(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def separator(text: str) -> str:
+    """Read the character between columns."""
+    text = {"tab": "\t", "\\t": "\t"}.get(text, text)
+    if len(text) != 1 or text in '\r\n"':
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not one character, such as ';' or tab"
+        )
+    return text
+
+
+def encoding(text: str) -> str:
+    """Read the name of a text encoding that Python knows."""
+    try:
+        "".encode(text)
+    except (LookupError, ValueError) as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not an encoding that Python knows, such as latin-1"
+        ) from error
+    return text
+
+
+def pattern(text: str) -> str:
+    """Read a regular expression."""
+    try:
+        n_groups = re.compile(text).groups
+    except re.error as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a regular expression: {error}"
+        ) from error
+    if n_groups > 1:
+        raise argparse.ArgumentTypeError(f"{text!r} has more than one group")
+    return text
+
+
+# Options of parameters of estimators: names, how they are read, what they are.
+_PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
+    "n_components": (
+        ("--n-components", "--size"),
+        {
+            "metavar": "N",
+            "type": count(1),
+            "help": "dimensions of a word vector" + _SHOWN,
+        },
+    ),
+    "min_count": (
+        ("--min-count",),
+        {"metavar": "N", "type": count(1), "help": "leave rarer words out" + _SHOWN},
+    ),
+    "max_iter": (
+        ("--epochs", "--max-iter"),
+        {"metavar": "N", "type": count(1), "help": "of SGNS, CBOW and GloVe" + _OWN},
+    ),
+    "x_max": (
+        ("--x-max",),
+        {
+            "metavar": "N",
+            "type": positive,
+            "help": "x_max of GloVe; large corpora take more" + _SHOWN,
+        },
+    ),
+    "max_features": (
+        ("--max-features",),
+        {
+            "metavar": "N",
+            "type": count(1),
+            "help": "keep only the N most frequent words",
+        },
+    ),
+    "window": (
+        ("--window",),
+        {
+            "metavar": "N",
+            "type": count(1),
+            "help": "words on each side that are context" + _OWN,
+        },
+    ),
+    "subsample": (
+        ("--subsample",),
+        {
+            "metavar": "N",
+            "type": not_negative,
+            "help": "leave out tokens of more frequent words; 0: none" + _OWN,
+        },
+    ),
+    "learning_rate": (
+        ("--learning-rate",),
+        {"metavar": "N", "type": positive, "help": "of SGNS, CBOW and GloVe" + _OWN},
+    ),
+    "token_pattern": (
+        ("--token-pattern",),
+        {
+            "type": pattern,
+            "metavar": "REGEX",
+            "help": "what a word is, for tf-idf, too (default: two or more letters or "
+            "digits)",
+        },
+    ),
+    "lowercase": (
+        ("--no-lowercase",),
+        {"action": "store_const", "const": False, "help": "tell cases apart"},
+    ),
+    "strip_accents": (
+        ("--strip-accents",),
+        {
+            "choices": ["ascii", "unicode"],
+            "help": "compare words without their accents",
+        },
+    ),
+    "stop_words": (
+        ("--stop-words",),
+        {"choices": ["english"], "help": "leave these words out"},
+    ),
+}
+
+
+def in_options(text: str) -> str:
+    """Return a message about parameters of estimators with options in their place."""
+
+    def option(found: re.Match) -> str:
+        (name, *_), _ = _PARAMETERS[found[1]]
+        return name + " " * len(found[2])
+
+    return re.sub(rf"\b({'|'.join(_PARAMETERS)})(=|\b)", option, text)
+
+
+class Command(argparse.ArgumentParser):
+    """The options of a command line that both have.
+
+    Parameters
+    ----------
+    prog : str
+    description, epilog : str
+    estimators : sequence of str
+        Names of what can be compared.
+    """
+
+    # Parameters that are no option, because the command tries several values.
+    searched: tuple[str, ...] = ()
+
+    def __init__(
+        self, prog: str, description: str, epilog: str, estimators: Sequence[str]
+    ):
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.documents = self.add_argument_group("documents")
+        self.comparison = self.add_argument_group("comparison")
+        self.output = self.add_argument_group("output")
+        self.add_argument(
+            "--version", action="version", version=f"skembed {__version__}"
+        )
+        self._add_documents()
+        self._add_names("estimators", estimators)
+        for name, (flags, settings) in _PARAMETERS.items():
+            if name not in self.searched:
+                default = getattr(DEFAULTS, name)
+                self.comparison.add_argument(
+                    *flags, dest=name, default=default, **settings
+                )
+
+    def _add_documents(self) -> None:
+        add = self.documents.add_argument
+        add("--data", type=Path, metavar="FILE", help="CSV, TSV, JSON lines or text")
+        add("--text", type=column, metavar="COLUMN", help="column of the texts")
+        add("--label", type=column, metavar="COLUMN", help="column of the classes")
+        add(
+            "--encoding",
+            type=encoding,
+            metavar="NAME",
+            help="of the file (default: utf-8)",
+        )
+        add("--separator", type=separator, metavar="CHARACTER", help="between columns")
+        add(
+            "--no-quotes",
+            dest="quotes",
+            action="store_false",
+            help="take quotes in CSV and TSV as they are",
+        )
+
+    def _add_names(self, name: str, choices: Sequence[str]) -> None:
+        self.comparison.add_argument(
+            f"--{name}",
+            nargs="+",
+            choices=choices,
+            default=choices,
+            metavar="NAME",
+            help=f"some of {', '.join(choices)} (default: all)",
+        )
+
+    def _add_numbers(self, *numbers: tuple[str, Callable[[str], int], str]) -> None:
+        for name, kind, text in numbers:
+            self.comparison.add_argument(
+                f"--{name}",
+                type=kind,
+                default=getattr(DEFAULTS, name.replace("-", "_")),
+                metavar="N",
+                help=text + _SHOWN,
+            )
+
+    def _add_jobs(self, default: int, text: str) -> None:
+        self.comparison.add_argument(
+            "--n-jobs",
+            type=jobs,
+            default=default,
+            metavar="N",
+            help=f"{text}, at most one per processor; -1 for all{_SHOWN}",
+        )
+
+    def read(self, argv: list[str] | None) -> tuple[argparse.Namespace, Settings]:
+        """Read the options, and return the settings among them apart."""
+        options = self.parse_args(argv)
+        for name in ("text", "label", "encoding", "separator"):
+            if getattr(options, name) and not options.data:
+                self.error(f"--{name} belongs to --data FILE")
+        if not (options.quotes or options.data):
+            self.error("--no-quotes belongs to --data FILE")
+        self._check(options)
+        if options.data and options.text == options.label:
+            self.error("--text and --label must be two columns")
+        options.encoding = options.encoding or "utf-8"
+        chosen: dict[str, Any] = {
+            name: tuple(dict.fromkeys(value)) if isinstance(value, list) else value
+            for name, value in vars(options).items()
+            if name in vars(DEFAULTS)
+        }
+        return options, Settings(**chosen)
+
+    def _check(self, options: argparse.Namespace) -> None:
+        """Refuse what only this command line cannot use."""
+
+
+class QuickCommand(Command):
+    """The options of the quick comparison."""
+
+    def __init__(self, prog: str, description: str, epilog: str, formats: list[str]):
+        super().__init__(prog, description, epilog, list(QUICK))
+        self.documents.add_argument(
+            *_MAX_DOCUMENTS,
+            type=count(2),
+            metavar="N",
+            help="use only a random sample of N documents, drawn with --seed",
+        )
+        self._add_numbers(
+            ("cv", count(2), "folds of the cross-validation"),
+            (
+                "labels-per-class",
+                count(2),
+                "labelled documents of each class, for the column of few labels",
+            ),
+            ("seed", count(0, 2**32 - 1), "of folds, vectors, sample"),
+        )
+        self._add_jobs(min(2, joblib.cpu_count()), "processes")
+        self.output.add_argument(
+            "--output",
+            choices=formats,
+            default="table",
+            help="form of the results on standard output (default: %(default)s); "
+            "progress goes to standard error",
+        )
+        self.output.add_argument(
+            "--plot",
+            type=Path,
+            metavar="FILE.png",
+            help="also draw the table; needs matplotlib (the extra 'plot')",
+        )
+
+    def _check(self, options: argparse.Namespace) -> None:
+        if options.data and not (options.text and options.label):
+            self.error("--data needs --text COLUMN and --label COLUMN")
+
+
+class StudyCommand(Command):
+    """The options of the study."""
+
+    searched = ("learning_rate",)
+
+    def __init__(self, prog: str, description: str, epilog: str):
+        super().__init__(prog, description, epilog, list(EMBEDDERS))
+        self.set_defaults(seed=DEFAULTS.seed)
+        add = self.documents.add_argument
+        add(
+            *_MAX_DOCUMENTS,
+            type=count(1),
+            metavar="N",
+            help="use the first N documents of the file, or N random docstrings",
+        )
+        add(
+            "--unlabelled",
+            metavar="VALUE",
+            help="what stands for no class: vectors are trained on such documents, too",
+        )
+        add(
+            "--wordsim", type=Path, metavar="DIR", help="folder of word-similarity sets"
+        )
+        self._add_names("strategies", groups())
+        rates = " ".join(f"{factor:g}" for factor in DEFAULTS.rates)
+        self.comparison.add_argument(
+            "--rates",
+            nargs="+",
+            type=positive,
+            default=list(DEFAULTS.rates),
+            metavar="FACTOR",
+            help=f"learning rates, times each estimator's default (default: {rates})",
+        )
+        self._add_numbers(("seeds", count(1), "number of seeds"))
+        self._add_jobs(-1, "threads")
+        self.output.add_argument(
+            "--output",
+            type=Path,
+            default=Path("skembed-study"),
+            metavar="DIR",
+            help="folder for tables, figures and finished fits" + _SHOWN,
+        )
+
+    def _check(self, options: argparse.Namespace) -> None:
+        options.text = options.text or "text"
+        if options.unlabelled is not None and not options.label:
+            self.error("--unlabelled belongs to --label COLUMN")

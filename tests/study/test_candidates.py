@@ -1,0 +1,116 @@
+"""What is compared: all strategies in the study, some in the quick comparison."""
+
+import pytest
+
+from skembed._tying import strategies
+from skembed.study import _candidates
+from skembed.study._candidates import Settings
+
+
+@pytest.mark.small
+def test_candidates_come_from_the_registry():
+    names = {strategy.name for strategy in strategies.strategies()}
+    for family in _candidates.EMBEDDERS:
+        settings = Settings(estimators=(family,), n_components=8)
+        found = _candidates.study(settings)
+        assert {c.params["share_context"] for c in found} == names
+        assert len({c.label for c in found}) == len(found)
+        assert {c.group for c in found} <= set(_candidates.groups())
+        for candidate in found:
+            embedder = candidate.make(random_state=3)
+            name = candidate.title.replace("-", "")
+            assert type(embedder).__name__ == f"{name}Embedder"
+            assert embedder.random_state == 3
+            assert embedder.min_count == 5
+            assert embedder.n_components in (4, 8)
+
+
+@pytest.mark.small
+def test_candidates_of_skip_gram():
+    found = _candidates.study(Settings(("sgns",), n_components=9))
+    by_label = {c.label: c for c in found}
+    biases = [
+        (c.params["share_context"], c.params["bias"])
+        for c in found
+        if c.group in ("separate", "tied", "signed")
+    ]
+    constants = [None, "shift", "word", "exact"]
+    assert biases[:5] == [(False, None), *[(True, bias) for bias in constants]]
+    assert biases[5:] == [("signed", None), ("signed", "exact")]
+    assert by_label["separate"].combines == ("word", "sum")
+    assert by_label["tied, bias=word"].combines == ("word",)
+    assert [c.label for c in found if c.is_main] == [
+        "separate",
+        "tied, bias=None",
+        "tied, bias=exact",
+        "signed, bias=None",
+        "signed, bias=exact",
+    ]
+    half = by_label["separate, half size"]
+    assert half.params == {**by_label["separate"].params, "n_components": 4}
+
+
+@pytest.mark.small
+def test_choices_beside_sharing_need_their_parameter(monkeypatch):
+    choices = [("wide", "window", 9, (False, True)), ("other", "absent", 1, (False,))]
+    monkeypatch.setattr(_candidates, "_CHOICES", tuple(choices))
+    assert "wide" in _candidates.groups()
+    assert "other" not in _candidates.groups()
+    settings = Settings(("sgns", "glove"), strategies=("wide",))
+    found = _candidates.study(settings)
+    assert [(c.title, c.label) for c in found] == [
+        ("SGNS", "separate, wide"),
+        ("SGNS", "tied, wide"),
+        ("GloVe", "separate, wide"),
+        ("GloVe", "tied, wide"),
+    ]
+    assert [c.params["window"] for c in found] == [9] * 4
+    assert [c.params.get("bias") for c in found] == [None, "exact", None, None]
+
+
+@pytest.mark.small
+def test_rates_are_multiples_of_the_default():
+    glove, ppmi = _candidates.study(
+        Settings(("glove", "ppmi-svd"), strategies=("tied",))
+    )
+    assert glove.rates([2, 1, 2]) == [0.1, 0.2]
+    assert ppmi.rates([2, 1]) == [None]
+
+
+@pytest.mark.small
+def test_quick_comparison_is_in_the_order_of_estimators():
+    found = _candidates.quick(Settings(estimators=("sgns", "glove", "union"), seed=7))
+    titles = [candidate.title for candidate in found]
+    assert titles == [
+        *["tf-idf", "TruncatedSVD of tf-idf"],
+        *["SGNS"] * 8,
+        *["GloVe"] * 3,
+        "tf-idf + PPMI-SVD",
+    ]
+    assert [c.is_reference for c in found] == [True, True, *[False] * 12]
+    assert [c.params["combine"] for c in found[10:13]] == ["sum", "word", "word"]
+    assert all(c.params["random_state"] == 7 for c in found[1:])
+
+
+@pytest.mark.small
+def test_parameters_reach_whatever_has_them():
+    """The words of tf-idf are those of the embedders; the rest is for embedders."""
+    text = {"token_pattern": r"\w+", "lowercase": False, "stop_words": "english"}
+    settings = Settings(
+        subsample=0.5, window=3, max_features=9, learning_rate=0.2, **text
+    )
+    for candidate in _candidates.quick(settings):
+        params = candidate.make().get_params()
+        kept = [name for name in params if name.split("__")[-1] in text]
+        assert len(kept) % 3 == 0
+        assert kept
+        assert {name.split("__")[-1]: params[name] for name in kept} == text
+        if not candidate.is_reference and candidate.family != "union":
+            assert (params["subsample"], params["window"]) == (0.5, 3)
+            assert params["max_features"] == 9
+            assert params.get("learning_rate", 0.2) == 0.2
+    for candidate in _candidates.study(settings):
+        params = candidate.make().get_params()
+        assert {name: params[name] for name in text} == text
+        assert params["window"] == 3
+        assert "learning_rate" not in candidate.params

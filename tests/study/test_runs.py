@@ -1,0 +1,130 @@
+"""The study's search of learning rates, with fits that are not made."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from skembed.study import _runs, _study_report
+
+
+def toy(label="a", family="sgns"):
+    return SimpleNamespace(
+        family=family, title="SGNS", label=label, params={"p": label}, combines=("w",)
+    )
+
+
+def toy_record(validation, train=1.0):
+    return {
+        "seconds": 50.0,
+        "all_seconds": 60.0,
+        "validation": validation,
+        "test": None,
+        "loss_curve": [9.0, train],
+        "readings": {"w": {"accuracy": 0.5, "similarity": {"men": (None, 0)}}},
+        "notes": [],
+    }
+
+
+def search(plan, run, folder, n_seeds=2):
+    store = _runs.Store(folder, "1.0", "data")
+    return _runs.Search(plan, n_seeds, run, store)
+
+
+@pytest.mark.small
+def test_rate_is_chosen_on_the_first_seed(tmp_path, capsys):
+    calls = []
+
+    def run(candidate, rate, seed):
+        calls.append((candidate.label, rate, seed))
+        return toy_record({"loss": {1.0: 5.0, 2.0: 3.0, 4.0: 4.0}[rate]})
+
+    plan = [(toy("a"), [1.0, 2.0, 4.0]), (toy("b"), [1.0])]
+    a, b = search(plan, run, tmp_path, 3).outcomes()
+    lines = capsys.readouterr().err.splitlines()
+    assert a.rate == 2.0
+    assert [seed for rate, seed in a.records if rate == 2.0] == [0, 1, 2]
+    assert len(a.chosen()) == len(b.chosen()) == 3
+    assert a.notes == b.notes == []
+    first = [("a", 1.0, 0), ("a", 2.0, 0), ("a", 4.0, 0), ("b", 1.0, 0)]
+    assert calls[:4] == first
+    assert calls[4:] == [("a", 2.0, 1), ("a", 2.0, 2), ("b", 1.0, 1), ("b", 1.0, 2)]
+    assert lines[0].endswith("(about 7 min left)")
+    assert [line.split("]")[0] for line in lines] == [f"[{i}/8" for i in range(1, 9)]
+    assert all("left)" in line for line in lines[:-1])
+    assert "left)" not in lines[-1]
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("losses", "chosen", "edge"),
+    [
+        ([3.0, 4.0, 5.0], 1.0, True),
+        ([5.0, 4.0, 3.0], 4.0, True),
+        ([6.0, 5.0, 7.0], 2.0, False),
+        ([None, 5.0, 4.0], 4.0, True),
+    ],
+)
+@pytest.mark.parametrize("held_out", [True, False])
+def test_edges_are_noted(losses, chosen, edge, held_out, tmp_path):
+    """A loss that is not finite is none; without held-out loss training decides."""
+
+    def run(candidate, rate, seed):
+        loss = losses[[1.0, 2.0, 4.0].index(rate)]
+        if held_out:
+            return toy_record({"loss": loss}, train=-rate * (rate - 5) ** 2)
+        return toy_record(None, train=float("inf") if loss is None else loss)
+
+    (outcome,) = search([(toy(), [1.0, 2.0, 4.0])], run, tmp_path, 1).outcomes()
+    assert outcome.rate == chosen
+    assert any("edge" in note for note in outcome.notes) == edge
+
+
+@pytest.mark.small
+def test_different_losses_are_not_mixed():
+    records = {
+        "a": toy_record({"loss": 5.0}, train=1.0),
+        "b": toy_record({"loss": 3.0}, train=2.0),
+    }
+    assert _runs.criteria(records) == {"a": 5.0, "b": 3.0}
+    records["c"] = toy_record(None, train=1.5)
+    assert _runs.criteria(records) == {"a": 1.0, "b": 2.0, "c": 1.5}
+
+
+@pytest.mark.small
+def test_what_fails_is_reported(tmp_path, capsys):
+    def run(candidate, rate, seed):
+        if candidate.label == "never":
+            raise ValueError("supported by\nothers only")
+        if rate == 4.0:
+            raise ValueError("too large")
+        return toy_record({"loss": 1.0 / rate})
+
+    plan = [(toy("never"), [1.0, 4.0]), (toy("some"), [1.0, 2.0, 4.0])]
+    made = search(plan, run, tmp_path, 2)
+    never, some = made.outcomes()
+    lines = capsys.readouterr().err.splitlines()
+    assert never.problem == "supported by others only"
+    assert never.records == {}
+    assert some.problem is None
+    assert some.rate == 2.0
+    assert some.notes == ["Failed once (learning rate 4.0): too large"]
+    # Nothing is waited for that will not be tried.
+    assert made.progress.n_done == made.progress.n_all == 3
+    assert "not possible: supported by others only" in lines[0]
+    listed = _study_report._problems([never, some])
+    assert listed == "- SGNS never: supported by others only"
+
+
+@pytest.mark.small
+def test_store_keeps_by_key_and_survives_damage(tmp_path):
+    store = _runs.Store(tmp_path / "a" / "b", "1.0", "data")
+    key = {"params": {"x": None}, "seed": 1}
+    assert store.get(key) is None
+    store.put(key, {"loss": 1.5})
+    assert store.get({"seed": 1, "params": {"x": None}}) == {"loss": 1.5}
+    assert store.get({**key, "seed": 2}) is None
+    for origin in [("1.1", "data"), ("1.0", "other")]:
+        assert _runs.Store(tmp_path / "a" / "b", *origin).get(key) is None
+    (path,) = store.folder.iterdir()
+    path.write_text(path.read_text()[:-5])
+    assert store.get(key) is None
