@@ -229,8 +229,8 @@ def held_out_loss(
 
     Notes
     -----
-    Noise words have the distribution of training, and the loss is its expectation over
-    noise words. As in training, a noise word that equals the predicted word is excluded.
+    Noise words have the distribution of training, and the loss is the expectation over
+    noise words. As in training, noise words that equal the predicted word are excluded.
     For CBOW, if there are more than half a billion scores of predicted words with words
     of the vocabulary, a random sample of noise words is used, which changes the loss by
     less than 0.001.
