@@ -1,6 +1,6 @@
 """Word embedders for scikit-learn with tied or separate word and context vectors.
 
-An embedder learns word vectors and turns documents into features, in the place of
+An embedder learns word vectors and turns documents into features, in place of
 `TfidfVectorizer`::
 
     from skembed import PPMISVDEmbedder
@@ -18,8 +18,8 @@ Estimators:
 
 Functions:
 
-- cooccurrence: counts of words beside words, as a sparse matrix
-- warmup: compiles what estimators need, ahead of time
+- cooccurrence: co-occurrence counts of words, as a sparse matrix
+- warmup: compiles the kernels of estimators in advance
 
 Modules:
 

@@ -77,12 +77,12 @@ class BaseEmbedder(
 ):
     """Base class of all embedders.
 
-    It reads documents, fits, publishes what is learned, and turns documents into
+    It reads documents, fits, sets the learned attributes, and turns documents into
     features and scores. An estimator adds its parameters and what is abstract here:
 
-    - `_method`: the kind of strategies that it can hold;
-    - `_fixed_by_vectors` and `_fixed_by_counts`: parameters that have to stay the same
-      while fits resume from each other;
+    - `_method`: the kind of strategies that it supports;
+    - `_fixed_by_vectors` and `_fixed_by_counts`: parameters that must not change
+      between fits that resume from each other;
     - `_fewest_epochs`: what ``max_iter="auto"`` is for a large corpus;
     - `_state`: large attributes that only fits need which resume from this one;
     - `_fit_vectors`: learns the vectors;
@@ -273,16 +273,16 @@ class BaseEmbedder(
         Parameters
         ----------
         X : iterable of documents, or matrix
-            Raw documents, str, or tokenised ones, lists, tuples or 1-D arrays of str:
-            a list, an array, a Series, a one-column frame, a generator (consumed
-            once). Or a sparse matrix, an array or a frame of shape
-            (n_documents, n_words) with non-negative counts or weights: words co-occur
-            that share a document. With ``input="cooccurrence"``: a square matrix of
-            non-negative counts, words x contexts.
+            Raw documents (str) or tokenised documents (lists, tuples or 1-D arrays of
+            str). They come as a list, an array, a Series, a one-column frame or a
+            generator (consumed once). Or a sparse matrix, an array or a frame of shape
+            (n_documents, n_words) with non-negative counts or weights. Words then
+            co-occur if they share a document. With ``input="cooccurrence"``: a square
+            matrix of non-negative counts, words x contexts.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_documents,), default=None
-            How often each document counts; 2 is the same as the document twice.
+            How often each document counts; 2 is the same as passing it twice.
 
         Returns
         -------
@@ -300,19 +300,19 @@ class BaseEmbedder(
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
-        """Go on learning from further documents.
+        """Continue learning from further documents.
 
-        One epoch on these documents. For SGNS and CBOW, the learning rate goes on
-        where it was, and begins anew after `max_iter` epochs; word counts add up. For
-        GloVe and PPMI-SVD, co-occurrence counts add up, exactly, and GloVe makes an
-        epoch on all of them, while PPMI-SVD factorises them anew. On an estimator that
-        is not fitted, this is the first part of the documents.
+        SGNS and CBOW train for one epoch on these documents. Word counts add up. The
+        learning-rate schedule continues, and starts again after `max_iter` epochs. For
+        GloVe and PPMI-SVD, co-occurrence counts add up, exactly. GloVe trains for one
+        epoch on the sum, and PPMI-SVD factorises it. If the estimator is not fitted,
+        these documents are the first ones.
 
         Parameters
         ----------
         X : iterable of documents, or matrix
-            Documents as in `fit`, of the same kind as those before; a matrix with the
-            same columns. Of new words, `new_words` says what becomes.
+            Documents as in `fit`, of the same kind as before. A matrix needs the same
+            columns. `new_words` controls what happens to words not seen before.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_documents,), default=None
@@ -326,8 +326,8 @@ class BaseEmbedder(
         Raises
         ------
         ValueError
-            As in `fit`; or if a parameter has changed that what was learned before
-            depends on. The estimator stays as it was.
+            As in `fit`; or if a parameter has changed on which earlier results depend.
+            The estimator is then unchanged.
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()
@@ -369,16 +369,16 @@ class BaseEmbedder(
         Parameters
         ----------
         X : iterable of documents, or matrix
-            Documents as in `fit`; words outside `vocabulary_` are left out. A matrix
-            needs the columns of that in `fit` or, after a fit on text, a column for
-            each word in the order of `vocabulary_`. After a fit on a matrix, text
-            can be passed if its columns have names.
+            Documents as in `fit`. Out-of-vocabulary words are dropped. A matrix needs
+            the same columns as the matrix in `fit` or, after a fit on text, a column
+            for each word in the order of `vocabulary_`. After a fit on a matrix, text
+            can be passed if the columns have names.
 
         Returns
         -------
         ndarray of shape (n_documents, n_features)
-            Document features, of the type that `dtype` says; zeros for a document
-            without known words, or with none but words whose vectors are zeros.
+            Document features of the type `dtype`. A document is a row of zeros if the
+            vectors of all its known words are zeros, or if it has no known words.
 
         Raises
         ------
@@ -391,8 +391,9 @@ class BaseEmbedder(
     def coverage(self, X):
         """Return the share of each document's tokens that the vocabulary holds.
 
-        A low share says that a model does not fit the documents: they are of another
-        domain or language, or `min_count` is too high. Stop words do not count.
+        A low share means that the model does not suit the documents: they come from
+        another domain or language, or `min_count` is too high. Stop words are not
+        counted.
 
         Parameters
         ----------
@@ -415,12 +416,13 @@ class BaseEmbedder(
     def score(self, X, y=None):
         """Return the mean objective per pair of documents; higher is better.
 
-        So a search needs no labels. The objective is that of training: of SGNS and
-        CBOW the logarithm of a likelihood, in nats per pair or predicted word; of
-        GloVe minus the weighted squared error per pair that co-occurs; of PPMI-SVD
-        minus the squared error per entry of the PPMI matrix. It compares parameters
-        that leave the objective as it is, such as `n_components` or `share_context`,
-        and not others, such as `negative`, `shift` or `subsample`.
+        With this score, a search needs no labels. The objective is that of training.
+        For SGNS and CBOW it is the logarithm of a likelihood, in nats per pair or
+        predicted word. For GloVe it is minus the weighted squared error per pair that
+        co-occurs. For PPMI-SVD it is minus the squared error per entry of the PPMI
+        matrix. Scores can be compared for parameters that do not change the objective,
+        such as `n_components` or `share_context`. They cannot be compared for others,
+        such as `negative`, `shift` or `subsample`.
 
         Parameters
         ----------
@@ -448,10 +450,10 @@ class BaseEmbedder(
     def score_pairs(self, words, contexts, *, direction="both"):
         """Return the model's score s(w, c) of words with contexts.
 
-        Biases and offsets are included. For SGNS it estimates
-        ``PMI(w, c) - ln(negative) + ln p(c) - ln p_noise(c)``, whatever the `bias`;
-        for GloVe the logarithm of the co-occurrence count; for PPMI-SVD an entry of
-        the matrix. `subsample` changes the counts that either is of.
+        Biases and offsets are included. For SGNS, the score estimates
+        ``PMI(w, c) - ln(negative) + ln p(c) - ln p_noise(c)``, for every `bias`. For
+        GloVe it estimates the logarithm of the co-occurrence count, and for PPMI-SVD
+        an entry of the matrix. These quantities refer to the counts after `subsample`.
 
         Parameters
         ----------
@@ -460,9 +462,9 @@ class BaseEmbedder(
         contexts : str or array-like of str
             Words of the vocabulary; broadcast against `words`.
         direction : {"both", "left", "right"}, default="both"
-            After a fit with ``directional=True``: "left" takes contexts as standing
-            before their word, "right" as standing behind it, "both" the mean of the
-            two scores. Other models have one score, that of "both".
+            After a fit with ``directional=True``: "left" is the score of contexts that
+            precede the word, "right" that of contexts that follow it, and "both" is
+            the mean of the two. Other models only have "both".
 
         Returns
         -------
@@ -472,8 +474,8 @@ class BaseEmbedder(
         Raises
         ------
         ValueError
-            If a word is not in the vocabulary, or the model has no contexts of that
-            direction.
+            If a word is not in the vocabulary, or the model does not distinguish
+            directions.
         """
         return self._as_fitted()._score_pairs(words, contexts, direction)
 
@@ -483,11 +485,11 @@ class BaseEmbedder(
         Parameters
         ----------
         X : iterable of documents, or matrix, default=None
-            As in `fit`. They are read, and nothing is learned from them.
+            As in `fit`. They are read, but nothing is learned from them.
         n_tokens : int, default=None
-            In place of `X`: number of tokens.
+            Number of tokens, instead of `X`.
         n_words : int, default=None
-            With `n_tokens`: size of the vocabulary, whose frequencies are taken to
+            With `n_tokens`: size of the vocabulary. Word frequencies are assumed to
             follow Zipf's law.
 
         Returns
@@ -536,10 +538,10 @@ class BaseEmbedder(
         Returns
         -------
         ndarray of str objects
-            The class name in lower case and a number. Between them ``_mean`` or
-            ``_max`` with ``pooling="mean_max"``, ``_cluster0_``, ``_cluster1_`` and so
-            on with ``pooling="vlad"``, and ``_word`` or ``_context`` with
-            ``combine="concat"`` (``_cluster0_word``).
+            The class name in lower case, followed by a number. Between the two stand
+            ``_mean`` or ``_max`` with ``pooling="mean_max"``, ``_cluster0_``,
+            ``_cluster1_`` and so on with ``pooling="vlad"``, and ``_word`` or
+            ``_context`` with ``combine="concat"`` (``_cluster0_word``).
         """
         model = self._as_fitted()
         tables = ("word", "context") if model.combine == "concat" else ("",)

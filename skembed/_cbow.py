@@ -25,17 +25,18 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
     The word in the middle of a window is predicted from the mean (or sum) of the
     vectors around it, against noise words drawn from the smoothed word frequencies:
     Mikolov, Chen, Corrado & Dean (2013), section 3.1, with the objective of Mikolov,
-    Sutskever et al. (2013), eq. 4. With ``share_context=False`` (and ``bias=None``,
-    which "auto" then means) this is the model of word2vec; the other values of
-    `share_context` keep one table.
+    Sutskever et al. (2013), eq. 4. With ``share_context=False``, ``bias="auto"`` means
+    None, and the model is that of word2vec. The other values of `share_context` change
+    which parameters word and context vectors share.
 
     Parameters
     ----------
     %(n_components)s
     %(share_context)s
     aggregation : {"mean", "sum"}, default="mean"
-        How the vectors of the words around become the hidden vector that predicts.
-        Every vector of a mean moves by what the mean should, as in word2vec.
+        How the vectors of the surrounding words become the hidden vector that predicts
+        the word. As in word2vec, every vector in a mean moves by the full step of the
+        mean.
     bias : %(biases)s, default="auto"
         What is added to the dot product of the hidden vector and the context vector
         of the predicted word c:
@@ -44,8 +45,8 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
         - "shift": ``-ln(negative)``;
         - "exact": ``ln p(c) - ln(negative * p_noise(c))``, the whole known part of
           the optimum, so that vectors have to learn the PMI only;
-        - "word": a learned bias per word, that of the predicted word with two tables;
-          with one, the mean (or sum) of those around is added;
+        - "word": the learned bias of the predicted word. With one table, the mean (or
+          sum) of the biases of the surrounding words is added;
         - "auto": "exact" for ``share_context=True``, None otherwise.
     %(negative_dims)s
     %(vectors_moved)s
@@ -59,8 +60,8 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
     %(shared_attributes)s
     %(sampled_vectors)s
     context_vectors_ : ndarray of shape (n_words, n_components), float32
-        Vectors of predicted words, as they enter the score; the same object as
-        `word_vectors_` where the two are shared.
+        Vectors of predicted words, as they enter the score. They are the same object
+        as `word_vectors_` if the two are shared.
     %(sampled_biases)s
     noise_biases_ : ndarray of shape (n_words,), float32
         With ``bias="word"`` and "noise" or "three".
@@ -71,7 +72,7 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
 
     See Also
     --------
-    SGNSEmbedder : Every word of a window predicted on its own.
+    SGNSEmbedder : Every word of a window is predicted separately.
     GloVeEmbedder : Least squares on logarithms of co-occurrence counts.
     PPMISVDEmbedder : Factorisation of the PMI matrix in closed form.
 
@@ -79,7 +80,7 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
     -----
     %(determinism)s
 
-    `score_pairs` gives the score of a context that is predicted from one word alone.
+    `score_pairs` returns the score of a context that is predicted from a single word.
 
     References
     ----------

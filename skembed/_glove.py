@@ -43,13 +43,14 @@ class GloVeEmbedder(BaseEmbedder):
     %(n_components)s
     %(share_context)s
     negative_dims : float or int, default=0.1
-        Share of the dimensions that count negatively under "signed", at least one; an
-        int is their number. They come last.
+        Share of the dimensions that have a negative sign in the score with "signed";
+        at least one dimension. An int is the number of these dimensions. They are the
+        last ones.
     x_max : float, default=10
-        Counts from which on the weight of a pair is 1. The authors take 100 for
+        Pairs with at least this count have a weight of 1. The authors use 100 for
         corpora of billions of tokens.
     alpha : float, default=0.75
-        Exponent of the weight below.
+        Exponent of the weight of pairs with smaller counts.
     %(subsampled_counts)s
     learning_rate : float, default=0.1
         Initial step size of AdaGrad.
@@ -60,7 +61,7 @@ class GloVeEmbedder(BaseEmbedder):
     ----------
     %(shared_attributes)s
     word_vectors_ : ndarray of shape (n_words, n_components), float32
-        Word vectors; zeros for a word that was in no pair.
+        Word vectors. The vector of a word that occurred in no pair is zero.
     %(context_vectors)s
     word_biases_, context_biases_ : ndarray of shape (n_words,), float32
         Learned biases; the same object in one-table models.
@@ -75,10 +76,10 @@ class GloVeEmbedder(BaseEmbedder):
 
     Notes
     -----
-    Steps follow half the gradient of the objective and the sums of its squares start
-    at 1, as in the authors' program; unlike there, the learning rate is not part of
-    the squares, so that steps become smaller sooner. Words are put into random order
-    and pairs are visited in blocks of rows and columns that fit in the cache.
+    As in the authors' program, steps follow half the gradient of the objective, and
+    the sums of squared gradients start at 1. Unlike there, the learning rate is not
+    part of the squares, so that steps become smaller sooner. Words are put into random
+    order. Pairs are visited in blocks of rows and columns that fit into the cache.
 
     References
     ----------

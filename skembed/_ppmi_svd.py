@@ -30,28 +30,32 @@ class PPMISVDEmbedder(BaseEmbedder):
     r"""Word vectors by factorising the positive PMI matrix in closed form.
 
     The matrix is ``max(0, PMI(w, c) - ln(shift))`` with smoothed contexts (Levy &
-    Goldberg 2014, eq. 11; Levy, Goldberg & Dagan 2015). `share_context` decides how:
+    Goldberg 2014, eq. 11; Levy, Goldberg & Dagan 2015). `share_context` selects the
+    factorisation:
 
     - False: truncated singular value decomposition, ``U = P S^p``, ``V = Q S^(1-p)``;
     - True: the best positive semi-definite approximation of its symmetric part, from
       the largest positive eigenvalues;
-    - "signed": the eigenvalues of largest size; a dimension has its eigenvalue's sign.
+    - "signed": the eigenvalues that are largest in absolute value. Each dimension has
+      the sign of its eigenvalue.
 
-    With ``directional=True`` the matrix is made of contexts to the left and contexts to
-    the right, side by side.
+    With ``directional=True``, the matrices of left contexts and of right contexts are
+    concatenated.
 
     Parameters
     ----------
     %(n_components)s
     %(share_context)s
     directional : bool, default=False
-        Keep tables of left and of right contexts, with ``share_context=False`` only:
-        the singular value decomposition is that of the two PPMI matrices side by side,
-        ``[M_left, M_right]``, each with context frequencies of its own.
+        Whether to learn separate tables of left and of right contexts. Needs
+        ``share_context=False``. The singular value decomposition is that of the
+        concatenated PPMI matrices ``[M_left, M_right]``, each with separate context
+        frequencies.
     shift : float, default=1
         The number k >= 1 of noise words whose logarithm is subtracted from the PMI.
     context_exponent : float, default=0.75
-        Contexts count in proportion to count ** context_exponent; 1 does not smooth.
+        The probability of a context is proportional to count ** context_exponent; 1
+        means no smoothing.
     singular_exponent : float, default=0.5
         The exponent p: how much of the singular values goes to the word vectors.
     %(subsampled_counts)s
@@ -70,17 +74,16 @@ class PPMISVDEmbedder(BaseEmbedder):
 
     See Also
     --------
-    SGNSEmbedder : Skip-gram with negative sampling, which the PMI is the optimum of.
+    SGNSEmbedder : Skip-gram with negative sampling, whose optimum is a shifted PMI.
     GloVeEmbedder : Least squares on logarithms of co-occurrence counts.
 
     Notes
     -----
-    Where the vocabulary has fewer words than `n_components`, or the matrix a lower
-    rank, the remaining dimensions are 0.
+    If the number of words or the rank of the matrix is lower than `n_components`, the
+    remaining dimensions are 0.
 
-    With ``directional=True`` a score is the mean of what approximates the entries of
-    the two matrices; with ``direction="left"``, `score_pairs` approximates ``M_left``
-    alone.
+    With ``directional=True``, a score is the mean of the approximations of the two
+    matrices. With ``direction="left"``, `score_pairs` approximates ``M_left`` only.
 
     References
     ----------

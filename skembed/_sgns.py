@@ -20,10 +20,11 @@ from skembed._negative_sampling import _NegativeSamplingEmbedder
 class SGNSEmbedder(_NegativeSamplingEmbedder):
     r"""Word vectors by skip-gram with negative sampling (word2vec).
 
-    Every word of a window is predicted from the word in its middle, against noise
+    Every word of a window is predicted from the word in the middle, against noise
     words drawn from the smoothed word frequencies: Mikolov et al. (2013), eq. 4. With
-    ``share_context=False`` (and ``bias=None``, which "auto" then means) this is
-    the model of word2vec; the other values of `share_context` keep one table.
+    ``share_context=False``, ``bias="auto"`` means None, and the model is that of
+    word2vec. The other values of `share_context` change which parameters word and
+    context vectors share.
 
     Parameters
     ----------
@@ -36,12 +37,13 @@ class SGNSEmbedder(_NegativeSamplingEmbedder):
         - "shift": ``-ln(negative)``;
         - "exact": ``ln p(c) - ln(negative * p_noise(c))``, the whole known part of
           the optimum, so that vectors have to learn the PMI only;
-        - "word": a learned bias per word, that of the context with two tables, the
-          sum of both words' with one;
+        - "word": the learned bias of the context. With one table, the bias of the word
+          is added;
         - "auto": "exact" for ``share_context=True``, None otherwise.
     %(negative_dims)s
     directional : bool, default=False
-        Keep tables of left and of right contexts, with ``share_context=False`` only.
+        Whether to learn separate tables of left and of right contexts. Needs
+        ``share_context=False``.
     %(vectors_moved)s
     %(noise)s
     %(subsampled_tokens)s
@@ -55,8 +57,8 @@ class SGNSEmbedder(_NegativeSamplingEmbedder):
     %(context_vectors)s
     %(sampled_biases)s
     left_context_biases_, right_context_biases_, noise_biases_ : ndarray, float32
-        With ``bias="word"``: those of tables that "noise", "three" and
-        ``directional=True`` keep apart; then `context_biases_` is the mean of the two.
+        With ``bias="word"``: biases of the separate tables of "noise", "three" and
+        ``directional=True``. `context_biases_` is the mean of those of the two sides.
     %(context_signs)s
     %(sampled_maps)s
     %(sided_vectors)s
@@ -65,7 +67,7 @@ class SGNSEmbedder(_NegativeSamplingEmbedder):
 
     See Also
     --------
-    CBOWEmbedder : The middle of a window predicted from the mean of its words.
+    CBOWEmbedder : The word in the middle is predicted from the mean of a window.
     GloVeEmbedder : Least squares on logarithms of co-occurrence counts.
     PPMISVDEmbedder : Factorisation of the PMI matrix in closed form.
 
@@ -73,10 +75,11 @@ class SGNSEmbedder(_NegativeSamplingEmbedder):
     -----
     %(determinism)s
 
-    With ``noise_exponent=1`` the optimum of the objective is close to
-    ``s(w, c) = PMI(w, c) - ln(negative)`` (Levy & Goldberg 2014); other exponents add
-    ``ln p(c) - ln p_noise(c)``. One table without `bias` cannot express that negative
-    mean, which is why ``share_context=True`` has one by default.
+    With ``noise_exponent=1``, the optimum of the objective is close to
+    ``s(w, c) = PMI(w, c) - ln(negative)`` (Levy & Goldberg 2014). Other exponents add
+    ``ln p(c) - ln p_noise(c)``. The mean of these scores is negative. One table without
+    a bias cannot express a negative mean, so ``share_context=True`` has a bias by
+    default.
 
     References
     ----------

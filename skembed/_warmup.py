@@ -31,40 +31,41 @@ _TINY = {
 
 
 def warmup(*estimators: Any) -> None:
-    """Compile ahead of time what estimators need, and cache it on disk.
+    """Compile the kernels of estimators in advance, and cache them on disk.
 
     A kernel is compiled when it is first needed, which makes the first `fit` of a
-    new installation slower by some seconds; later processes load it from the cache.
-    Call this while a container image is built, and in a server before it takes
-    requests, starts threads or forks: a process that is forked while another thread
-    compiles cannot compile itself. It fits tiny documents: after it, no parameter, no
-    data and no number of threads need another compilation.
+    new installation slower by some seconds. Later processes load it from the cache.
+    Call this function while a container image is built, and in a server before it
+    takes requests, starts threads or forks: a process that is forked while another
+    thread compiles cannot compile itself. The function fits tiny documents. Afterwards,
+    no parameters, data or number of threads require another compilation.
 
     Kernels are cached where numba caches: in the folder of the environment variable
-    ``NUMBA_CACHE_DIR`` or beside the installed package or, where that cannot be
-    written, in a folder of the user. Without any of these, what is compiled serves
-    the present process only. With ``NUMBA_DISABLE_JIT=1`` there is nothing to do.
+    ``NUMBA_CACHE_DIR``, or next to the installed package or, if that folder cannot be
+    written, in a folder of the user. If none of these can be written, compiled kernels
+    are available to the current process only. With ``NUMBA_DISABLE_JIT=1`` there is
+    nothing to do.
 
     Parameters
     ----------
     *estimators : estimator, or class of estimators
-        What will be used: embedders, their classes, or what holds embedders, such as
-        a :class:`~sklearn.pipeline.Pipeline` or a search. They are left untouched.
+        What will be used: embedders, their classes, or objects that contain embedders,
+        such as a :class:`~sklearn.pipeline.Pipeline` or a search. They are not changed.
         By default, all embedders of this package.
 
     Raises
     ------
     ValueError
-        If one of them is not an embedder and holds none.
+        If one of them neither is an embedder nor contains one.
 
     Examples
     --------
-    Ahead of time for one estimator:
+    In advance, for one estimator:
 
     >>> from skembed import PPMISVDEmbedder, warmup
     >>> warmup(PPMISVDEmbedder)
 
-    While an image is built, for all of them::
+    While an image is built, for all estimators::
 
         python -c "import skembed; skembed.warmup()"
     """

@@ -1,4 +1,4 @@
-"""Features of text that word vectors are a part of."""
+"""Features of text that combine tf-idf and word vectors, and weights of words."""
 
 from numbers import Real
 
@@ -35,23 +35,24 @@ _TRANSFORMER = [HasMethods(["fit", "transform"]), None]
 
 
 class TextUnion(TransformerMixin, BaseEstimator):
-    """Puts the features of an embedder beside tf-idf of words and pairs of words.
+    """Concatenate tf-idf of words and pairs of words with the features of an embedder.
 
-    A row of tf-idf has norm 1. The features of the embedder are centred and scaled by
-    one number, such that their rows have a root mean square norm of `weight` over the
-    training documents. Features come as a sparse matrix.
+    A row of tf-idf has norm 1. The features of the embedder are centred and multiplied
+    by one number, such that their rows have a root mean square norm of `weight` over
+    the training documents. The result is a sparse matrix.
 
     Parameters
     ----------
     embedder : transformer, default=None
-        What turns documents into dense features: an embedder, or another transformer
-        of text. A clone is fitted. None is ``PPMISVDEmbedder()``; pass an embedder to
-        set or to search its parameters, `random_state` among them.
+        Turns documents into dense features: an embedder, or another transformer of
+        text. A clone is fitted. None means ``PPMISVDEmbedder()``. To set or to search
+        parameters, for example `random_state`, pass an embedder.
     vectorizer : transformer, default=None
-        What turns documents into a sparse matrix. A clone is fitted. None is
+        Turns documents into a sparse matrix. A clone is fitted. None means
         ``TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)``.
     weight : float, default=0.5
-        Root mean square norm of the embedder's part of a row. 0 leaves tf-idf alone.
+        Root mean square norm of the embedder's part of a row. With 0, only tf-idf
+        has an effect.
 
     Attributes
     ----------
@@ -61,19 +62,19 @@ class TextUnion(TransformerMixin, BaseEstimator):
         The fitted vectorizer. After a fit on tokenised documents its `tokenizer` is a
         function that returns the tokens of a document.
     mean_ : ndarray of shape (n_embedder_features,), float64
-        What is subtracted from the embedder's features.
+        The mean that is subtracted from the embedder's features.
     multiplier_ : float
-        What they are then multiplied by.
+        The factor by which the centred features are multiplied.
 
     See Also
     --------
-    sklearn.pipeline.FeatureUnion : Any transformers side by side.
+    sklearn.pipeline.FeatureUnion : Concatenates the features of any transformers.
 
     Notes
     -----
-    A document without known words has no entries in the embedder's part, and such
-    documents do not count for `mean_` and `multiplier_`. How long the features of the
-    embedder are makes no difference; whether its columns are standardised does.
+    A document without known words has no entries in the embedder's part. Such
+    documents do not contribute to `mean_` and `multiplier_`. The length of the
+    embedder's features makes no difference, but standardised columns do.
 
     In a pipeline with a classifier, both parts are fitted on the labelled documents
     only. If there are further documents without labels, fit the union on all of them,
@@ -107,13 +108,13 @@ class TextUnion(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : iterable of documents
-            Raw documents, str, or tokenised ones, lists, tuples or 1-D arrays of str:
-            a list, an array, a Series, a one-column frame, a generator (consumed
-            once).
+            Raw documents (str) or tokenised documents (lists, tuples or 1-D arrays of
+            str). They come as a list, an array, a Series, a one-column frame or a
+            generator (consumed once).
         y : array-like of shape (n_documents,), default=None
             Passed to both transformers; `TfidfVectorizer` and embedders ignore it.
         sample_weight : array-like of shape (n_documents,), default=None
-            Passed to the embedder, and counted in the scale of its features. The
+            Passed to the embedder, and used for the scale of its features. The
             vectorizer counts each document once.
 
         Returns
@@ -146,8 +147,8 @@ class TextUnion(TransformerMixin, BaseEstimator):
         Returns
         -------
         csr_matrix of shape (n_documents, n_features)
-            As ``fit(X).transform(X)``, bit for bit, if the two transformers keep to
-            that; a `TfidfVectorizer` that is passed does up to the last digit.
+            The same as ``fit(X).transform(X)``, bit for bit, if this holds for the two
+            transformers. For a given `TfidfVectorizer` the last digit may differ.
 
         Raises
         ------
@@ -162,7 +163,7 @@ class TextUnion(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : iterable of documents
-            Documents as in `fit`, raw or tokenised as there.
+            Documents as in `fit`: raw or tokenised, whichever `fit` was given.
 
         Returns
         -------
@@ -173,8 +174,8 @@ class TextUnion(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a document is not valid, or if the documents are tokenised where those
-            in `fit` were not, or the other way round.
+            If a document is not valid, or if the documents are tokenised and those in
+            `fit` were not, or vice versa.
         """
         check_is_fitted(self)
         documents = _listed(X, self.embedder_)
@@ -265,21 +266,21 @@ class KLWeighter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Multiply words by how much they say about the class of a document.
 
     The weight of a word is the square root of the Kullback-Leibler divergence
-    ``KL(p(class | word) || p(class))``, where ``p(class | word)`` is estimated from
-    the documents that contain the word and from `smoothing` more which are
-    distributed like all documents. One factor for all words then keeps the mean
-    squared norm of the training rows.
+    ``KL(p(class | word) || p(class))``. The first probability is estimated from the
+    documents that contain the word, and from `smoothing` additional documents, whose
+    classes are distributed like those of all documents. All weights are multiplied by
+    one factor, so that the mean squared norm of the training rows does not change.
 
     Parameters
     ----------
     smoothing : float, default=10
-        Number of documents that are added to those of each word. A word in few
-        documents gets a small weight, and a word in none gets 0.
+        Number of additional documents for each word. A word that occurs in few
+        documents gets a small weight, and a word that occurs in none gets 0.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_features,), float64
-        What each column is multiplied by.
+        The factor of each column.
     classes_ : ndarray of shape (n_classes,)
         The classes.
     n_features_in_ : int
@@ -293,10 +294,10 @@ class KLWeighter(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    The weights are learned from the labels of the training documents. Inside a
-    cross-validation they have to be learned in each fold anew, as a step of a pipeline
-    does. If they are learned once on all documents, the labels of the validation
-    documents leak into the features, and the score is too high.
+    The weights are learned from the labels of the training documents. In a
+    cross-validation, they must be learned again in each fold, which a step of a
+    pipeline does. If they are learned once on all documents, the labels of the
+    validation documents leak into the features, and the score is too high.
 
     Examples
     --------

@@ -35,7 +35,7 @@ WORDS, AROUND, NOISE = range(3)
 @helper
 def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     """Lay the windows of a span; list its words, the words around and noise words."""
-    # A copy of its own for the thread, as in skip-gram.
+    # Each thread works on a copy, as in skip-gram.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
     outer = lay_windows(tokens, sampler, scratch.stream, span, window)
@@ -175,8 +175,8 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
 def bend_contexts(scratch, n_words):
     """Pass the curvature of a hidden vector on to the rows that it is pooled from.
 
-    A mean moves as a vector of its own would; a sum of n vectors n times as far,
-    since all of them move at the same time. See `apply_updates`.
+    A mean moves as far as a single vector would. A sum of n vectors moves n times as
+    far, because all of them move at the same time. See `apply_updates`.
     """
     curvatures = scratch.slots[CURVATURE]
     for word in range(n_words):

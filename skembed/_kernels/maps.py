@@ -1,16 +1,16 @@
 """The map between word and context vectors: ``s(w, c) = x_w' A y_c``.
 
-A span maps its word vectors, z = A'x, and is scored and updated with these; the steps
-of z then become those of x, ``dx = A dz``, and of the map, ``dA = sum x dz'``. So
-context vectors are used as they are. A is a diagonal, `Model.scale`, or a matrix;
-what only learned maps and matrices need is in `Map`.
+A span maps its word vectors to z = A'x, and is scored and updated with these. The steps
+of z then become the steps of x, ``dx = A dz``, and of the map, ``dA = sum x dz'``.
+Context vectors are therefore used without changes. A is a diagonal (`Model.scale`) or a
+matrix. `Map` holds what only learned maps and matrices need.
 
-A learned map takes part in every pair of a round. So its step along the summed
-gradient G goes as far as the learning rate says, but at most a tenth of the way to
-where a parabola above the objective has its minimum: the vectors go there, too, and if
-all went the whole way, the map would shrink while they grow. Along G its curvature is
-about the sum of ``|G'x|**2 / |G|**2`` times the curvature of x, see
-`rounds.apply_updates`. It is added up span by span, each along its own part of G.
+A learned map takes part in every pair of a round. Its step along the summed gradient G
+follows the learning rate, but goes at most a tenth of the way to the minimum of a
+parabola that bounds the objective from above. The vectors move towards this minimum,
+too. If all of them went the whole way, the map would shrink while the vectors grow. The
+curvature along G is about the sum of ``|G'x|**2 / |G|**2`` times the curvature of x,
+see `rounds.apply_updates`. It is added up over spans, along the part of G of each span.
 """
 
 from typing import NamedTuple
@@ -21,16 +21,16 @@ from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows, scale
 from skembed._kernels.steps import CURVATURE, NORM
 from skembed._utils.jit import helper, kernel
 
-# How far the map goes to the minimum along its gradient.
+# Largest share of the way to the minimum along the gradient in one step.
 _SHARE = np.float32(0.1)
-# The power method comes near the largest stretch from below.
+# The power method approaches the largest stretch from below.
 _MARGIN = np.float32(1.25)
 
 
 class Map(NamedTuple):
     """A learned map of word vectors, or any matrix.
 
-    Kernels are compiled without what these need where None stands for it.
+    If a model has None instead, kernels are compiled without the code for maps.
     """
 
     forward: np.ndarray  # INOUT float32 (n_rows, width), A; rows a multiple of 4, or 1
@@ -41,7 +41,7 @@ class Map(NamedTuple):
 
 
 class MapSteps(NamedTuple):
-    """What a learned map gets from each lane."""
+    """What each lane contributes to a learned map."""
 
     steps: np.ndarray  # OUT float32 (n_lanes, n_rows, width)
     curvatures: np.ndarray  # OUT float32 (n_lanes,), see the top of the page

@@ -14,15 +14,16 @@ NUMBER = np.uint64(0xFFFFFFFF)
 # Of the hash by Fowler, Noll and Vo, "1a" in 64 bits.
 BASIS = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x100000001B3)
-# What `scan` has reached.
+# Positions in the array `reached`.
 POSITION, DOCUMENT, N_IDS, N_WORDS, PATIENCE = range(5)
-# Steps beside the right slot, and letters that are compared there, which a scan may
-# take: so many and some for each letter. By chance it takes a hundredth of them.
+# The limit of a scan: a number of steps in total, plus a number for each letter of the
+# texts. Steps are probes of wrong slots and letters that are compared there. Ordinary
+# text needs a hundredth of them.
 _STEPS, _STEPS_PER_LETTER = 2**16, 16
 
 
 class Texts(NamedTuple):
-    """Documents as code points, one behind the other."""
+    """The code points of documents, concatenated."""
 
     codes: np.ndarray  # uint32 (n_codes,)
     ends: np.ndarray  # int64 (n_documents,): where each ends
@@ -41,11 +42,12 @@ class Table(NamedTuple):
 def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
     """Write the numbers of all words of documents.
 
-    A word is a longest run of word characters. One that is not in the table is left
-    out of fixed words, and is otherwise entered as the next. Where it finds no room,
-    the kernel returns before that word, to be called again with a larger table. So it
-    does where patience is at an end, which words can be chosen for: it is negative
-    then, and the words are better looked up elsewhere.
+    A word is a longest run of word characters. A word that is not in the table is
+    dropped if the words are fixed, and otherwise added at the end. If the table is
+    full, the kernel returns before that word, and has to be called again with a larger
+    table. It also returns early when the limit of steps is reached, which happens only
+    if words were chosen to collide. ``reached[PATIENCE]`` is then negative, and the
+    words should be looked up in another way.
 
     Parameters
     ----------

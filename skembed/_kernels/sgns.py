@@ -34,9 +34,9 @@ WORDS, LEFT, LEFT_NOISE, RIGHT, RIGHT_NOISE = range(PARTS)
 def weigh_pairs(model, sampler, scratch, n_words, columns):
     """Set the weights of all pairs of a span; return how many are positive.
 
-    A context in the window weighs 1. A noise word weighs ``negative / n_noise`` for
-    every context of the word; of the contexts on its own side, where the two sides
-    have noise words of their own.
+    A context in the window has the weight 1. A noise word has the weight
+    ``negative / n_noise`` for every context of the word. If left and right contexts
+    have separate noise words, only the contexts of its side count.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def weigh_pairs(model, sampler, scratch, n_words, columns):
     for word in range(n_words):
         left = window[word, 1] - window[word, 0]
         right = window[word, 3] - window[word, 2]
-        # Steps of pairs outside all windows must not be those of the last span.
+        # Pairs outside all windows must not keep the steps of the last span.
         scratch.scores[word, columns[0] : columns[1]] = np.float32(0.0)
         weights[word, columns[0] : columns[1]] = np.float32(0.0)
         weights[word, window[word, 0] : window[word, 1]] = np.float32(1.0)
@@ -66,7 +66,7 @@ def weigh_pairs(model, sampler, scratch, n_words, columns):
 
 @helper
 def noise_share(model, sampler):
-    """Return what a noise word weighs for a context."""
+    """Return the weight of a noise word for each context."""
     n_noise = sampler.n_noise // 2 if model.directional else sampler.n_noise
     return np.float32(sampler.negative / n_noise)
 
@@ -191,7 +191,7 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
         clear_rows(updates, slot, TILE)
         add_columns(updates, slot, steps, vectors, 0, n_words)
     unmap_steps(model, lanes, scratch, lane, n_words)
-    # The steps of the words' own biases; those of contexts come with their scale.
+    # Steps of the words' biases. Those of contexts are computed with their scale.
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
         updates[word, model.n_components] = step
@@ -200,8 +200,8 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
 @helper
 def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     """Lay the windows of a span; list its words, the contexts and fresh noise words."""
-    # A copy of its own for the thread: neighbouring lanes' streams share a cache line,
-    # which two threads would take from each other at every draw.
+    # Each thread works on a copy. The streams of neighbouring lanes share a cache line,
+    # which would move between two threads at every draw.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
     outer = lay_windows(tokens, sampler, scratch.stream, span, window)
@@ -211,7 +211,7 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     left, right = (outer[0], outer[1] + 1), (outer[0], outer[0])
     first_right = size
     if model.directional:
-        # The last word is nobody's left context, the first nobody's right one.
+        # No word has the last word as a left context, or the first as a right one.
         left, right = (outer[0], span[1] - 1), (span[0] + 1, outer[1] + 1)
         first_right += (words.size - sampler.n_noise - size) // 2
     place_windows(window, span, size - left[0], first_right - right[0])

@@ -1,4 +1,4 @@
-"""Threads of one fit: together in one kernel, or each with tasks of its own."""
+"""Threads of one fit: they share one kernel, or work on separate tasks."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -94,9 +94,9 @@ def n_threads(n_jobs: int | None, at_most: int) -> int:
     Parameters
     ----------
     n_jobs : int or None
-        None is 1 outside a :func:`joblib.parallel_config`, -1 all processors.
+        None means 1 outside a :func:`joblib.parallel_config`, -1 all processors.
     at_most : int
-        How many find enough work to be worth their start.
+        Number of threads that have enough work.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """What fitted models have learned, in numbers: diagnostics of word and context vectors.
 
-They return numbers to be compared between values of `share_context`. How many numbers
-a model has learned is no function but its attribute `n_embedding_parameters_`.
+The functions return figures that can be compared between values of `share_context`. The
+number of parameters of a model is its attribute `n_embedding_parameters_`.
 """
 
 from numbers import Integral, Real
@@ -51,12 +51,12 @@ class Spectrum(NamedTuple):
     Parameters
     ----------
     eigenvalues : ndarray of shape (n_components,), float64
-        The largest by size, in this order.
+        The eigenvalues that are largest in absolute value, largest first.
     negative_share : float
-        The number of negative ones, as a share of all these.
+        The share of these eigenvalues that are negative.
     negative_energy : float
-        The sum of squares of the negative ones, as a share of that of all these; 0 if
-        all are 0.
+        The sum of squares of the negative eigenvalues, divided by that of all these
+        eigenvalues; 0 if all are 0.
     """
 
     eigenvalues: np.ndarray
@@ -65,21 +65,21 @@ class Spectrum(NamedTuple):
 
 
 class HeldOutLoss(NamedTuple):
-    """The objective of negative sampling, beside that of scores without a model.
+    """The objective of negative sampling, for a model and for scores without a model.
 
     Parameters
     ----------
     loss : float
-        Of the model, in nats per pair (of CBOW: per predicted word).
+        Loss of the model, in nats per pair (CBOW: per predicted word).
     zero : float
-        If every score is 0.
+        Loss if every score is 0.
     shift : float
-        If every score is ``-ln(negative)``.
+        Loss if every score is ``-ln(negative)``.
     offset : float
-        If the score of context c is ``ln p(c) - ln(negative * p_noise(c))``, whatever
-        the word: the known part of the optimum without the PMI.
+        Loss if the score of context c is ``ln p(c) - ln(negative * p_noise(c))`` for
+        every word: the known part of the optimum without the PMI.
     n_pairs : float
-        Pairs, with their expected weights, or predicted words.
+        Number of pairs, with their expected weights, or of predicted words.
     """
 
     loss: float
@@ -90,7 +90,7 @@ class HeldOutLoss(NamedTuple):
 
 
 class SimilarityKind(NamedTuple):
-    """What words with similar vectors have in common, beside all pairs of words.
+    """What words with similar vectors have in common, compared with all pairs of words.
 
     Parameters
     ----------
@@ -99,8 +99,9 @@ class SimilarityKind(NamedTuple):
     cooccurring_by_chance : float
         The same share of all pairs of the words.
     substitutable : float
-        Mean cosine of what neighbours have directly before and behind them, as rows
-        of a PPMI matrix: 1 for words that are found in the same places.
+        Mean cosine between rows of a PPMI matrix that describe which words occur
+        directly before and after each neighbour. It is 1 for words that are found in
+        the same places.
     substitutable_by_chance : float
         The same mean over all pairs of the words.
     """
@@ -136,32 +137,31 @@ def pmi_spectrum(
 ) -> Spectrum:
     """Return the largest eigenvalues of the shifted PMI matrix of documents.
 
-    The matrix is what skip-gram with `shift` noise words per pair would fit: the PMI
-    ``ln(N_wc N / (N_w N_c))`` where a pair was seen and 0 elsewhere, minus
-    ``ln(shift)`` everywhere. Unlike the matrix of `PPMISVDEmbedder` it keeps what is
-    negative. One table without signs or bias can express its positive eigenvalues
-    only.
+    Skip-gram with `shift` noise words per pair would fit this matrix: the PMI
+    ``ln(N_wc N / (N_w N_c))`` for observed pairs and 0 for others, minus ``ln(shift)``
+    everywhere. Unlike the matrix of `PPMISVDEmbedder`, it keeps negative entries. One
+    table without signs or bias can only express its positive eigenvalues.
 
     Parameters
     ----------
     X : iterable of str, or of lists, tuples or 1-D arrays of str
-        Raw or tokenised documents, as in `fit`; raw ones are cut into tokens as the
+        Raw or tokenised documents, as in `fit`. Raw documents are tokenised as
         estimators do by default.
     n_components : int, default=100
-        Number of eigenvalues; all if the vocabulary is smaller.
+        Number of eigenvalues. A smaller vocabulary has fewer.
     shift : float, default=5
         The number k >= 1 of noise words whose logarithm is subtracted.
     window : int, default=5
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
-        How a context at distance d counts: ``(window + 1 - d) / window``, 1 or
+        Weight of a context at distance d: ``(window + 1 - d) / window``, 1 or
         ``1 / d``.
     min_count : int, default=5
-        Words that occur less often are left out.
+        Words that occur less often are dropped.
     max_features : int or None, default=4000
         Keep only this many of the most frequent words.
     random_state : int, RandomState instance or None, default=None
-        Of the start of the iteration, which shows in the last digits at most.
+        Random state of the iteration's start. It affects the last digits at most.
 
     Returns
     -------
@@ -199,9 +199,10 @@ def held_out_loss(
 ) -> HeldOutLoss:
     """Return the objective of negative sampling on documents, and its baselines.
 
-    A loss alone says little: most of it is due to how frequent words are. What a
-    model has learned of words' relations is how far its loss is below `offset`.
-    Documents that the model was not fitted on show what it learned for good.
+    A loss alone says little, because most of it depends on how frequent words are. The
+    difference between `offset` and the loss shows what the model has learned about
+    relations of words. Pass documents that the model was not fitted on to see whether
+    it generalises.
 
     Parameters
     ----------
@@ -211,8 +212,8 @@ def held_out_loss(
     X : iterable of str, or of lists, tuples or 1-D arrays of str
         Documents, as in `transform`. Words outside the vocabulary are dropped.
     random_state : int, RandomState instance or None, default=None
-        Of the subsampling and, for CBOW, of the windows. Pass an int to compare
-        models on the same draws.
+        Random state of the subsampling and, for CBOW, of the windows. Pass an int to
+        compare models on the same draws.
 
     Returns
     -------
@@ -228,12 +229,12 @@ def held_out_loss(
 
     Notes
     -----
-    Noise words are those that training draws; their expectation takes the place of
-    draws, and one that equals the predicted word is left out, as it is skipped in
-    training. For CBOW, if predicted words and words of the vocabulary have more than
-    half a billion scores, random noise words stand for all, which moves the loss by
+    Noise words have the distribution of training, and the loss is the expectation over
+    noise words. As in training, noise words that equal the predicted word are excluded.
+    For CBOW, if there are more than half a billion scores of predicted words with words
+    of the vocabulary, a random sample of noise words is used, which changes the loss by
     less than 0.001.
-    `update` and `exclude_window_noise` change how a model is trained, and not this
+    `update` and `exclude_window_noise` change how a model is trained, but not this
     objective.
     """
     estimator = check_estimator(estimator, (SGNSEmbedder, CBOWEmbedder))
@@ -266,24 +267,25 @@ def held_out_loss(
 def similarity_kind(
     estimator: BaseEmbedder, X: Any, *, n_words: int = 1000, n_neighbors: int = 10
 ) -> SimilarityKind:
-    """Return whether similar vectors mean words that co-occur, or that are alike.
+    """Return whether words with similar vectors co-occur, or can replace each other.
 
-    Two words may have similar vectors because they occur together (good, natured) or
-    because either can stand for the other (good, decent): co-occurrence of first and
-    of second order.
+    Two words may have similar vectors because they occur together (good, natured), or
+    because one can replace the other (good, decent). These are co-occurrences of first
+    and of second order.
 
     Parameters
     ----------
     estimator : BaseEmbedder
-        Fitted. Its `window` and `window_weighting` say what co-occurs; word vectors
-        are compared, whatever `combine` is.
+        Fitted. Its `window` and `window_weighting` define what co-occurs. Word vectors
+        are compared, for every `combine`.
     X : iterable of str, or of lists, tuples or 1-D arrays of str
         Documents, as in `transform`; for example those of the fit.
     n_words : int, default=1000
-        The most frequent words are looked at, as far as they have pairs in `X`.
+        Number of words that are examined: the most frequent ones that have pairs in
+        `X`.
     n_neighbors : int, default=10
-        Neighbours of each among these words, by cosine; fewer if there are not as
-        many words.
+        Number of neighbours of each word among these words, by cosine. Fewer words
+        have fewer neighbours.
 
     Returns
     -------

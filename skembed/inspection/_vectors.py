@@ -51,9 +51,9 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
 def self_scores(estimator: BaseEmbedder, *, direction: str = "both") -> np.ndarray:
     """Return the score of every word as its own context.
 
-    Words are rarely found in their own context, so that large scores would be wrong;
-    but without a bias, a context vector that is the word vector cannot give negative
-    ones.
+    Words rarely occur in their own context, so large scores would be wrong. Without a
+    bias, however, these scores cannot be negative if the context vector is the word
+    vector.
 
     Parameters
     ----------
@@ -87,9 +87,9 @@ def self_scores(estimator: BaseEmbedder, *, direction: str = "both") -> np.ndarr
 def vector_cosines(estimator: BaseEmbedder) -> np.ndarray:
     """Return the cosine between every word's word vector and context vector.
 
-    It is 1 where the context vector is the word vector, as with ``share_context=True``.
-    With two tables it is no stable property of a word: it differs much between values
-    of `bias`.
+    The cosine is 1 if the context vector is the word vector, as with
+    ``share_context=True``. With two tables, it is not a stable property of a word: it
+    depends strongly on `bias`.
 
     Parameters
     ----------
@@ -118,8 +118,8 @@ def vector_cosines(estimator: BaseEmbedder) -> np.ndarray:
 def linear_predictability(estimator: BaseEmbedder) -> float:
     """Return how well a linear map of word vectors predicts the context vectors.
 
-    The share of the context vectors' total variance that least squares explain, with
-    an intercept, over all words: R², with dimensions weighted by their variance.
+    This is the share of the context vectors' total variance that least squares with an
+    intercept explain, over all words: R², with dimensions weighted by their variance.
 
     Parameters
     ----------
