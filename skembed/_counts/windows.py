@@ -12,7 +12,7 @@ from scipy import sparse
 
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.interrupts import interruptible
-from skembed._utils.limits import check_room
+from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 
 WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
@@ -223,7 +223,6 @@ def _bands(corpus: Corpus, weights: np.ndarray) -> list[tuple[Corpus, int]]:
 
 def _add(first: sparse.csr_array, second: sparse.csr_array) -> sparse.csr_array:
     """Return the sum of two matrices of counts; canonical."""
-    check_room_for(first.nnz + second.nnz, "Co-occurrence counts")
     return interruptible(operator.add, first, second)
 
 

@@ -12,9 +12,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skembed._solvers.early_stopping import EarlyStopping
-from skembed._solvers.job import TOO_LATE, Fitted, Job
+from skembed._solvers.job import Fitted, Job
 from skembed._tying.layout import LARGEST
-from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Progress, rate
 
 # With ``max_iter="auto"``: the epochs for 100,000 tokens, the most epochs, and how many
@@ -72,11 +71,8 @@ class Trainer(Protocol):
     def validate(self) -> float:
         """Return the mean loss of what is held out; `state` stays as it is."""
 
-    def fitted(self, n_finished: int, last: bool) -> Fitted:
-        """Return the model after so many epochs.
-
-        If it is the last time, it may take over the memory of `state`.
-        """
+    def fitted(self, n_finished: int) -> Fitted:
+        """Return the model after so many epochs; `state` stays as it is."""
 
 
 class Finished(NamedTuple):
@@ -103,7 +99,7 @@ class Epochs:
     """
 
     def __init__(self, trainer: Trainer, stopping: EarlyStopping, job: Job):
-        self.trainer = trainer
+        self.trainer: Any = trainer
         self.stopping = stopping
         self.job = job
         self.progress = job.progress
@@ -112,12 +108,12 @@ class Epochs:
         self._copies: list[np.ndarray] = []
         self._best = np.inf
         self._n_worse = 0
-        self._interrupted = False
         # Whether a loss was the best one before the first epoch.
         self._judged = False
         self._notes: list[str] = []
         self._warning: type[Warning] = UserWarning
         self._problem: ValueError | None = None
+        self._model: Fitted | None = None
 
     def run(self) -> Fitted:
         """Train; return what is learned.
@@ -127,32 +123,47 @@ class Epochs:
         ValueError
             If the first epoch ends with numbers that are not finite.
         KeyboardInterrupt
-            Before the end of the first epoch.
+            At any time; `Job.rescue` then has the last finished epoch.
         """
-        try:
-            with self.trainer:
-                self._train()
-                # What is left to do takes no time and is worth its end.
-                self.job.shield.patience = int(keeps_finished())
-        except KeyboardInterrupt:
-            if not self._finished.losses or not keeps_finished():
-                raise
-            n_finished = len(self._finished.losses)
-            self._notes = [
-                f"Training was interrupted in epoch {n_finished + 1} of "
-                f"{self.n_epochs}; the vectors are those after {self._kept_epoch()}."
-            ]
-            if self._finished.is_over:
-                self._notes = [TOO_LATE]
-            self._interrupted = True
-        if self._copies and not self._finished.is_live:
-            _copy(self._copies, self.trainer.state)
-        self._copies = []
-        fitted = self._fitted(last=True)
-        fitted.notes += self._notes
-        fitted.warning, fitted.problem = self._warning, self._problem
-        fitted.interrupted = self._interrupted
+        self.job.rescue.append(self._after_interrupt)
+        with self.trainer:
+            self._train()
+        self._finished = self._finished._replace(is_over=True)
+        return self._result()
+
+    def _after_interrupt(self) -> Fitted | None:
+        """Return the model of the last finished epoch, if there is one."""
+        if not self._finished.losses:
+            return None
+        if self._finished.is_over:
+            note = "The fit was interrupted after its last epoch, and is complete."
+        else:
+            note = (
+                f"Training was interrupted in epoch {len(self._finished.losses) + 1} "
+                f"of {self.n_epochs}; the vectors are those after {self._kept_epoch()}."
+            )
+        if self._model is None:
+            # The interrupt may have come while this waited for the threads.
+            self.trainer.__exit__(None, None, None)
+        fitted = self._result()
+        if fitted.problem is None:
+            fitted.notes.append(note)
         return fitted
+
+    def _result(self) -> Fitted:
+        """Return the model to publish; an interrupted call may be repeated."""
+        if self._model is None:
+            if self._copies and not self._finished.is_live:
+                _copy(self._copies, self.trainer.state)
+                self._finished = self._finished._replace(is_live=True)
+            self._copies = []
+            fitted = self._fitted()
+            fitted.notes += self._notes
+            fitted.warning, fitted.problem = self._warning, self._problem
+            self._model = fitted
+        # Poolings that learn need the memory.
+        self.trainer = None
+        return self._model
 
     def _train(self) -> None:
         validates = self.stopping.holds_out
@@ -304,12 +315,12 @@ class Epochs:
         )
 
     def _attributes(self) -> dict[str, Any]:
-        return self.job.attributes(self._fitted(last=False))
+        return self.job.attributes(self._fitted())
 
-    def _fitted(self, last: bool) -> Fitted:
+    def _fitted(self) -> Fitted:
         """Return the model, with what tells of the training."""
         finished = self._finished
-        fitted = self.trainer.fitted(len(finished.losses), last)
+        fitted = self.trainer.fitted(len(finished.losses))
         before = self.job.resume.learned
         losses = np.array([*before.get("loss_curve_", ()), *finished.losses])
         fitted.attributes.update(loss_curve_=losses, n_iter_=losses.size)

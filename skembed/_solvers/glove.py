@@ -49,6 +49,8 @@ class Tables(NamedTuple):
     squares: np.ndarray  # float32, likewise; 1 + sums of squared gradients
     row_of: np.ndarray  # int32 (n_words,), row of each word within a table
     start: RandomStart  # of all rows
+    keeps_squares: bool  # for later fits
+    attributes: dict[str, Any]  # further ones of the fitted estimator
 
 
 def start_squares(layout: Layout, resume: Resume, row_of: np.ndarray) -> np.ndarray:
@@ -175,26 +177,19 @@ class Training:
 
         return sum(self.team.map(measure, tasks)) / int(indptr[-1])
 
-    def fitted(self, n_finished: int, last: bool) -> Fitted:
+    def fitted(self, n_finished: int) -> Fitted:
         """Return the model; after how many epochs makes no difference."""
-        layout, params, squares, row_of, start = self.tables
-        n_learned = layout.n_components + 1
-        kept = np.empty((len(squares), n_learned), dtype=np.float32)
-        for of_table, part in zip(
-            np.split(kept, layout.n_tables),
-            np.split(squares, layout.n_tables),
-            strict=True,
-        ):
-            of_table[:] = part[row_of, :n_learned]
-        if not last:
-            params = params.copy()
+        layout, row_of = self.tables.layout, self.tables.row_of
+        params = self.tables.params.copy()
         # Every pair moves its vectors: one that has not moved is in no pair.
-        start.erase(params, np.zeros(len(params), dtype=bool))
+        self.tables.start.erase(params, np.zeros(len(params), dtype=bool))
         word_biases, context_biases, _ = layout.biases(params)
         word_vectors, context_vectors, attributes = layout.vectors(params)
         word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
         word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
-        attributes["_squares"] = kept
+        attributes.update(self.tables.attributes)
+        if self.tables.keeps_squares:
+            attributes["_squares"] = self._squares_by_word()
         return Fitted(
             layout.n_parameters + layout.n_words * layout.n_tables,
             word_vectors,
@@ -205,6 +200,13 @@ class Training:
             context_biases,
             attributes,
         )
+
+    def _squares_by_word(self) -> np.ndarray:
+        """Return AdaGrad's sums, table after table, in the vocabulary's order."""
+        layout, _, squares, row_of = self.tables[:4]
+        n_learned = layout.n_components + 1
+        parts = np.split(squares, layout.n_tables)
+        return np.concatenate([part[row_of, :n_learned] for part in parts])
 
 
 def _reorder(

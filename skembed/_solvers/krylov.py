@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skembed._utils.limits import check_room
-from skembed._utils.memory import aligned_zeros
+from skembed._utils.memory import aligned_zeros, check_room
 from skembed._utils.threads import ThreadTeam, row_ranges
 
 # Columns of a block.

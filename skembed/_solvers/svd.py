@@ -19,7 +19,7 @@ from skembed._solvers.krylov import (
     space_size,
 )
 from skembed._utils.interrupts import interruptible
-from skembed._utils.limits import check_room
+from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads, one_blas_thread
 
 DENSE_LIMIT = 1000

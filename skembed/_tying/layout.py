@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed._utils.limits import check_room
-from skembed._utils.memory import aligned_zeros
+from skembed._utils.memory import aligned_zeros, check_room
 
 # Sums and squares of larger numbers in a vector may not fit into float32.
 LARGEST = 1e15

@@ -196,7 +196,7 @@ def test_matrices_of_more_words_than_rows():
 @pytest.mark.parametrize("estimator", _counting())
 @pytest.mark.parametrize("name", ["indices", "indptr", "shape", "order"])
 def test_damaged_counts(estimator, name):
-    embedder = cheap(estimator).fit(DOCUMENTS)
+    embedder = cheap(estimator, warm_start=True).fit(DOCUMENTS)
     counts = embedder._counts
     if name == "indices":
         counts.indices[3] = 1000

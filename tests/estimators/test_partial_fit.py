@@ -10,6 +10,7 @@ from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
 from skembed._counts import adding
 from skembed._tying import strategies
 from skembed.pooling import Pooling
+from tests import helpers
 from tests.helpers import (
     COUNTING,
     DOCUMENTS,
@@ -21,7 +22,6 @@ from tests.helpers import (
     TOKENISED,
     WORDS,
     assert_same_fit,
-    cheap,
     draw_documents,
     learned,
     same,
@@ -29,6 +29,13 @@ from tests.helpers import (
 )
 
 small = pytest.mark.small
+
+
+def cheap(estimator, **params):
+    """Return a cheap estimator whose fits keep what later ones resume from."""
+    return helpers.cheap(estimator, **{"warm_start": True, **params})
+
+
 # Words of another alphabet of letters than `WORDS`, some of them among these.
 NEW = [
     "kiwi lemon kiwi amber birch",

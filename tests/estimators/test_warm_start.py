@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from skembed import GloVeEmbedder, PPMISVDEmbedder
 from skembed._solvers import early_stopping, glove, negative_sampling
 from skembed.pooling import MaxPooling, SIFPooling
+from tests import helpers
 from tests.helpers import (
     COUNTING,
     DOCUMENTS,
@@ -20,12 +21,18 @@ from tests.helpers import (
     SAMPLED,
     WORDS,
     assert_same_fit,
-    cheap,
     learned,
     same,
 )
 
 small = pytest.mark.small
+
+
+def cheap(estimator, **params):
+    """Return a cheap estimator whose fits keep what later ones resume from."""
+    return helpers.cheap(estimator, **{"warm_start": True, **params})
+
+
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 
 
