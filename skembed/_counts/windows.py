@@ -278,7 +278,9 @@ def _count(
     # Compiled in this thread, since an interrupt has to wait for the others.
     count(0, (0, 0, 0))
     parts = team.map(count, tasks, report)
-    return _join(sizes, parts, (whole.divisor, whole.exponent + exponent), team)
+    return _consume_parts(
+        sizes, parts, (whole.divisor, whole.exponent + exponent), team
+    )
 
 
 def _whole_weights(
@@ -388,7 +390,7 @@ def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
     )
 
 
-def _join(
+def _consume_parts(
     sizes: np.ndarray, parts: list[Any], unit: tuple[int, int], team: ThreadTeam
 ) -> sparse.csr_array:
     """Return the matrix of all rows; the list of parts is emptied on the way.

@@ -94,7 +94,7 @@ def _choose(corpus: Corpus, chosen: np.ndarray) -> Corpus:
     return Corpus(corpus.token_ids[tokens], offsets, **part)
 
 
-def hold_out_pairs(
+def hold_out_pairs_inplace(
     counts: sparse.csr_array,
     fraction: float,
     random: np.random.Generator,

@@ -394,7 +394,7 @@ class _Training:
         layout, params = self.layout, self.model.params.copy()
         self.start.erase(params, self._used_rows())
         word_biases, context_biases, other_biases = layout.biases(params)
-        word_vectors, context_vectors, attributes = layout.vectors(
+        word_vectors, context_vectors, attributes = layout.consume_params(
             params, learned_map(self.model, layout)
         )
         attributes.update(

@@ -147,7 +147,7 @@ class Layout:
         scale[: self.n_components] = self.map[0] if len(self.map) else 1.0
         return scale
 
-    def vectors(
+    def consume_params(
         self, params: np.ndarray, learned_map: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Return word vectors, context vectors as they enter the score, and others.

@@ -4,7 +4,6 @@ import signal
 import sys
 import threading
 import warnings
-from pathlib import Path
 
 import numba
 import numpy as np
@@ -22,6 +21,7 @@ from tests.helpers import (
     DOCUMENTS,
     EPOCHS,
     ESTIMATORS,
+    PACKAGE,
     assert_same_fit,
     cheap,
     corpus_of,
@@ -174,7 +174,7 @@ def test_validation_loss_of_glove_is_the_objective(tiny_corpus):
     embedder = GloVeEmbedder(6, x_max=10, min_count=1, combine="word", random_state=0)
     embedder.set_params(early_stopping=True, validation_fraction=0.3, max_iter=5)
     held = []
-    hold_out = glove.hold_out_pairs
+    hold_out = glove.hold_out_pairs_inplace
 
     def note(*arguments):
         parts = hold_out(*arguments)
@@ -182,7 +182,7 @@ def test_validation_loss_of_glove_is_the_objective(tiny_corpus):
         return parts
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(glove, "hold_out_pairs", note)
+        patch.setattr(glove, "hold_out_pairs_inplace", note)
         warned_fit(embedder, tiny_corpus)
     row_of = embedder._counts_order
     counts = held[0][row_of][:, row_of].tocoo()
@@ -261,6 +261,11 @@ def test_more_documents_change_little_of_what_is_held_out(fraction):
     assert len(found[0] ^ found[1]) < 0.1 * len(both)
 
 
+def hold_out(counts, seed, rows):
+    random = np.random.default_rng(seed)
+    return early_stopping.hold_out_pairs_inplace(counts, 0.2, random, rows)
+
+
 @small
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_pairs_are_held_out(symmetric):
@@ -269,7 +274,9 @@ def test_pairs_are_held_out(symmetric):
     if symmetric:
         dense = dense + dense.T
     counts, rows = sparse.csr_array(dense), rng.permutation(200)
-    parts = early_stopping.hold_out_pairs(counts, 0.2, np.random.default_rng(2), rows)
+    parts = early_stopping.hold_out_pairs_inplace(
+        counts, 0.2, np.random.default_rng(2), rows
+    )
     train, held = (part.toarray() for part in parts)
     assert (train + held).tolist() == dense.tolist()
     assert not (train.astype(bool) & held.astype(bool)).any()
@@ -279,17 +286,17 @@ def test_pairs_are_held_out(symmetric):
     assert ((held > 0) == (held.T > 0))[both].all()
     # No row or column is left out, or held out, as a whole.
     assert 0 < (held > 0).sum(axis=0).min() < (dense > 0).sum(axis=0).min()
-    again = early_stopping.hold_out_pairs(counts, 0.2, np.random.default_rng(3), rows)[
-        1
-    ]
+    again = early_stopping.hold_out_pairs_inplace(
+        counts, 0.2, np.random.default_rng(3), rows
+    )[1]
     assert (again.toarray() != held).any()
     # In another order of the rows, the same pairs of words.
     order = rng.permutation(200)
     counts = sparse.csr_array(dense[order][:, order])
     rows = np.argsort(order)[rows]
-    again = early_stopping.hold_out_pairs(counts, 0.2, np.random.default_rng(2), rows)[
-        1
-    ]
+    again = early_stopping.hold_out_pairs_inplace(
+        counts, 0.2, np.random.default_rng(2), rows
+    )[1]
     assert (again.toarray() == held[order][:, order]).all()
 
 
@@ -400,7 +407,9 @@ def test_the_training_loss_can_be_watched(estimator, monkeypatch):
     losses = [5, 4, 4, 4, 4, 4]
     patch_losses(monkeypatch, estimator, training=losses)
     seen = kept_vectors(monkeypatch, estimator)
-    embedder = cheap(estimator, warm_start=True, max_iter=6, n_iter_no_change=1, early_stopping=True)
+    embedder = cheap(
+        estimator, warm_start=True, max_iter=6, n_iter_no_change=1, early_stopping=True
+    )
     embedder.set_params(validation_fraction=None)
     assert not warned_fit(embedder)
     assert embedder.n_iter_ == 4
@@ -477,7 +486,9 @@ def test_interrupt_before_the_first_epoch_is_finished(estimator, monkeypatch):
 @pytest.mark.parametrize("number", [1, 2])
 def test_finished_epochs_are_kept(estimator, name, number, monkeypatch):
     """And nothing of the epoch that was interrupted."""
-    embedder = cheap(estimator, warm_start=True, share_context=name, max_iter=3, combine="word")
+    embedder = cheap(
+        estimator, warm_start=True, share_context=name, max_iter=3, combine="word"
+    )
     seen = []
     finish = epochs.Epochs._keep
 
@@ -525,7 +536,9 @@ def test_the_best_epoch_is_kept(estimator, when, monkeypatch):
     seen = kept_vectors(monkeypatch, estimator)
     patch_losses(monkeypatch, estimator, validation=[5, 3, 4, 4])
     interrupt_epoch(monkeypatch, estimator, 3, when)
-    embedder = cheap(estimator, warm_start=True, max_iter=9, early_stopping=True, n_iter_no_change=9)
+    embedder = cheap(
+        estimator, warm_start=True, max_iter=9, early_stopping=True, n_iter_no_change=9
+    )
     ((_, message),) = warned_fit(embedder)
     assert message.endswith("those after epoch 2, the best by its validation loss.")
     assert embedder.n_iter_ == 3
