@@ -173,6 +173,7 @@ def test_validation_loss_is_the_objective(estimator, tiny_corpus):
 def test_validation_loss_of_glove_is_the_objective(tiny_corpus):
     embedder = GloVeEmbedder(6, x_max=10, min_count=1, combine="word", random_state=0)
     embedder.set_params(early_stopping=True, validation_fraction=0.3, max_iter=5)
+    embedder.set_params(warm_start=True)
     held = []
     hold_out = glove.hold_out_pairs_inplace
 
@@ -259,11 +260,6 @@ def test_more_documents_change_little_of_what_is_held_out(fraction):
     # One is a part of the other.
     assert len(both) == min(map(len, found))
     assert len(found[0] ^ found[1]) < 0.1 * len(both)
-
-
-def hold_out(counts, seed, rows):
-    random = np.random.default_rng(seed)
-    return early_stopping.hold_out_pairs_inplace(counts, 0.2, random, rows)
 
 
 @small
@@ -610,14 +606,16 @@ def test_interrupt_after_the_last_epoch(estimator, step, interrupt, monkeypatch)
                 # What is kept is published before its warning.
                 assert not learned(embedder) or name == "warn"
         if number == 1 and name != "warn":
-            ((_, message),) = caught
+            # Notes that were told before the interrupt are told once more.
+            assert len(caught) == 1 + (name == "_publish")
+            message = caught[-1][1]
             assert "The fit was interrupted after its last epoch, and is" in message
             assert first[0][1] in message
             with interrupts.end_everything(), monkeypatch.context() as patch:
                 left[0] = 1
                 patch.setattr(room, name, interrupted)
                 with pytest.raises(KeyboardInterrupt):
-                    cheap(estimator, combine="concat", **params).fit(DOCUMENTS)
+                    warned_fit(cheap(estimator, combine="concat", **params))
 
 
 @small
@@ -725,7 +723,7 @@ def test_closed_forms_keep_nothing(monkeypatch):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_an_interrupted_refit_changes_nothing(estimator, monkeypatch):
     """The estimator is what it was before, as if `fit` had not been called."""
-    embedder = cheap(estimator).fit(DOCUMENTS)
+    embedder = cheap(estimator, warm_start=True).fit(DOCUMENTS)
     before = dict(learned(embedder))
 
     def interrupted(*arguments, **named):
