@@ -5,6 +5,7 @@ or an infinite number the last finished one, with early stopping the best one.
 """
 
 from collections.abc import Callable
+from threading import Lock
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skembed._solvers.early_stopping import EarlyStopping
 from skembed._solvers.job import Fitted, Job
 from skembed._tying.layout import LARGEST
+from skembed._utils.interrupts import interruptible
 from skembed._utils.progress import Progress, rate
 
 # With ``max_iter="auto"``: the epochs for 100,000 tokens, the most epochs, and how many
@@ -71,8 +73,11 @@ class Trainer(Protocol):
     def validate(self) -> float:
         """Return the mean loss of what is held out; `state` stays as it is."""
 
-    def fitted(self, n_finished: int) -> Fitted:
-        """Return the model after so many epochs; `state` stays as it is."""
+    def fitted(self, n_finished: int, last: bool) -> Fitted:
+        """Return the model after so many epochs.
+
+        If it is the last time, it may take over the memory of `state`.
+        """
 
 
 class Finished(NamedTuple):
@@ -114,6 +119,7 @@ class Epochs:
         self._warning: type[Warning] = UserWarning
         self._problem: ValueError | None = None
         self._model: Fitted | None = None
+        self._lock = Lock()
 
     def run(self) -> Fitted:
         """Train; return what is learned.
@@ -142,9 +148,6 @@ class Epochs:
                 f"Training was interrupted in epoch {len(self._finished.losses) + 1} "
                 f"of {self.n_epochs}; the vectors are those after {self._kept_epoch()}."
             )
-        if self._model is None:
-            # The interrupt may have come while this waited for the threads.
-            self.trainer.__exit__(None, None, None)
         fitted = self._result()
         if fitted.problem is None:
             fitted.notes.append(note)
@@ -152,18 +155,26 @@ class Epochs:
 
     def _result(self) -> Fitted:
         """Return the model to publish; an interrupted call may be repeated."""
-        if self._model is None:
+        # It takes over the memory of the training, and so must come to its end: in a
+        # thread no interrupt is raised.
+        interruptible(self._hand_over)
+        assert self._model is not None
+        return self._model
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            if self._model is not None:
+                return
+            # An interrupt may have come while this waited for the threads.
+            self.trainer.__exit__(None, None, None)
             if self._copies and not self._finished.is_live:
                 _copy(self._copies, self.trainer.state)
-                self._finished = self._finished._replace(is_live=True)
             self._copies = []
-            fitted = self._fitted()
+            fitted = self._fitted(last=True)
             fitted.notes += self._notes
             fitted.warning, fitted.problem = self._warning, self._problem
             self._model = fitted
-        # Poolings that learn need the memory.
-        self.trainer = None
-        return self._model
+            self.trainer = None
 
     def _train(self) -> None:
         validates = self.stopping.holds_out
@@ -315,12 +326,12 @@ class Epochs:
         )
 
     def _attributes(self) -> dict[str, Any]:
-        return self.job.attributes(self._fitted())
+        return self.job.attributes(self._fitted(last=False))
 
-    def _fitted(self) -> Fitted:
+    def _fitted(self, last: bool) -> Fitted:
         """Return the model, with what tells of the training."""
         finished = self._finished
-        fitted = self.trainer.fitted(len(finished.losses))
+        fitted = self.trainer.fitted(len(finished.losses), last)
         before = self.job.resume.learned
         losses = np.array([*before.get("loss_curve_", ()), *finished.losses])
         fitted.attributes.update(loss_curve_=losses, n_iter_=losses.size)

@@ -177,10 +177,12 @@ class Training:
 
         return sum(self.team.map(measure, tasks)) / int(indptr[-1])
 
-    def fitted(self, n_finished: int) -> Fitted:
+    def fitted(self, n_finished: int, last: bool) -> Fitted:
         """Return the model; after how many epochs makes no difference."""
         layout, row_of = self.tables.layout, self.tables.row_of
-        params = self.tables.params.copy()
+        params = self.tables.params
+        if not last:
+            params = params.copy()
         # Every pair moves its vectors: one that has not moved is in no pair.
         self.tables.start.erase(params, np.zeros(len(params), dtype=bool))
         word_biases, context_biases, _ = layout.biases(params)

@@ -389,9 +389,11 @@ class _Training:
         of_contexts = np.tile(self.data.totals > 0.0, self.layout.n_tables - 1)
         return np.concatenate([self.paired > 0.0, of_contexts])
 
-    def fitted(self, n_finished: int) -> Fitted:
+    def fitted(self, n_finished: int, last: bool) -> Fitted:
         """Return the model after so many epochs."""
-        layout, params = self.layout, self.model.params.copy()
+        layout, params = self.layout, self.model.params
+        if not last:
+            params = params.copy()
         self.start.erase(params, self._used_rows())
         word_biases, context_biases, other_biases = layout.biases(params)
         word_vectors, context_vectors, attributes = layout.consume_params(

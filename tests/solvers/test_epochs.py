@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 import warnings
+from contextlib import suppress
 
 import numba
 import numpy as np
@@ -601,10 +602,16 @@ def test_interrupt_after_the_last_epoch(estimator, step, interrupt, monkeypatch)
                 caught = warned_fit(embedder)
                 assert_same_fit(embedder, whole)
             else:
-                with pytest.raises(KeyboardInterrupt):
-                    embedder.fit(DOCUMENTS)
+                # Both may come as one while the model is handed over in a thread.
+                as_one = name == "fitted"
+                raises = suppress if as_one else pytest.raises
+                with raises(KeyboardInterrupt):
+                    warned_fit(embedder)
                 # What is kept is published before its warning.
-                assert not learned(embedder) or name == "warn"
+                if name in ("warn", "fitted") and learned(embedder):
+                    assert_same_fit(embedder, whole)
+                else:
+                    assert not learned(embedder)
         if number == 1 and name != "warn":
             # Notes that were told before the interrupt are told once more.
             assert len(caught) == 1 + (name == "_publish")
