@@ -1060,7 +1060,7 @@ def test_labels_of_columns_that_cannot_be():
 @pytest.mark.parametrize("params", [{}, {"vocabulary": [20, 10]}, {"max_features": 2}])
 def test_columns_labelled_by_int_are_those_of_fit(params):
     data = pd.DataFrame(MATRIX[:, :3], columns=[10, 20, 30])
-    embedder = fit(data, **params)
+    embedder = fit(data, warm_start=True, **params)
     expected = embedder.transform(data)
     for X in (MATRIX[:, :3], pd.DataFrame(MATRIX[:, :3]), data.astype("Int64")):
         np.testing.assert_allclose(embedder.transform(X), expected, rtol=1e-6)

@@ -353,7 +353,7 @@ def test_missing_documents_may_be_empty_ones(estimator, make):
     assert embedder.score(make(FILLED)) == expected.score(FILLED)
     with pytest.raises(ValueError, match=r"Document 0 is missing.*missing='empty'"):
         cheap(estimator).fit(make(FILLED))
-    embedder.set_params(missing="error")
+    embedder.set_params(missing="error", warm_start=True).fit(DOCUMENTS)
     for call in (embedder.transform, embedder.score, embedder.partial_fit):
         with pytest.raises(ValueError, match=r"Document 0 is missing"):
             call(make(FILLED))

@@ -109,7 +109,8 @@ def test_skops_trusts_known_types_only(estimator):
     )
     for strategy in strategies.strategies(estimator._method):
         for name in POOLINGS:
-            embedder = cheap(estimator, share_context=strategy.name, pooling=name)
+            params = {"share_context": strategy.name, "pooling": name}
+            embedder = cheap(estimator, warm_start=True, **params)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
                 embedder.fit(DOCUMENTS)
