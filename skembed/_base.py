@@ -308,8 +308,10 @@ class BaseEmbedder(
         One epoch on these documents. For SGNS and CBOW, the learning rate goes on
         where it was, and begins anew after `max_iter` epochs; word counts add up. For
         GloVe and PPMI-SVD, co-occurrence counts add up, exactly, and GloVe makes an
-        epoch on all of them, while PPMI-SVD factorises them anew. On an estimator that
-        is not fitted, this is the first part of the documents.
+        epoch on all of them, while PPMI-SVD factorises them anew. They need the counts
+        of the fit before: it keeps them if it was a `partial_fit` or had
+        ``warm_start=True``, and the folder of `memory` may have them. On an estimator
+        that is not fitted, this is the first part of the documents.
 
         Parameters
         ----------
@@ -330,7 +332,8 @@ class BaseEmbedder(
         ------
         ValueError
             As in `fit`; or if a parameter has changed that what was learned before
-            depends on. The estimator stays as it was.
+            depends on, or if counts are needed that were not kept. The estimator stays
+            as it was.
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()

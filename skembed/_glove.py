@@ -26,7 +26,7 @@ from skembed._utils.interrupts import interruptible
     steps="step and epoch",
     kept="vocabulary and co-occurrence counts",
     held_out="pairs of words",
-    also_kept="The sums of squared gradients are kept, too.",
+    also_kept="Co-occurrence counts and sums of squared gradients are kept, too.",
     predicted="pair of words",
     unit="",
     counted="tables and biases",
