@@ -34,14 +34,12 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import DIRECTIONS
 from skembed._counts.count import PARAMETERS as COUNTING
 from skembed._solvers import memory as _memory
-from skembed._solvers.job import TOO_LATE, Fitted, Job
+from skembed._solvers.job import Fitted, Job
 from skembed._solvers.memory import Sizes
 from skembed._tying import strategies
 from skembed._tying.layout import Layout
 from skembed._tying.strategies import Tying
 from skembed._utils import progress as _progress
-from skembed._utils.interrupts import Shield
-from skembed._utils.limits import explains_lack
 from skembed._utils.progress import CallbackSupportMixin
 from skembed._utils.threads import one_blas_thread
 from skembed.pooling import _features, _scaling
@@ -84,7 +82,7 @@ class BaseEmbedder(
     - `_fixed_by_vectors` and `_fixed_by_counts`: parameters that must not change
       between fits that resume from each other;
     - `_fewest_epochs`: what ``max_iter="auto"`` is for a large corpus;
-    - `_state`: large attributes that only fits need which resume from this one;
+    - `_state`: attributes that only fits need which resume from this one;
     - `_fit_vectors`: learns the vectors;
     - `_estimate`: the memory of a fit;
     - `_held_out_loss`: the objective on documents.
@@ -191,7 +189,7 @@ class BaseEmbedder(
     @property
     @abstractmethod
     def _state(self) -> tuple[str, ...]:
-        """Attributes in `LARGE` without which a fit cannot resume from this one."""
+        """Attributes that only fits need which resume from this one."""
 
     @abstractmethod
     def _fit_vectors(self, job: Job) -> Fitted:
@@ -243,27 +241,32 @@ class BaseEmbedder(
         n_scheduled = _fit.n_scheduled(self, reading, resume)
         vocabulary = resume.total(reading.vocabulary)
         total = reading._replace(vocabulary=vocabulary)
-        with Shield() as shield:
-            job = Job(
-                corpus=reading.corpus,
-                vocabulary=vocabulary,
-                counts=reading.vocabulary.counts,
-                strategy=strategy,
-                seeds=_fit.seeds(self, resume),
-                progress=progress,
-                n_epochs=1 if adds else n_scheduled,
-                n_scheduled=n_scheduled,
-                attributes=partial(_fit.attributes, self, total, pooling, resume),
-                shield=shield,
-                resume=resume,
+        job = Job(
+            corpus=reading.corpus,
+            vocabulary=vocabulary,
+            counts=reading.vocabulary.counts,
+            strategy=strategy,
+            seeds=_fit.seeds(self, resume),
+            progress=progress,
+            n_epochs=1 if adds else n_scheduled,
+            n_scheduled=n_scheduled,
+            attributes=partial(_fit.attributes, self, total, pooling, resume),
+            resume=resume,
+            rescue=[],
+        )
+        try:
+            fitted = self._fit_vectors(job)
+            model = _fit.publish(self, job, fitted, reading.notes, stacklevel + 1)
+        except KeyboardInterrupt:
+            rescued = _fit.rescue(job)
+            if rescued is None:
+                raise
+            fitted = rescued
+            model = _fit.publish(
+                self, job, fitted, reading.notes, stacklevel + 1, interrupted=True
             )
-            fitted = explains_lack(self._fit_vectors)(job)
-            fitted.notes += reading.notes
-            model, told = _fit.publish(self, job, fitted, stacklevel + 1)
         if fitted.problem is not None:
             raise fitted.problem
-        if shield.interrupted and not told:
-            warnings.warn(TOO_LATE, stacklevel=stacklevel)
         return reading, model
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -305,8 +308,10 @@ class BaseEmbedder(
         SGNS and CBOW train for one epoch on these documents. Word counts add up. The
         learning-rate schedule continues, and starts again after `max_iter` epochs. For
         GloVe and PPMI-SVD, co-occurrence counts add up, exactly. GloVe trains for one
-        epoch on the sum, and PPMI-SVD factorises it. If the estimator is not fitted,
-        these documents are the first ones.
+        epoch on the sum, and PPMI-SVD factorises it. Both need the counts of the
+        previous fit. It keeps them if it was a `partial_fit` or had
+        ``warm_start=True``, and the folder of `memory` may have them. If the estimator
+        is not fitted, these documents are the first ones.
 
         Parameters
         ----------
@@ -326,8 +331,9 @@ class BaseEmbedder(
         Raises
         ------
         ValueError
-            As in `fit`; or if a parameter has changed on which earlier results depend.
-            The estimator is then unchanged.
+            As in `fit`; or if a parameter has changed on which earlier results depend,
+            or if the counts of the previous fit are needed and were not kept. The
+            estimator is then unchanged.
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()
@@ -495,8 +501,9 @@ class BaseEmbedder(
         Returns
         -------
         int
-            Bytes, usually somewhat too many rather than too few. What Python, the
-            libraries and the compiler take (some 200 MB in all) comes on top.
+            Bytes of the large arrays. The estimate may be off by half, and what
+            Python, the libraries and the compiler take (some 200 MB in all) comes on
+            top.
 
         Raises
         ------
@@ -508,7 +515,7 @@ class BaseEmbedder(
         >>> from skembed import SGNSEmbedder
         >>> n_bytes = SGNSEmbedder(300).estimate_memory(n_tokens=10**9, n_words=10**6)
         >>> round(n_bytes / 1e9, 1)
-        12.6
+        10.6
         """
         self._validate_params()
         if X is None:
@@ -523,9 +530,7 @@ class BaseEmbedder(
             sizes = _memory.sizes_of(found.corpus, found.vocabulary.counts)
         else:
             raise ValueError("Pass either X, or n_tokens and n_words, not both.")
-        return _memory.with_losses(
-            max(self._estimate(sizes), _memory.pooling_fit(self, sizes))
-        )
+        return int(max(self._estimate(sizes), _memory.pooling_fit(self, sizes)))
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` returns.
@@ -684,33 +689,14 @@ class BaseEmbedder(
         All that is read of a model has to come from one copy: a fit may end at any
         moment, and replaces all attributes in one step.
         """
-        model = self.__copy__()
+        model = copy.copy(self)
         check_is_fitted(model)
         return model
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: not all that is large, and the package's version.
-
-        Co-occurrence counts and the state of AdaGrad are larger than the vectors, so
-        they are pickled only where an estimator is likely to need them: after
-        `partial_fit`, and with ``warm_start=True``. Copies within a process are
-        complete.
-        """
+        """Return what is pickled: all attributes, and the package's version."""
         state: Any = super().__getstate__()
-        if not (state.get("_streams") or state.get("warm_start")):
-            state = {name: v for name, v in state.items() if name not in _fit.LARGE}
         return {**state, _VERSION: _version.__version__}
-
-    def __copy__(self) -> Any:
-        twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        return twin
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        twin = type(self).__new__(type(self))
-        memo[id(self)] = twin
-        twin.__dict__.update(copy.deepcopy(self.__dict__, memo))
-        return twin
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)

@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,13 +16,14 @@ from skembed._corpus.alignment import check_sparse, count_rows, rows_of
 from skembed._corpus.kinds import is_int
 from skembed._corpus.reader import Known, Reading, fit_anew
 from skembed._corpus.vocabulary import Corpus, check_vocabulary
+from skembed._counts.adding import as_attributes
+from skembed._counts.count import counts_in_memory
 from skembed._solvers.epochs import auto_epochs
-from skembed._solvers.job import SEED_WORDS, TOO_LATE, Fitted, Job, Resume
+from skembed._solvers.job import SEED_WORDS, Fitted, Job, Resume
 from skembed._tying import bias, strategies
 from skembed._tying.layout import LARGEST
 from skembed._tying.strategies import Tying
-from skembed._utils.interrupts import Shield
-from skembed._utils.limits import explains_lack
+from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Progress, rate
 from skembed.pooling import _features
 
@@ -39,6 +40,7 @@ PRIVATE = frozenset(
         "_context_totals",
         "_counts",
         "_counts_are_half",
+        "_counts_key",
         "_counts_order",
         "_made_with",
         "_scaled_as",
@@ -47,12 +49,8 @@ PRIVATE = frozenset(
         "_score_offset",
         "_score_scale",
         "_squares",
-        "_streams",
     )
 )
-# What pickles leave out unless an estimator is likely to go on learning: it is larger
-# than the vectors.
-LARGE = ("_counts", "_squares")
 
 
 def is_learned(name: str) -> bool:
@@ -118,8 +116,9 @@ def resume_of(estimator: Any, adds: bool) -> Resume:
         If a parameter has changed that earlier vectors or counts depend on, if these
         have been lost, or if `init` is not valid.
     """
-    fitted = estimator.__sklearn_is_fitted__()
-    if not fitted or not (adds or getattr(estimator, "warm_start", False)):
+    # A closed form has nothing to start from.
+    starts_warm = estimator._fewest_epochs > 0 and estimator.warm_start
+    if not (estimator.__sklearn_is_fitted__() and (adds or starts_warm)):
         return Resume(adds, init=_init(estimator))
     learned = {name: v for name, v in vars(estimator).items() if is_learned(name)}
     name = type(estimator).__name__
@@ -138,23 +137,29 @@ def resume_of(estimator: Any, adds: bool) -> Resume:
                 f"with {parameter}={value!r}. Set it back, or call "
                 f"{fit_anew(estimator)}."
             )
-    for attribute in LARGE:
-        needed = adds or attribute != "_counts"
-        if attribute in estimator._state and needed and attribute not in learned:
-            when = (
-                " or with warm_start=True" if hasattr(estimator, "warm_start") else ""
-            )
-            raise ValueError(
-                f"This {name} has come without its counts and the state of its "
-                "training, so it cannot go on: pickles (files, caches of pipelines, "
-                f"results of other processes) hold them only after partial_fit{when}. "
-                f"Call {fit_anew(estimator)}."
-            )
+    if adds and "_counts" in estimator._state and "_counts" not in learned:
+        learned.update(_counts_in_memory(estimator, learned))
+    needed = estimator._state if adds else set(estimator._state) - {"_counts"}
+    if not learned.keys() >= set(needed):
+        what = "co-occurrence counts" if adds else "the state of its training"
+        raise ValueError(
+            f"This {name} has been fitted without keeping {what} for later fits. Pass "
+            "warm_start=True to the first fit, begin with partial_fit, or call "
+            f"{fit_anew(estimator)} on all documents."
+        )
     _check_vocabulary(estimator, learned["vocabulary_"])
     n_words = _count_rows(estimator, learned)
     grows = estimator.new_words == "grow"
     known = Known(learned["vocabulary_"], grows, estimator._columns)
     return Resume(adds, learned, n_words, known, _init(estimator))
+
+
+def _counts_in_memory(estimator: Any, learned: dict[str, Any]) -> dict[str, Any]:
+    """Return the counts of the last fit as attributes, if `memory` still has them."""
+    n_words = len(learned["word_vectors_"])
+    key = learned.get("_counts_key")
+    counts = counts_in_memory(estimator.memory, key, n_words)
+    return {} if counts is None else as_attributes(counts)
 
 
 def made_with(estimator: Any) -> dict[str, Any]:
@@ -358,7 +363,6 @@ def _params(pooling: Any) -> str:
 # --- read, and what is to be learned --------------------------------------------------
 
 
-@explains_lack
 def read(
     estimator: Any, X: Any, sample_weight: Any, resume: Resume, progress: Progress
 ) -> Reading:
@@ -433,7 +437,7 @@ def attributes(
     )
     learned = _attributes(estimator, fitted, reading, pooling)
     learned.update(_scaling_of(estimator, reading.corpus, tables, pooling, resume))
-    return {**learned, "_streams": resume.streams}
+    return learned
 
 
 def _attributes(
@@ -488,64 +492,52 @@ def _scaling_of(
     return {**dict(zip(SCALING, found, strict=True)), "_scaled_as": scaled_as}
 
 
-def publish(
-    estimator: Any, job: Job, fitted: Fitted, stacklevel: int
-) -> tuple[Any, bool]:
-    """Publish and tell what is learned.
+def rescue(job: Job) -> Fitted | None:
+    """Return what an interrupted fit keeps, or None if that is nothing."""
+    if not (job.rescue and keeps_finished()):
+        return None
+    return job.rescue[0]()
 
-    Returns a copy of the fitted estimator, and whether a late interrupt was told of. An
-    exception leaves the estimator as it was.
+
+def publish(
+    estimator: Any,
+    job: Job,
+    fitted: Fitted,
+    notes: Sequence[str],
+    stacklevel: int,
+    interrupted: bool = False,
+) -> Any:
+    """Publish what is learned, and warn of what the user should know.
+
+    An exception leaves the estimator as it was. So may a warning, which can be an
+    error, unless the fit was `interrupted`: what is kept then is published first.
+
+    Returns
+    -------
+    BaseEmbedder
+        A copy of the fitted estimator, which other fits leave as it is.
     """
-    as_before = vars(estimator)
-    try:
-        learned = explains_lack(job.attributes)(fitted)
-        fitted.notes += _notes(estimator, job, fitted)
-        model = _publish(estimator, learned)
-        _end(job.progress, learned, job.shield)
-        late = job.shield.interrupted
-        _tell(fitted, late, stacklevel + 1)
-    except BaseException as error:
-        # What an interrupt has kept is kept, even where its warning is an error.
-        kept = job.shield.interrupted or fitted.interrupted
-        if not (kept and isinstance(error, Warning)):
-            estimator.__dict__ = as_before
-        raise
-    return model, late
+    learned = job.attributes(fitted)
+    notes = [*fitted.notes, *notes, *_notes(estimator, job, fitted)]
+    job.progress.end(lambda: learned)
+    if notes and not interrupted:
+        warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
+    model = _publish(estimator, learned)
+    if notes and interrupted:
+        warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
+    return model
 
 
 def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
     """Set all learned attributes, and drop those of earlier fits, in one step.
 
     An interrupt, or another thread, finds the estimator as it was or as it shall be.
-    Returns a copy, which stays as it is.
     """
     model = copy.copy(estimator)
     others = {name: v for name, v in vars(model).items() if not is_learned(name)}
     model.__dict__ = {**others, **learned}
     estimator.__dict__ = vars(model).copy()
     return model
-
-
-def _end(progress: Progress, learned: dict[str, Any], shield: Shield) -> None:
-    """Tell callbacks of the end; an interrupt ends them, and not what is learned."""
-    patience = shield.patience
-    try:
-        shield.patience = 0
-        progress.end(lambda: learned)
-        shield.patience = patience
-    except KeyboardInterrupt:
-        if not patience:
-            raise
-        shield.interrupted = True
-
-
-def _tell(fitted: Fitted, late: bool, stacklevel: int) -> None:
-    """Warn of what the user should know, of a late interrupt too."""
-    notes = list(fitted.notes)
-    if late and fitted.problem is None:
-        notes.append(TOO_LATE)
-    if notes:
-        warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
 
 
 def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:

@@ -15,7 +15,7 @@ from skembed._solvers import memory as _estimating
 from skembed._solvers.early_stopping import EarlyStopping
 from skembed._solvers.epochs import Epochs
 from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Job, count_pairs
+from skembed._solvers.job import Job, count_pairs, kept_counts
 from skembed._tying import strategies
 from skembed._utils.interrupts import interruptible
 
@@ -26,7 +26,7 @@ from skembed._utils.interrupts import interruptible
     steps="step and epoch",
     kept="vocabulary and co-occurrence counts",
     held_out="pairs of words",
-    also_kept="The sums of squared gradients are kept, too.",
+    also_kept="Co-occurrence counts and sums of squared gradients are kept, too.",
     predicted="pair of words",
     unit="",
     counted="tables and biases",
@@ -212,7 +212,8 @@ class GloVeEmbedder(BaseEmbedder):
         # Words in random order, so that blocks hold about equally many pairs.
         row_of = random.permutation(n_words).astype(np.int32)
         counts = self._permuted_counts(job, row_of)
-        kept = adding.keep(counts, job.corpus.counts is None, row_of)
+        kept = kept_counts(self, job, counts, order=row_of)
+        resumable = bool(kept)
         totals = subsampling.context_totals(counts)
         kept["_context_totals"] = totals[row_of]
         subsampling.weigh(counts, totals, self.subsample)
@@ -224,7 +225,7 @@ class GloVeEmbedder(BaseEmbedder):
         job.resume.write_init(params, job.vocabulary.rows, row_of)
         if job.resume.continues:
             layout.refill(params, job.resume.learned, row_of[: job.resume.n_words])
-        tables = glove.Tables(layout, params, squares, row_of, start)
+        tables = glove.Tables(layout, params, squares, row_of, start, resumable, kept)
         settings = glove.Settings(
             x_max=self.x_max,
             alpha=self.alpha,
@@ -234,9 +235,7 @@ class GloVeEmbedder(BaseEmbedder):
         )
         training = glove.Training(settings, job, counts, tables, random)
         del counts
-        fitted = Epochs(training, settings.stopping, job).run()
-        fitted.attributes.update(kept)
-        return fitted
+        return Epochs(training, settings.stopping, job).run()
 
     def _permuted_counts(self, job: Job, row_of: np.ndarray) -> sparse.csr_array:
         """Return co-occurrence counts with word w in row and column ``row_of[w]``."""

@@ -8,11 +8,11 @@ from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
 from skembed._base import BaseEmbedder
-from skembed._counts import adding, ppmi, subsampling
+from skembed._counts import ppmi, subsampling
 from skembed._docstrings import complete_docstring
 from skembed._solvers import losses
 from skembed._solvers import memory as _estimating
-from skembed._solvers.job import Fitted, Job, count_pairs
+from skembed._solvers.job import Fitted, Job, count_pairs, kept_counts
 from skembed._solvers.svd import TruncatedFactoriser
 from skembed._tying import strategies
 from skembed._tying.layout import LARGEST
@@ -59,6 +59,9 @@ class PPMISVDEmbedder(BaseEmbedder):
     singular_exponent : float, default=0.5
         The exponent p: how much of the singular values goes to the word vectors.
     %(subsampled_counts)s
+    warm_start : bool, default=False
+        Whether `fit` keeps the co-occurrence counts, so that `partial_fit` can add to
+        them. A `fit` begins anew in either case: there is nothing to start from.
     %(shared_parameters)s
 
     Attributes
@@ -109,6 +112,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         "context_exponent": [Interval(Real, 0, None, closed="left")],
         "singular_exponent": [Interval(Real, 0, 1, closed="both")],
         "subsample": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
     }
     _method = strategies.CLOSED_FORM
     _fewest_epochs = 0
@@ -131,6 +135,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         context_exponent=0.75,
         singular_exponent=0.5,
         subsample=1e-5,
+        warm_start=False,
         window=5,
         window_weighting="dynamic",
         analyzer="word",
@@ -185,6 +190,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         self.context_exponent = context_exponent
         self.singular_exponent = singular_exponent
         self.subsample = subsample
+        self.warm_start = warm_start
 
     def _estimate(self, sizes):
         return _estimating.closed_form(self, sizes)
@@ -195,9 +201,9 @@ class PPMISVDEmbedder(BaseEmbedder):
     def _fit_vectors(self, job):
         n_words, strategy = len(job.vocabulary), job.strategy
         layout = self._layout(n_words, strategy)
-        counts = count_pairs(self, job, "left" if self.directional else "both")
-        symmetric = job.corpus.counts is None and not self.directional
-        attributes = adding.keep(counts, symmetric)
+        direction = "left" if self.directional else "both"
+        counts = count_pairs(self, job, direction)
+        attributes = kept_counts(self, job, counts, direction)
         totals = subsampling.context_totals(counts)
         attributes["_context_totals"] = totals
         with job.progress.step("factorise") as step:

@@ -76,7 +76,8 @@ def _means_matrix(estimator: Any, X: Any) -> bool:
 
 def fit_anew(estimator: Any) -> str:
     """Return, for an error, the call that begins anew."""
-    return "fit with warm_start=False" if hasattr(estimator, "warm_start") else "fit"
+    resumes = getattr(estimator, "warm_start", False)
+    return "fit with warm_start=False" if resumes else "fit"
 
 
 def read(

@@ -90,14 +90,15 @@ def keep(
         `_counts`, the upper triangle if they are symmetric, `_counts_are_half` and
         `_counts_order`.
     """
-    share = 0.5 if symmetric else 1.0
-    windows.check_room_for(share * counts.nnz, "Copies for partial_fit")
     kept = interruptible(_upper, counts) if symmetric else counts.copy()
-    return {
-        "_counts": kept,
-        "_counts_are_half": symmetric,
-        "_counts_order": order,
-    }
+    return as_attributes(kept, symmetric, order)
+
+
+def as_attributes(
+    counts: sparse.csr_array, are_half: bool = False, order: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Return counts, and how they are stored, as private attributes."""
+    return {"_counts": counts, "_counts_are_half": are_half, "_counts_order": order}
 
 
 def _upper(counts: sparse.csr_array) -> sparse.csr_array:

@@ -112,6 +112,37 @@ def check_finite(counts: sparse.csr_array) -> None:
         )
 
 
+def key_of_counts(
+    estimator: Any, corpus: Corpus, n_words: int, direction: str
+) -> str | None:
+    """Return the key of a text's counts in `memory`, or None if they are not there."""
+    if corpus.key is None:
+        return None
+    weights = window_weights(estimator, corpus)
+    return key_of("counts", corpus.key, n_words, weights, direction)
+
+
+def counts_in_memory(
+    memory: Any, key: str | None, n_words: int
+) -> sparse.csr_array | None:
+    """Return the counts that `memory` still has under a key, or None."""
+    if memory is None or key is None:
+        return None
+    try:
+        parts, _ = keep(memory, key, _raise_forgotten)
+    except _Forgotten:
+        return None
+    return _canonical(parts, n_words)
+
+
+class _Forgotten(Exception):
+    """Counts that would have to be computed."""
+
+
+def _raise_forgotten() -> Any:
+    raise _Forgotten
+
+
 def _count_text(
     estimator: Any,
     corpus: Corpus,
@@ -121,13 +152,17 @@ def _count_text(
 ) -> sparse.csr_array:
     weights = window_weights(estimator, corpus)
     of_what = corpus, n_words, weights, estimator.n_jobs, direction, report
-    if corpus.key is None:
+    key = key_of_counts(estimator, corpus, n_words, direction)
+    if key is None:
         return windows.count_cooccurrences(*of_what)
-    key = key_of("counts", corpus.key, n_words, weights, direction)
     parts, _ = keep(estimator.memory, key, lambda: _csr_parts(*of_what))
-    kept = sparse.csr_array(parts, shape=(n_words, n_words))
-    kept.has_canonical_format = True
-    return kept
+    return _canonical(parts, n_words)
+
+
+def _canonical(parts: tuple[Any, ...], n_words: int) -> sparse.csr_array:
+    counts = sparse.csr_array(parts, shape=(n_words, n_words))
+    counts.has_canonical_format = True
+    return counts
 
 
 def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

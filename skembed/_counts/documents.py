@@ -84,7 +84,7 @@ def count_shared_documents(
         blocks.append(_block(left[first:last] @ right, first, whole))
         if report is not None:
             report(last / n_words)
-    return _stack(blocks, n_words)
+    return _consume_blocks(blocks, n_words)
 
 
 def _check_products(weighted: np.ndarray) -> None:
@@ -117,7 +117,7 @@ def _block(counts: sparse.csr_array, first: int, whole: bool) -> sparse.csr_arra
     return counts
 
 
-def _stack(blocks: list[Any], n_words: int) -> sparse.csr_array:
+def _consume_blocks(blocks: list[Any], n_words: int) -> sparse.csr_array:
     """Return the matrix of all rows; the list of blocks is emptied on the way."""
     sizes = np.concatenate([np.diff(block.indptr) for block in blocks])
     total = int(sizes.sum())

@@ -12,7 +12,7 @@ from scipy import sparse
 
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.interrupts import interruptible
-from skembed._utils.limits import check_room
+from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 
 WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
@@ -223,7 +223,6 @@ def _bands(corpus: Corpus, weights: np.ndarray) -> list[tuple[Corpus, int]]:
 
 def _add(first: sparse.csr_array, second: sparse.csr_array) -> sparse.csr_array:
     """Return the sum of two matrices of counts; canonical."""
-    check_room_for(first.nnz + second.nnz, "Co-occurrence counts")
     return interruptible(operator.add, first, second)
 
 
@@ -279,7 +278,9 @@ def _count(
     # Compiled in this thread, since an interrupt has to wait for the others.
     count(0, (0, 0, 0))
     parts = team.map(count, tasks, report)
-    return _join(sizes, parts, (whole.divisor, whole.exponent + exponent), team)
+    return _consume_parts(
+        sizes, parts, (whole.divisor, whole.exponent + exponent), team
+    )
 
 
 def _whole_weights(
@@ -389,7 +390,7 @@ def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
     )
 
 
-def _join(
+def _consume_parts(
     sizes: np.ndarray, parts: list[Any], unit: tuple[int, int], team: ThreadTeam
 ) -> sparse.csr_array:
     """Return the matrix of all rows; the list of parts is emptied on the way.

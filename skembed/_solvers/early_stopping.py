@@ -6,15 +6,8 @@ import numpy as np
 from scipy import sparse
 
 from skembed._corpus.vocabulary import Corpus
-from skembed._utils.limits import check_room
 from skembed._utils.threads import row_ranges
 
-# Bytes of a pair that is held out, in pieces and then in one.
-_ENTRY_BYTES = 24.0
-_ADVICE = (
-    "Lower max_features or window, pass fewer documents, or early_stopping=False or "
-    "validation_fraction=None."
-)
 # Pairs that are looked at at once.
 _CHUNK = 1 << 17
 
@@ -73,12 +66,6 @@ def hold_out_documents(
             "training loss, or early_stopping=False."
         )
     n_documents = corpus.n_documents
-    n_tokens = corpus.token_ids.size
-    check_room(
-        (5.0 if corpus.token_weights is None else 13.0) * n_tokens,
-        f"Copies of {n_tokens} tokens, of which documents are held out,",
-        _ADVICE,
-    )
     n_held = int(np.ceil(fraction * n_documents))
     held = np.zeros(n_documents, dtype=bool)
     held[np.argsort(random.random(n_documents), kind="stable")[:n_held]] = True
@@ -107,7 +94,7 @@ def _choose(corpus: Corpus, chosen: np.ndarray) -> Corpus:
     return Corpus(corpus.token_ids[tokens], offsets, **part)
 
 
-def hold_out_pairs(
+def hold_out_pairs_inplace(
     counts: sparse.csr_array,
     fraction: float,
     random: np.random.Generator,
@@ -137,11 +124,6 @@ def hold_out_pairs(
     ValueError
         If one of the two parts is empty.
     """
-    check_room(
-        _ENTRY_BYTES * fraction * counts.nnz,
-        f"Copies of the pairs of words that are held out, of {counts.nnz} in all,",
-        _ADVICE,
-    )
     n_words, n_pairs = counts.shape[0], counts.nnz
     # Every pair has a random number of its own, the same in both directions.
     numbers = np.empty(n_words, dtype=np.uint64)

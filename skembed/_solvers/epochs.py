@@ -5,6 +5,7 @@ or an infinite number the last finished one, with early stopping the best one.
 """
 
 from collections.abc import Callable
+from threading import Lock
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -12,9 +13,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skembed._solvers.early_stopping import EarlyStopping
-from skembed._solvers.job import TOO_LATE, Fitted, Job
+from skembed._solvers.job import Fitted, Job
 from skembed._tying.layout import LARGEST
-from skembed._utils.interrupts import keeps_finished
+from skembed._utils.interrupts import interruptible
 from skembed._utils.progress import Progress, rate
 
 # With ``max_iter="auto"``: the epochs for 100,000 tokens, the most epochs, and how many
@@ -103,7 +104,7 @@ class Epochs:
     """
 
     def __init__(self, trainer: Trainer, stopping: EarlyStopping, job: Job):
-        self.trainer = trainer
+        self.trainer: Any = trainer
         self.stopping = stopping
         self.job = job
         self.progress = job.progress
@@ -112,12 +113,13 @@ class Epochs:
         self._copies: list[np.ndarray] = []
         self._best = np.inf
         self._n_worse = 0
-        self._interrupted = False
         # Whether a loss was the best one before the first epoch.
         self._judged = False
         self._notes: list[str] = []
         self._warning: type[Warning] = UserWarning
         self._problem: ValueError | None = None
+        self._model: Fitted | None = None
+        self._lock = Lock()
 
     def run(self) -> Fitted:
         """Train; return what is learned.
@@ -127,32 +129,52 @@ class Epochs:
         ValueError
             If the first epoch ends with numbers that are not finite.
         KeyboardInterrupt
-            Before the end of the first epoch.
+            At any time; `Job.rescue` then has the last finished epoch.
         """
-        try:
-            with self.trainer:
-                self._train()
-                # What is left to do takes no time and is worth its end.
-                self.job.shield.patience = int(keeps_finished())
-        except KeyboardInterrupt:
-            if not self._finished.losses or not keeps_finished():
-                raise
-            n_finished = len(self._finished.losses)
-            self._notes = [
-                f"Training was interrupted in epoch {n_finished + 1} of "
-                f"{self.n_epochs}; the vectors are those after {self._kept_epoch()}."
-            ]
-            if self._finished.is_over:
-                self._notes = [TOO_LATE]
-            self._interrupted = True
-        if self._copies and not self._finished.is_live:
-            _copy(self._copies, self.trainer.state)
-        self._copies = []
-        fitted = self._fitted(last=True)
-        fitted.notes += self._notes
-        fitted.warning, fitted.problem = self._warning, self._problem
-        fitted.interrupted = self._interrupted
+        self.job.rescue.append(self._after_interrupt)
+        with self.trainer:
+            self._train()
+        self._finished = self._finished._replace(is_over=True)
+        return self._result()
+
+    def _after_interrupt(self) -> Fitted | None:
+        """Return the model of the last finished epoch, if there is one."""
+        if not self._finished.losses:
+            return None
+        if self._finished.is_over:
+            note = "The fit was interrupted after its last epoch, and is complete."
+        else:
+            note = (
+                f"Training was interrupted in epoch {len(self._finished.losses) + 1} "
+                f"of {self.n_epochs}; the vectors are those after {self._kept_epoch()}."
+            )
+        fitted = self._result()
+        if fitted.problem is None:
+            fitted.notes.append(note)
         return fitted
+
+    def _result(self) -> Fitted:
+        """Return the model to publish; an interrupted call may be repeated."""
+        # It takes over the memory of the training, and so must come to its end: in a
+        # thread no interrupt is raised.
+        interruptible(self._hand_over)
+        assert self._model is not None
+        return self._model
+
+    def _hand_over(self) -> None:
+        with self._lock:
+            if self._model is not None:
+                return
+            # An interrupt may have come while this waited for the threads.
+            self.trainer.__exit__(None, None, None)
+            if self._copies and not self._finished.is_live:
+                _copy(self._copies, self.trainer.state)
+            self._copies = []
+            fitted = self._fitted(last=True)
+            fitted.notes += self._notes
+            fitted.warning, fitted.problem = self._warning, self._problem
+            self._model = fitted
+            self.trainer = None
 
     def _train(self) -> None:
         validates = self.stopping.holds_out

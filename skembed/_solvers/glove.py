@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skembed._solvers.early_stopping import EarlyStopping, hold_out_pairs
+from skembed._solvers.early_stopping import EarlyStopping, hold_out_pairs_inplace
 from skembed._solvers.initial import RandomStart
 from skembed._solvers.job import Fitted, Job, Resume
 from skembed._tying.layout import Layout
@@ -49,6 +49,8 @@ class Tables(NamedTuple):
     squares: np.ndarray  # float32, likewise; 1 + sums of squared gradients
     row_of: np.ndarray  # int32 (n_words,), row of each word within a table
     start: RandomStart  # of all rows
+    keeps_squares: bool  # for later fits
+    attributes: dict[str, Any]  # further ones of the fitted estimator
 
 
 def start_squares(layout: Layout, resume: Resume, row_of: np.ndarray) -> np.ndarray:
@@ -96,8 +98,8 @@ class Training:
         fraction = settings.stopping.validation_fraction
         if settings.stopping.is_on and fraction is not None:
             how = fraction, np.random.default_rng(job.split_seeds), tables.row_of
-            counts, held_out = interruptible(hold_out_pairs, counts, *how)
-            self._hold_out(held_out)
+            counts, held_out = interruptible(hold_out_pairs_inplace, counts, *how)
+            self._hold_out_inplace(held_out)
         self.size = counts.nnz
         layout, params, squares = tables[:3]
         n_learned = layout.n_components + 1
@@ -114,11 +116,11 @@ class Training:
         self._counts: Any = counts
         self.entries: Any = None
 
-    def _hold_out(self, counts: sparse.csr_array) -> None:
+    def _hold_out_inplace(self, counts: sparse.csr_array) -> None:
         """Take counts whose loss is to be told after every epoch; they are used up."""
         from skembed._kernels import glove
 
-        _take_targets(counts.data, self.settings.x_max, self.settings.alpha)
+        _to_targets_inplace(counts.data, self.settings.x_max, self.settings.alpha)
         self._held_out = glove.HeldOut(
             counts.indptr.astype(np.int64),
             counts.indices.astype(np.int32, copy=False),
@@ -135,7 +137,7 @@ class Training:
         ]
         x_max, alpha = self.settings.x_max, self.settings.alpha
         try:
-            self.entries = _sort_entries(
+            self.entries = _sort_entries_inplace(
                 self._counts, self.n_blocks, x_max, alpha, self.team
             )
             # Compiled in this thread, since an interrupt has to wait for the others.
@@ -177,24 +179,19 @@ class Training:
 
     def fitted(self, n_finished: int, last: bool) -> Fitted:
         """Return the model; after how many epochs makes no difference."""
-        layout, params, squares, row_of, start = self.tables
-        n_learned = layout.n_components + 1
-        kept = np.empty((len(squares), n_learned), dtype=np.float32)
-        for of_table, part in zip(
-            np.split(kept, layout.n_tables),
-            np.split(squares, layout.n_tables),
-            strict=True,
-        ):
-            of_table[:] = part[row_of, :n_learned]
+        layout, row_of = self.tables.layout, self.tables.row_of
+        params = self.tables.params
         if not last:
             params = params.copy()
         # Every pair moves its vectors: one that has not moved is in no pair.
-        start.erase(params, np.zeros(len(params), dtype=bool))
+        self.tables.start.erase(params, np.zeros(len(params), dtype=bool))
         word_biases, context_biases, _ = layout.biases(params)
-        word_vectors, context_vectors, attributes = layout.vectors(params)
+        word_vectors, context_vectors, attributes = layout.consume_params(params)
         word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
         word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
-        attributes["_squares"] = kept
+        attributes.update(self.tables.attributes)
+        if self.tables.keeps_squares:
+            attributes["_squares"] = self._squares_by_word()
         return Fitted(
             layout.n_parameters + layout.n_words * layout.n_tables,
             word_vectors,
@@ -205,6 +202,13 @@ class Training:
             context_biases,
             attributes,
         )
+
+    def _squares_by_word(self) -> np.ndarray:
+        """Return AdaGrad's sums, table after table, in the vocabulary's order."""
+        layout, _, squares, row_of = self.tables[:4]
+        n_learned = layout.n_components + 1
+        parts = np.split(squares, layout.n_tables)
+        return np.concatenate([part[row_of, :n_learned] for part in parts])
 
 
 def _reorder(
@@ -248,7 +252,7 @@ def _n_blocks(n_words: int, row_bytes: int, n_entries: int) -> int:
     return max(1, n_blocks - 1 + n_blocks % 2)
 
 
-def _sort_entries(
+def _sort_entries_inplace(
     counts: Any, n_blocks: int, x_max: float, alpha: float, team: ThreadTeam
 ) -> Any:
     """Return counts as a kernel visits them, in the memory they are in.
@@ -280,7 +284,7 @@ def _sort_entries(
 
     def sort_block(thread: int, block: int) -> None:
         first, last = indptr[edges[block]], indptr[edges[block + 1]]
-        _take_targets(counts.data[first:last], x_max, alpha)
+        _to_targets_inplace(counts.data[first:last], x_max, alpha)
         spare = (
             np.empty(last - first, dtype=np.uint32),
             np.empty((last - first, 2), dtype=np.float32),
@@ -291,7 +295,7 @@ def _sort_entries(
     return entries
 
 
-def _take_targets(counts: np.ndarray, x_max: float, alpha: float) -> None:
+def _to_targets_inplace(counts: np.ndarray, x_max: float, alpha: float) -> None:
     """Replace each count x by two float32 numbers in its place: ln x and f(x)."""
     targets = counts.view(np.float32).reshape(-1, 2)
     log_max, exponent = np.log(float(x_max)), float(alpha)

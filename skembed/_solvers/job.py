@@ -11,15 +11,13 @@ from skembed._corpus.reader import Known
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 from skembed._counts import adding, count
 from skembed._tying.strategies import Tying
-from skembed._utils.interrupts import Shield, interruptible
+from skembed._utils.interrupts import interruptible
 from skembed._utils.progress import Progress
 
 # Numbers that a random state gives for the seeds of a fit.
 SEED_WORDS = 4
 # No other part of a fit spawns as many seeds.
 _SPLIT = 1 << 20
-# What is told of an interrupt that has come too late to end anything.
-TOO_LATE = "The fit was interrupted after its last epoch, and is complete."
 
 
 @dataclass(frozen=True)
@@ -127,8 +125,9 @@ class Job(NamedTuple):
     n_epochs: int
     n_scheduled: int  # epochs in which the learning rate falls once to its end
     attributes: Callable[["Fitted"], dict[str, Any]]  # of a fitted estimator
-    shield: Shield  # against interrupts when training is over
     resume: Resume
+    # What returns the model to keep after an interrupt, if there is one; at most one.
+    rescue: list[Callable[[], "Fitted | None"]]
 
     @property
     def split_seeds(self) -> np.random.SeedSequence:
@@ -163,8 +162,6 @@ class Fitted:
         What the user should be warned of.
     warning : type
         Of the warning about it.
-    interrupted : bool
-        Whether an interrupt has ended training, and the notes say so.
     problem : ValueError or None
         Why training ended before its time, to be raised when the model is published.
     """
@@ -179,7 +176,6 @@ class Fitted:
     attributes: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     warning: type[Warning] = UserWarning
-    interrupted: bool = False
     problem: ValueError | None = None
 
 
@@ -216,3 +212,37 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
             f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
         )
     return counts
+
+
+def kept_counts(
+    estimator: Any,
+    job: Job,
+    counts: sparse.csr_array,
+    direction: str = "both",
+    order: np.ndarray | None = None,
+) -> dict[str, Any]:
+    """Return the attributes from which a later `partial_fit` knows the counts.
+
+    Parameters
+    ----------
+    estimator : GloVeEmbedder or PPMISVDEmbedder
+    job : Job
+    counts : csr_array of shape (n_words, n_words), float64
+        What `count_pairs` has returned; is copied.
+    direction : {"both", "left"}, default="both"
+    order : ndarray of shape (n_words,), default=None
+        Row and column of each word; by default its row in the vocabulary.
+
+    Returns
+    -------
+    dict
+        The counts with ``warm_start=True`` and in a `partial_fit`; otherwise their key
+        if `memory` has them, or nothing.
+    """
+    if estimator.warm_start or job.resume.streams:
+        symmetric = job.corpus.counts is None and direction == "both"
+        return adding.keep(counts, symmetric, order)
+    key = None
+    if job.corpus.token_weights is None:
+        key = count.key_of_counts(estimator, job.corpus, len(job.vocabulary), direction)
+    return {} if key is None else {"_counts_key": key}

@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from skembed._utils.limits import check_room
-from skembed._utils.memory import aligned_zeros
+from skembed._utils.memory import aligned_zeros, check_room
 from skembed._utils.threads import ThreadTeam, row_ranges
 
 # Columns of a block.
@@ -51,7 +50,7 @@ class Rows:
         """Return ``left.T @ right``."""
         return self.total(lambda rows: left[rows].T @ right[rows])
 
-    def turn(self, block: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    def turn_inplace(self, block: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         """Replace `block` by ``block @ matrix`` and return it."""
 
         def multiply(rows: slice) -> None:
@@ -180,7 +179,7 @@ class KrylovSpace:
         block, single = self._next, self._single
         empty = ~turn.any(axis=0)
         if empty.any():
-            self._rows.turn(block, turn)
+            self._rows.turn_inplace(block, turn)
             random = self._random.standard_normal(block[:, empty].shape)
             block[:, empty] = random / np.sqrt(len(block))
             turn = np.eye(_BLOCK)

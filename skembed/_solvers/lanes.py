@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed._utils.limits import check_room
-from skembed._utils.memory import aligned_zeros
+from skembed._utils.memory import aligned_zeros, check_room
 
 # Words of a lane between two exchanges of updates, and noise words they share;
 # multiples of 16.

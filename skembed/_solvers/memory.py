@@ -1,4 +1,8 @@
-"""How much memory a fit will take, told before it is taken."""
+"""How much memory a fit will take: the sizes of its large arrays, added up.
+
+What the allocator and small arrays take is left out, and so is that arrays may overlap
+in time for a moment only. Estimates may be off by half.
+"""
 
 from typing import Any, NamedTuple
 
@@ -11,28 +15,17 @@ from skembed._solvers import lanes as _lanes
 from skembed._solvers.early_stopping import EarlyStopping
 from skembed._solvers.krylov import space_size
 from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT
-from skembed._utils.limits import check_room
+from skembed._tying.layout import Layout
+from skembed._utils.memory import check_room
 
-# Bytes of a word: its str in the vocabulary, and what is computed of it in lists.
-_WORD = 250
-# Bytes of a token as it is read, and of one that is about to be visited, of which there
-# are so many at once.
-_TOKEN, _VISITED, _AT_ONCE = 4.3, 8, 1 << 20
-# Bytes of a co-occurrence count: stored; while it is counted; half of it, kept for
-# `partial_fit`; while rows and columns change places; as a pair of words to draw.
-_COUNT, _COUNTING, _KEPT, _PERMUTING, _DRAWN = 12, 19, 6, 36, 16
-# While words that share documents are counted: of an entry of the matrix, of a count.
-_ENTRY, _SHARED = 24, 27
-# While pairs are made ready to be drawn, in one direction and in both.
-_DRAWING, _DRAWING_BOTH = 34, 49
-# Of a token that a pooling learns from, beside the corpus.
-_POOLED = 4
-# Of a token that is copied while some are held out, without a weight and with one.
-_COPIED, _COPIED_WEIGHED = 5, 13
-# Bytes of a non-zero of the PPMI matrix, and the share of counts that become one.
-_NON_ZERO, _POSITIVE = 8, 0.8
-# What the allocator loses, as a factor and in bytes.
-_LOSS, _LOST = 1.15, 10_000_000
+# Bytes of a token: its id, and its weight in a matrix.
+_ID, _WEIGHT = 4, 8
+# Bytes of a word: its str, its place in the dict of the vocabulary, and its count.
+_WORD = 200
+# Bytes of a sparse entry: its column, and its value as float64 or float32.
+_COUNT, _NON_ZERO = 4 + 8, 4 + 4
+# Bytes of a pair of words to draw: their rows, and a cumulated weight.
+_DRAWN = 4 + 4 + 8
 # Frequencies of words by rank, where no words are given: Zipf's law as Mandelbrot
 # (1953) bends it.
 _BEND = 2.7
@@ -68,9 +61,9 @@ class Sizes(NamedTuple):
         """Return the bytes of co-occurrence counts while they are counted."""
         if self.is_square:
             return _COUNT * n_counts
-        if self.is_matrix:
-            return _ENTRY * self.n_tokens + _SHARED * n_counts
-        return _COUNTING * n_counts
+        # In pieces, and as one matrix. Of documents x words, the transpose is needed.
+        transpose = 2 * _COUNT * self.n_tokens if self.is_matrix else 0
+        return 2 * _COUNT * n_counts + transpose
 
     def n_counts(self, window: int) -> float:
         """Return how many different pairs co-occur, about.
@@ -111,78 +104,75 @@ def zipf_sizes(n_tokens: int, n_words: int) -> Sizes:
 
 def reading(sizes: Sizes) -> float:
     """Return the bytes of a corpus and its vocabulary."""
-    token = _COUNT if sizes.is_matrix else _TOKEN
-    return token * sizes.n_tokens + _WORD * sizes.n_words
+    return _tokens(sizes) + _WORD * sizes.n_words
+
+
+def _tokens(sizes: Sizes) -> float:
+    return (_ID + _WEIGHT * sizes.is_matrix) * sizes.n_tokens
 
 
 def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     """Return the bytes that training with negative sampling takes at its peak."""
     layout = estimator._layout(sizes.n_words)
-    tables = 4.0 * layout.n_words * layout.n_tables * layout.width
-    copies = _n_copies(estimator)
     window = window_weights(
         estimator.window, estimator.window_weighting, sizes.longest
     ).size
     n_slots = _lanes.count_slots(window, layout.directional, hidden)
-    lanes = 4.0 * (_lanes.MAX_LANES + 2) * n_slots * layout.width
-    visited = _VISITED * min(sizes.n_tokens, _AT_ONCE)
+    # A learned matrix has steps of each lane, too.
+    n_rows = n_slots + (len(layout.map) if layout.is_matrix else 0)
+    # Vectors, and their copies after an epoch.
+    training = 2 * _tables(layout) + 4.0 * _lanes.MAX_LANES * n_rows * layout.width
     if EarlyStopping.of(estimator).holds_out:
-        # Copies of all documents, and those held out as they are visited.
-        copied = _COPIED_WEIGHED if sizes.is_matrix else _COPIED
-        share = estimator.validation_fraction
-        visited += (copied + _VISITED * share) * sizes.n_tokens
-    # A learned matrix, its transpose and inverse, and the steps of each lane.
-    n_map_rows = len(layout.map) if layout.is_matrix else 0
-    maps = 4.0 * (_lanes.MAX_LANES + 4) * n_map_rows * layout.width
-    training = copies * tables + lanes + visited + maps
+        training += _tokens(sizes)
     if not sizes.is_matrix:
         return reading(sizes) + training
     n_counts = sizes.n_counts(estimator.window)
-    if EarlyStopping.of(estimator).holds_out:
-        n_counts *= 1 + estimator.validation_fraction
-    drawing = (_DRAWING_BOTH if sizes.is_square else _DRAWING) * n_counts
+    # As counts, as coordinates, and as those of them that are kept.
+    drawing = (_COUNT + 2 * _DRAWN) * n_counts
     training += _DRAWN * n_counts
     return reading(sizes) + max(sizes.counting(n_counts), drawing, training)
 
 
 def least_squares(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that GloVe takes at its peak."""
-    layout = estimator._layout(sizes.n_words)
-    # Vectors and squares, and copies of the last epoch.
-    tables = 2 * 4.0 * layout.n_words * layout.n_tables * layout.width
-    copies = _n_copies(estimator)
     n_counts = sizes.n_counts(estimator.window)
-    kept = (_COUNT if sizes.is_square else _KEPT) * n_counts
-    training = _COUNT * n_counts + kept + copies * tables
-    if EarlyStopping.of(estimator).holds_out:
-        # Copied; the others stay in the memory of all.
-        training += _COUNT * estimator.validation_fraction * n_counts
-    # Both, and what is published of them.
-    finishing = kept + 2 * tables
+    # Vectors and squares, and their copies after an epoch.
+    training = 4 * _tables(estimator._layout(sizes.n_words))
+    training += _COUNT * n_counts + _kept(estimator, sizes, n_counts)
     counting = sizes.counting(n_counts)
     if sizes.is_square:
-        counting = _PERMUTING * n_counts
-    return reading(sizes) + max(counting, training, finishing)
+        # Rows, and then columns, change places.
+        counting = 3 * _COUNT * n_counts
+    return reading(sizes) + max(counting, training)
 
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that PPMI-SVD takes at its peak."""
-    layout = estimator._layout(sizes.n_words)
-    n_words, d = layout.n_words, layout.n_components
+    n_words, d = sizes.n_words, estimator._layout(sizes.n_words).n_components
     n_counts = sizes.n_counts(estimator.window)
     sides = 2 if estimator.directional else 1
-    symmetric = sides == 1 and not sizes.is_square
-    kept = (_KEPT if symmetric else _COUNT) * n_counts
-    matrix = sides * _POSITIVE * _NON_ZERO * n_counts
+    kept = _kept(estimator, sizes, n_counts)
+    matrix = sides * _NON_ZERO * n_counts
     if n_words <= DENSE_LIMIT or d > n_words // 4:
         decomposition = 8.0 * DENSE_COPIES * sides * n_words**2
     else:
-        decomposition = n_words * (4.0 * space_size(d) + 8.0 * (3 + sides) * d)
+        # A basis, and the vectors of both sides.
+        decomposition = n_words * (4.0 * space_size(d) + 8.0 * (1 + sides) * d)
     # The matrix and its transpose.
     factorising = kept + 2 * matrix + decomposition
     converting = kept + sides * _COUNT * n_counts + matrix
     counting = sizes.counting(n_counts)
     return reading(sizes) + max(counting, converting, factorising)
+
+
+def _tables(layout: Layout) -> float:
+    return 4.0 * layout.n_words * layout.n_tables * layout.width
+
+
+def _kept(estimator: Any, sizes: Sizes, n_counts: float) -> float:
+    """Return the bytes of the counts that are kept for `partial_fit`."""
+    is_half = not (sizes.is_square or getattr(estimator, "directional", False))
+    return estimator.warm_start * _COUNT * n_counts * (0.5 if is_half else 1.0)
 
 
 def pooling_fit(estimator: Any, sizes: Sizes) -> float:
@@ -191,22 +181,12 @@ def pooling_fit(estimator: Any, sizes: Sizes) -> float:
     if pooling.learns_nothing(learner):
         return 0.0
     layout = estimator._layout(sizes.n_words)
-    tables = 4.0 * layout.n_words * layout.n_tables * layout.n_components
     n_features = layout.n_components * (2 if estimator.combine == "concat" else 1)
+    tables = _tables(layout)
     if estimator.combine in ("sum", "concat"):
         tables += 4.0 * layout.n_words * n_features
-    matrix = 0 if sizes.is_matrix else _POOLED * sizes.n_tokens
+    # The documents as a matrix of float32.
+    matrix = 0 if sizes.is_matrix else 4.0 * sizes.n_tokens
     memory = getattr(learner, "_memory", None)
     clustering = memory(layout.n_words, n_features) if memory else 0.0
     return reading(sizes) + tables + matrix + clustering
-
-
-def _n_copies(estimator: Any) -> int:
-    """Return how often a training holds what is learned."""
-    keeps_start = estimator.warm_start and EarlyStopping.of(estimator).holds_out
-    return 2 if estimator.max_iter != 1 or keeps_start else 1
-
-
-def with_losses(n_bytes: float) -> int:
-    """Return the bytes of a fit, and those that the allocator loses."""
-    return int(_LOSS * n_bytes) + _LOST

@@ -93,9 +93,7 @@ def fit(settings: Settings, job: Job) -> Fitted:
     model, start = start_model(layout, bias, offset, settings.moves_contexts, job)
     model = model._replace(average=settings.aggregation == "mean")
     training = _Training(settings, job, data, (layout, model, start))
-    fitted = Epochs(training, settings.stopping, job).run()
-    fitted.notes[:0] = _notes(settings, job.strategy)
-    return fitted
+    return Epochs(training, settings.stopping, job).run()
 
 
 def _data(settings: Settings, job: Job) -> Data:
@@ -398,7 +396,7 @@ class _Training:
             params = params.copy()
         self.start.erase(params, self._used_rows())
         word_biases, context_biases, other_biases = layout.biases(params)
-        word_vectors, context_vectors, attributes = layout.vectors(
+        word_vectors, context_vectors, attributes = layout.consume_params(
             params, learned_map(self.model, layout)
         )
         attributes.update(
@@ -420,6 +418,7 @@ class _Training:
             word_biases if self.settings.bias.learned and layout.shares_rows else None,
             context_biases if self.settings.bias.learned else None,
             attributes,
+            _notes(self.settings, self.job.strategy),
         )
 
 

@@ -246,12 +246,12 @@ def _pairs_loss(tables: Tables, counts: sparse.csr_array, noise: Noise) -> float
         if tables.noises is not tables.contexts:
             np.matmul(tables.words[rows], tables.noises.T, out=scores)
         equal = noise.probabilities[pairs.col] * softplus(scores[at])
-        drawn = (_softplus_of(scores) @ shares).astype(np.float64)
+        drawn = (_softplus_inplace(scores) @ shares).astype(np.float64)
         loss += pairs.data @ (positive + noise.number * (drawn[pairs.row] - equal))
     return float(loss)
 
 
-def _softplus_of(scores: np.ndarray) -> np.ndarray:
+def _softplus_inplace(scores: np.ndarray) -> np.ndarray:
     """Replace float32 scores by their softplus, faster than NumPy's logaddexp."""
     tails = np.abs(scores)
     np.negative(tails, out=tails)
@@ -328,7 +328,7 @@ def _predictions_loss(
     words, shares = drawn
     positive = np.einsum("ik,ik->i", hidden, tables.contexts[predicted])
     scores = hidden.astype(np.float32) @ tables.noises[words].T
-    expected = _softplus_of(scores) @ shares.astype(np.float32)
+    expected = _softplus_inplace(scores) @ shares.astype(np.float32)
     equal = np.einsum("ik,ik->i", hidden, tables.noises[predicted])
     of_equal = noise.probabilities[predicted] * softplus(equal)
     losses = softplus(-positive) + noise.number * (expected - of_equal)

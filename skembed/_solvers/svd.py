@@ -19,7 +19,7 @@ from skembed._solvers.krylov import (
     space_size,
 )
 from skembed._utils.interrupts import interruptible
-from skembed._utils.limits import check_room
+from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads, one_blas_thread
 
 DENSE_LIMIT = 1000
@@ -75,9 +75,9 @@ class TruncatedFactoriser:
         left[rows], right[columns] = 0.0, 0.0
         signs = _signs(left[:, :n_components])
         return (
-            _padded(left[:, :n_components], n_components, signs),
-            _padded(_without_noise(values)[:n_components], n_components),
-            _padded(right[:, :n_components], n_components, signs),
+            _padded_inplace(left[:, :n_components], n_components, signs),
+            _padded_inplace(_without_noise(values)[:n_components], n_components),
+            _padded_inplace(right[:, :n_components], n_components, signs),
         )
 
     def eigh(self, n_components: int, positive: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -99,8 +99,8 @@ class TruncatedFactoriser:
         values, vectors = values[order], vectors[:, order]
         if positive:
             values = np.maximum(values, 0.0)
-        vectors = _padded(vectors, n_components, _signs(vectors))
-        return _padded(values, n_components), vectors
+        vectors = _padded_inplace(vectors, n_components, _signs(vectors))
+        return _padded_inplace(values, n_components), vectors
 
     def _is_small(self, n_components: int) -> bool:
         n = min(self.matrix.shape)
@@ -141,8 +141,8 @@ class TruncatedFactoriser:
             gram = turn.T @ images.gram(image, image) @ turn
             turn_left, _ = orthonormaliser(gram, scaled=True)
             left, values, small = np.linalg.svd(turn_left.T @ gram)
-            left = images.turn(image, turn @ turn_left @ left)
-            right = rows.turn(right, turn @ small.T)
+            left = images.turn_inplace(image, turn @ turn_left @ left)
+            right = rows.turn_inplace(right, turn @ small.T)
             return (right, values, left) if wide else (left, values, right)
 
     def _krylov_eigh(
@@ -163,7 +163,7 @@ class TruncatedFactoriser:
                 found = (values > 0).sum()
                 enough = found >= n_components or not _without_noise(values).all()
                 if not positive or enough or values.size >= rows.n_rows:
-                    return values, rows.turn(vectors, turn @ small)
+                    return values, rows.turn_inplace(vectors, turn @ small)
                 more = -(-values.size * n_components // max(1, found))
                 wanted = min(more, 2 * values.size, rows.n_rows)
 
@@ -195,7 +195,7 @@ def _empty(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
     return np.diff(matrix.indptr) == 0, columns
 
 
-def _padded(
+def _padded_inplace(
     array: np.ndarray, n_components: int, factor: np.ndarray | float = 1.0
 ) -> np.ndarray:
     """Multiply in place, and append zeros in the last dimension if it is too short."""

@@ -5,8 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed._utils.limits import check_room
-from skembed._utils.memory import aligned_zeros
+from skembed._utils.memory import aligned_zeros, check_room
 
 # Sums and squares of larger numbers in a vector may not fit into float32.
 LARGEST = 1e15
@@ -148,7 +147,7 @@ class Layout:
         scale[: self.n_components] = self.map[0] if len(self.map) else 1.0
         return scale
 
-    def vectors(
+    def consume_params(
         self, params: np.ndarray, learned_map: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         """Return word vectors, context vectors as they enter the score, and others.

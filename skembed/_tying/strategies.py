@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from skembed._tying.layout import Layout
-from skembed._utils.limits import check_room
+from skembed._utils.memory import check_room
 
 # What a strategy says of the map A in ``x_w' A y_c``, see `Tying.map_kind`.
 IDENTITY, DIAGONAL, MATRIX = "identity", "diagonal", "matrix"

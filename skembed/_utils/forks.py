@@ -11,7 +11,7 @@ TOO_EARLY = (
     "compiled, which it cannot go on with. Call skembed.warmup() before any thread is "
     "started or process forked, or start processes by 'spawn'."
 )
-_KERNELS = f"{__package__}._kernels"
+_KERNELS = "skembed._kernels"
 _COMPILER = ("numba", "llvmlite", _KERNELS)
 
 

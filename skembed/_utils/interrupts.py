@@ -4,9 +4,8 @@ Python looks at signals between two of its own steps, so a long call of foreign 
 the main thread keeps an interrupt waiting until it returns.
 """
 
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from threading import Lock, Thread, current_thread, main_thread
 from typing import Any
@@ -64,53 +63,6 @@ def interruptible(function: Callable[..., Any], *arguments: Any) -> Any:
     if errors:
         raise errors[0]
     return results[0]
-
-
-class Shield:
-    """Lets what is worth its end come to it; a context manager around a whole call.
-
-    Interrupts are raised as always until `patience` is set, and after so many have
-    only been noted. Only in the main thread, which is the only one they reach.
-
-    Attributes
-    ----------
-    patience : int
-        How many further interrupts are only noted; 0 at first.
-    interrupted : bool
-        Whether one has been noted.
-    """
-
-    def __init__(self) -> None:
-        self.patience = 0
-        self.interrupted = False
-        self._handler: Any = None
-
-    def __enter__(self) -> "Shield":
-        handler = signal.getsignal(signal.SIGINT)
-        if callable(handler):
-            self._handler = handler
-            # Another thread, or another interpreter, may not set it and has no need to.
-            with suppress(ValueError):
-                signal.signal(signal.SIGINT, self._note)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._restore()
-
-    def _note(self, number: int, frame: Any) -> None:
-        try:
-            self._handler(number, frame)
-        except KeyboardInterrupt:
-            if not self.patience:
-                # It may leave any line behind, those of `__exit__` included.
-                self._restore()
-                raise
-            self.patience -= 1
-            self.interrupted = True
-
-    def _restore(self) -> None:
-        if signal.getsignal(signal.SIGINT) == self._note:
-            signal.signal(signal.SIGINT, self._handler)
 
 
 def keeps_finished() -> bool:

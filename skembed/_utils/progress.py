@@ -77,8 +77,7 @@ class Progress:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if not self._ended:
-            self.end()
+        self.end()
 
     def step(
         self,
@@ -155,11 +154,15 @@ class Progress:
     def end(self, fitted: Callable[[], dict[str, Any]] | None = None) -> bool:
         """End it; return whether a callback wants no further step like it.
 
+        Further calls do nothing.
+
         Parameters
         ----------
         fitted : callable, optional
             Returns the attributes of the estimator if it were fitted now.
         """
+        if self._ended:
+            return False
         self._ended = True
         if self._part is not None:
             self._part.end()

@@ -42,7 +42,7 @@ def find_centres(
     centres = np.zeros((n_clusters, vectors.shape[1]))
     if not rows.size:
         return centres
-    labels = _k_means(vectors[rows], n_clusters, random_state)
+    labels = _k_means_inplace(vectors[rows], n_clusters, random_state)
     found = np.unique(labels)
     for place, label in enumerate(found):
         # The mean of equal vectors must be this vector, which float64 sees to.
@@ -52,7 +52,7 @@ def find_centres(
     return centres
 
 
-def _k_means(
+def _k_means_inplace(
     sample: np.ndarray, n_clusters: int, random_state: int | None
 ) -> np.ndarray:
     """Return the clusters of vectors, which are overwritten.

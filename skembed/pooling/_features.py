@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.preprocessing import normalize
 
 from skembed._corpus.vocabulary import Corpus
-from skembed._utils.limits import check_room
+from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 from skembed.pooling import POOLINGS, Pooling, _scaling, learns_nothing, n_parts
 from skembed.pooling._scaling import Scaling

@@ -45,7 +45,7 @@ def scanning():
 
 def edited(estimator, row, **params):
     """Return a fitted estimator whose vocabulary has another row for a word."""
-    embedder = cheap(estimator, **params).fit(DOCUMENTS)
+    embedder = cheap(estimator, warm_start=True, **params).fit(DOCUMENTS)
     embedder.vocabulary_ = {**embedder.vocabulary_, "cedar": row}
     return embedder
 
@@ -145,7 +145,7 @@ def test_rows_in_another_order_cannot_go_on():
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_shorter_arrays(estimator, name):
     """As of a pickle that others wrote, or of arrays that were replaced."""
-    params = {}
+    params = {"warm_start": True}
     if "directional" in estimator._get_param_names():
         params["directional"] = "left" in name or "right" in name
     if "noise" in name and estimator in SAMPLED:
@@ -196,7 +196,7 @@ def test_matrices_of_more_words_than_rows():
 @pytest.mark.parametrize("estimator", _counting())
 @pytest.mark.parametrize("name", ["indices", "indptr", "shape", "order"])
 def test_damaged_counts(estimator, name):
-    embedder = cheap(estimator).fit(DOCUMENTS)
+    embedder = cheap(estimator, warm_start=True).fit(DOCUMENTS)
     counts = embedder._counts
     if name == "indices":
         counts.indices[3] = 1000
@@ -250,10 +250,11 @@ def damages(kind):
 @pytest.mark.parametrize("kind", FORMATS)
 def test_damaged_matrices(kind):
     """None of them comes as far as to SciPy's compiled code."""
-    embedder = cheap(PPMISVDEmbedder).fit(sound(kind))
+    keeping = {"warm_start": True}
+    embedder = cheap(PPMISVDEmbedder, **keeping).fit(sound(kind))
     expected = embedder.transform(sound("csr"))
     assert same(embedder.transform(sound(kind)), expected)
-    square = cheap(PPMISVDEmbedder, input="cooccurrence").fit(sound(kind))
+    square = cheap(PPMISVDEmbedder, input="cooccurrence", **keeping).fit(sound(kind))
     text = cheap(PPMISVDEmbedder).fit(DOCUMENTS)
     calls = [
         cheap(PPMISVDEmbedder).fit,

@@ -192,7 +192,8 @@ def test_sums_too_large_for_float64(weight, message):
 )
 def test_parts_too_large_for_float64(documents, weight, message):
     """Each alone is not; the estimator stays what it was."""
-    embedder = cheap(PPMISVDEmbedder, vocabulary=WORDS, window=1)
+    params = {"vocabulary": WORDS, "window": 1, "warm_start": True}
+    embedder = cheap(PPMISVDEmbedder, **params)
     weights = np.full(len(documents), weight)
     embedder.fit(documents, sample_weight=weights)
     before = learned(embedder).copy()

@@ -87,7 +87,7 @@ class Counted(BaseEmbedder):
             for name, parameter in inspect.signature(ESTIMATORS[-1]).parameters.items()
         }
         own = {"n_components", "directional", "shift", "context_exponent"}
-        own |= {"singular_exponent", "subsample"}
+        own |= {"singular_exponent", "subsample", "warm_start"}
         shared = {name: defaults[name] for name in defaults if name not in own}
         shared |= {"share_context": share_context, "min_count": min_count}
         shared |= {"n_jobs": n_jobs, "verbose": verbose, "pooling": "mean"}

@@ -305,8 +305,9 @@ def test_an_interrupt_in_a_callback_at_the_end(estimator, name):
     """What is learned is complete, and kept with a warning."""
     complete = "after its last epoch, and is complete"
     number = 3 if name == "epoch" else 1
-    whole = cheap(estimator, max_iter=3).fit(DOCUMENTS)
-    embedder = cheap(estimator, max_iter=3).set_callbacks(interrupting(name, number))
+    whole = cheap(estimator, max_iter=3, warm_start=True).fit(DOCUMENTS)
+    embedder = cheap(estimator, max_iter=3, warm_start=True)
+    embedder.set_callbacks(interrupting(name, number))
     with pytest.warns(UserWarning, match=complete):
         embedder.fit(DOCUMENTS)
     assert_same_fit(embedder, whole, without={"_skl_callbacks"})
@@ -331,7 +332,7 @@ def test_an_interrupt_in_a_callback_at_the_end(estimator, name):
 @small
 def test_an_interrupt_in_a_callback_of_a_closed_form():
     """Who catches it finds the estimator as it was."""
-    embedder = cheap(PPMISVDEmbedder).fit(DOCUMENTS)
+    embedder = cheap(PPMISVDEmbedder, warm_start=True).fit(DOCUMENTS)
     before = dict(learned(embedder))
     for name in ("factorise", "fit"):
         embedder.set_callbacks(interrupting(name))

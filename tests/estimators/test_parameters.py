@@ -137,7 +137,12 @@ def learn(embedder, X, n_more):
     with warnings.catch_warnings():
         # Such as one that there is no end to what can be learned.
         warnings.simplefilter("ignore", UserWarning)
-        for call in calls:
+        # For `partial_fit`, the first fit keeps its counts.
+        warm_start = embedder.warm_start
+        embedder.set_params(warm_start=True)
+        for number, call in enumerate(calls):
+            if number == 2:
+                embedder.set_params(warm_start=warm_start)
             try:
                 call(X)
             except ValueError as error:

@@ -19,7 +19,6 @@ from sklearn.model_selection import (
 from sklearn.pipeline import Pipeline
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
-from skembed._fit import LARGE
 from skembed._tying import bias, strategies
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap
 
@@ -124,7 +123,7 @@ def test_fits_in_other_processes_are_the_same(tiny_corpus, tiny_labels):
         ]
         for one, two in zip(*folds, strict=True):
             # What comes from another process has been pickled.
-            assert_same_fit(one["embed"], two["embed"], without=LARGE)
+            assert_same_fit(one["embed"], two["embed"])
 
 
 @pytest.mark.small

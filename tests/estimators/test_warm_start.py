@@ -1,6 +1,8 @@
 """What fits that go on refuse, hold out, and find in pickles."""
 
+import copy
 import pickle
+import shutil
 import warnings
 
 import numpy as np
@@ -9,23 +11,32 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder
+from skembed._counts import adding
 from skembed._solvers import early_stopping, glove, negative_sampling
 from skembed.pooling import MaxPooling, SIFPooling
+from tests import helpers
 from tests.helpers import (
     COUNTING,
     DOCUMENTS,
     EPOCHS,
     ESTIMATORS,
     MORE,
+    OTHER_DOCUMENTS,
     SAMPLED,
     WORDS,
     assert_same_fit,
-    cheap,
     learned,
     same,
 )
 
 small = pytest.mark.small
+
+
+def cheap(estimator, **params):
+    """Return a cheap estimator whose fits keep what later ones resume from."""
+    return helpers.cheap(estimator, **{"warm_start": True, **params})
+
+
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 
 
@@ -226,7 +237,7 @@ def test_another_vocabulary(estimator):
     with pytest.raises(ValueError, match="cannot go on with another vocabulary"):
         embedder.partial_fit(MORE)
     embedder.set_params(vocabulary=list(embedder.vocabulary_)).partial_fit(MORE)
-    if hasattr(embedder, "warm_start"):
+    if estimator in EPOCHS:
         embedder.set_params(vocabulary=["amber", "birch"], warm_start=True)
         with pytest.raises(ValueError, match=r"another vocabulary.*warm_start=False"):
             embedder.fit(DOCUMENTS)
@@ -263,13 +274,13 @@ def hold_out_of(monkeypatch, estimator):
         return parts
 
     def note_pairs(counts, fraction, random, row_of):
-        parts = early_stopping.hold_out_pairs(counts, fraction, random, row_of)
+        parts = early_stopping.hold_out_pairs_inplace(counts, fraction, random, row_of)
         held, words = parts[1].tocoo(), np.argsort(row_of)
         seen.append(sorted(zip(words[held.row], words[held.col], strict=True)))
         return parts
 
     if estimator is GloVeEmbedder:
-        monkeypatch.setattr(glove, "hold_out_pairs", note_pairs)
+        monkeypatch.setattr(glove, "hold_out_pairs_inplace", note_pairs)
     else:
         monkeypatch.setattr(negative_sampling, "hold_out_documents", note_documents)
     return seen
@@ -349,21 +360,67 @@ def test_the_best_of_fits_that_go_on(estimator, monkeypatch):
 
 @small
 @pytest.mark.parametrize("estimator", COUNTING)
-def test_counts_are_pickled_where_they_are_needed(estimator):
-    """They are larger than the vectors, and few estimators go on after a pickle."""
-    embedder = cheap(estimator).fit(DOCUMENTS)
+@pytest.mark.parametrize("way", ["warm_start", "partial_fit"])
+def test_what_an_estimator_can_do_its_pickle_can_do(estimator, way):
+    """Counts are kept, and pickled, where they are asked for."""
+    if way == "warm_start":
+        embedder = cheap(estimator, warm_start=True).fit(DOCUMENTS)
+    else:
+        embedder = cheap(estimator, warm_start=False).partial_fit(DOCUMENTS)
     loaded = pickle.loads(pickle.dumps(embedder))
-    assert not hasattr(loaded, "_counts")
-    assert same(loaded.transform(DOCUMENTS), embedder.transform(DOCUMENTS))
-    with pytest.raises(ValueError, match="has come without its counts") as caught:
-        loaded.partial_fit(MORE)
-    assert ("warm_start" in str(caught.value)) == (estimator is GloVeEmbedder)
-    embedder.partial_fit(MORE)
-    loaded = pickle.loads(pickle.dumps(embedder))
-    assert_same_fit(embedder.partial_fit(DOCUMENTS), loaded.partial_fit(DOCUMENTS))
-    # A fit begins anew.
-    assert hasattr(embedder.fit(DOCUMENTS), "_counts")
-    assert not hasattr(pickle.loads(pickle.dumps(embedder)), "_counts")
+    assert_same_fit(loaded, embedder)
+    assert_same_fit(embedder.partial_fit(MORE), loaded.partial_fit(MORE))
+
+
+@small
+@pytest.mark.parametrize("estimator", COUNTING)
+def test_a_plain_fit_keeps_no_counts(estimator):
+    """Also one after fits that did; an error says what does."""
+    streamed = cheap(estimator, warm_start=False).partial_fit(MORE)
+    for embedder in (cheap(estimator, warm_start=False), streamed):
+        embedder.fit(DOCUMENTS)
+        assert not vars(embedder).keys() & {"_counts", "_counts_key", "_squares"}
+        before = dict(learned(embedder))
+        with pytest.raises(ValueError, match=r"co-occurrence counts.*warm_start=True"):
+            embedder.partial_fit(MORE)
+        assert all(learned(embedder)[key] is before[key] for key in before)
+
+
+@small
+@pytest.mark.parametrize("estimator", COUNTING)
+def test_memory_has_the_counts(estimator, tmp_path):
+    """Then a plain fit can be resumed, also from a pickle, until they are deleted."""
+    whole = cheap(estimator).fit(DOCUMENTS).partial_fit(MORE)
+    plain = cheap(estimator, warm_start=False, memory=str(tmp_path / "kept"))
+    plain.fit(DOCUMENTS)
+    assert "_counts" not in vars(plain)
+    loaded = pickle.loads(pickle.dumps(plain))
+    for embedder in (copy.copy(plain), loaded):
+        embedder.partial_fit(MORE)
+        without = {"_counts", "_counts_are_half", "_counts_order"}
+        assert_same_fit(embedder, whole, without)
+        counts = [adding.restore(vars(one), len(WORDS)) for one in (embedder, whole)]
+        assert same(*counts)
+        assert "_counts" in vars(embedder)
+    shutil.rmtree(tmp_path / "kept")
+    for memory in (plain.memory, None):
+        with pytest.raises(ValueError, match="warm_start=True"):
+            plain.set_params(memory=memory).partial_fit(MORE)
+
+
+@small
+def test_a_fit_of_ppmi_svd_begins_anew():
+    """Counts that it has kept are for `partial_fit`."""
+    embedder = cheap(PPMISVDEmbedder, warm_start=True).fit(DOCUMENTS)
+    other = cheap(PPMISVDEmbedder).fit(OTHER_DOCUMENTS)
+    assert_same_fit(embedder.fit(OTHER_DOCUMENTS), other)
+
+
+@small
+def test_glove_without_its_state_says_so():
+    embedder = cheap(GloVeEmbedder, warm_start=False).fit(DOCUMENTS)
+    with pytest.raises(ValueError, match=r"the state of its training.*warm_start=True"):
+        embedder.set_params(warm_start=True).fit(MORE)
 
 
 @small

@@ -686,7 +686,7 @@ def test_noise_words_are_drawn_at_regular_steps():
 def test_softplus_of_any_score():
     scores = np.array([-500.0, -30.0, -5.0, -1e-6, 0.0, 0.3, 20.0, 1e4], np.float32)
     expected = np.logaddexp(0.0, scores.astype(float))
-    found = sampling_loss._softplus_of(scores.copy())
+    found = sampling_loss._softplus_inplace(scores.copy())
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=2e-7)
 
 

@@ -46,7 +46,7 @@ def glove_entries(counts, n_blocks=1, x_max=10.0, alpha=0.75, size=1):
     """Dense counts in the kernel's form, brought there by `size` threads."""
     with ThreadTeam(size) as team:
         matrix = sparse.csr_array(np.asarray(counts, dtype=np.float64))
-        return _blocks._sort_entries(matrix, n_blocks, x_max, alpha, team)
+        return _blocks._sort_entries_inplace(matrix, n_blocks, x_max, alpha, team)
 
 
 def glove_model(strategy, n_words, n_components, rng, learning_rate=0.05):
@@ -148,7 +148,9 @@ def test_entries_take_the_memory_of_the_counts():
     size = matrix.indices.nbytes + matrix.data.nbytes
     with ThreadTeam(1) as team:
         glove_entries(np.eye(3))  # compiles
-        entries, peak = traced(_blocks._sort_entries, matrix, 15, 10.0, 0.75, team)
+        entries, peak = traced(
+            _blocks._sort_entries_inplace, matrix, 15, 10.0, 0.75, team
+        )
     assert np.shares_memory(entries.cells, matrix.indices)
     assert np.shares_memory(entries.targets, matrix.data)
     assert size > 8e6
@@ -166,7 +168,7 @@ def test_targets_are_as_good_as_float32_allows():
     ratio = counts.astype(np.longdouble) / 100
     for alpha in (0.0, 0.75, 1.0, 3.0):
         buffer = counts.copy()
-        _blocks._take_targets(buffer, 100.0, alpha)
+        _blocks._to_targets_inplace(buffer, 100.0, alpha)
         found = buffer.view(np.float32).reshape(-1, 2)
         error = np.abs(found[:, 0] - logarithms)
         assert (error <= 2.0**-24 * 1.0001 * np.abs(logarithms)).all()
@@ -557,7 +559,7 @@ def test_vectors_return_to_their_words(monkeypatch):
 def test_blocks_hold_about_equally_many_pairs(monkeypatch):
     """Thanks to the random order of words, whose frequencies differ a lot."""
     sizes = []
-    sort_entries = _blocks._sort_entries
+    sort_entries = _blocks._sort_entries_inplace
 
     def record(*arguments):
         entries = sort_entries(*arguments)
@@ -565,7 +567,7 @@ def test_blocks_hold_about_equally_many_pairs(monkeypatch):
         sizes.append(np.diff(entries.starts).reshape(n_blocks, n_blocks))
         return entries
 
-    monkeypatch.setattr(_blocks, "_sort_entries", record)
+    monkeypatch.setattr(_blocks, "_sort_entries_inplace", record)
     monkeypatch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 100)
     documents = zipf_documents(np.random.default_rng(19), 1000, 300, 40)
     embedder(max_iter=1).fit(documents)

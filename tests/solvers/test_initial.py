@@ -189,9 +189,8 @@ def test_a_pair_without_a_gradient(estimator):
 @pytest.mark.parametrize("estimator", EPOCHS)
 def test_given_vectors_stay(estimator, share_context):
     given = {"unseen": [0.25, -0.5, 0.125]}
-    embedder = cheap(
-        estimator, share_context=share_context, vocabulary=VOCABULARY, init=given
-    ).fit(LONELY)
+    params = {"share_context": share_context, "vocabulary": VOCABULARY, "init": given}
+    embedder = cheap(estimator, warm_start=True, **params).fit(LONELY)
     row = embedder.vocabulary_["unseen"]
     assert embedder.word_vectors_[row].tolist() == given["unseen"]
     embedder.partial_fit(LONELY)

@@ -255,7 +255,7 @@ def test_layout(name, n_components):
     a = layout.map.copy()
     if layout.learns_map:
         a += np.random.default_rng(1).normal(size=a.shape).astype(np.float32)
-    word, context, attributes = layout.vectors(used, a if len(a) else None)
+    word, context, attributes = layout.consume_params(used, a if len(a) else None)
     np.testing.assert_array_equal(word, params[:7, :n_components])
     rows = params[7 * strategy.context_table :][:7]
     matrix = np.eye(n_components)

@@ -12,7 +12,7 @@ from sklearn.exceptions import NotFittedError
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from skembed._corpus import vocabulary
 from skembed._solvers import svd
-from skembed._utils import limits as _limits
+from skembed._utils import memory
 from tests.helpers import (
     CHEAP,
     DOCUMENTS,
@@ -52,8 +52,8 @@ def refusals(do):
         room = Room(refused)
         try:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(_limits, "_SMALL", 0)
-                patch.setattr(_limits, "available", room)
+                patch.setattr(memory, "_SMALL", 0)
+                patch.setattr(memory, "available", room)
                 do()
         except MemoryError as error:
             yield str(error)
@@ -78,11 +78,10 @@ CASES = [
 EXPECTED = {
     "SGNSEmbedder": ["The vectors of 8 words", "Work spaces of "],
     "CBOWEmbedder": ["The vectors of 8 words", "Work spaces of "],
-    "GloVeEmbedder": ["Co-occurrence counts of ", "The vectors of 8 words", "Copies "],
+    "GloVeEmbedder": ["Co-occurrence counts of ", "The vectors of 8 words"],
     "PPMISVDEmbedder": [
         "Co-occurrence counts of ",
         "Dense matrices of ",
-        "Copies for ",
     ],
 }
 
@@ -92,6 +91,7 @@ EXPECTED = {
 def test_a_refused_allocation(estimator, params, X):
     """Says what it is for and what to do, and leaves the estimator as it was."""
     warnings.simplefilter("ignore", UserWarning)
+    params = {**params, "warm_start": True}
     before = cheap(estimator, **params).fit(X)
     embedder = cheap(estimator, **params)
 
@@ -111,7 +111,7 @@ def test_a_refused_allocation(estimator, params, X):
         assert "0 bytes are available" in message
         assert message.endswith(".")
         assert "Lower" in message
-    if X is DOCUMENTS and not params:
+    if X is DOCUMENTS and params.keys() == {"warm_start"}:
         for expected in EXPECTED[estimator.__name__]:
             assert any(expected in message for message in messages), messages
     embedder.fit(X)
@@ -150,24 +150,23 @@ def test_features_are_refused(estimator):
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("error", [MemoryError(), ArrayMemoryError((3, 5), np.float64)])
 def test_memory_that_nobody_looked_at(estimator, error, monkeypatch):
-    """Python says nothing of it, and NumPy only how much it was."""
+    """The error comes as it is, and nothing has changed."""
 
     def build(*_):
         raise error
 
     monkeypatch.setattr(vocabulary, "build", build)
     embedder = cheap(estimator)
-    pattern = r"not enough memory .*Lower n_components.* estimate_memory"
-    with pytest.raises(MemoryError, match=pattern) as caught:
+    with pytest.raises(MemoryError) as caught:
         embedder.fit(DOCUMENTS)
-    assert str(error) in str(caught.value)
+    assert caught.value is error
     assert not learned(embedder)
 
 
 @small
 def test_what_is_small_is_not_asked_for(monkeypatch):
     room = Room(0)
-    monkeypatch.setattr(_limits, "available", room)
+    monkeypatch.setattr(memory, "available", room)
     cheap(SGNSEmbedder).fit(DOCUMENTS).transform(DOCUMENTS)
     assert room.n_asked == 0
 
@@ -175,8 +174,8 @@ def test_what_is_small_is_not_asked_for(monkeypatch):
 @small
 @pytest.mark.parametrize("known", [None, HUGE])
 def test_room_that_is_there_or_not_known(known, monkeypatch):
-    monkeypatch.setattr(_limits, "available", lambda: known)
-    _limits.check_room(HUGE, "Things", "Take fewer.")
+    monkeypatch.setattr(memory, "available", lambda: known)
+    memory.check_room(HUGE, "Things", "Take fewer.")
 
 
 # --- what there is --------------------------------------------------------------------
@@ -184,13 +183,13 @@ def test_room_that_is_there_or_not_known(known, monkeypatch):
 
 @small
 def test_available():
-    room = _limits.available()
+    room = memory.available()
     if sys.platform in ("linux", "darwin", "win32"):
         assert 0 < room < 1 << 50
     if sys.platform == "linux":
-        whole = _limits._numbers(Path("/proc/meminfo"))
+        whole = memory._numbers(Path("/proc/meminfo"))
         most = (whole["MemTotal"] + whole.get("SwapTotal", 0)) * 1024
-        assert 0 < _limits._of_machine() < most
+        assert 0 < memory._of_machine() < most
 
 
 @small
@@ -198,18 +197,18 @@ def test_available():
 def test_what_is_taken_is_not_available(monkeypatch):
     """By the limit of this process; the machine is also that of others."""
     resource = pytest.importorskip("resource")
-    used = _limits._numbers(Path("/proc/self/status"))["VmSize"] * 1024
+    used = memory._numbers(Path("/proc/self/status"))["VmSize"] * 1024
 
     def getrlimit(kind):
         limited = kind == resource.RLIMIT_AS
         return used + (1 << 29) if limited else resource.RLIM_INFINITY, None
 
     monkeypatch.setattr(resource, "getrlimit", getrlimit)
-    (room,) = _limits._of_process()
+    (room,) = memory._of_process()
     assert 1 << 28 < room <= 1 << 29
-    assert _limits.available() <= room
+    assert memory.available() <= room
     block = np.ones(1 << 24)
-    assert _limits._of_process()[0] < room - block.nbytes / 2
+    assert memory._of_process()[0] < room - block.nbytes / 2
     del block
 
 
@@ -217,7 +216,7 @@ def test_what_is_taken_is_not_available(monkeypatch):
 @pytest.mark.parametrize("version", [1, 2])
 def test_control_groups(version, tmp_path, monkeypatch):
     """The least of what a group and those around it leave; files give way."""
-    limit, use, cache = _limits._GROUPS[2 - version]
+    limit, use, cache = memory._GROUPS[2 - version]
     folders = [tmp_path / "inner", tmp_path / "middle", tmp_path / "none"]
     for folder, limits in zip(
         folders, [(2000, 1500, 100), ("max", 10, 0)], strict=False
@@ -226,16 +225,16 @@ def test_control_groups(version, tmp_path, monkeypatch):
         (folder / limit).write_text(f"{limits[0]}\n")
         (folder / use).write_text(f"{limits[1]}\n")
         (folder / "memory.stat").write_text(f"anon 7\n{cache} {limits[2]}\n")
-    monkeypatch.setattr(_limits, "_group_folders", lambda: folders)
-    assert _limits._of_groups() == [600]
-    assert _limits.available() == 600
+    monkeypatch.setattr(memory, "_group_folders", lambda: folders)
+    assert memory._of_groups() == [600]
+    assert memory.available() == 600
 
 
 @small
 def test_units():
     sizes = {0: "0 bytes", 1023: "1.02e+03 bytes", 1536: "1.5 KiB", 3 << 30: "3 GiB"}
-    assert {size: _limits.in_units(size) for size in sizes} == sizes
-    assert _limits.in_units(2.0**90) == "1.07e+09 EiB"
+    assert {size: memory.in_units(size) for size in sizes} == sizes
+    assert memory.in_units(2.0**90) == "1.07e+09 EiB"
 
 
 # --- what a fit will take -------------------------------------------------------------
@@ -301,7 +300,7 @@ def test_estimate_of_clustering():
     embedder = SGNSEmbedder(pooling="vlad", random_state=0, **params)
     expected = embedder.estimate_memory(documents)
     _, peak = traced(embedder.fit, documents)
-    assert 0.6 * expected < peak < expected
+    assert 0.5 * peak < expected < 1.5 * peak
 
 
 @small
@@ -356,7 +355,7 @@ def large_matrices():
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 @pytest.mark.parametrize("name", ["documents", "counts", "symmetric counts"])
 def test_estimates_of_matrices(estimator, name):
-    """Are more than what a fit takes, but not much more."""
+    """Are what a fit takes, or off by half."""
     X = large_matrices()[name]
     embedder = cheap(estimator, n_components=4, combine="word")
     embedder.set_params(input="content" if name == "documents" else "cooccurrence")
@@ -364,8 +363,7 @@ def test_estimates_of_matrices(estimator, name):
     embedder.fit(X[:100, :100])
     expected = embedder.estimate_memory(X)
     _, peak = traced(embedder.fit, X)
-    # Ten million bytes are what allocators lose.
-    assert peak < expected < 2.0 * peak + 1e7
+    assert 0.5 * peak < expected < 1.5 * peak
 
 
 @small
