@@ -197,14 +197,23 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 
 
-def in_options(text: str) -> str:
-    """Return a message about parameters of estimators with options in their place."""
+def message(error: Exception, searched: Sequence[str] = ()) -> str:
+    """Return an error in one line, with options in place of parameters.
+
+    Parameters
+    ----------
+    error : Exception
+    searched : sequence of str
+        Parameters that are no option of the command line.
+    """
 
     def option(found: re.Match) -> str:
         (name, *_), _ = _PARAMETERS[found[1]]
         return name + " " * len(found[2])
 
-    return re.sub(rf"\b({'|'.join(_PARAMETERS)})(=|\b)", option, text)
+    names = "|".join(name for name in _PARAMETERS if name not in searched)
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.sub(rf"\b({names})(=|\b)", option, text)
 
 
 class Command(argparse.ArgumentParser):
@@ -220,6 +229,7 @@ class Command(argparse.ArgumentParser):
 
     # Parameters that are no option, because the command tries several values.
     searched: tuple[str, ...] = ()
+    forms = "CSV, TSV or JSON lines"
 
     def __init__(
         self, prog: str, description: str, epilog: str, estimators: Sequence[str]
@@ -247,7 +257,7 @@ class Command(argparse.ArgumentParser):
 
     def _add_documents(self) -> None:
         add = self.documents.add_argument
-        add("--data", type=Path, metavar="FILE", help="CSV, TSV, JSON lines or text")
+        add("--data", type=Path, metavar="FILE", help=f"file of the form {self.forms}")
         add("--text", type=column, metavar="COLUMN", help="column of the texts")
         add("--label", type=column, metavar="COLUMN", help="column of the classes")
         add(
@@ -353,13 +363,17 @@ class QuickCommand(Command):
 
     def _check(self, options: argparse.Namespace) -> None:
         if options.data and not (options.text and options.label):
-            self.error("--data needs --text COLUMN and --label COLUMN")
+            self.error(
+                "--data needs --text COLUMN and --label COLUMN; documents without "
+                "classes are for: python -m skembed study"
+            )
 
 
 class StudyCommand(Command):
     """The options of the study."""
 
     searched = ("learning_rate",)
+    forms = "CSV, TSV, JSON lines or plain text"
 
     def __init__(self, prog: str, description: str, epilog: str):
         super().__init__(prog, description, epilog, list(EMBEDDERS))
