@@ -26,14 +26,14 @@ from skembed.study import (
 )
 from skembed.study._candidates import Candidate, Settings
 from skembed.study._documents import Documents, InputError, load
-from skembed.study._options import FILES_HELP, QuickCommand, StudyCommand
+from skembed.study._options import DATA_HELP, FILES_HELP, QuickCommand, StudyCommand
 from skembed.study._progress import Progress, tell
 
 _LEAST_DOCUMENTS = 10
 _SPECTRUM_SHIFTS = (1, 5)  # none, and that of five noise words
 _SPECTRUM_SIZE = 100
 
-COMPARISON_HELP = """\
+COMPARISON_HELP = f"""\
 What do word vectors give for a task, with few labels and with all, and which way of
 tying word and context vectors is best? Trains word vectors with every estimator and
 strategy (share_context, and bias where there is one), uses them to classify
@@ -41,9 +41,8 @@ documents, prints a table of cross-validated accuracies beside two references th
 train no word vectors, and the best pipeline to copy. All strategies, over learning
 rates and seeds: python -m skembed study --help.
 
-Without --data the documents are the docstrings of NumPy, SciPy and scikit-learn
-as installed, and the classes their subpackages; nothing is downloaded. A run
-takes about two to two and a half minutes on two cores. With --data: from your file.
+{DATA_HELP} A run without it takes about two minutes
+on two cores.
 """
 
 COMPARISON_NOTES = f"""\
@@ -61,15 +60,13 @@ exit codes: 0 done (lines that failed are marked), 2 wrong usage or input, or no
 could be fitted, 130 interrupted (what is done by then is printed).
 """
 
-STUDY_HELP = """\
+STUDY_HELP = f"""\
 One matrix or two? Trains word vectors with every way of tying word and context
 vectors, in every estimator, over several seeds and with a learning rate searched for
 each, and writes a table and figures.
 
-Without --data the documents are the docstrings of NumPy, SciPy and scikit-learn
-as installed, and the classes their subpackages; nothing is downloaded. All
-estimators take ten to fifteen minutes on two free cores, and one takes less:
---estimators sgns. With --data: from your file.
+{DATA_HELP} All estimators take ten to fifteen
+minutes without it on two free cores, and one takes less: --estimators sgns.
 """
 
 STUDY_NOTES = f"""\
