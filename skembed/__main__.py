@@ -2,7 +2,7 @@
 
 import sys
 
-from skembed.study._command import main
+from skembed.study._commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,14 +1,27 @@
-"""The figures of a study; matplotlib is imported when one is drawn."""
+"""Figures of both command lines; matplotlib is imported when one is drawn."""
 
 import math
+import os
+import textwrap
+import warnings
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skembed.study._tables import save_figure, tidy
+from skembed.study import _verdict
 
+PICTURES = (".png", ".pdf", ".svg")
+CAPTIONS = {
+    "loss_curves.png": "Training loss after each epoch, first seed.",
+    "own_scores.png": "Scores of all words as their own context, first seed.",
+    "spectrum.png": "Eigenvalues of the PMI matrix, the largest in size. Pairs of "
+    "words that were not seen count as 0.",
+    "parameters.png": "What vectors are judged by against the number of parameters: "
+    "mean, smallest and largest of the seeds.",
+}
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^"
 _COLOURS = 10  # in matplotlib's own cycle
@@ -19,7 +32,117 @@ _MOST_SHOWN = 6
 _Read = Callable[[dict[str, Any], str], float | None]
 
 
-def draw(
+def can_draw() -> bool:
+    """Return whether matplotlib is installed."""
+    return find_spec("matplotlib") is not None
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure of matplotlib; the file's ending chooses the format."""
+    with warnings.catch_warnings():
+        # A letter of a name that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(path)
+
+
+def tidy(axes: Any, **grid: Any) -> None:
+    """Give a panel a light grid and no frame."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.3, **grid)
+
+
+def picture_problem(path: Path) -> str | None:
+    """Return what would keep a figure from being written to a file, or None."""
+    if path.suffix.lower() not in PICTURES:
+        return f"the name must end in one of {', '.join(PICTURES)}"
+    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        return "no file can be written there"
+    return None
+
+
+# --- The quick comparison
+
+
+def draw_comparison(
+    rows: Sequence[_verdict.Row], about: dict[str, Any], path: Path
+) -> None:
+    """Write a picture of the rows: two dots and their standard deviations for each.
+
+    Parameters
+    ----------
+    rows : sequence of dict
+    about : dict
+        As for `as_table`.
+    path : Path
+        File to write; its ending chooses the format.
+    """
+    from matplotlib.figure import Figure
+
+    groups = _verdict.ranked(rows)
+    n_lines = sum(map(len, groups)) + 0.6 * (len(groups) - 1)
+    figure = Figure(figsize=(9, 1.6 + 0.3 * n_lines), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    position, positions, labels = 0.0, [], []
+    for colour, group in enumerate(groups):
+        for row in group:
+            done = row["accuracy"] is not None
+            if done:
+                _draw_row(axes, row, position, f"C{colour}")
+            positions.append(position)
+            labels.append(
+                _verdict.name(row) + ("" if done else f" ({_verdict.accuracy(row)})")
+            )
+            position += 1.0
+        position += 0.6
+    axes.set_yticks(positions, labels)
+    axes.set_ylim(position - 1.0, -0.6)
+    axes.set_xlabel(
+        f"accuracy with few labels (hollow) and with all (filled), mean ± standard "
+        f"deviation over {about['cv']} folds"
+    )
+    title = figure.suptitle(
+        textwrap.fill(_verdict.heading(about), 100),
+        x=0.01,
+        ha="left",
+        fontsize="medium",
+    )
+    title.set_parse_math(False)  # a file's name may hold dollar signs
+    tidy(axes, axis="x")
+    save_figure(figure, path)
+
+
+def _draw_row(axes: Any, row: _verdict.Row, position: float, colour: str) -> None:
+    style = {"color": "0.35" if row["is_reference"] else colour}
+    for kind, fill in (("", {}), ("few_", {"mfc": "white"})):
+        value = row[f"{kind}accuracy"]
+        if row["is_reference"]:
+            axes.axvline(value, linestyle="--", linewidth=1, alpha=0.6, **style)
+        axes.errorbar(
+            value,
+            position,
+            xerr=row[f"{kind}accuracy_sd"],
+            marker="s" if row["is_reference"] else "o",
+            capsize=3,
+            **style,
+            **fill,
+        )
+    size = row["n_embedding_parameters"]
+    # In the margin, where no dot can hide it.
+    axes.annotate(
+        "" if size is None else f"{size:,} parameters",
+        (1.01, position),
+        xycoords=("axes fraction", "data"),
+        va="center",
+        fontsize="small",
+        color="0.35",
+        annotation_clip=False,
+    )
+
+
+# --- The study
+
+
+def draw_study(
     outcomes: Sequence[Any], spectra: Mapping[str, Sequence[float]], folder: Path
 ) -> list[str]:
     """Write the figures that there are numbers for.

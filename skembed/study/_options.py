@@ -1,8 +1,10 @@
 """The options of both command lines; those that both have are declared once."""
 
 import argparse
+import math
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ _SHOWN = " (default: %(default)s)"
 _MAX_DOCUMENTS = ("--max-documents", "--documents")
 _OWN = " (default: each estimator's own)"
 
+DATA_HELP = """\
+Without --data the documents are the docstrings of NumPy, SciPy and scikit-learn
+as installed, and the classes their subpackages; nothing is downloaded. With
+--data they come from your file."""
 FILES_HELP = """\
   .csv or .tsv (with a header; --separator if columns are separated otherwise),
   .jsonl or .ndjson (a JSON object per line)"""
@@ -59,27 +65,16 @@ def column(text: str) -> str:
     return text
 
 
-def positive(text: str) -> float:
-    """Read a positive, finite number."""
-    number = _number(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number")
-    return number
-
-
-def not_negative(text: str) -> float:
-    """Read a finite number from 0 on."""
-    number = _number(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on")
-    return number
-
-
-def _number(text: str) -> float:
+def number(text: str, zero: bool = False) -> float:
+    """Read a finite number that is positive, or 0 where that is allowed."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        return float("nan")
+        value = math.nan
+    if not (0 < value < math.inf or (zero and value == 0)):
+        wanted = "number from 0 on" if zero else "positive number"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {wanted}")
+    return value
 
 
 def separator(text: str) -> str:
@@ -116,59 +111,43 @@ def pattern(text: str) -> str:
     return text
 
 
-# Options of parameters of estimators: names, how they are read, what they are.
+def _n(kind: Callable[[str], Any], text: str) -> dict[str, Any]:
+    return {"metavar": "N", "type": kind, "help": text}
+
+
+# Parameters of estimators: their options, how these are read, what they are.
 _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "n_components": (
         ("--n-components", "--size"),
-        {
-            "metavar": "N",
-            "type": count(1),
-            "help": "dimensions of a word vector" + _SHOWN,
-        },
+        _n(count(1), "dimensions of a word vector" + _SHOWN),
     ),
-    "min_count": (
-        ("--min-count",),
-        {"metavar": "N", "type": count(1), "help": "leave rarer words out" + _SHOWN},
-    ),
+    "min_count": (("--min-count",), _n(count(1), "leave rarer words out" + _SHOWN)),
     "max_iter": (
         ("--epochs", "--max-iter"),
-        {"metavar": "N", "type": count(1), "help": "of SGNS, CBOW and GloVe" + _OWN},
+        _n(count(1), "of SGNS, CBOW and GloVe" + _OWN),
     ),
     "x_max": (
         ("--x-max",),
-        {
-            "metavar": "N",
-            "type": positive,
-            "help": "x_max of GloVe; large corpora take more" + _SHOWN,
-        },
+        _n(number, "x_max of GloVe; large corpora take more" + _SHOWN),
     ),
     "max_features": (
         ("--max-features",),
-        {
-            "metavar": "N",
-            "type": count(1),
-            "help": "keep only the N most frequent words",
-        },
+        _n(count(1), "keep only the N most frequent words"),
     ),
     "window": (
         ("--window",),
-        {
-            "metavar": "N",
-            "type": count(1),
-            "help": "words on each side that are context" + _OWN,
-        },
+        _n(count(1), "words on each side that are context" + _OWN),
     ),
     "subsample": (
         ("--subsample",),
-        {
-            "metavar": "N",
-            "type": not_negative,
-            "help": "leave out tokens of more frequent words; 0: none" + _OWN,
-        },
+        _n(
+            partial(number, zero=True),
+            "leave out tokens of more frequent words; 0: none" + _OWN,
+        ),
     ),
     "learning_rate": (
         ("--learning-rate",),
-        {"metavar": "N", "type": positive, "help": "of SGNS, CBOW and GloVe" + _OWN},
+        _n(number, "of SGNS, CBOW and GloVe" + _OWN),
     ),
     "token_pattern": (
         ("--token-pattern",),
@@ -185,10 +164,7 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "strip_accents": (
         ("--strip-accents",),
-        {
-            "choices": ["ascii", "unicode"],
-            "help": "compare words without their accents",
-        },
+        {"choices": ["ascii", "unicode"], "help": "compare words without accents"},
     ),
     "stop_words": (
         ("--stop-words",),
@@ -197,14 +173,23 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 }
 
 
-def in_options(text: str) -> str:
-    """Return a message about parameters of estimators with options in their place."""
+def message(error: Exception, searched: Sequence[str] = ()) -> str:
+    """Return an error in one line, with options in place of parameters.
+
+    Parameters
+    ----------
+    error : Exception
+    searched : sequence of str
+        Parameters that are no option of the command line.
+    """
 
     def option(found: re.Match) -> str:
         (name, *_), _ = _PARAMETERS[found[1]]
         return name + " " * len(found[2])
 
-    return re.sub(rf"\b({'|'.join(_PARAMETERS)})(=|\b)", option, text)
+    names = "|".join(name for name in _PARAMETERS if name not in searched)
+    text = " ".join(str(error).split()) or type(error).__name__
+    return re.sub(rf"\b({names})(=|\b)", option, text)
 
 
 class Command(argparse.ArgumentParser):
@@ -220,6 +205,7 @@ class Command(argparse.ArgumentParser):
 
     # Parameters that are no option, because the command tries several values.
     searched: tuple[str, ...] = ()
+    forms = "CSV, TSV or JSON lines"
 
     def __init__(
         self, prog: str, description: str, epilog: str, estimators: Sequence[str]
@@ -247,7 +233,7 @@ class Command(argparse.ArgumentParser):
 
     def _add_documents(self) -> None:
         add = self.documents.add_argument
-        add("--data", type=Path, metavar="FILE", help="CSV, TSV, JSON lines or text")
+        add("--data", type=Path, metavar="FILE", help=f"file of the form {self.forms}")
         add("--text", type=column, metavar="COLUMN", help="column of the texts")
         add("--label", type=column, metavar="COLUMN", help="column of the classes")
         add(
@@ -353,13 +339,17 @@ class QuickCommand(Command):
 
     def _check(self, options: argparse.Namespace) -> None:
         if options.data and not (options.text and options.label):
-            self.error("--data needs --text COLUMN and --label COLUMN")
+            self.error(
+                "--data needs --text COLUMN and --label COLUMN; documents without "
+                "classes are for: python -m skembed study"
+            )
 
 
 class StudyCommand(Command):
     """The options of the study."""
 
     searched = ("learning_rate",)
+    forms = "CSV, TSV, JSON lines or plain text"
 
     def __init__(self, prog: str, description: str, epilog: str):
         super().__init__(prog, description, epilog, list(EMBEDDERS))
@@ -384,7 +374,7 @@ class StudyCommand(Command):
         self.comparison.add_argument(
             "--rates",
             nargs="+",
-            type=positive,
+            type=number,
             default=list(DEFAULTS.rates),
             metavar="FACTOR",
             help=f"learning rates, times each estimator's default (default: {rates})",

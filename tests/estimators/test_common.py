@@ -1,9 +1,9 @@
-"""The behaviour that scikit-learn users expect, checked on text for every estimator.
+"""What scikit-learn users expect of an estimator, checked for every one of ours.
 
-scikit-learn's own `check_estimator` skips estimators of text: it runs a single check
-and reports success. So its checks that do not need numbers are called one by one
-here, and the others are written for documents. There are three tables of checks;
-their sizes are asserted, so that none can get lost.
+scikit-learn's own checks run on matrices; the others here are written for documents.
+Those of a class have the parameter "estimator". Those of a fit have the parameter
+"make", and run under every tying strategy. How many there are is asserted, so that
+none can get lost.
 """
 
 import ast
@@ -61,7 +61,7 @@ from tests.helpers import (
 
 LABELS = [0, 1] * (len(DOCUMENTS) // 2)
 LEAST_SKLEARN_CHECKS = 54
-N_CLASS_CHECKS = 10
+N_CLASS_CHECKS = 12
 N_FIT_CHECKS = 51
 
 
@@ -96,20 +96,6 @@ VARIANTS = [
     for estimator in ESTIMATORS
     for strategy in sound_strategies(estimator)
 ]
-
-CLASS_CHECKS, FIT_CHECKS = [], []
-
-
-def class_check(function):
-    """Put a function of an estimator's class into the table."""
-    CLASS_CHECKS.append(function)
-    return function
-
-
-def fit_check(function):
-    """Put a function of a `Variant` into the table."""
-    FIT_CHECKS.append(function)
-    return function
 
 
 # --- scikit-learn's own checks --------------------------------------------------------
@@ -152,8 +138,9 @@ def documented(estimator, section):
     }
 
 
-@class_check
-def check_all_but_the_first_parameter_are_keyword_only(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_all_but_the_first_parameter_are_keyword_only(estimator):
     first, *others = parameters(estimator).values()
     assert first.name == "n_components"
     assert first.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -163,27 +150,31 @@ def check_all_but_the_first_parameter_are_keyword_only(estimator):
         estimator(7, True)
 
 
-@class_check
-def check_every_parameter_has_constraints(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_parameter_has_constraints(estimator):
     assert estimator._parameter_constraints.keys() == parameters(estimator).keys()
     assert BaseEmbedder._parameter_constraints.keys() <= parameters(estimator).keys()
 
 
-@class_check
-def check_every_parameter_is_documented_in_order(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_every_parameter_is_documented_in_order(estimator):
     assert list(documented(estimator, "Parameters")) == list(parameters(estimator))
 
 
-@class_check
-def check_documented_defaults_are_the_defaults(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_documented_defaults_are_the_defaults(estimator):
     kinds = documented(estimator, "Parameters")
     for name, parameter in parameters(estimator).items():
         _, _, default = kinds[name].partition("default=")
         assert ast.literal_eval(default) == parameter.default, name
 
 
-@class_check
-def check_documented_choices_are_the_choices(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_documented_choices_are_the_choices(estimator):
     choices = {
         "bias": set(_bias.biases()),
         "combine": set(_features.COMBINATIONS),
@@ -203,8 +194,9 @@ def check_documented_choices_are_the_choices(estimator):
     assert [ast.literal_eval(item) for item in items] == allowed
 
 
-@class_check
-def check_tokenising_defaults_are_those_of_tfidf(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_tokenising_defaults_are_those_of_tfidf(estimator):
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     ours, theirs = estimator().get_params(), TfidfVectorizer().get_params()
@@ -215,8 +207,9 @@ def check_tokenising_defaults_are_those_of_tfidf(estimator):
     assert {name: ours[name] for name in shared} == {n: theirs[n] for n in shared}
 
 
-@class_check
-def check_signatures_of_methods(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_signatures_of_methods(estimator):
     for name in ("fit", "fit_transform"):
         signature = inspect.signature(getattr(estimator, name)).parameters
         assert list(signature) == ["self", "X", "y", "sample_weight"]
@@ -225,8 +218,9 @@ def check_signatures_of_methods(estimator):
     assert list(inspect.signature(estimator.transform).parameters) == ["self", "X"]
 
 
-@class_check
-def check_tags_are_truthful(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_tags_are_truthful(estimator):
     tags = get_tags(estimator())
     assert tags.requires_fit
     assert tags.input_tags.string
@@ -240,8 +234,9 @@ def check_tags_are_truthful(estimator):
     assert tags.transformer_tags is not None
 
 
-@class_check
-def check_estimator_is_public(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_estimator_is_public(estimator):
     assert estimator.__name__ in skembed.__all__
     assert issubclass(estimator, BaseEmbedder)
     assert estimator in CHEAP
@@ -298,8 +293,9 @@ INVALID = {
 }
 
 
-@class_check
-def check_invalid_values_are_refused_by_fit(estimator):
+@pytest.mark.small
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_invalid_values_are_refused_by_fit(estimator):
     """By name, before anything is learned, and leaving an earlier fit as it was."""
     fitted = cheap(estimator).fit(DOCUMENTS)
     before = copy.deepcopy(learned(fitted))
@@ -322,39 +318,39 @@ def check_invalid_values_are_refused_by_fit(estimator):
 # --- checks of a fit ------------------------------------------------------------------
 
 
-@fit_check
-def check_fit_returns_self(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_fit_returns_self(make):
     embedder = make()
     assert embedder.fit(DOCUMENTS) is embedder
     assert embedder.fit(DOCUMENTS, LABELS) is embedder
 
 
-@fit_check
-def check_two_estimators_learn_the_same(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_two_estimators_learn_the_same(make):
     assert_same_fit(make().fit(DOCUMENTS), make().fit(DOCUMENTS))
 
 
-@fit_check
-def check_fit_is_idempotent(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_fit_is_idempotent(make):
     embedder = make().fit(DOCUMENTS)
     before = copy.deepcopy(embedder)
     assert_same_fit(embedder.fit(DOCUMENTS), before)
 
 
-@fit_check
-def check_y_is_ignored(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_y_is_ignored(make):
     assert_same_fit(make().fit(DOCUMENTS, LABELS), make().fit(DOCUMENTS))
 
 
-@fit_check
-def check_refit_on_other_documents_forgets_the_first(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_refit_on_other_documents_forgets_the_first(make):
     embedder = make().fit(DOCUMENTS)
     assert_same_fit(embedder.fit(OTHER_DOCUMENTS), make().fit(OTHER_DOCUMENTS))
     assert "inlet" in embedder.vocabulary_
 
 
-@fit_check
-def check_refit_with_other_parameters_forgets_the_first(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_refit_with_other_parameters_forgets_the_first(make):
     """No attribute of another strategy or bias is left behind."""
     for strategy in sound_strategies(make.estimator):
         others = {"share_context": strategy.name}
@@ -365,8 +361,8 @@ def check_refit_with_other_parameters_forgets_the_first(make):
         assert_same_fit(embedder, make().fit(DOCUMENTS))
 
 
-@fit_check
-def check_fit_after_an_error_is_a_fresh_fit(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_fit_after_an_error_is_a_fresh_fit(make):
     embedder = make()
     with pytest.raises(ValueError, match="Document 1"):
         embedder.fit([DOCUMENTS[0], None])
@@ -374,8 +370,8 @@ def check_fit_after_an_error_is_a_fresh_fit(make):
     assert_same_fit(embedder.fit(DOCUMENTS), make().fit(DOCUMENTS))
 
 
-@fit_check
-def check_failing_fit_keeps_the_earlier_one(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_failing_fit_keeps_the_earlier_one(make):
     embedder = make().fit(DOCUMENTS)
     before = copy.deepcopy(embedder)
     for X in ([*OTHER_DOCUMENTS, None], [], ["lonely"], "amber birch"):
@@ -384,8 +380,8 @@ def check_failing_fit_keeps_the_earlier_one(make):
         assert_same_fit(embedder, before)
 
 
-@fit_check
-def check_fit_changes_no_parameter(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_fit_changes_no_parameter(make):
     embedder = make(stop_words=["amber"], vocabulary=set(WORDS[1:]))
     before = embedder.get_params(deep=False)
     vocabulary, stop_words = set(embedder.vocabulary), list(embedder.stop_words)
@@ -396,16 +392,16 @@ def check_fit_changes_no_parameter(make):
     assert embedder.stop_words == stop_words
 
 
-@fit_check
-def check_fit_adds_only_names_that_say_so(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_fit_adds_only_names_that_say_so(make):
     embedder = make()
     assert vars(embedder).keys() == embedder.get_params().keys()
     for name in learned(embedder.fit(DOCUMENTS)):
         assert name.startswith("_") or name.endswith("_")
 
 
-@fit_check
-def check_pickle(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_pickle(make):
     embedder = make().fit(DOCUMENTS)
     for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
         again = pickle.loads(pickle.dumps(embedder, protocol=protocol))
@@ -418,8 +414,8 @@ def check_pickle(make):
     assert_same_fit(unfitted.fit(DOCUMENTS), embedder)
 
 
-@fit_check
-def check_joblib_dump(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_joblib_dump(make):
     """Also with arrays that are memory maps which cannot be written to."""
     embedder = make().fit(DOCUMENTS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -435,8 +431,8 @@ def check_joblib_dump(make):
             assert_same_fit(again.fit(DOCUMENTS), embedder)
 
 
-@fit_check
-def check_clone_keeps_parameters_and_forgets_the_fit(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_clone_keeps_parameters_and_forgets_the_fit(make):
     embedder = make(verbose=False, stop_words=["amber"]).fit(DOCUMENTS)
     again = clone(embedder)
     assert again.get_params() == embedder.get_params()
@@ -444,8 +440,8 @@ def check_clone_keeps_parameters_and_forgets_the_fit(make):
     assert_same_fit(again.fit(DOCUMENTS), embedder)
 
 
-@fit_check
-def check_not_fitted(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_not_fitted(make):
     embedder = make()
     name = f"This {make.estimator.__name__} instance is not fitted yet"
     for method, arguments in [
@@ -458,8 +454,8 @@ def check_not_fitted(make):
             method(*arguments)
 
 
-@fit_check
-def check_learned_attributes_are_as_documented(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_learned_attributes_are_as_documented(make):
     """Every public one is documented, with its shape and dtype."""
     embedder = make().fit(DOCUMENTS)
     kinds = documented(make.estimator, "Attributes")
@@ -484,8 +480,8 @@ def check_learned_attributes_are_as_documented(make):
         assert value.flags.c_contiguous, name
 
 
-@fit_check
-def check_rows_of_the_vocabulary(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_rows_of_the_vocabulary(make):
     embedder = make().fit(DOCUMENTS)
     counts = Counter(word for tokens in TOKENISED for word in tokens)
     expected = sorted(counts, key=lambda word: (-counts[word], word))
@@ -495,8 +491,8 @@ def check_rows_of_the_vocabulary(make):
     assert embedder.word_counts_.tolist() == [counts[word] for word in expected]
 
 
-@fit_check
-def check_number_of_embedding_parameters(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_number_of_embedding_parameters(make):
     embedder = make().fit(DOCUMENTS)
     expected = make.strategy.n_tables * embedder.word_vectors_.size
     expected += np.size(getattr(embedder, "context_map_", ()))
@@ -505,8 +501,8 @@ def check_number_of_embedding_parameters(make):
     assert embedder.n_embedding_parameters_ == expected
 
 
-@fit_check
-def check_shared_vectors_are_one_object(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_shared_vectors_are_one_object(make):
     embedder = make().fit(DOCUMENTS)
     shared = embedder.context_vectors_ is embedder.word_vectors_
     assert shared == (make.params["share_context"] is True)
@@ -519,8 +515,8 @@ def check_shared_vectors_are_one_object(make):
     assert hasattr(embedder, "context_signs_") == make.strategy.signed
 
 
-@fit_check
-def check_transform_gives_float32(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_transform_gives_float32(make):
     embedder = make()
     for features in (embedder.fit_transform(DOCUMENTS), embedder.transform(DOCUMENTS)):
         assert isinstance(features, np.ndarray)
@@ -532,8 +528,8 @@ def check_transform_gives_float32(make):
         assert features.flags.writeable
 
 
-@fit_check
-def check_fit_transform_equals_fit_and_transform(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_fit_transform_equals_fit_and_transform(make):
     for X in (DOCUMENTS, TOKENISED, [*DOCUMENTS, "", "zebra"]):
         first, second = make(min_count=2), make(min_count=2)
         assert same(first.fit_transform(X), second.fit(X).transform(X))
@@ -541,8 +537,8 @@ def check_fit_transform_equals_fit_and_transform(make):
         assert same(first.fit_transform(X, LABELS), second.transform(X))
 
 
-@fit_check
-def check_transform_learns_nothing(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_transform_learns_nothing(make):
     embedder = make().fit(DOCUMENTS)
     before = copy.deepcopy(embedder)
     first = embedder.transform(DOCUMENTS)
@@ -551,16 +547,16 @@ def check_transform_learns_nothing(make):
     assert_same_fit(embedder, before)
 
 
-@fit_check
-def check_transform_does_not_depend_on_the_order(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_transform_does_not_depend_on_the_order(make):
     embedder = make().fit(DOCUMENTS)
     order = np.random.default_rng(0).permutation(len(DOCUMENTS))
     shuffled = embedder.transform([DOCUMENTS[i] for i in order])
     assert same(shuffled, embedder.transform(DOCUMENTS)[order])
 
 
-@fit_check
-def check_transform_does_not_depend_on_the_batch(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_transform_does_not_depend_on_the_batch(make):
     embedder = make().fit(DOCUMENTS)
     whole = embedder.transform(DOCUMENTS)
     for size in (1, 7):
@@ -571,16 +567,16 @@ def check_transform_does_not_depend_on_the_batch(make):
         assert same(np.vstack(batches), whole)
 
 
-@fit_check
-def check_raw_and_tokenised_documents_are_equal(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_raw_and_tokenised_documents_are_equal(make):
     first, second = make(), make()
     assert same(first.fit_transform(DOCUMENTS), second.fit_transform(TOKENISED))
     assert_same_fit(first, second)
     assert same(first.transform(TOKENISED), first.transform(DOCUMENTS))
 
 
-@fit_check
-def check_coverage_is_the_share_of_known_tokens(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_coverage_is_the_share_of_known_tokens(make):
     """Stop words are no tokens; 0 is also for a document without any."""
     words = ["birch", "cedar", "delta"]
     embedder = make(n_components=1, stop_words=["amber"], vocabulary=words)
@@ -608,8 +604,8 @@ def check_coverage_is_the_share_of_known_tokens(make):
         make().coverage(documents)
 
 
-@fit_check
-def check_coverage_of_a_matrix_weighs_its_entries(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_coverage_of_a_matrix_weighs_its_entries(make):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 9, size=(12, 6)) * rng.choice(
         [1e-300, 0.1, 1.0, 2e307], (12, 1)
@@ -644,8 +640,8 @@ def check_coverage_of_a_matrix_weighs_its_entries(make):
         unnamed.coverage(["w1"])
 
 
-@fit_check
-def check_empty_and_unknown_documents_become_zeros(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_empty_and_unknown_documents_become_zeros(make):
     known = make().fit(DOCUMENTS)
     for combine in _features.COMBINATIONS:
         # Read where the features are made: no other fit is needed.
@@ -665,8 +661,8 @@ def check_empty_and_unknown_documents_become_zeros(make):
     assert same(known.transform(["amber"]), known.transform(["zebra amber yak"]))
 
 
-@fit_check
-def check_empty_documents_may_take_part_in_fit(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_empty_documents_may_take_part_in_fit(make):
     X = ["", *DOCUMENTS[:5], "", *DOCUMENTS[5:], "?"]
     embedder = make()
     features = embedder.fit_transform(X)
@@ -687,8 +683,8 @@ ODD_CORPORA = {
 }
 
 
-@fit_check
-def check_nothing_is_ever_nan(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_nothing_is_ever_nan(make):
     for name, X in ODD_CORPORA.items():
         for n_components in (1, 20):
             embedder = make(n_components=n_components)
@@ -701,8 +697,8 @@ def check_nothing_is_ever_nan(make):
                     assert np.isfinite(values).all(), name
 
 
-@fit_check
-def check_feature_names(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_feature_names(make):
     prefix = make.estimator.__name__.lower()
     plain = [f"{prefix}{i}" for i in range(3)]
     parted = [f"{prefix}_{part}{i}" for part in ("word", "context") for i in range(3)]
@@ -731,8 +727,8 @@ class Lengths(TransformerMixin, BaseEstimator):
         return np.array(["length"], dtype=object)
 
 
-@fit_check
-def check_set_output_pandas(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_set_output_pandas(make):
     expected = make().fit_transform(DOCUMENTS)
     index = [f"row{i // 2}" for i in range(len(DOCUMENTS))]
     embedder = make().set_output(transform="pandas")
@@ -756,8 +752,8 @@ def check_set_output_pandas(make):
     assert isinstance(embedder.transform(DOCUMENTS), np.ndarray)
 
 
-@fit_check
-def check_set_output_polars(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_set_output_polars(make):
     expected = make().fit_transform(DOCUMENTS)
     embedder = make().set_output(transform="polars")
     for X in (DOCUMENTS, pl.Series(DOCUMENTS), pl.DataFrame({"text": DOCUMENTS})):
@@ -768,16 +764,16 @@ def check_set_output_polars(make):
             np.testing.assert_array_equal(frame.to_numpy(), expected)
 
 
-@fit_check
-def check_global_set_output(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_global_set_output(make):
     embedder = make()
     with config_context(transform_output="pandas"):
         assert isinstance(embedder.fit_transform(DOCUMENTS), pd.DataFrame)
     assert isinstance(embedder.transform(DOCUMENTS), np.ndarray)
 
 
-@fit_check
-def check_pipeline(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_pipeline(make):
     pipeline = make_pipeline(make(), LogisticRegression())
     assert pipeline.fit(DOCUMENTS, LABELS).predict(DOCUMENTS).shape == (20,)
     assert same(pipeline[:-1].transform(DOCUMENTS), make().fit_transform(DOCUMENTS))
@@ -787,8 +783,8 @@ def check_pipeline(make):
     assert same(again.predict_proba(DOCUMENTS), pipeline.predict_proba(DOCUMENTS))
 
 
-@fit_check
-def check_column_transformer(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_column_transformer(make):
     frame = pd.DataFrame({"text": DOCUMENTS, "length": 6.0, "title": DOCUMENTS[::-1]})
     columns = ColumnTransformer(
         [
@@ -812,8 +808,8 @@ def check_column_transformer(make):
     np.testing.assert_array_equal(framed, features[:, :3])
 
 
-@fit_check
-def check_feature_union(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_feature_union(make):
     union = FeatureUnion([("small", make(n_components=1)), ("wide", make(window=4))])
     features = union.fit_transform(DOCUMENTS)
     assert features.shape == (len(DOCUMENTS), 4)
@@ -821,8 +817,8 @@ def check_feature_union(make):
     assert union.get_feature_names_out().size == 4
 
 
-@fit_check
-def check_grid_search(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_grid_search(make):
     pipeline = make_pipeline(make(), LogisticRegression())
     name = make.estimator.__name__.lower()
     grid = {f"{name}__n_components": [2, 4], f"{name}__window": [1, 3]}
@@ -834,8 +830,8 @@ def check_grid_search(make):
     assert not learned(pipeline[0])
 
 
-@fit_check
-def check_documents_stay_as_they_are(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_documents_stay_as_they_are(make):
     for X in (
         list(DOCUMENTS),
         [list(tokens) for tokens in TOKENISED],
@@ -849,8 +845,8 @@ def check_documents_stay_as_they_are(make):
         assert np.array_equal(np.array(X), np.array(before))
 
 
-@fit_check
-def check_read_only_documents(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_read_only_documents(make):
     expected = make().fit_transform(DOCUMENTS)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         path = Path(folder) / "documents.npy"
@@ -864,8 +860,8 @@ def check_read_only_documents(make):
             assert same(make().fit_transform(X), expected)
 
 
-@fit_check
-def check_generators_are_consumed_once(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_generators_are_consumed_once(make):
     n_next = len(DOCUMENTS) + 1
     embedder = make()
     for method in (embedder.fit, embedder.transform, embedder.fit_transform):
@@ -876,8 +872,8 @@ def check_generators_are_consumed_once(make):
     assert_same_fit(make().fit(text for text in DOCUMENTS), make().fit(DOCUMENTS))
 
 
-@fit_check
-def check_documents_are_tokenised_once(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_documents_are_tokenised_once(make):
     seen = []
 
     def analyzer(text):
@@ -893,8 +889,8 @@ def check_documents_are_tokenised_once(make):
     assert seen == DOCUMENTS * 3
 
 
-@fit_check
-def check_random_state(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_random_state(make):
     seven = make(random_state=7).fit(DOCUMENTS)
     assert_same_fit(make(random_state=7).fit(DOCUMENTS), seven)
     instance = np.random.RandomState(7)
@@ -911,16 +907,16 @@ def check_random_state(make):
     assert same(unseeded.fit(DOCUMENTS).word_vectors_, first) != make.draws
 
 
-@fit_check
-def check_global_random_state_is_left_alone(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_global_random_state_is_left_alone(make):
     # A few draws move the position only; the key changes every 624 of them.
     before = pickle.dumps(np.random.get_state())  # noqa: NPY002
     make(random_state=0).fit_transform(DOCUMENTS)
     assert pickle.dumps(np.random.get_state()) == before  # noqa: NPY002
 
 
-@fit_check
-def check_fits_in_threads_are_equal(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_fits_in_threads_are_equal(make):
     expected = make().fit(DOCUMENTS)
     fits = joblib.Parallel(n_jobs=2, backend="threading")(
         joblib.delayed(make().fit)(DOCUMENTS) for _ in range(4)
@@ -929,8 +925,8 @@ def check_fits_in_threads_are_equal(make):
         assert_same_fit(fitted, expected)
 
 
-@fit_check
-def check_numpy_scalars_as_parameters(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_numpy_scalars_as_parameters(make):
     name = make.params["share_context"]
     embedder = make(
         n_components=np.int64(3),
@@ -943,8 +939,8 @@ def check_numpy_scalars_as_parameters(make):
     assert_same_fit(embedder.fit(DOCUMENTS), make().fit(DOCUMENTS))
 
 
-@fit_check
-def check_verbose_only_prints(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_verbose_only_prints(make):
     silent, spoken = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(silent):
         expected = make().fit(DOCUMENTS)
@@ -957,8 +953,8 @@ def check_verbose_only_prints(make):
     assert_same_fit(embedder, expected)
 
 
-@fit_check
-def check_score_pairs(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_score_pairs(make):
     embedder = make().fit(DOCUMENTS)
     table = embedder.score_pairs(np.array(WORDS)[:, None], WORDS)
     assert table.shape == (len(WORDS), len(WORDS))
@@ -977,8 +973,8 @@ def check_score_pairs(make):
             embedder.score_pairs("amber", words)
 
 
-@fit_check
-def check_repr(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_repr(make):
     embedder = make()
     text = repr(embedder)
     assert text.startswith(f"{make.estimator.__name__}(")
@@ -988,8 +984,8 @@ def check_repr(make):
     assert repr(make.estimator()) == f"{make.estimator.__name__}()"
 
 
-@fit_check
-def check_html_repr(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_html_repr(make):
     embedder = make()
     for _ in range(2):
         html = estimator_html_repr(embedder)
@@ -999,15 +995,15 @@ def check_html_repr(make):
     assert make.estimator.__name__ in estimator_html_repr(make_pipeline(embedder))
 
 
-@fit_check
-def check_model_does_not_keep_the_documents(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_model_does_not_keep_the_documents(make):
     once = len(pickle.dumps(make().fit(DOCUMENTS)))
     often = len(pickle.dumps(make().fit(DOCUMENTS * 20)))
     assert abs(once - often) < 100
 
 
-@fit_check
-def check_surprising_combinations_warn_once(make):
+@pytest.mark.parametrize("make", VARIANTS)
+def test_surprising_combinations_warn_once(make):
     """In the line that called, naming the parameters, and for one table only."""
     for combine in _features.COMBINATIONS:
         note = make.strategy.combine_notes.get(combine)
@@ -1028,26 +1024,17 @@ def check_surprising_combinations_warn_once(make):
                 embedder.transform(DOCUMENTS)
 
 
-@pytest.mark.small
-@pytest.mark.parametrize("check", CLASS_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_class(estimator, check):
-    check(estimator)
-
-
-@pytest.mark.parametrize("check", FIT_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("make", VARIANTS)
-def test_fit(make, check):
-    check(make)
-
-
 def test_no_check_is_lost():
-    tables = [CLASS_CHECKS, FIT_CHECKS]
-    sizes = [N_CLASS_CHECKS, N_FIT_CHECKS]
-    assert [len(table) for table in tables] == sizes
-    assert [len(set(table)) for table in tables] == sizes
-    written = {name for name in globals() if name.startswith("check_")}
-    assert written == {check.__name__ for check in CLASS_CHECKS + FIT_CHECKS}
+    found = Counter(
+        argument
+        for name, function in globals().items()
+        if name.startswith("test_")
+        for mark in getattr(function, "pytestmark", ())
+        if mark.name == "parametrize"
+        for argument in mark.args[:1]
+    )
+    assert found["estimator"] == N_CLASS_CHECKS
+    assert found["make"] == N_FIT_CHECKS
     assert len(VARIANTS) == 5 + 5 + 3 + 3
     assert {name for name in skembed.__all__ if name.endswith("Embedder")} == {
         estimator.__name__ for estimator in ESTIMATORS

@@ -67,3 +67,42 @@ def arguments(files, output, *more):
 def read_results(folder):
     with (folder / "results.csv").open(newline="", encoding="utf8") as file:
         return list(csv.DictReader(file))
+
+
+def row(estimator, accuracy, sd=0.01, is_reference=False, **labels):
+    return {
+        "estimator": estimator,
+        **labels,
+        "is_reference": is_reference,
+        "n_embedding_parameters": None if estimator == "tf-idf" else 1234567,
+        "fit_seconds": 1.25,
+        "accuracy": accuracy,
+        "accuracy_sd": sd,
+        "fold_accuracies": [accuracy - sd, accuracy + sd],
+        "few_accuracy": accuracy / 2,
+        "few_accuracy_sd": sd,
+        "few_fold_accuracies": [accuracy / 2 - sd, accuracy / 2 + sd],
+        "pipeline": None if is_reference else f"make_pipeline(Model(d={accuracy}))",
+        "error": None,
+    }
+
+
+ROWS = [
+    row("tf-idf", 0.9, is_reference=True),
+    row("GloVe", 0.7, share_context=False),
+    row("GloVe", 0.6, share_context=True),
+    row("PPMI-SVD", 0.5, share_context="signed"),
+    row("SGNS", 0.785, share_context=False, bias=None),
+    row("SGNS", 0.8, sd=0.02, share_context=True, bias="exact"),
+    row("SGNS", 0.7, share_context=True, bias=None),
+]
+
+ABOUT = {
+    "data": "some.csv",
+    "n_documents": 10,
+    "n_classes": 2,
+    "cv": 2,
+    "n_components": 5,
+    "seed": 7,
+    "labels_per_class": 10,
+}

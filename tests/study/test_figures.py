@@ -6,7 +6,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from skembed.study import _figures, _runs
+from skembed.study import _figures, _search
+from tests.study.cases import ABOUT, ROWS
 
 
 def figure_outcome(
@@ -28,7 +29,7 @@ def figure_outcome(
         title=title, label=label, combines=("word",), is_main=is_main
     )
     records = {(0.1, 0): record(0.0), (0.1, 1): record(0.1), (0.2, 0): record(0.4)}
-    return _runs.Outcome(candidate, records, 0.1)
+    return _search.Outcome(candidate, records, 0.1)
 
 
 @pytest.mark.small
@@ -118,7 +119,7 @@ def saved(monkeypatch):
 )
 def test_no_panel_is_empty(titles, has_classes, sets, saved, tmp_path):
     outcomes = [bare_outcome(title, has_classes, sets) for title in titles]
-    names = _figures.draw(outcomes, {"PMI": [1.0, -2.0]}, tmp_path)
+    names = _figures.draw_study(outcomes, {"PMI": [1.0, -2.0]}, tmp_path)
     has_score = has_classes or len(sets) == 2
     expected = {
         "loss_curves.png": [t for t in titles if FIGURES_OF[t][0]],
@@ -136,7 +137,7 @@ def test_no_panel_is_empty(titles, has_classes, sets, saved, tmp_path):
 def test_figures_show_any_name_as_it_is(tmp_path):
     pytest.importorskip("matplotlib")
     outcome = bare_outcome("SGNS", False, {"$\\men$ \u985e\u4f3c": [0.3, 9]})
-    names = _figures.draw([outcome], {"PMI": [1.0, -2.0]}, tmp_path)
+    names = _figures.draw_study([outcome], {"PMI": [1.0, -2.0]}, tmp_path)
     assert len(names) == 4
     assert all((tmp_path / name).stat().st_size for name in names)
 
@@ -152,12 +153,12 @@ def test_figures_of_numbers_without_a_range(saved, tmp_path):
         record["test"] = {"loss": 0.1}
         record["loss_curve"] = [np.nan, np.nan]
     spectra = {"PMI": [2.0], "PMI - ln 5": [0.0, 0.0], "none": []}
-    names = _figures.draw(flat, spectra, tmp_path)
+    names = _figures.draw_study(flat, spectra, tmp_path)
     assert len(names) == 4
     assert list(saved["spectrum.png"]) == ["PMI"]
     assert saved["loss_curves.png"] == {"SGNS": 4}
     assert saved["parameters.png"] == {"SGNS": 5}
-    assert _figures.draw([], {"PMI": [0.0]}, tmp_path) == []
+    assert _figures.draw_study([], {"PMI": [0.0]}, tmp_path) == []
 
 
 @pytest.mark.small
@@ -203,3 +204,11 @@ def test_spectrum_marks_what_is_negative():
     assert negative.get_offsets().tolist() == [[1.0, 3.0]]
     assert negative.get_label() == "negative: 1 of 3, 64.3% of energy"
     assert _figures._spectra({}) is None
+
+
+@pytest.mark.parametrize("suffix", [".png", ".pdf", ".svg"])
+def test_plot_shows_any_name_as_it_is(suffix, tmp_path):
+    pytest.importorskip("matplotlib")
+    path = tmp_path / f"picture{suffix}"
+    _figures.draw_comparison(ROWS, {**ABOUT, "data": "$\\foo$ \u985e\u4f3c.csv"}, path)
+    assert path.stat().st_size > 0

@@ -5,8 +5,8 @@ import pytest
 
 import skembed
 from skembed import study
-from skembed.study import _candidates, _compare_report, _options
-from skembed.study._command import main
+from skembed.study import _candidates, _options, _report
+from skembed.study._commands import main
 
 
 def test_help_explains_columns_and_options(monkeypatch, capsys):
@@ -15,7 +15,7 @@ def test_help_explains_columns_and_options(monkeypatch, capsys):
         main(["--help"])
     assert exit_.value.code == 0
     text = capsys.readouterr().out
-    for column in _compare_report._HEADER:
+    for column in _report._HEADER:
         assert f"\n  {column} " in text
     for option in ["--data", "--text", "--label", "--cv", "--n-jobs", "--output"]:
         assert option in text
@@ -47,7 +47,10 @@ def test_version(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--data", "a.csv", "--text", "t"], "--data needs --text COLUMN and --label"),
+        (
+            ["--data", "a.csv", "--text", "t"],
+            "--data needs --text COLUMN and --label COLUMN; documents without",
+        ),
         (["--text", "t", "--label", "l"], "--text belongs to --data FILE"),
         (["--encoding", "latin-1"], "--encoding belongs to --data FILE"),
         (["--no-quotes"], "--no-quotes belongs to --data FILE"),
@@ -149,7 +152,15 @@ def test_both_commands_share_options():
     ],
 )
 def test_messages_name_options(text, expected):
-    assert _options.in_options(text) == expected
+    assert _options.message(ValueError(text)) == expected
+
+
+@pytest.mark.small
+def test_messages_of_the_study_name_its_own_options():
+    error = ValueError("Lower learning_rate\nor n_components=9")
+    found = _options.message(error, _options.StudyCommand.searched)
+    assert found == "Lower learning_rate or --n-components 9"
+    assert _options.message(KeyError()) == "KeyError"
 
 
 @pytest.mark.small

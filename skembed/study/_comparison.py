@@ -24,7 +24,8 @@ from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
 from skembed._warmup import prepare
 from skembed.study._candidates import Candidate, Settings
-from skembed.study._options import in_options
+from skembed.study._options import message
+from skembed.study._verdict import Row
 
 # Inverse strengths of the penalty: features of embedders are best served by the first
 # ones, tf-idf by the last.
@@ -48,7 +49,6 @@ METHOD_HELP = f"""\
   the seconds.
 """
 
-Row = dict[str, Any]
 # What names of accuracies begin with: those of all labels, and of few.
 KINDS = ("", "few_")
 
@@ -191,7 +191,7 @@ def _measure(
                 **_classify(X, labels[train], Z, labels[test], settings),
             }
         except (ValueError, ArithmeticError, MemoryError, RuntimeError) as error:
-            return in_options(" ".join(str(error).split()) or type(error).__name__)
+            return message(error)
 
 
 def _classify(

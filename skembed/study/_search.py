@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from skembed.study._candidates import Candidate
+from skembed.study._options import StudyCommand, message
 from skembed.study._progress import Progress
-from skembed.study._tables import write
+from skembed.study._report import write
 
 
 def programs() -> str:
@@ -192,7 +193,7 @@ class Search:
         self._report(candidate, rate, seed, _summary(record) + before)
 
     def _fail(self, outcome: Outcome, rate: float | None, error: Exception) -> None:
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = message(error, StudyCommand.searched)
         if outcome.records:
             outcome.notes.append(f"Failed once (learning rate {rate}): {text}")
         else:

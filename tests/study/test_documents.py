@@ -14,9 +14,9 @@ from sklearn.utils import Bunch
 
 import skembed
 from skembed import datasets, study
-from skembed.study import _input, _study
-from skembed.study._command import main
-from skembed.study._input import InputError, read_file
+from skembed.study import _commands, _documents
+from skembed.study._commands import main
+from skembed.study._documents import InputError, read_file
 from skembed.study._options import StudyCommand
 from tests.study.cases import (
     COLUMNS,
@@ -94,7 +94,7 @@ def test_steps_are_linear_in_the_number_of_columns(write, monkeypatch):
 
         line_num = property(lambda self: self.rows.line_num)
 
-    monkeypatch.setattr(_input.csv, "reader", Reader)
+    monkeypatch.setattr(_documents.csv, "reader", Reader)
     steps = []
     for n_columns in (500, 1000, 2000):
         names = [*(f"x{i}" for i in range(n_columns - 2)), "text", "label"]
@@ -126,7 +126,7 @@ def test_bad_byte_is_reported_with_its_line(name, n_before, end, write):
     good = content.decode("latin-1").split("ü")[0]
     line = len(good.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     path = write(name, content)
-    with pytest.raises(_input.InputError) as caught:
+    with pytest.raises(_documents.InputError) as caught:
         read_file(path, "text", "label")
     assert str(caught.value).startswith(
         f"{path}, line {line}: not UTF-8 (byte 0xfc, invalid start byte)"
@@ -141,7 +141,9 @@ def test_line_that_is_not_read_may_hold_a_bad_byte(write):
 def test_error_names_a_few_of_many_columns(write):
     names = ["", *(f"x{i}" for i in range(30_000))]
     path = write("a.csv", f"{','.join(names)}\n{','.join(names)}\n")
-    with pytest.raises(_input.InputError, match="'x19' and 29,980 more: name") as error:
+    with pytest.raises(
+        _documents.InputError, match="'x19' and 29,980 more: name"
+    ) as error:
         read_file(path, "text", "label")
     assert len(str(error.value)) < 500 + len(str(path))
 
@@ -177,12 +179,12 @@ def test_max_documents_draws_at_random(write, tiny_corpus, tiny_labels, capsys):
 
 
 def test_sample_is_a_seeded_subset():
-    drawn = [_input.sample(1000, 100, seed) for seed in (0, 0, 1)]
+    drawn = [_documents.sample(1000, 100, seed) for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert drawn[0] == sorted(set(drawn[0]))
     assert len(drawn[0]) == 100
     assert 0 <= drawn[0][0] < 100 < 900 < drawn[0][-1] < 1000
-    assert _input.sample(5, 9, 0) == [0, 1, 2, 3, 4]
+    assert _documents.sample(5, 9, 0) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.small
@@ -385,13 +387,13 @@ def test_docstrings_are_the_default(tiny_corpus, monkeypatch, tmp_path):
     )
     monkeypatch.setattr(skembed.datasets, "load_docstrings", lambda: bunch)
     command = StudyCommand("study", "", "")
-    data, title = _study._load(*command.read(["--documents", "30"]))
+    data, title = _commands._load_data(*command.read(["--documents", "30"]))
     assert title == "docstrings of numpy 9.9"
     assert len(data.documents) == 30
     for text, label in zip(data.documents, data.labels, strict=True):
         assert label == bunch.target_names[bunch.target[bunch.data.index(text)]]
     assert set(data.labels) == {"x", "y"}  # not the first thirty
-    assert len(_study._load(*command.read([]))[0].documents) == 61
+    assert len(_commands._load_data(*command.read([]))[0].documents) == 61
 
 
 def as_tsv(records, separator="\t", **form):

@@ -27,10 +27,10 @@ from skembed import (
 from skembed.features import TextUnion
 from skembed.study import (
     _candidates,
-    _compare,
+    _comparison,
 )
 from skembed.study._candidates import Settings
-from skembed.study._command import main
+from skembed.study._commands import main
 from tests.study.cases import (
     COLUMNS,
     QUICK,
@@ -158,17 +158,17 @@ def test_accuracies_are_those_of_the_protocol(everything, tiny_corpus, tiny_labe
 
 def test_few_of_each_class_are_drawn():
     labels = np.array(list("abac" * 20 + "d"))
-    few = _compare.few_of_each(labels, 5, 0)
+    few = _comparison.few_of_each(labels, 5, 0)
     assert Counter(labels[few]) == {"a": 5, "b": 5, "c": 5, "d": 1}
     assert few.tolist() == sorted(set(few.tolist()))
-    assert few.tolist() == _compare.few_of_each(labels, 5, 0).tolist()
-    assert few.tolist() != _compare.few_of_each(labels, 5, 1).tolist()
+    assert few.tolist() == _comparison.few_of_each(labels, 5, 0).tolist()
+    assert few.tolist() != _comparison.few_of_each(labels, 5, 1).tolist()
 
 
 def test_coordinates_in_a_span_lead_to_the_same_classifier(tiny_corpus, tiny_labels):
     X = TfidfVectorizer().fit_transform(tiny_corpus)
     few, others = X[:20], X[20:]
-    basis = _compare.span(few)
+    basis = _comparison.span(few)
     short = few @ basis
     assert short.shape[1] <= few.shape[0]
     np.testing.assert_allclose(short @ short.T, (few @ few.T).toarray(), atol=1e-12)
@@ -249,9 +249,9 @@ def test_seed_and_subset(tiny_csv, capsys):
 def test_kernels_are_ready_before_seconds_are_taken(chosen, kinds, monkeypatch):
     """With the strategies that are compared, and nothing that is not used."""
     calls = []
-    monkeypatch.setattr(_compare, "prepare", lambda *given: calls.append(given))
+    monkeypatch.setattr(_comparison, "prepare", lambda *given: calls.append(given))
     settings = Settings(estimators=tuple(chosen))
-    _compare.warm_up(_candidates.quick(settings), n_jobs=1)
+    _comparison.warm_up(_candidates.quick(settings), n_jobs=1)
     assert dict(calls) == {kind: {False, True, "signed"} for kind in kinds}
 
 
@@ -260,15 +260,17 @@ def test_smallest_classes_that_pass_can_be_fitted(cv):
     """Twenty classes of the least size: the head's own split needs each of them."""
     least = max(cv, 4 if cv == 2 else 3)
     labels = [f"c{i}" for i in range(20) for _ in range(least)]
-    _compare.check_labels(labels, cv)
+    _comparison.check_labels(labels, cv)
     with pytest.raises(
         ValueError, match=r"20 of 20 classes .* 'c12' \(\d\) and 15 more"
     ):
-        _compare.check_labels([c for c, n in Counter(labels).items()] * (least - 1), cv)
+        _comparison.check_labels(
+            [c for c, n in Counter(labels).items()] * (least - 1), cv
+        )
     documents = [f"{label} and {label} with {label}" for label in labels]
     settings = Settings(n_components=5, cv=cv)
     lines = _candidates.quick(settings)[:2]
-    (tfidf,), (svd,) = _compare.compare(documents, labels, lines, settings)
+    (tfidf,), (svd,) = _comparison.compare(documents, labels, lines, settings)
     assert tfidf["accuracy"] == 1.0
     assert len(svd["fold_accuracies"]) == cv
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from skembed.study import _runs, _study_report
+from skembed.study import _report, _search
 
 
 def toy(label="a", family="sgns"):
@@ -26,8 +26,8 @@ def toy_record(validation, train=1.0):
 
 
 def search(plan, run, folder, n_seeds=2):
-    store = _runs.Store(folder, "1.0", "data")
-    return _runs.Search(plan, n_seeds, run, store)
+    store = _search.Store(folder, "1.0", "data")
+    return _search.Search(plan, n_seeds, run, store)
 
 
 @pytest.mark.small
@@ -85,16 +85,16 @@ def test_different_losses_are_not_mixed():
         "a": toy_record({"loss": 5.0}, train=1.0),
         "b": toy_record({"loss": 3.0}, train=2.0),
     }
-    assert _runs.criteria(records) == {"a": 5.0, "b": 3.0}
+    assert _search.criteria(records) == {"a": 5.0, "b": 3.0}
     records["c"] = toy_record(None, train=1.5)
-    assert _runs.criteria(records) == {"a": 1.0, "b": 2.0, "c": 1.5}
+    assert _search.criteria(records) == {"a": 1.0, "b": 2.0, "c": 1.5}
 
 
 @pytest.mark.small
 def test_what_fails_is_reported(tmp_path, capsys):
     def run(candidate, rate, seed):
         if candidate.label == "never":
-            raise ValueError("supported by\nothers only")
+            raise ValueError("supported by\nothers only, not min_count=3")
         if rate == 4.0:
             raise ValueError("too large")
         return toy_record({"loss": 1.0 / rate})
@@ -103,28 +103,28 @@ def test_what_fails_is_reported(tmp_path, capsys):
     made = search(plan, run, tmp_path, 2)
     never, some = made.outcomes()
     lines = capsys.readouterr().err.splitlines()
-    assert never.problem == "supported by others only"
+    assert never.problem == "supported by others only, not --min-count 3"
     assert never.records == {}
     assert some.problem is None
     assert some.rate == 2.0
     assert some.notes == ["Failed once (learning rate 4.0): too large"]
     # Nothing is waited for that will not be tried.
     assert made.progress.n_done == made.progress.n_all == 3
-    assert "not possible: supported by others only" in lines[0]
-    listed = _study_report._problems([never, some])
-    assert listed == "- SGNS never: supported by others only"
+    assert "not possible: supported by others only, not --min-count 3" in lines[0]
+    listed = _report.study_as_markdown([never], [], [])
+    assert "\n- SGNS never: supported by others only, not --min-count 3\n" in listed
 
 
 @pytest.mark.small
 def test_store_keeps_by_key_and_survives_damage(tmp_path):
-    store = _runs.Store(tmp_path / "a" / "b", "1.0", "data")
+    store = _search.Store(tmp_path / "a" / "b", "1.0", "data")
     key = {"params": {"x": None}, "seed": 1}
     assert store.get(key) is None
     store.put(key, {"loss": 1.5})
     assert store.get({"seed": 1, "params": {"x": None}}) == {"loss": 1.5}
     assert store.get({**key, "seed": 2}) is None
     for origin in [("1.1", "data"), ("1.0", "other")]:
-        assert _runs.Store(tmp_path / "a" / "b", *origin).get(key) is None
+        assert _search.Store(tmp_path / "a" / "b", *origin).get(key) is None
     (path,) = store.folder.iterdir()
     path.write_text(path.read_text()[:-5])
     assert store.get(key) is None

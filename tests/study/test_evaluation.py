@@ -1,9 +1,32 @@
-"""Word-similarity sets and correlations."""
+"""Splits of a study's data; word-similarity sets and correlations."""
 
 import numpy as np
 import pytest
 
-from skembed.study import _similarity
+from skembed.study import _evaluation
+
+
+@pytest.mark.small
+def test_data_are_told_apart():
+    data = _evaluation.Data(["ab", "c"], ["x", "y"], {"s": [("a", "b", 1.0)]})
+    others = [
+        data._replace(documents=["a", "bc"]),
+        data._replace(labels=None),
+        data._replace(sets={}),
+        data._replace(documents=["c", "ab"]),
+    ]
+    assert len({d.digest() for d in [data, *others]}) == 5
+    assert data.digest() == data._replace(documents=["ab", "c"]).digest()
+
+
+@pytest.mark.small
+def test_split_is_a_seeded_partition():
+    parts = _evaluation.split(50, 3)
+    assert [part.size for part in parts] == [35, 5, 10]
+    assert sorted(np.concatenate(parts)) == list(range(50))
+    again, other = _evaluation.split(50, 3), _evaluation.split(50, 4)
+    assert all((a == b).all() for a, b in zip(parts, again, strict=True))
+    assert (parts[2] != other[2]).any()
 
 
 @pytest.mark.small
@@ -11,15 +34,15 @@ def test_similarity_of_few_pairs():
     vectors = np.array([[1, 0], [2, 0], [1, 1], [0, 3]], dtype=np.float32)
     vocabulary = {"a": 0, "b": 1, "c": 2, "d": 3}
     pairs = [("a", "b", 9), ("a", "c", 5), ("a", "d", 1), ("a", "x", 7)]
-    pairs = [_similarity.Pair(*pair) for pair in pairs]
-    found = _similarity.similarity(pairs, vocabulary, vectors)
+    pairs = [_evaluation.Pair(*pair) for pair in pairs]
+    found = _evaluation.similarity(pairs, vocabulary, vectors)
     assert found == (pytest.approx(1.0), 3)
     turned = [pair._replace(score=-pair.score) for pair in pairs]
-    assert _similarity.similarity(turned, vocabulary, vectors)[0] == pytest.approx(-1)
+    assert _evaluation.similarity(turned, vocabulary, vectors)[0] == pytest.approx(-1)
     for few in (pairs[:1], pairs[3:], [pairs[0], pairs[0]]):
-        assert np.isnan(_similarity.similarity(few, vocabulary, vectors)[0])
+        assert np.isnan(_evaluation.similarity(few, vocabulary, vectors)[0])
     zeros = np.zeros_like(vectors)
-    assert np.isnan(_similarity.similarity(pairs, vocabulary, zeros)[0])
+    assert np.isnan(_evaluation.similarity(pairs, vocabulary, zeros)[0])
 
 
 @pytest.mark.small
@@ -30,7 +53,7 @@ def test_reading_similarity_sets(tmp_path):
     comments = "# encoding: utf-8\n\n#\tof\t2002\n"
     lines = "Word 1\tWord 2\tmean\nlove\tsex\t6.77\n# a\tcomment\t1\ntiger\tcat\t7.35\n"
     (tmp_path / "c.tsv").write_text(comments + lines)
-    sets = _similarity.read_similarities(tmp_path)
+    sets = _evaluation.read_similarities(tmp_path)
     assert list(sets) == ["a", "b", "c"]
     assert sets["c"] == [("love", "sex", 6.77), ("tiger", "cat", 7.35)]
     assert sets["b"] == [("sun", "sky", 5.5)]
@@ -54,4 +77,4 @@ def test_reading_similarity_sets(tmp_path):
 def test_unusable_similarity_sets(content, message, tmp_path):
     (tmp_path / "a.tsv").write_bytes(content)
     with pytest.raises(ValueError, match=message):
-        _similarity.read_similarities(tmp_path)
+        _evaluation.read_similarities(tmp_path)

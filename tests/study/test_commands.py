@@ -1,5 +1,7 @@
-"""The study as a whole: its results by hand, stopping and going on."""
+"""The two programs as a whole: results, pictures, interrupts, and how they end."""
 
+import csv
+import io
 import json
 import os
 import signal
@@ -17,13 +19,217 @@ from sklearn.preprocessing import StandardScaler
 import skembed
 from skembed import PPMISVDEmbedder, SGNSEmbedder, inspection, study
 from skembed._solvers import negative_sampling
-from skembed.study import _fits, _study
-from tests.study.cases import PAIRS, STUDY, arguments, read_results
+from skembed.study import _commands, _comparison, _evaluation, _figures
+from skembed.study._commands import main
+from tests.study.cases import (
+    COLUMNS,
+    PAIRS,
+    QUICK,
+    STUDY,
+    arguments,
+    as_json_lines,
+    read_results,
+    run_process,
+)
+
+
+@pytest.mark.small
+def test_the_study_has_two_commands(monkeypatch, capsys):
+    """They differ in nothing but their names."""
+    calls = []
+
+    def run(argv, prog):
+        calls.append((argv, prog))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_commands, "run_study", run)
+    assert _commands.main(["study", "--seeds", "1"]) == 130
+    assert study.main(["--seeds", "1"]) == 130
+    assert calls == [
+        (["--seeds", "1"], "python -m skembed study"),
+        (["--seeds", "1"], "python -m skembed.study"),
+    ]
+    ending = "interrupted; give the same command again to continue"
+    assert capsys.readouterr().err.splitlines() == [
+        f"skembed study: {ending}",
+        f"skembed.study: {ending}",
+    ]
+
+
+@pytest.mark.long
+def test_reader_that_leaves(tiny_csv):
+    process = run_process(["--data", tiny_csv, *COLUMNS, *QUICK])
+    process.stdout.close()
+    with process.stderr:
+        err = process.stderr.read()
+    assert process.wait() == 0
+    assert len(err.splitlines()) == 2 + 5
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full device")
+def test_disk_full(tiny_csv):
+    arguments = ["-m", "skembed", "--data", str(tiny_csv), *COLUMNS, *QUICK]
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=Path(skembed.__file__).parents[1],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert result.returncode == 2
+    assert result.stderr.splitlines()[-1].startswith("skembed: error: ")
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.long
+def test_process(tiny_corpus, tiny_labels, write):
+    records = list(zip(tiny_corpus, tiny_labels.tolist(), strict=True))
+    path = write("a.jsonl.gz", as_json_lines(records))
+    process = run_process(["--data", path, *COLUMNS, *QUICK, "--output", "csv"])
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert [row["estimator"] for row in rows].count("PPMI-SVD") == 3
+    assert all(line.startswith("[") for line in err.splitlines()[2:])
+
+
+@pytest.mark.small
+def test_output_that_cannot_be_a_folder(files, tmp_path, capsys):
+    path = tmp_path / "file"
+    path.write_text("mine")
+    assert study.main(arguments(files, path)) == 2
+    assert f"error: {path}: " in capsys.readouterr().err
+    assert path.read_text() == "mine"
+
+
+# --- The quick comparison
+
+
+def test_plot(tiny_csv, tmp_path, capsys):
+    path = tmp_path / "picture.png"
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--plot", str(path)]
+    assert main(arguments) == 0
+    assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    out, err = capsys.readouterr()
+    assert out.startswith("tiny.csv")
+    assert err.endswith(f"drawn to {path}\n")
+
+
+def test_without_matplotlib_there_is_a_hint(tiny_csv, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    path = tmp_path / "picture.png"
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--plot", str(path)]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    first, *others = err.splitlines()
+    assert first == f"hint: {path} needs matplotlib: pip install matplotlib"
+    assert not any("matplotlib" in line for line in others)
+    assert out.startswith("tiny.csv")
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("picture", "the name must end in one of .png, .pdf, .svg"),
+        ("missing/picture.png", "no file can be written there"),
+        ("folder.png", "no file can be written there"),
+    ],
+)
+def test_plot_that_cannot_be_written(name, message, tmp_path, capsys):
+    (tmp_path / "folder.png").mkdir()
+    path = tmp_path / name
+    assert main(["--plot", str(path)]) == 2
+    assert capsys.readouterr().err == f"skembed: error: --plot {path}: {message}\n"
+
+
+def test_plot_that_fails_at_the_end(tiny_csv, tmp_path, monkeypatch, capsys):
+    def full(rows, about, path):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(_figures, "draw_comparison", full)
+    path = tmp_path / "picture.png"
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--plot", str(path)]
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("tiny.csv")
+    assert f"error: --plot {path}: No space left on device" in err
+
+
+def interrupt(monkeypatch, n_done):
+    """Let the comparison be interrupted after its first lines."""
+    compare = _comparison.compare
+
+    def interrupted(documents, labels, lines, settings):
+        if n_done:
+            yield from compare(documents, labels, lines[:n_done], settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_comparison, "compare", interrupted)
+
+
+@pytest.mark.parametrize("n_done", [0, 1, 2, 4])
+def test_interrupted(n_done, tiny_csv, monkeypatch, capsys):
+    interrupt(monkeypatch, n_done)
+    assert main(["--data", str(tiny_csv), *COLUMNS, *QUICK]) == 130
+    out, err = capsys.readouterr()
+    assert bool(out) == bool(n_done)
+    assert ("only 1 line is done\n" in err) == (n_done == 1)
+    assert (f"only {n_done} lines are done\n" in err) == (n_done > 1)
+    assert err.endswith("skembed: interrupted\n")
+    if n_done:
+        missing = [line for line in out.splitlines() if line.endswith("  not run")]
+        assert len(missing) == 5 - n_done
+        words = " ".join(out.split())
+        assert "came out best, " not in words
+        assert f"Incomplete: {5 - n_done} of 5 lines are missing" in words
+        assert "share_context=signed (not run)" in words
+        assert "Failed" not in words
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_interrupted_in_a_later_epoch(tiny_csv, monkeypatch, capsys):
+    """A fit would keep its finished epochs, and the comparison would go on."""
+    train = negative_sampling._Training.train
+
+    def interrupted(self, epoch, report):
+        if epoch == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            signal.pause()
+        return train(self, epoch, report)
+
+    monkeypatch.setattr(negative_sampling._Training, "train", interrupted)
+    arguments = ["--data", str(tiny_csv), *COLUMNS, "--n-jobs", "1"]
+    assert main([*arguments, "--estimators", "sgns"]) == 130
+    out, err = capsys.readouterr()
+    lines = [line for line in out.splitlines() if line.startswith("SGNS   ")]
+    assert len(lines) > 3
+    assert all(line.endswith("  not run") for line in lines)
+    assert err.endswith("skembed: interrupted\n")
+
+
+def test_interrupted_json_and_csv(tiny_csv, monkeypatch, capsys):
+    interrupt(monkeypatch, 3)
+    arguments = ["--data", str(tiny_csv), *COLUMNS, *QUICK, "--output"]
+    assert main([*arguments, "json"]) == 130
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["complete"] is False
+    assert [row["error"] for row in answer["results"]].count("not run") == 2
+    assert main([*arguments, "csv"]) == 130
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["error"] for row in rows].count("not run") == 2
+    assert [row["accuracy"] for row in rows].count("") == 2
+
+
+# --- The study
 
 
 @pytest.fixture(autouse=True)
 def _no_warmup(monkeypatch):
-    monkeypatch.setattr(_study._warmup, "warmup", lambda *kinds: None)
+    monkeypatch.setattr(_commands._warmup, "warmup", lambda *kinds: None)
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +237,7 @@ def everything(files, tmp_path_factory):
     """The folder of a whole study of the tiny corpus."""
     folder = tmp_path_factory.mktemp("whole") / "new" / "folder"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_study._warmup, "warmup", lambda *kinds: None)
+        patch.setattr(_commands._warmup, "warmup", lambda *kinds: None)
         assert study.main(arguments(files, folder)) == 0
     return folder
 
@@ -40,7 +246,7 @@ def everything(files, tmp_path_factory):
 def count_fits(monkeypatch):
     """Count the fits, and optionally stop at one of them."""
     counter = SimpleNamespace(n=0, stop=None, error=None)
-    measure = _fits.measure
+    measure = _evaluation.measure
 
     def counted(*args):
         if counter.n == counter.stop:
@@ -48,14 +254,14 @@ def count_fits(monkeypatch):
         counter.n += 1
         return measure(*args)
 
-    monkeypatch.setattr(_fits, "measure", counted)
+    monkeypatch.setattr(_evaluation, "measure", counted)
     return counter
 
 
 @pytest.fixture(scope="module")
 def by_hand(tiny_corpus, tiny_labels):
     """One fit of the study, written out: tied skip-gram at four times the rate."""
-    train, validation, test = _fits.split(len(tiny_corpus), 0)
+    train, validation, test = _evaluation.split(len(tiny_corpus), 0)
     embedder = SGNSEmbedder(
         4,
         share_context=True,
@@ -268,16 +474,16 @@ def test_continues_after_a_failure(everything, files, tmp_path, count_fits, caps
 PROCESS = """
 import sys, time
 from skembed import study
-from skembed.study import _fits as _study_fits, _study
-_study._warmup.warmup = lambda *kinds: None
-measure, done = _study_fits.measure, []
+from skembed.study import _commands, _evaluation
+_commands._warmup.warmup = lambda *kinds: None
+measure, done = _evaluation.measure, []
 def slow(*args):
     if len(done) == 3:
         print("waiting", flush=True)
         time.sleep(60)
     done.append(None)
     return measure(*args)
-_study_fits.measure = slow
+_evaluation.measure = slow
 sys.exit(study.main())
 """
 
