@@ -512,6 +512,8 @@ def publish(
     as_before = vars(estimator)
     try:
         learned = explains_lack(job.attributes)(fitted)
+        if job.strategy.note:
+            fitted.notes.insert(0, job.strategy.note)
         fitted.notes += _notes(estimator, job, fitted)
         model = _publish(estimator, learned)
         _end(job.progress, learned, job.shield)

@@ -154,7 +154,7 @@ def _data_of_matrix(settings: Settings, job: Job, held_out: Corpus | None) -> Da
 
 def _notes(settings: Settings, strategy: strategies.Tying) -> list[str]:
     """Return what a user of this strategy should be warned of."""
-    notes = [strategy.note] if strategy.note else []
+    notes = []
     # A factor of a learned diagonal hardly ever changes its sign.
     diagonal = strategy.n_tables == 1 and strategy.map_kind == strategies.DIAGONAL
     positive = diagonal and settings.layout.map.min() > 0.0
