@@ -203,7 +203,7 @@ word_biases_, context_biases_ : ndarray of shape (n_words,), float32
     "sampled_maps": r"""
 context_map_ : ndarray of shape (n_components,) or (n_components, n_components)
     With "diagonal" the learned factors, with "bilinear" the matrix A; with a strategy
-    of your own, a learned or fixed map, unless it is one of signs. float32.
+    of your own, its learned map, or its fixed factors unless all are signs. float32.
 noise_vectors_ : ndarray of shape (n_words, n_components), float32
     With "noise" and "three": what scores of noise words are taken with.
 """,

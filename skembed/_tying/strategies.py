@@ -104,7 +104,8 @@ class Tying(BaseEstimator):
     map_kind : {"identity", "diagonal", "matrix"}, default="identity"
         The map A: none, a factor for each dimension, or a matrix.
     learns_map : bool, default=False
-        Whether the map is trained. Otherwise it stays what `start_map` returns.
+        Whether the map is trained. A matrix has to be; a diagonal that is not stays
+        what `start_map` returns.
     has_sides : bool, default=False
         Whether ``directional=True`` is possible: contexts to the left and to the right
         have separate tables. Needs a table of contexts.
@@ -332,10 +333,15 @@ def check_declarations(strategy: Tying) -> None:
                 f"{name} declares {attribute}={value!r}: it must be one of "
                 f"{list(values)}."
             )
-    if strategy.learns_map and strategy.map_kind == IDENTITY:
+    if strategy.map_kind == IDENTITY and strategy.learns_map:
         raise ValueError(
             f"{name} declares learns_map=True, which needs map_kind={DIAGONAL!r} or "
             f"{MATRIX!r}."
+        )
+    if strategy.map_kind == MATRIX and not strategy.learns_map:
+        raise ValueError(
+            f"{name} declares map_kind={MATRIX!r}, which needs learns_map=True: only a "
+            "diagonal can be fixed."
         )
     if strategy.has_sides and not (table == strategy.noise_table == 1):
         raise ValueError(
