@@ -11,8 +11,9 @@ is (`bias` of SGNS) has a registry of its own.
 """
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -39,9 +40,10 @@ _NEEDS = {
 }
 
 
-class Factoriser(Protocol):
+class Factoriser(ABC):
     """Decompositions of one matrix M, which a strategy can ask for."""
 
+    @abstractmethod
     def svd(self, n_components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return the largest singular values of M and their vectors.
 
@@ -61,6 +63,7 @@ class Factoriser(Protocol):
             with ``directional=True``.
         """
 
+    @abstractmethod
     def eigh(self, n_components: int, positive: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return eigenvalues of (M + M') / 2 and their vectors.
 
@@ -408,7 +411,8 @@ def _closed_form(method: Callable) -> Callable:
     shared = inspect.cleandoc(Tying.factorise.__doc__ or "")
     # Python's option -OO leaves no docstrings.
     if method.__doc__ is not None:
-        method.__doc__ += shared[shared.index("\n\nParameters\n") :]
+        sections = shared[shared.index("\n\nParameters\n") :]
+        method.__doc__ = f"{method.__doc__}{sections}\n"
     return method
 
 
