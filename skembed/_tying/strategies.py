@@ -468,7 +468,7 @@ class Signed(Tying):
 
     @_closed_form
     def factorise(self, factoriser, n_components, exponent):
-        """Return U = Q |L|^p and V = Q sign(L) |L|^(1-p), largest |L| first."""
+        """Return U = Q abs(L)^p and V = Q sign(L) abs(L)^(1-p) for eigenvalues L."""
         values, vectors = factoriser.eigh(n_components, positive=False)
         size = np.abs(values)
         signed = np.where(values < 0, -1.0, 1.0) * _power(size, 1 - exponent)
@@ -610,9 +610,11 @@ def get_strategy(share_context: Any, method: str | None = None) -> Tying:
         )
     if method is not None and method not in strategy.methods:
         able = [kind for kind in _METHODS if _METHODS[kind] in strategy.methods]
+        own = isinstance(share_context, Tying)
+        advice = f" or an object {_NEEDS[method]}" if own else ""
         raise ValueError(
             f"share_context={label(strategy)} is available in {', '.join(able)} only; "
-            f"here it must be one of {_names(method)} or an object {_NEEDS[method]}."
+            f"here it must be one of {_names(method)}{advice}."
         )
     return strategy
 
