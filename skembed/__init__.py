@@ -24,6 +24,7 @@ Functions:
 Modules:
 
 - skembed.pooling: ways to turn vectors of words into features of documents
+- skembed.tying: ways in which word and context vectors share parameters
 - skembed.features: tf-idf and word vectors side by side
 - skembed.inspection: what a fitted model is like
 - skembed.datasets: documents that come with every installation
@@ -70,6 +71,7 @@ _HOMES = {
     "features": "skembed.features",
     "inspection": "skembed.inspection",
     "pooling": "skembed.pooling",
+    "tying": "skembed.tying",
     "warmup": "skembed._warmup",
 }
 

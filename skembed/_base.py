@@ -97,7 +97,7 @@ class BaseEmbedder(
     _parameter_constraints: ClassVar[dict] = {
         **COUNTING,
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "share_context": ["boolean", str],
+        "share_context": [object],  # see `strategies.get_strategy`
         "new_words": [StrOptions({"grow", "freeze"})],
         "input": [StrOptions({"content", "cooccurrence"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
@@ -210,7 +210,7 @@ class BaseEmbedder(
         # Not all estimators have these parameters.
         negative_dims = getattr(self, "negative_dims", 0)
         directional = getattr(self, "directional", False)
-        return strategy.layout(n_words, self.n_components, negative_dims, directional)
+        return strategy._layout(n_words, self.n_components, negative_dims, directional)
 
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
         """Fit: validate, resume, learn, publish.

@@ -21,10 +21,13 @@ n_components : int, default=100
     Number of dimensions of a word vector.
 """,
     "share_context": r"""
-share_context : %(strategies)s, default=False
+share_context : %(strategies)s or object, default=False
     How context vectors relate to word vectors:
 
     %(strategy_list)s
+
+    Or an object of a class that derives from :class:`skembed.tying.Tying`, for a
+    strategy of your own.
 """,
     "subsampled_counts": r"""
 subsample : float, default=%(default_subsample)s
@@ -190,7 +193,8 @@ context_vectors_ : ndarray of shape (n_words, n_components), float32
 """,
     "context_signs": r"""
 context_signs_ : ndarray of shape (n_components,), float32
-    With ``share_context="signed"``: the sign of each dimension in the score.
+    With ``share_context="signed"``, or a fixed diagonal of your own whose factors are
+    all 1 or -1: the sign of each dimension in the score.
 """,
     "sampled_vectors": r"""
 word_vectors_ : ndarray of shape (n_words, n_components), float32
@@ -204,7 +208,8 @@ word_biases_, context_biases_ : ndarray of shape (n_words,), float32
 """,
     "sampled_maps": r"""
 context_map_ : ndarray of shape (n_components,) or (n_components, n_components)
-    With "diagonal" the learned factors, with "bilinear" the matrix A; float32.
+    With "diagonal" the learned factors, with "bilinear" the matrix A; with a strategy
+    of your own, its learned map, or its fixed factors unless all are signs. float32.
 noise_vectors_ : ndarray of shape (n_words, n_components), float32
     With "noise" and "three": the vectors that score noise words.
 """,

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import joblib
 import numpy as np
+from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
@@ -131,7 +133,7 @@ def resume_of(estimator: Any, adds: bool) -> Resume:
         value = _meaning(estimator, parameter)
         # Estimators of other versions may not have noted it.
         earlier = learned["_made_with"].get(parameter, value)
-        if value != earlier:
+        if not _are_equal(value, earlier):
             raise ValueError(
                 f"{name} was fitted with {parameter}={earlier!r}, and cannot go on "
                 f"with {parameter}={value!r}. Set it back, or call "
@@ -174,14 +176,25 @@ def _meaning(estimator: Any, name: str) -> Any:
     if name == "bias":
         strategy = strategies.get_strategy(estimator.share_context)
         return bias.get_bias(value, strategy).name
-    return value
+    # What was noted must not change with the user's object.
+    return clone(value) if isinstance(value, Tying) else value
+
+
+def _are_equal(value: Any, earlier: Any) -> bool:
+    """Return whether a parameter is what it was; strategies by their parameters."""
+    if not isinstance(value, Tying):
+        return value == earlier
+    # Their values may be arrays, whose comparison is not a bool.
+    found = [joblib.hash(one.get_params()) for one in (value, earlier)]
+    return type(value) is type(earlier) and found[0] == found[1]
 
 
 def _fixed(estimator: Any, adds: bool) -> list[str]:
     """Return the parameters that have to be as they were."""
     fixed = list(estimator._fixed_by_vectors)
-    # Learned factors go on from what they are.
-    if not strategies.get_strategy(estimator.share_context).signed:
+    strategy = strategies.get_strategy(estimator.share_context)
+    # A learned map goes on from what it is.
+    if strategy.learns_map or strategy.map_kind == strategies.IDENTITY:
         fixed = [name for name in fixed if name != "negative_dims"]
     if adds:
         fixed += estimator._fixed_by_counts
@@ -519,6 +532,8 @@ def publish(
     """
     learned = job.attributes(fitted)
     notes = [*fitted.notes, *notes, *_notes(estimator, job, fitted)]
+    if job.strategy.note:
+        notes.insert(0, job.strategy.note)
     job.progress.end(lambda: learned)
     if notes and not interrupted:
         warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
@@ -543,9 +558,10 @@ def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
 def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
     """Return what a user of these data and parameters should be warned of."""
     notes, strategy, counts = [], job.strategy, job.corpus.counts
+    label = strategies.label(strategy)
     if estimator.combine in strategy.combine_notes:
         notes.append(
-            f"combine={estimator.combine!r} with share_context={strategy.name!r}: "
+            f"combine={estimator.combine!r} with share_context={label}: "
             f"{strategy.combine_notes[estimator.combine]}."
         )
     if strategy.is_symmetric and counts is not None and (counts != counts.T).nnz:
@@ -553,8 +569,7 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
         if np.ptp(fitted.offset) > 0.0:
             same += ", apart from the known constant of each context"
         notes.append(
-            "X is not symmetric, but with share_context="
-            f"{strategy.name!r} word w has {same}: share_context=False tells the two "
-            "apart."
+            f"X is not symmetric, but with share_context={label} word w has {same}: "
+            "share_context=False tells the two apart."
         )
     return notes

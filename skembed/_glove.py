@@ -66,6 +66,8 @@ class GloVeEmbedder(BaseEmbedder):
     word_biases_, context_biases_ : ndarray of shape (n_words,), float32
         Learned biases; the same object in one-table models.
     %(context_signs)s
+    context_map_ : ndarray of shape (n_components,), float32
+        With a fixed diagonal of your own whose factors are not all 1 or -1: these.
     %(loss_curves)s
     %(parameter_count)s
 

@@ -71,7 +71,8 @@ class PPMISVDEmbedder(BaseEmbedder):
         Word vectors.
     %(context_vectors)s
     context_signs_ : ndarray of shape (n_components,), float32
-        With ``share_context="signed"``: the sign of each dimension's eigenvalue.
+        With ``share_context="signed"``, or a diagonal of your own: the sign of each
+        dimension in the score, which is that of its eigenvalue.
     %(sided_vectors)s
     %(parameter_count)s
 
@@ -211,16 +212,18 @@ class PPMISVDEmbedder(BaseEmbedder):
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
             factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs, step.report)
-            word, context, scale = strategy.factorise(
+            factors = strategy.factorise(
                 factoriser, self.n_components, self.singular_exponent
             )
+            strategies.check_factors(strategy, factors, matrix.shape, self.n_components)
+            word, context, scale = factors
             job.progress.say(f"factorised {matrix.nnz} non-zeros", step.times()[0])
         word_vectors = np.ascontiguousarray(word, dtype=np.float32)
         context_vectors = word_vectors
         if context is not word:
             context_vectors = np.ascontiguousarray(context, dtype=np.float32)
-        if strategy.signed:
-            negative = (word * context).sum(axis=0) < 0
+        if strategy.is_symmetric and strategy.map_kind == strategies.DIAGONAL:
+            negative = (word * scale * context).sum(axis=0) < 0
             attributes["context_signs_"] = np.where(negative, -1, 1).astype(np.float32)
         if self.directional:
             left, right = context_vectors[:n_words], context_vectors[n_words:]

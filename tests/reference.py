@@ -288,7 +288,8 @@ class SkipGram:
     @property
     def stretch(self):
         """Bound on the squared length of a mapped context vector of length 1."""
-        return self.learned.bound if self.learned else 1.0
+        # A map that is not learned is a diagonal.
+        return self.learned.bound if self.learned else np.abs(self.map).max() ** 2
 
     def curvature(self, terms):
         """Return a bound on each row's curvature in `objective`.

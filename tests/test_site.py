@@ -32,6 +32,9 @@ def site(tmp_path_factory):
     # A copy, since the build writes pages beside their sources.
     ignored = shutil.ignore_patterns("_build", "generated")
     shutil.copytree(DOCS, folder / "docs", ignore=ignored)
+    example = Path("tests", "tying", "own_strategy.py")
+    (folder / example).parent.mkdir(parents=True)
+    shutil.copy(DOCS.parent / example, folder / example)
     build = [sys.executable, "-m", "sphinx", "-W", "-q", "docs", "html"]
     subprocess.run(build, cwd=folder, check=True)
     return folder / "html"

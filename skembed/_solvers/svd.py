@@ -18,6 +18,7 @@ from skembed._solvers.krylov import (
     orthonormaliser,
     space_size,
 )
+from skembed._tying.strategies import Factoriser
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads, one_blas_thread
@@ -32,7 +33,7 @@ _NOISE = 1e-6
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-class TruncatedFactoriser:
+class TruncatedFactoriser(Factoriser):
     """Singular values, or eigenvalues of the symmetric part, of one matrix.
 
     Parameters

@@ -1,19 +1,25 @@
 """Tying strategies: how the context vectors relate to the word vectors.
 
-Every strategy is one object in a registry. It says, as data, which table holds a
-word's context and noise vector, how a word vector is mapped in the score, and how a
-PMI matrix is factorised in closed form. Allowed values of `share_context`, error
-messages and tests derive from the registry.
+A strategy is an object that says, as data, which table holds the context and noise
+vectors of a word, which map stands between word and context vectors in the score, and
+how a PMI matrix is factorised in closed form. The built-in strategies have names and
+stand in a registry, from which the allowed values of `share_context`, error messages,
+docstrings and tests derive. Users pass objects of classes of their own.
 
 The score of word w with context c is ``s(w, c) = x_w' A y_c + beta(w, c)``. What beta
 is (`bias` of SGNS) has a registry of its own.
 """
 
-from typing import Any, ClassVar, Protocol
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
+from sklearn.base import BaseEstimator, clone
 
-from skembed._tying.layout import Layout
+from skembed._tying.bias import biases
+from skembed._tying.layout import LARGEST, Layout
 from skembed._utils.memory import check_room
 
 # What a strategy says of the map A in ``x_w' A y_c``, see `Tying.map_kind`.
@@ -26,51 +32,99 @@ _METHODS = {
     "GloVeEmbedder": LEAST_SQUARES,
     "PPMISVDEmbedder": CLOSED_FORM,
 }
+# What the class of an object has to be like, beyond what negative sampling needs.
+_NEEDS = {
+    LEAST_SQUARES: "whose map is the identity or a fixed diagonal, without a table of "
+    "noise words",
+    CLOSED_FORM: "whose class defines factorise",
+}
 
 
-class Factoriser(Protocol):
-    """The decompositions a strategy can ask for; largest first."""
+class Factoriser(ABC):
+    """Decompositions of one matrix M, which a strategy can ask for."""
 
+    @abstractmethod
     def svd(self, n_components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return P (n, d), singular values (d,) and Q (n, d): M ~ P S Q'."""
+        """Return the largest singular values of M and their vectors.
 
+        Parameters
+        ----------
+        n_components : int
+            The number d of singular values.
+
+        Returns
+        -------
+        left : ndarray of shape (n_words, d)
+            Left singular vectors P, where M is about ``P * values @ Q.T``.
+        values : ndarray of shape (d,)
+            Singular values, largest first. Zeros follow if the rank of M is below d.
+        right : ndarray of shape (n_columns, d)
+            Right singular vectors Q. M has as many columns as words, or twice as many
+            with ``directional=True``.
+        """
+
+    @abstractmethod
     def eigh(self, n_components: int, positive: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return eigenvalues (d,) and vectors (n, d) of (M + M') / 2.
+        """Return eigenvalues of (M + M') / 2 and their vectors.
 
-        The largest by size; with `positive` the largest, and 0 instead of negatives.
+        Parameters
+        ----------
+        n_components : int
+            The number d of eigenvalues.
+        positive : bool
+            False for the eigenvalues of largest absolute value, True for the largest
+            ones, with 0 in place of negative ones.
+
+        Returns
+        -------
+        values : ndarray of shape (d,)
+            Eigenvalues, in descending order of what was asked for.
+        vectors : ndarray of shape (n_words, d)
+            Eigenvectors Q, where (M + M') / 2 is about ``Q * values @ Q.T``.
         """
 
 
-class Tying:
-    """Base class of the strategies: one table, unless a subclass says otherwise.
+class Tying(BaseEstimator):
+    """Base class of the strategies: how word and context vectors share parameters.
+
+    The score of a word w with a context c is ``x_w' A y_c`` plus a bias, where x_w is
+    the word vector of w, y_c a row of the table of context vectors, and A a map. A
+    strategy says in its attributes which tables there are and what kind of map A is.
+    Attributes that a subclass does not set have the values below, which describe one
+    table without a map.
+
+    Derive from this class to write a strategy, and pass an object of the new class as
+    `share_context`. Its parameters are arguments of ``__init__``, as in any
+    scikit-learn estimator. It learns nothing itself: estimators work with a clone.
 
     Attributes
     ----------
-    name : bool or str
-        The value of `share_context`.
-    summary : str
-        Its line in the docstrings of estimators.
-    context_table, noise_table : int
-        Tables of context vectors, and of noise words' vectors; 0 is the words' own.
-    map_kind : {"identity", "diagonal", "matrix"}
-        The map between word and context vectors. A diagonal that is not learned holds
-        signs.
-    learns_map : bool
-        Whether the map is trained.
-    has_sides : bool
-        Whether contexts to the left and to the right may have tables of their own.
-    default_bias : str or None
-        What ``bias="auto"`` stands for.
-    combine_notes : dict of str to str
-        What a value of `combine` amounts to, where that may surprise.
-    note : str
-        What every fit warns of.
-    needs_constant : bool
-        Whether scores cannot be negative on average without a bias.
+    context_table : {0, 1}, default=0
+        Table of the context vectors: 0 is that of the word vectors, 1 a separate one.
+    noise_table : int, default=0
+        Table of the vectors of noise words: the same number as `context_table`, or the
+        next one for a separate table.
+    map_kind : {"identity", "diagonal", "matrix"}, default="identity"
+        The map A: none, a factor for each dimension, or a matrix.
+    learns_map : bool, default=False
+        Whether the map is trained. A matrix has to be; a diagonal that is not stays
+        what `start_map` returns.
+    has_sides : bool, default=False
+        Whether ``directional=True`` is possible: contexts to the left and to the right
+        have separate tables. Needs a table of contexts.
+    default_bias : {None, "shift", "exact", "word"}, default=None
+        What ``bias="auto"`` of SGNS and CBOW stands for.
+    combine_notes : dict of str to str, default={}
+        Warnings by value of `combine`, where a combination of word and context vector
+        may surprise.
+    note : str, default=""
+        Warning of every fit.
+    name : bool, str or None, default=None
+        The value of `share_context` that stands for a built-in strategy.
+    summary : str, default=""
+        What docstrings say about a built-in strategy.
     """
 
-    name: ClassVar[bool | str]
-    summary: ClassVar[str] = ""
     context_table: ClassVar[int] = 0
     noise_table: ClassVar[int] = 0
     map_kind: ClassVar[str] = IDENTITY
@@ -79,29 +133,35 @@ class Tying:
     default_bias: ClassVar[str | None] = None
     combine_notes: ClassVar[dict[str, str]] = {}
     note: ClassVar[str] = ""
-    needs_constant: ClassVar[bool] = False
+    name: ClassVar[bool | str | None] = None
+    summary: ClassVar[str] = ""
 
     @property
     def n_tables(self) -> int:
-        """Tables of n_words x n_components parameters."""
+        """Number of tables of n_words x n_components parameters."""
         return 1 + max(self.context_table, self.noise_table)
 
     @property
-    def signed(self) -> bool:
-        """Whether dimensions have a fixed sign in the score."""
-        return self.map_kind == DIAGONAL and not self.learns_map
+    def needs_constant(self) -> bool:
+        """Whether scores cannot be negative on average without a bias."""
+        return self.n_tables == 1 and self.map_kind == IDENTITY
 
     @property
     def is_symmetric(self) -> bool:
         """Whether ``x_w' A y_c`` is ``x_c' A y_w``, whatever is learned.
 
-        Then scores differ by the constants of the two contexts at most, see `Bias`.
+        Then scores differ by the constants of the two contexts at most.
         """
         return self.context_table == 0 and self.map_kind != MATRIX
 
     @property
     def methods(self) -> set[str]:
-        """What kinds of estimators can hold this strategy."""
+        """Methods of learning that are possible with this strategy.
+
+        "sampling" (SGNS, CBOW) always is. "least squares" (GloVe) needs the identity
+        or a fixed diagonal, and no separate table of noise words. "closed form"
+        (PPMI-SVD) needs a method `factorise`.
+        """
         found = {SAMPLING}
         fixed = self.map_kind != MATRIX and not self.learns_map
         if self.noise_table == self.context_table and fixed:
@@ -111,33 +171,65 @@ class Tying:
         return found
 
     def start_map(self, n_components: int, n_negative: int) -> np.ndarray:
-        """Return the map before training.
+        """Return the map before training; a map that is not learned stays so.
+
+        By default the factors of a diagonal are 1, and -1 in the last `n_negative`
+        dimensions; a matrix starts as the identity.
 
         Parameters
         ----------
         n_components : int
+            Number of dimensions.
         n_negative : int
-            Dimensions that count negatively in the score; they come last.
+            Number of dimensions that `negative_dims` of the estimator asks for.
 
         Returns
         -------
-        ndarray of shape (n_rows, n_components), float32
-            No row for the identity, one for a diagonal, `n_components` for a matrix.
+        ndarray of shape (n_components,) or (n_components, n_components)
+            The factors of a diagonal, or the matrix; the same in every call. Factors
+            that are not learned must not be 0.
         """
         if self.map_kind == MATRIX:
             check_room(
                 4.0 * n_components**2,
-                f"The matrix of share_context={self.name!r} with "
+                f"The matrix of share_context={label(self)} with "
                 f"n_components={n_components}",
                 "Lower n_components.",
             )
             return np.eye(n_components, dtype=np.float32)
-        n_rows = 1 if self.map_kind == DIAGONAL else 0
-        signs = np.ones((n_rows, n_components), dtype=np.float32)
-        signs[:, n_components - n_negative :] = -1.0
+        signs = np.ones(n_components, dtype=np.float32)
+        signs[n_components - n_negative :] = -1.0
         return signs
 
-    def layout(
+    def factorise(
+        self, factoriser: Factoriser, n_components: int, exponent: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the closed form of a PMI matrix under this strategy.
+
+        Parameters
+        ----------
+        factoriser : Factoriser
+            Decomposes the matrix.
+        n_components : int
+            The number d of dimensions.
+        exponent : float
+            How much of the singular values goes to the word vectors:
+            `singular_exponent` of the estimator.
+
+        Returns
+        -------
+        word_vectors : ndarray of shape (n_words, d)
+            Word vectors.
+        context_vectors : ndarray of shape (n_columns, d)
+            Context vectors, one for each column of the matrix. The same object as
+            `word_vectors` where the two are equal.
+        scale : ndarray of shape (d,)
+            Factors such that ``(word_vectors * scale) @ context_vectors.T``
+            approximates the matrix.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no closed form.")
+
+    def _layout(
         self,
         n_words: int,
         n_components: int,
@@ -158,23 +250,15 @@ class Tying:
         ------
         ValueError
             If the strategy has no sides, or `negative_dims` is too large; or if its
-            map is not of the kind that it declares.
+            map is not what it declares.
         """
         if directional and not self.has_sides:
             raise ValueError(
                 "directional=True keeps tables of left and of right contexts beside "
-                f"that of words, which share_context={self.name!r} does not have. "
+                f"that of words, which share_context={label(self)} does not have. "
                 "Pass share_context=False or directional=False."
             )
         n_negative = count_negative(negative_dims, n_components)
-        start_map = self.start_map(n_components, n_negative)
-        n_rows = {IDENTITY: 0, DIAGONAL: 1, MATRIX: n_components}[self.map_kind]
-        if start_map.shape != (n_rows, n_components):
-            raise ValueError(
-                f"{type(self).__name__} declares map_kind={self.map_kind!r}, for which "
-                f"start_map must return an array of shape {(n_rows, n_components)}, "
-                f"got {start_map.shape}."
-            )
         return Layout(
             n_words=n_words,
             # Kernels are compiled anew for other types, such as NumPy's int32.
@@ -182,31 +266,124 @@ class Tying:
             n_tables=self.n_tables + directional,
             context_row=n_words * self.context_table,
             noise_row=n_words * self.noise_table,
-            map=start_map,
-            learns_map=self.learns_map,
+            map=self._checked_map(n_components, n_negative),
+            learns_map=bool(self.learns_map),
             is_matrix=self.map_kind == MATRIX,
             directional=bool(directional),
         )
 
-    def factorise(
-        self, factoriser: Factoriser, n_components: int, exponent: float
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return a PMI matrix's closed form under this strategy.
+    def _checked_map(self, n_components: int, n_negative: int) -> np.ndarray:
+        """Return the rows of `Layout.map` before training.
 
-        Parameters
-        ----------
-        factoriser : Factoriser
-        n_components : int
-        exponent : float
-            How much of the singular values goes to the word vectors.
-
-        Returns
-        -------
-        word_vectors, context_vectors : ndarray of shape (n_words, n_components)
-        scale : ndarray of shape (n_components,)
-            ``(word_vectors * scale) @ context_vectors.T`` approximates the matrix.
+        Raises
+        ------
+        ValueError
+            If `start_map` does not return what `map_kind` declares.
         """
-        raise NotImplementedError(f"{type(self).__name__} has no closed form.")
+        declared = f"{type(self).__name__} declares map_kind={self.map_kind!r}"
+        if self.map_kind == IDENTITY:
+            if type(self).start_map is not Tying.start_map:
+                raise ValueError(
+                    f"{declared}, for which start_map is not used. Declare "
+                    f"map_kind={DIAGONAL!r} or {MATRIX!r}, or leave start_map out."
+                )
+            return np.empty((0, n_components), dtype=np.float32)
+        with np.errstate(over="ignore"):
+            start = np.array(self.start_map(n_components, n_negative), np.float32)
+        shape = (n_components,) * (2 if self.map_kind == MATRIX else 1)
+        if start.shape != shape:
+            raise ValueError(
+                f"{declared}, for which start_map must return an array of shape "
+                f"{shape}, got {start.shape}."
+            )
+        if not (np.abs(start) <= LARGEST).all():
+            raise ValueError(
+                f"start_map of {label(self)} returned numbers that are infinite, "
+                f"missing or larger than {LARGEST:.0e}."
+            )
+        if self.map_kind == DIAGONAL and not (self.learns_map or start.all()):
+            raise ValueError(
+                f"start_map of {label(self)} returned the factor 0 for a dimension, "
+                "which would then learn nothing. Lower n_components instead."
+            )
+        return start.reshape(-1, n_components)
+
+
+def check_declarations(strategy: Tying) -> None:
+    """Refuse a strategy whose attributes do not fit together.
+
+    Parameters
+    ----------
+    strategy : Tying
+
+    Raises
+    ------
+    ValueError
+        If kernels could not work with it.
+    """
+    name, table = type(strategy).__name__, strategy.context_table
+    allowed = {
+        "context_table": (0, 1),
+        "noise_table": (table, table + 1),
+        "map_kind": (IDENTITY, DIAGONAL, MATRIX),
+        # Without "auto", which stands for it.
+        "default_bias": biases()[1:],
+    }
+    for attribute, values in allowed.items():
+        value = getattr(strategy, attribute)
+        if value not in values:
+            raise ValueError(
+                f"{name} declares {attribute}={value!r}: it must be one of "
+                f"{list(values)}."
+            )
+    if strategy.map_kind == IDENTITY and strategy.learns_map:
+        raise ValueError(
+            f"{name} declares learns_map=True, which needs map_kind={DIAGONAL!r} or "
+            f"{MATRIX!r}."
+        )
+    if strategy.map_kind == MATRIX and not strategy.learns_map:
+        raise ValueError(
+            f"{name} declares map_kind={MATRIX!r}, which needs learns_map=True: only a "
+            "diagonal can be fixed."
+        )
+    if strategy.has_sides and not (table == strategy.noise_table == 1):
+        raise ValueError(
+            f"{name} declares has_sides=True, which needs context_table=1 and "
+            "noise_table=1."
+        )
+
+
+def check_factors(
+    strategy: Tying, factors: tuple[np.ndarray, ...], shape: tuple[int, int], d: int
+) -> None:
+    """Refuse a closed form whose arrays do not fit the matrix.
+
+    Parameters
+    ----------
+    strategy : Tying
+    factors : tuple of ndarray
+        What its `factorise` has returned.
+    shape : (int, int)
+        Of the matrix.
+    d : int
+        Number of dimensions.
+
+    Raises
+    ------
+    ValueError
+        If a shape is wrong, or a number is not finite.
+    """
+    wanted = [(shape[0], d), (shape[1], d), (d,)]
+    found = [np.shape(factor) for factor in factors]
+    if found != wanted:
+        raise ValueError(
+            f"factorise of {label(strategy)} must return word vectors, context vectors "
+            f"and a scale of the shapes {wanted}, got {found}."
+        )
+    if not all(np.isfinite(factor).all() for factor in factors):
+        raise ValueError(
+            f"factorise of {label(strategy)} returned numbers that are infinite or NaN."
+        )
 
 
 def count_negative(negative_dims: float, n_components: int) -> int:
@@ -229,6 +406,16 @@ def count_negative(negative_dims: float, n_components: int) -> int:
     return max(negative_dims > 0, round(negative_dims * n_components))
 
 
+def _closed_form(method: Callable) -> Callable:
+    """Append the sections of the docstring of `Tying.factorise` to that of a method."""
+    shared = inspect.cleandoc(Tying.factorise.__doc__ or "")
+    # Python's option -OO leaves no docstrings.
+    if method.__doc__ is not None:
+        sections = shared[shared.index("\n\nParameters\n") :]
+        method.__doc__ = f"{method.__doc__}{sections}\n"
+    return method
+
+
 class Separate(Tying):
     """Two tables, as in word2vec and GloVe."""
 
@@ -237,6 +424,7 @@ class Separate(Tying):
     context_table = noise_table = 1
     has_sides = True
 
+    @_closed_form
     def factorise(self, factoriser, n_components, exponent):
         """Return U = P S^p and V = Q S^(1-p) of the singular value decomposition."""
         left, values, right = factoriser.svd(n_components)
@@ -251,12 +439,12 @@ class Tied(Tying):
     name = True
     summary = "one table, a word's context vector is its word vector"
     default_bias = "exact"
-    needs_constant = True
     combine_notes = {
         "sum": "the sum of a word's two equal vectors is twice its word vector",
         "concat": "the concatenation repeats the word vector",
     }
 
+    @_closed_form
     def factorise(self, factoriser, n_components, exponent):
         """Return the best positive semi-definite approximation, U = Q L+^p."""
         values, vectors = factoriser.eigh(n_components, positive=True)
@@ -278,8 +466,9 @@ class Signed(Tying):
         "concat": "the concatenation has the cosines of the word vectors alone",
     }
 
+    @_closed_form
     def factorise(self, factoriser, n_components, exponent):
-        """Return U = Q |L|^p and V = Q sign(L) |L|^(1-p), largest |L| first."""
+        """Return U = Q abs(L)^p and V = Q sign(L) abs(L)^(1-p) for eigenvalues L."""
         values, vectors = factoriser.eigh(n_components, positive=False)
         size = np.abs(values)
         signed = np.where(values < 0, -1.0, 1.0) * _power(size, 1 - exponent)
@@ -353,11 +542,11 @@ def _power(values: np.ndarray, exponent: float) -> np.ndarray:
     return np.where(values > 0, np.maximum(values, 1e-300) ** exponent, 0.0)
 
 
-_STRATEGIES: dict[bool | str, Tying] = {}
+_STRATEGIES: dict[bool | str | None, Tying] = {}
 
 
 def register(strategy: Tying) -> None:
-    """Make a strategy a value of `share_context` in every estimator that can hold it.
+    """Give a built-in strategy its name in every estimator that can hold it.
 
     Parameters
     ----------
@@ -384,35 +573,61 @@ def strategies(method: str | None = None) -> tuple[Tying, ...]:
     return tuple(one for one in found if method is None or method in one.methods)
 
 
+def label(strategy: Tying) -> str:
+    """Return a strategy as a program writes it: its name, or the object itself."""
+    is_built_in = _STRATEGIES.get(strategy.name) is strategy
+    return repr(strategy.name if is_built_in else strategy)
+
+
 def get_strategy(share_context: Any, method: str | None = None) -> Tying:
     """Return the strategy of a value of `share_context`.
 
     Parameters
     ----------
-    share_context : bool or str
+    share_context : bool, str or Tying
     method : {"sampling", "least squares", "closed form"}, optional
         What must hold it.
 
     Returns
     -------
     Tying
+        A clone of an object that is given.
 
     Raises
     ------
     ValueError
-        If no strategy has that name, or the method cannot hold it.
+        If it is neither a name nor an object of a strategy, if the method cannot hold
+        it, or if an object does not declare a possible strategy.
     """
-    name = bool(share_context) if isinstance(share_context, np.bool_) else share_context
-    if not isinstance(name, (bool, str)) or name not in _STRATEGIES:
+    strategy = _find(share_context)
+    if strategy is None:
+        advice = ""
+        if isinstance(share_context, type) and issubclass(share_context, Tying):
+            advice = f" Pass an object, {share_context.__name__}(), not the class."
         raise ValueError(
-            f"share_context must be one of {[s.name for s in strategies(method)]}, "
-            f"got {share_context!r}."
+            f"share_context must be one of {_names(method)} or an object of a class "
+            f"that derives from skembed.tying.Tying, got {share_context!r}.{advice}"
         )
-    strategy = _STRATEGIES[name]
     if method is not None and method not in strategy.methods:
         able = [kind for kind in _METHODS if _METHODS[kind] in strategy.methods]
+        own = isinstance(share_context, Tying)
+        advice = f" or an object {_NEEDS[method]}" if own else ""
         raise ValueError(
-            f"share_context={name!r} is available in {', '.join(able)} only; here it "
-            f"must be one of {[s.name for s in strategies(method)]}."
+            f"share_context={label(strategy)} is available in {', '.join(able)} only; "
+            f"here it must be one of {_names(method)}{advice}."
         )
     return strategy
+
+
+def _names(method: str | None) -> list[bool | str | None]:
+    return [one.name for one in strategies(method)]
+
+
+def _find(share_context: Any) -> Tying | None:
+    if isinstance(share_context, Tying):
+        strategy = clone(share_context)
+        check_declarations(strategy)
+        return strategy
+    if isinstance(share_context, (bool, np.bool_)):
+        return _STRATEGIES[bool(share_context)]
+    return _STRATEGIES.get(share_context) if isinstance(share_context, str) else None

@@ -203,7 +203,7 @@ def test_randomised_search():
 
 WRONG = {
     "unknown strategy": ({"share_context": "tied"}, "share_context must be one of"),
-    "number for a strategy": ({"share_context": 1}, "'share_context' parameter"),
+    "number for a strategy": ({"share_context": 1}, "share_context must be one of"),
     "max_features and vocabulary": (
         {"vocabulary": ["amber", "birch"], "max_features": 1},
         "max_features=1 cannot select from a given vocabulary",

@@ -400,7 +400,7 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5, **choices):
     Of the map, too, if it is learned, near to where it starts.
     """
     directional = choices.get("directional", False)
-    layout = strategy.layout(n_words, n_components, directional=directional)
+    layout = strategy._layout(n_words, n_components, directional=directional)
     params = layout.allocate()
     params[:, : n_components + 1] = size * rng.normal(
         size=(params.shape[0], n_components + 1)

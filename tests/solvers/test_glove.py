@@ -51,7 +51,7 @@ def glove_entries(counts, n_blocks=1, x_max=10.0, alpha=0.75, size=1):
 
 def glove_model(strategy, n_words, n_components, rng, learning_rate=0.05):
     """Random parameters and sums of squares in the kernel's form."""
-    layout = strategy.layout(n_words, n_components)
+    layout = strategy._layout(n_words, n_components)
     params = layout.allocate()
     shape = (params.shape[0], n_components + 1)
     params[:, : n_components + 1] = rng.normal(size=shape)
