@@ -8,14 +8,12 @@ from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
-from skembed._counts import adding, subsampling
+from skembed._counts import count
 from skembed._docstrings import complete_docstring
 from skembed._solvers import glove, losses
 from skembed._solvers import memory as _estimating
-from skembed._solvers.early_stopping import EarlyStopping
-from skembed._solvers.epochs import Epochs
-from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Job, count_pairs
+from skembed._solvers.epochs import EarlyStopping, Epochs
+from skembed._solvers.job import Job, RandomStart, count_pairs
 from skembed._tying import strategies
 from skembed._utils.interrupts import interruptible
 
@@ -211,10 +209,10 @@ class GloVeEmbedder(BaseEmbedder):
         # Words in random order, so that blocks hold about equally many pairs.
         row_of = random.permutation(n_words).astype(np.int32)
         counts = self._permuted_counts(job, row_of)
-        kept = adding.keep(counts, job.corpus.counts is None, row_of)
-        totals = subsampling.context_totals(counts)
+        kept = count.keep(counts, job.corpus.counts is None, row_of)
+        totals = count.context_totals(counts)
         kept["_context_totals"] = totals[row_of]
-        subsampling.weigh(counts, totals, self.subsample)
+        count.weigh(counts, totals, self.subsample)
         params = layout.allocate()
         n_learned = self.n_components + 1
         start = RandomStart(random, len(params), n_learned, self.n_components)
@@ -245,4 +243,4 @@ class GloVeEmbedder(BaseEmbedder):
             corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
             return count_pairs(self, job._replace(corpus=corpus))
         counts = count_pairs(self, job)
-        return interruptible(adding.permute, counts, np.argsort(row_of))
+        return interruptible(count.permute, counts, np.argsort(row_of))

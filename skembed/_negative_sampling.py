@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._solvers import losses, negative_sampling
 from skembed._solvers import memory as _memory
-from skembed._solvers.early_stopping import EarlyStopping
+from skembed._solvers.epochs import EarlyStopping
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 

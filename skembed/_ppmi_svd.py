@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
 from skembed._base import BaseEmbedder
-from skembed._counts import adding, ppmi, subsampling
+from skembed._counts import count, ppmi
 from skembed._docstrings import complete_docstring
 from skembed._solvers import losses
 from skembed._solvers import memory as _estimating
@@ -194,11 +194,11 @@ class PPMISVDEmbedder(BaseEmbedder):
         layout = self._layout(n_words, strategy)
         counts = count_pairs(self, job, "left" if self.directional else "both")
         symmetric = job.corpus.counts is None and not self.directional
-        attributes = adding.keep(counts, symmetric)
-        totals = subsampling.context_totals(counts)
+        attributes = count.keep(counts, symmetric)
+        totals = count.context_totals(counts)
         attributes["_context_totals"] = totals
         with job.progress.step("factorise") as step:
-            subsampling.weigh(counts, totals, self.subsample)
+            count.weigh(counts, totals, self.subsample)
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
             factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs, step.report)

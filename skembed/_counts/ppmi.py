@@ -56,7 +56,7 @@ def _totals(
     counts: sparse.csr_array, team: ThreadTeam
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the sums of all rows and of all columns."""
-    from skembed._kernels import ppmi as kernels
+    from skembed._kernels import counting as kernels
 
     indptr = counts.indptr.astype(np.int64)
     columns = counts.indices.astype(np.int32, copy=False)
@@ -109,7 +109,7 @@ def _compact(
 
     Returns the new sizes of all rows, and of all tasks.
     """
-    from skembed._kernels import ppmi as kernels
+    from skembed._kernels import counting as kernels
 
     sizes = np.empty(indptr.size - 1, dtype=np.int64)
     values = data.view(np.float32)

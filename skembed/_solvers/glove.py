@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skembed._solvers.early_stopping import EarlyStopping, hold_out_pairs
-from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Fitted, Job, Resume
+from skembed._solvers.epochs import EarlyStopping, hold_out_pairs
+from skembed._solvers.job import Fitted, Job, RandomStart, Resume
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros
@@ -64,7 +63,7 @@ def start_squares(layout: Layout, resume: Resume, row_of: np.ndarray) -> np.ndar
 
 
 class Training:
-    """The epochs of one fit, see `_epochs.Trainer`.
+    """The epochs of one fit, see `epochs.Trainer`.
 
     Parameters
     ----------
@@ -126,12 +125,12 @@ class Training:
         )
 
     def __enter__(self) -> "Training":
-        from skembed._kernels import adagrad
+        from skembed._kernels import glove
 
         self.team = ThreadTeam(self.n_threads)
         width = self.tables.params.shape[1]
         self.spaces = [
-            adagrad.Space(*aligned_zeros((3, width))) for _ in range(self.n_threads)
+            glove.Space(*aligned_zeros((3, width))) for _ in range(self.n_threads)
         ]
         x_max, alpha = self.settings.x_max, self.settings.alpha
         try:

@@ -7,10 +7,9 @@ import numpy as np
 from skembed import pooling
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.windows import window_weights
-from skembed._solvers import lanes as _lanes
-from skembed._solvers.early_stopping import EarlyStopping
-from skembed._solvers.krylov import space_size
-from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT
+from skembed._solvers import negative_sampling
+from skembed._solvers.epochs import EarlyStopping
+from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT, space_size
 from skembed._utils.limits import check_room
 
 # Bytes of a word: its str in the vocabulary, and what is computed of it in lists.
@@ -123,8 +122,8 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     window = window_weights(
         estimator.window, estimator.window_weighting, sizes.longest
     ).size
-    n_slots = _lanes.count_slots(window, layout.directional, hidden)
-    lanes = 4.0 * (_lanes.MAX_LANES + 2) * n_slots * layout.width
+    n_slots = negative_sampling.count_slots(window, layout.directional, hidden)
+    lanes = 4.0 * (negative_sampling.MAX_LANES + 2) * n_slots * layout.width
     visited = _VISITED * min(sizes.n_tokens, _AT_ONCE)
     if EarlyStopping.of(estimator).holds_out:
         # Copies of all documents, and those held out as they are visited.
@@ -133,7 +132,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
         visited += (copied + _VISITED * share) * sizes.n_tokens
     # A learned matrix, its transpose and inverse, and the steps of each lane.
     n_map_rows = len(layout.map) if layout.is_matrix else 0
-    maps = 4.0 * (_lanes.MAX_LANES + 4) * n_map_rows * layout.width
+    maps = 4.0 * (negative_sampling.MAX_LANES + 4) * n_map_rows * layout.width
     training = copies * tables + lanes + visited + maps
     if not sizes.is_matrix:
         return reading(sizes) + training

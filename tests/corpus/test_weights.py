@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from skembed import CBOWEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
 from skembed._counts import ppmi
-from skembed._solvers.sources import Documents
+from skembed._solvers.sampling import Documents
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,

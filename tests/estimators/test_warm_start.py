@@ -9,7 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder
-from skembed._solvers import early_stopping, glove, negative_sampling
+from skembed._solvers import epochs, glove, negative_sampling
 from skembed.pooling import MaxPooling, SIFPooling
 from tests.helpers import (
     COUNTING,
@@ -258,12 +258,12 @@ def hold_out_of(monkeypatch, estimator):
     seen = []
 
     def note_documents(corpus, *how):
-        parts = early_stopping.hold_out_documents(corpus, *how)
+        parts = epochs.hold_out_documents(corpus, *how)
         seen.append(parts[1].token_ids.tolist())
         return parts
 
     def note_pairs(counts, fraction, random, row_of):
-        parts = early_stopping.hold_out_pairs(counts, fraction, random, row_of)
+        parts = epochs.hold_out_pairs(counts, fraction, random, row_of)
         held, words = parts[1].tocoo(), np.argsort(row_of)
         seen.append(sorted(zip(words[held.row], words[held.col], strict=True)))
         return parts

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skembed._counts.subsampling import keep_probabilities
+from skembed._counts.count import keep_probabilities
 from skembed._counts.windows import WINDOW_WEIGHTINGS, window_thresholds, window_weights
-from skembed._solvers.sampling import alias_table, draws, noise_distribution
+from skembed._solvers.sampling import alias_table, noise_distribution, word_draws
 
 pytestmark = pytest.mark.small
 
@@ -97,7 +97,7 @@ def test_noise_of_a_huge_exponent_is_the_most_frequent_word(exponent):
 
 def test_draws_are_taken_together():
     counts = np.array([1000, 100, 10, 0])
-    found = draws(counts, 1e-3, 0.75)
+    found = word_draws(counts, 1e-3, 0.75)
     np.testing.assert_array_equal(found.keep, keep_probabilities(counts, 1e-3))
     np.testing.assert_array_equal(found.kept, counts * found.keep)
     np.testing.assert_array_equal(found.noise, noise_distribution(counts, 0.75))

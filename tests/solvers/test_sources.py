@@ -8,10 +8,9 @@ import pytest
 from scipy import sparse
 
 from skembed import CBOWEmbedder, SGNSEmbedder, cooccurrence
-from skembed._counts.subsampling import keep_probabilities
-from skembed._solvers import lanes as _lanes
-from skembed._solvers import negative_sampling, sampling, sources
-from skembed._solvers.sources import Documents, Pairs, pair_draws
+from skembed._counts.count import keep_probabilities
+from skembed._solvers import negative_sampling, sampling
+from skembed._solvers.sampling import Documents, Pairs, pair_draws
 from skembed._tying import bias, strategies
 from tests.helpers import assert_same_fit, corpus_of
 from tests.kernels import test_cbow, test_kernels
@@ -60,7 +59,7 @@ def test_pairs_are_visited_in_proportion(chunk, seed, monkeypatch):
 
     In every epoch, from another start, by less than one more or less.
     """
-    monkeypatch.setattr(sources, "_CHUNK", chunk)
+    monkeypatch.setattr(sampling, "_CHUNK", chunk)
     counts = 1.37 * some_counts(7, np.random.default_rng(seed))
     source = pairs_of(counts, seed)
     assert not source.one_way
@@ -93,7 +92,7 @@ def test_directed_pairs(contexts_first):
 @small
 def test_chunks_are_alike_and_in_no_order(monkeypatch):
     """Every chunk has its share of every pair, at random places."""
-    monkeypatch.setattr(sources, "_CHUNK", 250)
+    monkeypatch.setattr(sampling, "_CHUNK", 250)
     counts = 20.0 * some_counts(5, np.random.default_rng(3), directed=True)
     source = pairs_of(counts)
     chunks = list(source.chunks())
@@ -156,15 +155,15 @@ def test_nothing_is_kept():
 )
 def test_number_of_visits(total, n_pairs, wanted):
     """All that counts say, within bounds that keep an epoch finite."""
-    assert sources._n_visits(total, n_pairs) == wanted
+    assert sampling._n_visits(total, n_pairs) == wanted
 
 
 @small
 @pytest.mark.parametrize("size", [1e-300, 1e-100, 1e-5, 1.0, 1e150, 1e300])
 def test_pairs_of_any_size(size, monkeypatch):
     """Their ratios decide, however large or small they are."""
-    monkeypatch.setattr(sources, "_ANY_VISITS", 700)
-    monkeypatch.setattr(sources, "_MOST_VISITS_OF_FEW", 1)
+    monkeypatch.setattr(sampling, "_ANY_VISITS", 700)
+    monkeypatch.setattr(sampling, "_MOST_VISITS_OF_FEW", 1)
     counts = size * np.array([[0.0, 3.0, 1.0], [3.0, 0.0, 0.0], [1.0, 0.0, 6.0]])
     seen = visits(pairs_of(counts), 3)
     wanted = np.triu(counts)
@@ -348,16 +347,16 @@ def test_counts_of_text_train_as_the_text(share_context, tiny_corpus):
 @pytest.mark.parametrize("directed", [False, True])
 def test_number_of_threads(estimator, directed, monkeypatch):
     monkeypatch.setattr(negative_sampling, "_MIN_TOKENS_OF_A_THREAD", 1)
-    monkeypatch.setattr(sources, "_CHUNK", 10_000)
+    monkeypatch.setattr(sampling, "_CHUNK", 10_000)
     counts = some_counts(80, np.random.default_rng(8), directed)
     sizes = []
-    lanes = _lanes.make_lanes
+    lanes = negative_sampling.make_lanes
 
     def note(n_lanes, *arguments):
         sizes.append((n_lanes, arguments[-1]))
         return lanes(n_lanes, *arguments)
 
-    monkeypatch.setattr(_lanes, "make_lanes", note)
+    monkeypatch.setattr(negative_sampling, "make_lanes", note)
     one, *others = [
         fitted(estimator, counts, learning_rate=0.05, n_jobs=n_jobs).set_params(
             n_jobs=None
@@ -391,8 +390,8 @@ ODD = {
 @pytest.mark.parametrize("subsample", [0, 1e-3])
 @pytest.mark.parametrize("counts", ODD.values(), ids=ODD)
 def test_odd_counts(estimator, share_context, subsample, counts, monkeypatch):
-    monkeypatch.setattr(sources, "_ANY_VISITS", 50)
-    monkeypatch.setattr(sources, "_MOST_VISITS_OF_FEW", 10)
+    monkeypatch.setattr(sampling, "_ANY_VISITS", 50)
+    monkeypatch.setattr(sampling, "_MOST_VISITS_OF_FEW", 10)
     counts = np.asarray(counts, dtype=float)
     params = {"subsample": subsample, "max_iter": 2, "learning_rate": 0.1}
     if share_context and (counts != counts.T).any():
@@ -433,7 +432,7 @@ def read(source, n_documents):
 @small
 @pytest.mark.parametrize("weights", [[3, 500, 0, 40], [0, 0, 1000, 0], [1, 1, 1, 7]])
 def test_heavy_documents_fill_several_chunks(weights, monkeypatch):
-    monkeypatch.setattr(sources, "_CHUNK", 30)
+    monkeypatch.setattr(sampling, "_CHUNK", 30)
     documents = [[0, 0], [1, 1, 1], [2], [3, 3]]
     source = documents_of(documents, weights)
     lengths = np.array([2, 3, 1, 2])
@@ -461,7 +460,7 @@ def test_heavy_documents_are_mixed():
 @pytest.mark.parametrize("chunk", [1, 2, 100])
 def test_documents_without_weight(weights, chunk, monkeypatch):
     """Chunks may be empty; the shares of an epoch are complete in any case."""
-    monkeypatch.setattr(sources, "_CHUNK", chunk)
+    monkeypatch.setattr(sampling, "_CHUNK", chunk)
     documents = [[0, 0], [1, 1, 1], [2], [3, 3]]
     seen, _ = read(documents_of(documents, weights), 4)
     np.testing.assert_array_equal(seen, np.floor(weights))
@@ -469,7 +468,7 @@ def test_documents_without_weight(weights, chunk, monkeypatch):
 
 @small
 def test_plain_documents_are_cut_as_before(monkeypatch):
-    monkeypatch.setattr(sources, "_CHUNK", 3)
+    monkeypatch.setattr(sampling, "_CHUNK", 3)
     documents = [[0, 0], [], [1, 1, 1], [2], [3, 3]]
     seen, sizes = read(documents_of(documents, None), 4)
     np.testing.assert_array_equal(seen, 1)
@@ -498,7 +497,7 @@ def test_the_number_of_tokens_is_limited(weight):
 @every_family
 def test_rates_fall_to_the_end(estimator, monkeypatch):
     """Over all chunks and epochs, with documents of no weight at the end."""
-    monkeypatch.setattr(sources, "_CHUNK", 40)
+    monkeypatch.setattr(sampling, "_CHUNK", 40)
     seen = []
 
     def note(self, part, member):

@@ -11,8 +11,8 @@ from scipy import sparse
 
 from skembed import SGNSEmbedder
 from skembed._solvers import negative_sampling
-from skembed._solvers.initial import _ROWS_AT_ONCE, RandomStart
-from skembed._solvers.sources import Documents
+from skembed._solvers.job import _ROWS_AT_ONCE, RandomStart
+from skembed._solvers.sampling import Documents
 from skembed._tying import strategies
 from skembed.pooling import POOLINGS
 from tests.helpers import (
