@@ -214,6 +214,7 @@ class BaseEmbedder(
         directional = getattr(self, "directional", False)
         return strategy.layout(n_words, self.n_components, negative_dims, directional)
 
+    @explains_lack
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
         """Fit: validate, resume, learn, publish.
 
@@ -233,31 +234,14 @@ class BaseEmbedder(
         model : BaseEmbedder
             A copy of the estimator, which other fits leave as it is.
         """
-        strategy = _fit.validate(self, adds)
-        resume = _fit.resume_of(self, adds)
-        pooling = _fit.pooling_to_fit(self, resume)
+        start = _fit.start(self, adds)
         max_iter = 1 if adds else getattr(self, "max_iter", 0)
         n_epochs = None if max_iter == "auto" else max_iter
         progress = _progress.begin(self, X, y, n_epochs)
-        reading = _fit.read(self, X, sample_weight, resume, progress)
-        n_scheduled = _fit.n_scheduled(self, reading, resume)
-        vocabulary = resume.total(reading.vocabulary)
-        total = reading._replace(vocabulary=vocabulary)
+        reading = _fit.read(self, X, sample_weight, start.resume, progress)
         with Shield() as shield:
-            job = Job(
-                corpus=reading.corpus,
-                vocabulary=vocabulary,
-                counts=reading.vocabulary.counts,
-                strategy=strategy,
-                seeds=_fit.seeds(self, resume),
-                progress=progress,
-                n_epochs=1 if adds else n_scheduled,
-                n_scheduled=n_scheduled,
-                attributes=partial(_fit.attributes, self, total, pooling, resume),
-                shield=shield,
-                resume=resume,
-            )
-            fitted = explains_lack(self._fit_vectors)(job)
+            job = _fit.job_of(self, start, reading, progress, shield)
+            fitted = self._fit_vectors(job)
             fitted.notes += reading.notes
             model, told = _fit.publish(self, job, fitted, stacklevel + 1)
         if fitted.problem is not None:
@@ -295,7 +279,7 @@ class BaseEmbedder(
             If a parameter or a document is not valid, or if no word or no pair of
             words is left to learn from.
         """
-        self._fit(X, y, sample_weight, stacklevel=4)
+        self._fit(X, y, sample_weight, stacklevel=5)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -331,7 +315,7 @@ class BaseEmbedder(
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()
-        self._fit(X, y, sample_weight, stacklevel=4, adds=True)
+        self._fit(X, y, sample_weight, stacklevel=5, adds=True)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -360,7 +344,7 @@ class BaseEmbedder(
             As in `fit`.
         """
         # One level more: scikit-learn wraps this method for `set_output`.
-        reading, model = self._fit(X, y, sample_weight, stacklevel=5)
+        reading, model = self._fit(X, y, sample_weight, stacklevel=6)
         return model._pool(reading.corpus, reading.dtype)
 
     def transform(self, X):

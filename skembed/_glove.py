@@ -203,7 +203,7 @@ class GloVeEmbedder(BaseEmbedder):
         return losses.least_squares(self, corpus)
 
     def _fit_vectors(self, job):
-        n_words = len(job.vocabulary)
+        n_words = job.counts.size
         layout = self._layout(n_words, job.strategy)
         random = np.random.default_rng(job.seeds)
         # Words in random order, so that blocks hold about equally many pairs.
@@ -215,9 +215,9 @@ class GloVeEmbedder(BaseEmbedder):
         count.weigh(counts, totals, self.subsample)
         params = layout.allocate()
         n_learned = self.n_components + 1
+        squares = glove.start_squares(layout, params.shape, job.resume, row_of)
         start = RandomStart(random, len(params), n_learned, self.n_components)
         start.write(params)
-        squares = glove.start_squares(layout, job.resume, row_of)
         job.resume.write_init(params, job.vocabulary.rows, row_of)
         if job.resume.continues:
             layout.refill(params, job.resume.learned, row_of[: job.resume.n_words])

@@ -190,7 +190,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         return losses.closed_form(self, corpus)
 
     def _fit_vectors(self, job):
-        n_words, strategy = len(job.vocabulary), job.strategy
+        n_words, strategy = job.counts.size, job.strategy
         layout = self._layout(n_words, strategy)
         counts = count_pairs(self, job, "left" if self.directional else "both")
         symmetric = job.corpus.counts is None and not self.directional

@@ -15,7 +15,6 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from skembed._corpus import cache, reader, tokenize
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, windows
-from skembed._utils.interrupts import interruptible
 from skembed._utils.threads import row_ranges
 
 # Entries that are looked at at once.
@@ -30,12 +29,13 @@ _MOST = 2.0**53
 # Counts are multiples of one over a whole number, times such a power of two where
 # weights of documents are fractions.
 _POWERS = (0, 8, 24)
+WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
 # On which side of a word contexts are counted.
 DIRECTIONS = ("both", "left", "right")
 # Parameters of whatever counts pairs of words in text.
 PARAMETERS = {
     "window": [Interval(Integral, 1, None, closed="left")],
-    "window_weighting": [StrOptions(set(windows.WINDOW_WEIGHTINGS))],
+    "window_weighting": [StrOptions(set(WINDOW_WEIGHTINGS))],
     **tokenize.PARAMETERS,
     "n_jobs": [
         Interval(Integral, None, -1, closed="right"),
@@ -43,6 +43,35 @@ PARAMETERS = {
         None,
     ],
 }
+
+
+def window_weights(
+    window: int, weighting: str, longest: int | None = None
+) -> np.ndarray:
+    """Return the expected weight of a context by its distance.
+
+    Parameters
+    ----------
+    window : int
+        Largest distance.
+    weighting : {"dynamic", "flat", "harmonic"}
+        ``(window + 1 - d) / window`` (word2vec draws the window's size uniformly),
+        1, or ``1 / d`` (GloVe).
+    longest : int, default=None
+        Tokens of the longest document, beyond which there are no contexts.
+
+    Returns
+    -------
+    ndarray of shape (window,) or (longest,), float64
+        For distances 1, 2, ...
+    """
+    last = window if longest is None else min(window, longest)
+    distance = np.arange(1, last + 1, dtype=np.float64)
+    if weighting == "flat":
+        return np.ones(distance.size)
+    if weighting == "harmonic":
+        return 1.0 / distance
+    return (window + 1.0 - distance) / window
 
 
 def context_totals(counts: sparse.csr_array) -> np.ndarray:
@@ -148,7 +177,7 @@ def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
 
 def divisor(window: int, weighting: str) -> int:
     """Return what counts are multiples of the inverse of, or 1 if it is too large."""
-    weights = windows.window_weights(window, weighting, _DISTANCES)
+    weights = window_weights(window, weighting, _DISTANCES)
     return windows.common_denominator(weights, 2**52) or 1
 
 
@@ -216,7 +245,7 @@ def keep(
     """
     share = 0.5 if symmetric else 1.0
     windows.check_room_for(share * counts.nnz, "Copies for partial_fit")
-    kept = interruptible(_upper, counts) if symmetric else counts.copy()
+    kept = _upper(counts) if symmetric else counts.copy()
     return {
         "_counts": kept,
         "_counts_are_half": symmetric,
@@ -360,7 +389,7 @@ def _count_text(
     direction: str,
     report: Callable[[float], Any] | None,
 ) -> sparse.csr_array:
-    weights = windows.window_weights(
+    weights = window_weights(
         estimator.window, estimator.window_weighting, corpus.longest
     )
     of_what = corpus, n_words, weights, estimator.n_jobs, direction, report

@@ -50,9 +50,11 @@ class Tables(NamedTuple):
     start: RandomStart  # of all rows
 
 
-def start_squares(layout: Layout, resume: Resume, row_of: np.ndarray) -> np.ndarray:
+def start_squares(
+    layout: Layout, shape: tuple[int, ...], resume: Resume, row_of: np.ndarray
+) -> np.ndarray:
     """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits."""
-    squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
+    squares = aligned_zeros(shape)
     squares[:] = 1.0
     if resume.continues:
         rows = row_of[: resume.n_words]
@@ -101,9 +103,9 @@ class Training:
         layout, params, squares = tables[:3]
         n_learned = layout.n_components + 1
         self.state = [params[:, :n_learned], squares[:, :n_learned]]
-        self.model = _model(params, squares, layout, settings.learning_rate)
         row_bytes = 2 * params.shape[1] * params.itemsize
         self.n_blocks = _n_blocks(layout.n_words, row_bytes, counts.nnz)
+        self.model = _model(params, squares, layout, settings.learning_rate)
         work = max(1, counts.nnz * params.shape[1])
         worth = int(work * job.n_epochs / _WORK_OF_A_THREAD)
         most = min(worth, self.n_blocks // 2 + 1)
@@ -129,9 +131,8 @@ class Training:
 
         self.team = ThreadTeam(self.n_threads)
         width = self.tables.params.shape[1]
-        self.spaces = [
-            glove.Space(*aligned_zeros((3, width))) for _ in range(self.n_threads)
-        ]
+        buffers = aligned_zeros((self.n_threads, 3, width))
+        self.spaces = [glove.Space(*buffer) for buffer in buffers]
         x_max, alpha = self.settings.x_max, self.settings.alpha
         try:
             self.entries = _sort_entries(

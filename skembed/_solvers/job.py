@@ -33,6 +33,10 @@ class Resume:
     ----------
     streams : bool
         Whether this is a `partial_fit`, which further documents may follow.
+    continues : bool
+        Whether training starts with the vectors of an earlier fit.
+    adds : bool
+        Whether the data of earlier fits count together with the present ones.
     learned : dict of str to object
         What earlier fits have learned, by the name of the attribute; empty if this fit
         begins anew.
@@ -45,20 +49,12 @@ class Resume:
     """
 
     streams: bool = False
+    continues: bool = False
+    adds: bool = False
     learned: dict[str, Any] = field(default_factory=dict)
     n_words: int = 0
     known: Known | None = None
     init: dict[Any, np.ndarray] | None = None
-
-    @property
-    def continues(self) -> bool:
-        """Whether training starts with the vectors of an earlier fit."""
-        return bool(self.learned)
-
-    @property
-    def adds(self) -> bool:
-        """Whether the data of earlier fits count together with the present ones."""
-        return self.streams and self.continues
 
     def of_words(self, name: str, n_words: int) -> np.ndarray:
         """Return a learned number of each word; 0 for words that are new."""
@@ -67,8 +63,6 @@ class Resume:
 
     def total(self, vocabulary: Vocabulary) -> Vocabulary:
         """Return a vocabulary with the counts of all data that count together."""
-        if not self.adds:
-            return vocabulary
         counts = self.of_words("word_counts_", len(vocabulary))
         with np.errstate(over="ignore"):
             counts = counts + vocabulary.counts
@@ -203,7 +197,7 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
         power of two, and counts multiples of the smallest weight of a context; see
         `count.add`. Otherwise they are nearly the same.
     """
-    resume, n_words = job.resume, len(job.vocabulary)
+    resume, n_words = job.resume, job.counts.size
     with job.progress.step("count") as step:
         counts = count.count_pairs(
             estimator, job.corpus, n_words, direction, step.report, resume.adds

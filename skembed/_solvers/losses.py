@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from skembed._corpus.vocabulary import Corpus
-from skembed._counts import count, ppmi, windows
+from skembed._counts import count, ppmi
 from skembed._solvers.sampling import Draws, word_draws
 
 # Scores that are computed at once.
@@ -168,7 +168,7 @@ def _bag_of_words(
     """Return the objective of CBOW, with windows drawn as in training."""
     tables = _tables(estimator, estimator.context_vectors_)
     n_tokens, n_words = corpus.token_ids.size, noise.probabilities.size
-    weights = windows.window_weights(
+    weights = count.window_weights(
         estimator.window, estimator.window_weighting, corpus.longest
     )
     n_noise = min(n_words, max(_LEAST_NOISE, _MOST_SCORES // n_tokens))

@@ -6,7 +6,7 @@ import numpy as np
 
 from skembed import pooling
 from skembed._corpus.vocabulary import Corpus
-from skembed._counts.windows import window_weights
+from skembed._counts.count import window_weights
 from skembed._solvers import negative_sampling
 from skembed._solvers.epochs import EarlyStopping
 from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT, space_size

@@ -63,6 +63,25 @@ def noise_distribution(counts: np.ndarray, exponent: float) -> np.ndarray:
     return weights / weights.sum()
 
 
+def window_thresholds(weights: np.ndarray) -> np.ndarray:
+    """Return how to draw a half-width so that contexts have their expected weight.
+
+    A half-width of at least d is drawn with the weight of distance d, so that
+    every context is used as often as its weight says.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (window,), float64
+        Of contexts by their distance, see `count.window_weights`.
+
+    Returns
+    -------
+    ndarray of shape (window,), uint64
+        2**32 times the probability that the half-width exceeds its index.
+    """
+    return np.ceil(weights * 2.0**32).astype(np.uint64)
+
+
 def alias_table(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the tables from which a word is drawn in constant time (Vose 1991).
 
@@ -115,8 +134,8 @@ class Documents:
     ----------
     corpus : Corpus
     draws : Draws
-    window : (int, str)
-        Width and weighting.
+    weights : ndarray of shape (window,), float64
+        Of contexts by their distance.
     seeds : SeedSequence
 
     Raises
@@ -133,10 +152,10 @@ class Documents:
         self,
         corpus: Corpus,
         draws: Draws,
-        window: tuple[int, str],
+        weights: np.ndarray,
         seeds: np.random.SeedSequence,
     ):
-        self.window = (*window, corpus.longest)
+        self.weights = weights
         self.kept = draws.kept
         self._corpus = corpus
         self._keep = (draws.keep * 2.0**32).astype(np.uint64)
@@ -155,11 +174,7 @@ class Documents:
                     f"epoch has {self._offsets[-1]:.3g} tokens. Divide sample_weight "
                     "by its mean."
                 )
-
-    @property
-    def size(self) -> int:
-        """Tokens before subsampling."""
-        return int(self._offsets[-1])
+        self.size = int(self._offsets[-1])  # tokens before subsampling
 
     def chunks(self) -> Iterator[Chunk]:
         """Draw the tokens of an epoch."""
@@ -245,7 +260,7 @@ class Pairs:
     """
 
     unit = "tokens"
-    window = (1, "flat", 2)
+    weights = np.ones(1)  # of contexts by their distance
 
     def __init__(
         self,
@@ -275,6 +290,7 @@ class Pairs:
             )
         total = weights.sum()
         self._n_visits = _n_visits(total, weights.size)
+        self.size = 2 * self._n_visits  # tokens of an epoch
         self._ends = np.cumsum(weights)
         self._ends /= self._ends[-1:]
         self._random = np.random.default_rng(seeds.spawn(1)[0])
@@ -283,11 +299,6 @@ class Pairs:
         weights *= self._n_visits
         self.kept = np.bincount(self._first, weights, counts.shape[0])
         self.kept += np.bincount(self._second, weights, counts.shape[0])
-
-    @property
-    def size(self) -> int:
-        """Tokens of an epoch."""
-        return 2 * self._n_visits
 
     def chunks(self) -> Iterator[Chunk]:
         """Draw the pairs of an epoch, every chunk from all of them."""

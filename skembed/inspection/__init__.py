@@ -19,7 +19,7 @@ from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.alignment import PER_WORD
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count, ppmi, windows
-from skembed._counts.windows import window_weights
+from skembed._counts.count import window_weights
 from skembed._sgns import SGNSEmbedder
 from skembed._solvers import losses
 from skembed._tying.bias import get_bias
