@@ -39,7 +39,6 @@ from skembed._solvers.memory import Sizes
 from skembed._tying import strategies
 from skembed._tying.layout import Layout
 from skembed._tying.strategies import Tying
-from skembed._utils import progress as _progress
 from skembed._utils.interrupts import Shield
 from skembed._utils.limits import explains_lack
 from skembed._utils.progress import CallbackSupportMixin
@@ -235,10 +234,7 @@ class BaseEmbedder(
             A copy of the estimator, which other fits leave as it is.
         """
         start = _fit.start(self, adds)
-        max_iter = 1 if adds else getattr(self, "max_iter", 0)
-        n_epochs = None if max_iter == "auto" else max_iter
-        progress = _progress.begin(self, X, y, n_epochs)
-        reading = _fit.read(self, X, sample_weight, start.resume, progress)
+        reading, progress = _fit.read(self, X, y, sample_weight, start.resume)
         with Shield() as shield:
             job = _fit.job_of(self, start, reading, progress, shield)
             fitted = self._fit_vectors(job)

@@ -23,7 +23,7 @@ from skembed._tying import strategies
 from skembed._tying.layout import LARGEST
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import Shield
-from skembed._utils.progress import Progress, rate
+from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features
 
 # Attributes that are the parts of a `Scaling`.
@@ -378,9 +378,14 @@ def _params(pooling: Any) -> str:
 
 
 def read(
-    estimator: Any, X: Any, sample_weight: Any, resume: Resume, progress: Progress
-) -> Reading:
-    """Return what the fit has read, with the word counts of these documents alone."""
+    estimator: Any, X: Any, y: Any, sample_weight: Any, resume: Resume
+) -> tuple[Reading, Progress]:
+    """Return what the fit has read, and its progress, which begins here.
+
+    The word counts are those of these documents alone.
+    """
+    max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
+    progress = begin(estimator, X, y, None if max_iter == "auto" else max_iter)
     n_parts = 100 if hasattr(X, "__len__") or hasattr(X, "shape") else None
     with progress.step("read", n_parts) as step:
         report = step.report if step.listens else None
@@ -401,7 +406,7 @@ def read(
             "of words to learn from. Pass longer documents, or more words: by a "
             f"lower min_count (now {estimator.min_count}) or a larger vocabulary."
         )
-    return reading
+    return reading, progress
 
 
 def job_of(

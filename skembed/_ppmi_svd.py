@@ -197,20 +197,21 @@ class PPMISVDEmbedder(BaseEmbedder):
         attributes = count.keep(counts, symmetric)
         totals = count.context_totals(counts)
         attributes["_context_totals"] = totals
+        count.weigh(counts, totals, self.subsample)
         with job.progress.step("factorise") as step:
-            count.weigh(counts, totals, self.subsample)
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
             factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs, step.report)
             word, context, scale = strategy.factorise(
                 factoriser, self.n_components, self.singular_exponent
             )
+            signed = strategy.signed
             job.progress.say(f"factorised {matrix.nnz} non-zeros", step.times()[0])
         word_vectors = np.ascontiguousarray(word, dtype=np.float32)
         context_vectors = word_vectors
         if context is not word:
             context_vectors = np.ascontiguousarray(context, dtype=np.float32)
-        if strategy.signed:
+        if signed:
             negative = (word * context).sum(axis=0) < 0
             attributes["context_signs_"] = np.where(negative, -1, 1).astype(np.float32)
         if self.directional:
@@ -219,7 +220,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             attributes["right_context_vectors_"] = right
             context_vectors = (left + right) * np.float32(0.5)
         return Fitted(
-            layout.n_parameters,
+            word_vectors.size * layout.n_tables,
             word_vectors,
             context_vectors,
             np.zeros(n_words, dtype=np.float32),
@@ -265,17 +266,17 @@ class PPMISVDEmbedder(BaseEmbedder):
         sides = [counts]
         if self.directional:
             sides.append(interruptible(sparse.csr_array, counts.T))
-        matrices = [
-            ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
-            for side in sides
-        ]
-        largest = max(float(matrix.data.max(initial=0.0)) for matrix in matrices)
-        if largest > LARGEST:
-            raise ValueError(
-                f"context_exponent={self.context_exponent} makes entries of the PPMI "
-                f"matrix as large as {largest:.3g}, since it makes rare contexts rarer "
-                "still. Lower it; 1 smooths nothing."
-            )
+        matrices = []
+        for side in sides:
+            matrix = ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
+            largest = float(matrix.data.max(initial=0.0))
+            if largest > LARGEST:
+                raise ValueError(
+                    f"context_exponent={self.context_exponent} makes entries of the "
+                    f"PPMI matrix as large as {largest:.3g}, since it makes rare "
+                    "contexts rarer still. Lower it; 1 smooths nothing."
+                )
+            matrices.append(matrix)
         if not self.directional:
             return matrices[0]
         return sparse.hstack(matrices, format="csr")

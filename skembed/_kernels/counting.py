@@ -384,27 +384,28 @@ def count_wide_rows(token_ids, places, starts, weights, rows, scratch, sizes, ou
 
 
 @kernel
-def add_totals(indptr, columns, counts, rows, lane, word_totals, context_totals):
-    """Add up the rows rows[0] .. rows[1] - 1, and their columns.
+def add_totals(indptr, columns, counts, edges, lanes, totals):
+    """Add up the rows of the lanes lanes[0] .. lanes[1] - 1, and their columns.
 
     Parameters
     ----------
     indptr : int64 (n_rows + 1,), IN
     columns : int32 (n_entries,), IN
     counts : float64 (n_entries,), IN
-    rows : (int, int)
-    lane : int
-        The row of `context_totals` that belongs to these rows.
-    word_totals : float64 (n_rows,), OUT
-        Only of these rows.
-    context_totals : float64 (n_lanes, n_columns), INOUT
+    edges : int64 (n_lanes + 1,), IN
+        The rows of lane i are edges[i] .. edges[i + 1] - 1.
+    lanes : (int, int)
+    totals : (float64 (n_rows,), float64 (n_lanes, n_columns)), (OUT, INOUT)
+        Of these rows, and of the columns in each of these lanes.
     """
-    for row in range(rows[0], rows[1]):
-        total = 0.0
-        for entry in range(indptr[row], indptr[row + 1]):
-            total += counts[entry]
-            context_totals[lane, columns[entry]] += counts[entry]
-        word_totals[row] = total
+    word_totals, context_totals = totals
+    for lane in range(lanes[0], lanes[1]):
+        for row in range(edges[lane], edges[lane + 1]):
+            total = 0.0
+            for entry in range(indptr[row], indptr[row + 1]):
+                total += counts[entry]
+                context_totals[lane, columns[entry]] += counts[entry]
+            word_totals[row] = total
 
 
 @kernel

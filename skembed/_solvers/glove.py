@@ -138,10 +138,11 @@ class Training:
             self.entries = _sort_entries(
                 self._counts, self.n_blocks, x_max, alpha, self.team
             )
-            # Compiled in this thread, since an interrupt has to wait for the others.
-            order = np.zeros(self.n_blocks, dtype=np.int64)
-            workers = ThreadTeam(1), self.spaces
-            _train_stages(self.entries, self.model, order, (0, 0), workers)
+            if self.n_threads > 1:
+                # Compiled in this thread, as interrupts have to wait for the others.
+                order = np.zeros(self.n_blocks, dtype=np.int64)
+                workers = ThreadTeam(1), self.spaces
+                _train_stages(self.entries, self.model, order, (0, 0), workers)
         except BaseException:
             self.__exit__()
             raise

@@ -100,13 +100,23 @@ def fit(settings: Settings, job: Job) -> Fitted:
     -------
     Fitted
     """
+    from skembed._kernels import spans
+
     layout = settings.layout
     if job.resume.continues:
         layout = layout.with_map(job.resume.learned)
     data = _data(settings, job)
+    sampler = spans.Sampler(
+        window_thresholds(data.source.weights),
+        *alias_table(data.draws.noise),
+        SHARED_NOISE,
+        float(settings.negative),
+        bool(settings.exclude_window_noise),
+        data.source.one_way,
+    )
     notes = _notes(settings, job.strategy)
     model, start = start_model(settings, layout, data.draws, job)
-    training = _Training(settings, job, data, (layout, model, start))
+    training = _Training(settings, job, data, (layout, model, sampler, start))
     fitted = Epochs(training, settings.stopping, job).run()
     fitted.notes[:0] = notes
     return fitted
@@ -134,8 +144,8 @@ def _data(settings: Settings, job: Job) -> Data:
 def _data_of_text(settings: Settings, job: Job, held_out: Corpus | None) -> Data:
     totals = job.counts if held_out is not None else job.vocabulary.counts
     window, longest = settings.window, job.corpus.longest
-    weights = count.window_weights(window, settings.window_weighting, longest)
     draws = word_draws(totals, settings.subsample, settings.noise_exponent)
+    weights = count.window_weights(window, settings.window_weighting, longest)
     # Of these documents alone, where others count for the probabilities.
     own = draws._replace(kept=job.counts * draws.keep)
     source = Documents(job.corpus, own, weights, job.seeds)
@@ -210,9 +220,8 @@ def start_model(
 
     bias, moves_contexts = settings.bias, settings.moves_contexts
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, settings.negative)
-    params = layout.allocate()
+    rows, params = layout.rows, layout.allocate()
     map_fields = start_map(layout)
-    rows = layout.rows
     random = np.random.default_rng(job.seeds.spawn(1)[0])
     n_rows, d = layout.n_words if moves_contexts else len(params), layout.n_components
     start = RandomStart(random, n_rows, d, d)
@@ -250,9 +259,10 @@ def start_map(layout: Layout) -> dict[str, Any]:
     """
     from skembed._kernels import maps
 
-    n_rows, width = len(layout.map), layout.width
+    n_rows, start = len(layout.map), layout.scale(fill=0.0)
+    width = start.size
     scale = aligned_zeros((width,))
-    scale[:] = layout.scale(fill=0.0) if n_rows < 2 else 1.0
+    scale[:] = start if n_rows < 2 else 1.0
     bound = np.full(1, np.abs(scale).max() ** 2, dtype=np.float32)
     fields = {"mapped": n_rows > 0, "scale": scale, "bound": bound, "map": None}
     if layout.learns_map or n_rows > 1:
@@ -301,10 +311,8 @@ class _Training:
         settings: Settings,
         job: Job,
         data: Data,
-        started: tuple[Layout, Any, RandomStart],
+        started: tuple[Layout, Any, Any, RandomStart],
     ):
-        from skembed._kernels import spans
-
         if settings.hidden:
             from skembed._kernels.cbow import train_rounds
         else:
@@ -315,22 +323,13 @@ class _Training:
         self.job = job
         self.data = data
         self.source = data.source
-        self.layout, self.model, self.start = started
+        self.layout, self.model, self.sampler, self.start = started
         self.unit, self.size = self.source.unit, self.source.size
         # Epochs of the learning rate's way down that are done.
         self.first = 0
         if job.resume.adds:
             done = job.resume.learned["_schedule_epoch"]
             self.first = done % job.n_scheduled
-        self.window = window_thresholds(self.source.weights)
-        self.sampler = spans.Sampler(
-            self.window,
-            *alias_table(data.draws.noise),
-            SHARED_NOISE,
-            float(settings.negative),
-            bool(settings.exclude_window_noise),
-            self.source.one_way,
-        )
         kept = self.source.kept
         n_lanes = count_lanes(kept, self.source.weights)
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
@@ -349,11 +348,12 @@ class _Training:
 
     def _allocate(self, n_lanes: int) -> None:
         """Set up the work spaces."""
-        n_slots = count_slots(
-            self.window.size, self.model.directional, self.settings.hidden
-        )
+        window = self.source.weights.size
+        n_slots = count_slots(window, self.model.directional, self.settings.hidden)
         self.lanes = make_lanes(n_lanes, n_slots, self.model, self.n_threads)
-        self.slice = rounds_of_slice(self.lanes, self.window.size, len(self.layout.map))
+        self.slice = rounds_of_slice(
+            self.lanes, self.source.weights.size, len(self.layout.map)
+        )
         self.scratches = [make_scratch(self.lanes) for _ in range(self.n_threads)]
         self.lanes.states[:] = self.job.seeds.generate_state(n_lanes, np.uint64)
         self.held_out = None
@@ -370,9 +370,10 @@ class _Training:
             self.held_out = _HeldOut(chunks, lanes, states)
 
     def __enter__(self) -> "_Training":
-        # Compiled in this thread, since an interrupt has to wait for the others.
-        none = _Slice(np.empty(0, dtype=np.int32), self.lanes, (0.0, 0.0), (0, 0))
-        ThreadTeam(1).run(functools.partial(self._train_slice, none))
+        if self.n_threads > 1:
+            # Compiled in this thread, since an interrupt has to wait for the others.
+            none = _Slice(np.empty(0, dtype=np.int32), self.lanes, (0.0, 0.0), (0, 0))
+            ThreadTeam(1).run(functools.partial(self._train_slice, none))
         self.team = ThreadTeam(self.n_threads)
         return self
 

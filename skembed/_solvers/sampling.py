@@ -40,8 +40,9 @@ class Draws(NamedTuple):
 
 def word_draws(counts: np.ndarray, subsample: float, noise_exponent: float) -> Draws:
     """Return all probabilities for one vocabulary; see the functions below."""
+    noise = noise_distribution(counts, noise_exponent)
     keep = keep_probabilities(counts, subsample)
-    return Draws(keep, counts * keep, noise_distribution(counts, noise_exponent))
+    return Draws(keep, counts * keep, noise)
 
 
 def noise_distribution(counts: np.ndarray, exponent: float) -> np.ndarray:

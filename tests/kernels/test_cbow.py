@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skembed import CBOWEmbedder
-from skembed._counts.windows import WINDOW_WEIGHTINGS
+from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._kernels import cbow
 from skembed._solvers import negative_sampling
 from skembed._tying import bias as _bias

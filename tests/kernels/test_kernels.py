@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed._counts.windows import WINDOW_WEIGHTINGS, window_thresholds, window_weights
+from skembed._counts.count import WINDOW_WEIGHTINGS, window_weights
 from skembed._kernels import counting, sgns, simd, spans
 from skembed._kernels import sparse as sparse_kernels
 from skembed._solvers import negative_sampling, sampling
+from skembed._solvers.sampling import window_thresholds
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from skembed._utils import barrier
@@ -220,12 +221,16 @@ def random_csr(n_rows, n_columns, rng):
 
 
 @pytest.mark.small
-def test_add_totals():
+@pytest.mark.parametrize(
+    "tasks", [[(0, 3)], [(0, 1), (1, 3)], [(2, 3), (1, 2), (0, 1)]]
+)
+def test_add_totals(tasks):
     dense, *arrays = random_csr(9, 7, np.random.default_rng(0))
     arrays[1] = arrays[1].astype(np.int32)
-    word_totals, context_totals = np.full(9, np.nan), np.zeros((3, 7))
-    for lane, rows in enumerate([(0, 4), (4, 4), (4, 9)]):
-        counting.add_totals(*arrays, rows, lane, word_totals, context_totals)
+    word_totals, context_totals = totals = np.full(9, np.nan), np.zeros((3, 7))
+    edges = np.array([0, 4, 4, 9])
+    for lanes in tasks:
+        counting.add_totals(*arrays, edges, lanes, totals)
     assert word_totals.tolist() == dense.sum(axis=1).tolist()
     wanted = [dense[:4].sum(axis=0), np.zeros(7), dense[4:].sum(axis=0)]
     assert context_totals.tolist() == np.array(wanted).tolist()
@@ -455,7 +460,7 @@ def sgns_twin(model):
 
 def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False):
     return spans.Sampler(
-        window_thresholds(window, weighting),
+        window_thresholds(window_weights(window, weighting)),
         *sampling.alias_table(noise),
         negative_sampling.SHARED_NOISE,
         float(negative),

@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skembed._counts.count import keep_probabilities
-from skembed._counts.windows import WINDOW_WEIGHTINGS, window_thresholds, window_weights
-from skembed._solvers.sampling import alias_table, noise_distribution, word_draws
+from skembed._counts.count import (
+    WINDOW_WEIGHTINGS,
+    keep_probabilities,
+    window_weights,
+)
+from skembed._solvers.sampling import (
+    alias_table,
+    noise_distribution,
+    window_thresholds,
+    word_draws,
+)
 
 pytestmark = pytest.mark.small
 
@@ -40,7 +48,7 @@ def test_window_weights(window, weighting):
 @given(windows, weightings)
 def test_window_thresholds_are_probabilities(window, weighting):
     """A half-width of at least d is drawn with the weight of distance d."""
-    thresholds = window_thresholds(window, weighting)
+    thresholds = window_thresholds(window_weights(window, weighting))
     assert thresholds.dtype == np.uint64
     # Everybody's nearest neighbour is in the window, whatever 32 bits are drawn.
     assert thresholds[0] == 2**32
@@ -55,7 +63,7 @@ def test_window_thresholds_are_probabilities(window, weighting):
 
 def test_dynamic_windows_are_drawn_uniformly():
     """As in word2vec: each size from 1 to the window's has the same probability."""
-    thresholds = [*map(int, window_thresholds(5, "dynamic")), 0]
+    thresholds = [*map(int, window_thresholds(window_weights(5, "dynamic"))), 0]
     sizes = -np.diff(thresholds) / 2.0**32
     np.testing.assert_allclose(sizes, 0.2, atol=1e-9)
 

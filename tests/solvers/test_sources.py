@@ -412,7 +412,7 @@ def documents_of(documents, weights, seed=0, n_words=4):
     if weights is not None:
         corpus = corpus._replace(doc_weights=np.asarray(weights, dtype=float))
     draws = SimpleNamespace(keep=np.ones(n_words), kept=np.ones(n_words))
-    return Documents(corpus, draws, (2, "flat"), np.random.SeedSequence(seed))
+    return Documents(corpus, draws, np.ones(2), np.random.SeedSequence(seed))
 
 
 def read(source, n_documents):

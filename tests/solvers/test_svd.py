@@ -11,7 +11,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from skembed import PPMISVDEmbedder, cooccurrence
-from skembed._counts.windows import window_weights
+from skembed._counts.count import window_weights
 from skembed._solvers import svd
 from skembed._solvers.svd import TruncatedFactoriser
 from skembed._tying import strategies
