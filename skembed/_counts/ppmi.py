@@ -65,7 +65,7 @@ def _totals(
     context_totals = np.zeros((_LANES, counts.shape[1]))
 
     parts = row_ranges(indptr, max(1, -(-counts.nnz // _LANES)))
-    edges = np.array([0, *(last for _, last in parts)])
+    edges = np.append(0, np.array(parts, dtype=np.int64).reshape(-1, 2)[:, 1])
     # Small parts are added up by one task.
     at_once = max(1, _TASK_ENTRIES * _LANES // max(team.size * counts.nnz, 1))
 

@@ -1,4 +1,4 @@
-"""Words without any pair: their vectors are zeros, not the random numbers of a start.
+"""Negative sampling: words without any pair have vectors of zeros, not random ones.
 
 What was in a pair is told from the documents, or from the tokens that epochs visit.
 """
