@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Callable
-from itertools import pairwise
 from numbers import Integral
 from types import SimpleNamespace
 from typing import Any
@@ -90,7 +89,8 @@ def context_totals(counts: sparse.csr_array) -> np.ndarray:
     """
     scale = _scale(float(counts.data.sum()))
     totals = np.zeros(counts.shape[1])
-    for here in _chunks(counts.nnz):
+    for at in range(0, counts.nnz, _CHUNK):
+        here = slice(at, at + _CHUNK)
         whole = np.rint(counts.data[here] * scale)
         totals += np.bincount(counts.indices[here], whole, totals.size)
     return totals / scale
@@ -141,11 +141,6 @@ def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> Non
                 f"subsample={subsample} makes counts of pairs of words too small for "
                 "float64. Pass a larger one, or subsample=0."
             )
-
-
-def _chunks(n_entries: int) -> list[slice]:
-    edges = [*range(0, n_entries, _CHUNK), n_entries]
-    return [slice(*pair) for pair in pairwise(edges)]
 
 
 def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:

@@ -300,7 +300,8 @@ class TruncatedFactoriser:
         with one_blas_thread():
             if self._is_small(n_components):
                 dense = self._dense(self.matrix)
-                left, values, right = interruptible(_svd, dense)
+                # NumPy's, as SciPy's keeps all other threads of Python waiting.
+                left, values, right = interruptible(np.linalg.svd, dense, False)
                 right = right.T
             else:
                 left, values, right = self._krylov_svd(n_components)
@@ -399,11 +400,6 @@ class TruncatedFactoriser:
                     return values, rows.turn(vectors, turn @ small)
                 more = -(-values.size * n_components // max(1, found))
                 wanted = min(more, 2 * values.size, rows.n_rows)
-
-
-def _svd(matrix: np.ndarray) -> _Triple:
-    # NumPy's, as SciPy's keeps all other threads of Python waiting.
-    return np.linalg.svd(matrix, full_matrices=False)
 
 
 def _without_noise(values: np.ndarray) -> np.ndarray:
