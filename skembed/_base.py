@@ -39,7 +39,6 @@ from skembed._solvers.memory import Sizes
 from skembed._tying import strategies
 from skembed._tying.layout import Layout
 from skembed._tying.strategies import Tying
-from skembed._utils import progress as _progress
 from skembed._utils.progress import CallbackSupportMixin
 from skembed._utils.threads import one_blas_thread
 from skembed.pooling import _features, _scaling
@@ -231,29 +230,9 @@ class BaseEmbedder(
         model : BaseEmbedder
             A copy of the estimator, which other fits leave as it is.
         """
-        strategy = _fit.validate(self, adds)
-        resume = _fit.resume_of(self, adds)
-        pooling = _fit.pooling_to_fit(self, resume)
-        max_iter = 1 if adds else getattr(self, "max_iter", 0)
-        n_epochs = None if max_iter == "auto" else max_iter
-        progress = _progress.begin(self, X, y, n_epochs)
-        reading = _fit.read(self, X, sample_weight, resume, progress)
-        n_scheduled = _fit.n_scheduled(self, reading, resume)
-        vocabulary = resume.total(reading.vocabulary)
-        total = reading._replace(vocabulary=vocabulary)
-        job = Job(
-            corpus=reading.corpus,
-            vocabulary=vocabulary,
-            counts=reading.vocabulary.counts,
-            strategy=strategy,
-            seeds=_fit.seeds(self, resume),
-            progress=progress,
-            n_epochs=1 if adds else n_scheduled,
-            n_scheduled=n_scheduled,
-            attributes=partial(_fit.attributes, self, total, pooling, resume),
-            resume=resume,
-            rescue=[],
-        )
+        start = _fit.start(self, adds)
+        reading, progress = _fit.read(self, X, y, sample_weight, start.resume)
+        job = _fit.job_of(self, start, reading, progress)
         try:
             fitted = self._fit_vectors(job)
             model = _fit.publish(self, job, fitted, reading.notes, stacklevel + 1)
@@ -298,7 +277,7 @@ class BaseEmbedder(
             If a parameter or a document is not valid, or if no word or no pair of
             words is left to learn from.
         """
-        self._fit(X, y, sample_weight, stacklevel=4)
+        self._fit(X, y, sample_weight, stacklevel=5)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -337,7 +316,7 @@ class BaseEmbedder(
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()
-        self._fit(X, y, sample_weight, stacklevel=4, adds=True)
+        self._fit(X, y, sample_weight, stacklevel=5, adds=True)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -366,7 +345,7 @@ class BaseEmbedder(
             As in `fit`.
         """
         # One level more: scikit-learn wraps this method for `set_output`.
-        reading, model = self._fit(X, y, sample_weight, stacklevel=5)
+        reading, model = self._fit(X, y, sample_weight, stacklevel=6)
         return model._pool(reading.corpus, reading.dtype)
 
     def transform(self, X):

@@ -195,11 +195,6 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
         )
         self.aggregation = aggregation
 
-    def _kernel(self):
-        from skembed._kernels import cbow
-
-        return cbow.train_rounds
-
     @property
     def _aggregation(self):
         return self.aggregation

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed._counts.windows import WINDOW_WEIGHTINGS
+from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._tying import bias, strategies
 from skembed.pooling import POOLINGS, _features
 

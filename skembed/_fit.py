@@ -3,8 +3,9 @@
 import copy
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import partial
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -18,15 +19,14 @@ from skembed._corpus.alignment import check_sparse, count_rows, rows_of
 from skembed._corpus.kinds import is_int
 from skembed._corpus.reader import Known, Reading, fit_anew
 from skembed._corpus.vocabulary import Corpus, check_vocabulary
-from skembed._counts.adding import as_attributes
-from skembed._counts.count import counts_in_memory
+from skembed._counts import count
 from skembed._solvers.epochs import auto_epochs
 from skembed._solvers.job import SEED_WORDS, Fitted, Job, Resume
 from skembed._tying import bias, strategies
 from skembed._tying.layout import LARGEST
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import keeps_finished
-from skembed._utils.progress import Progress, rate
+from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features
 
 # Attributes that are the parts of a `Scaling`.
@@ -63,23 +63,41 @@ def is_learned(name: str) -> bool:
 # --- validate -------------------------------------------------------------------------
 
 
-def validate(estimator: Any, adds: bool) -> Tying:
-    """Check what scikit-learn's constraints do not say; return the strategy.
+class Start(NamedTuple):
+    """What is known of a fit before its documents are read."""
+
+    strategy: Tying
+    resume: Resume
+    pooling: Any  # as it is before the fit
+
+
+def start(estimator: Any, adds: bool) -> Start:
+    """Check what scikit-learn's constraints do not say, and find what to start from.
 
     Parameters
     ----------
     estimator : BaseEmbedder
     adds : bool
         Whether this is a `partial_fit`.
+
+    Returns
+    -------
+    Start
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not valid, or a fit cannot resume from earlier ones.
     """
     _check_numbers(estimator)
-    strategy = strategies.get_strategy(estimator.share_context, estimator._method)
     if adds and getattr(estimator, "early_stopping", False):
         raise ValueError(
             "partial_fit makes one epoch at a time and does not support "
             "early_stopping=True. Set it to False, or call fit."
         )
-    return strategy
+    strategy = strategies.get_strategy(estimator.share_context, estimator._method)
+    resume = resume_of(estimator, strategy, adds)
+    return Start(strategy, resume, pooling_to_fit(estimator, resume))
 
 
 def _check_numbers(estimator: Any) -> None:
@@ -99,12 +117,14 @@ def _check_numbers(estimator: Any) -> None:
 # --- resume ---------------------------------------------------------------------------
 
 
-def resume_of(estimator: Any, adds: bool) -> Resume:
+def resume_of(estimator: Any, strategy: Tying, adds: bool) -> Resume:
     """Return what a fit resumes from: earlier fits, if it is one that resumes.
 
     Parameters
     ----------
     estimator : BaseEmbedder
+    strategy : Tying
+        That of `share_context`.
     adds : bool
         Whether this is a `partial_fit`, whose data are more of the same.
 
@@ -118,9 +138,10 @@ def resume_of(estimator: Any, adds: bool) -> Resume:
         If a parameter has changed that earlier vectors or counts depend on, if these
         have been lost, or if `init` is not valid.
     """
+    fitted = hasattr(estimator, "word_vectors_")
     # A closed form has nothing to start from.
     starts_warm = estimator._fewest_epochs > 0 and estimator.warm_start
-    if not (estimator.__sklearn_is_fitted__() and (adds or starts_warm)):
+    if not fitted or not (adds or starts_warm):
         return Resume(adds, init=_init(estimator))
     learned = {name: v for name, v in vars(estimator).items() if is_learned(name)}
     name = type(estimator).__name__
@@ -129,8 +150,8 @@ def resume_of(estimator: Any, adds: bool) -> Resume:
             f"This {name} was fitted by an earlier version, which has not kept what it "
             f"takes to go on. Call {fit_anew(estimator)}."
         )
-    for parameter in _fixed(estimator, adds):
-        value = _meaning(estimator, parameter)
+    for parameter in _fixed(estimator, strategy, adds):
+        value = _meaning(estimator, strategy, parameter)
         # Estimators of other versions may not have noted it.
         earlier = learned["_made_with"].get(parameter, value)
         if not _are_equal(value, earlier):
@@ -153,28 +174,35 @@ def resume_of(estimator: Any, adds: bool) -> Resume:
     n_words = _count_rows(estimator, learned)
     grows = estimator.new_words == "grow"
     known = Known(learned["vocabulary_"], grows, estimator._columns)
-    return Resume(adds, learned, n_words, known, _init(estimator))
+    return Resume(
+        streams=adds,
+        continues=True,
+        adds=adds,
+        learned=learned,
+        n_words=n_words,
+        known=known,
+        init=_init(estimator),
+    )
 
 
 def _counts_in_memory(estimator: Any, learned: dict[str, Any]) -> dict[str, Any]:
     """Return the counts of the last fit as attributes, if `memory` still has them."""
     n_words = len(learned["word_vectors_"])
     key = learned.get("_counts_key")
-    counts = counts_in_memory(estimator.memory, key, n_words)
-    return {} if counts is None else as_attributes(counts)
+    counts = count.counts_in_memory(estimator.memory, key, n_words)
+    return {} if counts is None else count.as_attributes(counts)
 
 
-def made_with(estimator: Any) -> dict[str, Any]:
+def made_with(estimator: Any, strategy: Tying) -> dict[str, Any]:
     """Return the parameters that fits which go on from the present one depend on."""
     names = (*estimator._fixed_by_vectors, *estimator._fixed_by_counts)
-    return {name: _meaning(estimator, name) for name in names}
+    return {name: _meaning(estimator, strategy, name) for name in names}
 
 
-def _meaning(estimator: Any, name: str) -> Any:
+def _meaning(estimator: Any, strategy: Tying, name: str) -> Any:
     """Return the value of a parameter, or what it stands for."""
     value = getattr(estimator, name)
     if name == "bias":
-        strategy = strategies.get_strategy(estimator.share_context)
         return bias.get_bias(value, strategy).name
     # What was noted must not change with the user's object.
     return clone(value) if isinstance(value, Tying) else value
@@ -189,10 +217,9 @@ def _are_equal(value: Any, earlier: Any) -> bool:
     return type(value) is type(earlier) and found[0] == found[1]
 
 
-def _fixed(estimator: Any, adds: bool) -> list[str]:
+def _fixed(estimator: Any, strategy: Tying, adds: bool) -> list[str]:
     """Return the parameters that have to be as they were."""
     fixed = list(estimator._fixed_by_vectors)
-    strategy = strategies.get_strategy(estimator.share_context)
     # A learned map goes on from what it is.
     if strategy.learns_map or strategy.map_kind == strategies.IDENTITY:
         fixed = [name for name in fixed if name != "negative_dims"]
@@ -377,29 +404,56 @@ def _params(pooling: Any) -> str:
 
 
 def read(
-    estimator: Any, X: Any, sample_weight: Any, resume: Resume, progress: Progress
-) -> Reading:
-    """Return what the fit has read, with the word counts of these documents alone."""
+    estimator: Any, X: Any, y: Any, sample_weight: Any, resume: Resume
+) -> tuple[Reading, Progress]:
+    """Return what the fit has read, and its progress, which begins here.
+
+    The word counts are those of these documents alone.
+    """
+    max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
+    progress = begin(estimator, X, y, None if max_iter == "auto" else max_iter)
     n_parts = 100 if hasattr(X, "__len__") or hasattr(X, "shape") else None
     with progress.step("read", n_parts) as step:
         report = step.report if step.listens else None
         reading = reader.read(estimator, X, sample_weight, resume.known, report)
-        corpus, n_words = reading.corpus, len(reading.vocabulary)
+        corpus = reading.corpus
+        n_documents, longest = corpus.n_documents, corpus.longest
         progress.say(
-            f"read {corpus.n_documents} documents: {corpus.token_ids.size} tokens of "
-            f"{n_words} words",
+            f"read {n_documents} documents: {corpus.token_ids.size} tokens of "
+            f"{reading.vocabulary.counts.size} words",
             rate(corpus.token_ids.size, "tokens", step.seconds),
             step.times()[0],
         )
-    if not corpus.n_documents:
+    if not n_documents:
         raise ValueError("X holds no documents: pass at least one.")
-    if corpus.token_weights is None and corpus.longest < 2 and not resume.adds:
+    if corpus.token_weights is None and longest < 2 and not resume.adds:
         raise ValueError(
             "No document holds two words of the vocabulary, so there are no pairs "
             "of words to learn from. Pass longer documents, or more words: by a "
             f"lower min_count (now {estimator.min_count}) or a larger vocabulary."
         )
-    return reading
+    return reading, progress
+
+
+def job_of(estimator: Any, start: Start, reading: Reading, progress: Progress) -> Job:
+    """Return what the estimator learns vectors from."""
+    resume, vocabulary = start.resume, reading.vocabulary
+    n_epochs = n_scheduled(estimator, reading, resume)
+    of_all = resume.total(vocabulary) if resume.adds else vocabulary
+    total = reading._replace(vocabulary=of_all)
+    return Job(
+        corpus=reading.corpus,
+        vocabulary=of_all,
+        counts=vocabulary.counts,
+        strategy=start.strategy,
+        seeds=seeds(estimator, resume),
+        progress=progress,
+        n_epochs=1 if resume.streams else n_epochs,
+        n_scheduled=n_epochs,
+        attributes=partial(attributes, estimator, start, total),
+        resume=resume,
+        rescue=[],
+    )
 
 
 def n_scheduled(estimator: Any, reading: Reading, resume: Resume) -> int:
@@ -430,31 +484,31 @@ def seeds(estimator: Any, resume: Resume) -> np.random.SeedSequence:
 
 
 def attributes(
-    estimator: Any, reading: Reading, pooling: Any, resume: Resume, fitted: Fitted
+    estimator: Any, start: Start, reading: Reading, fitted: Fitted
 ) -> dict[str, Any]:
     """Return all learned attributes of an estimator, as if the fit ended now.
 
     Parameters
     ----------
     estimator : BaseEmbedder
+    start : Start
+        Its pooling stays as it is.
     reading : Reading
         With the word counts of all data that count together.
-    pooling : object
-        As it is before the fit; it stays so.
-    resume : Resume
     fitted : Fitted
     """
+    resume, pooling = start.resume, start.pooling
     tables = fitted.word_vectors, fitted.context_vectors
     pooling = _features.fit(
         copy.deepcopy(pooling), reading.corpus, tables, estimator.combine, resume.adds
     )
-    learned = _attributes(estimator, fitted, reading, pooling)
+    learned = _attributes(estimator, start.strategy, fitted, reading, pooling)
     learned.update(_scaling_of(estimator, reading.corpus, tables, pooling, resume))
     return learned
 
 
 def _attributes(
-    estimator: Any, fitted: Fitted, reading: Reading, pooling: Any
+    estimator: Any, strategy: Tying, fitted: Fitted, reading: Reading, pooling: Any
 ) -> dict[str, Any]:
     """Return all learned attributes of the fitted estimator."""
     columns = reading.columns
@@ -475,7 +529,7 @@ def _attributes(
         "_score_scale": fitted.scale,
         "_column_words": None if columns is None else columns.words,
         "_chosen_columns": None if columns is None else columns.chosen,
-        "_made_with": made_with(estimator),
+        "_made_with": made_with(estimator, strategy),
         **{name: value for name, value in optional.items() if value is not None},
         **fitted.attributes,
     }
@@ -495,9 +549,10 @@ def _scaling_of(
     """
     if estimator.scale is None:
         return {}
-    plan = _features.plan_of(estimator, pooling, tables[0].shape[1], np.float64)
     kind = f"{type(pooling).__module__}.{type(pooling).__qualname__}"
-    scaled_as = estimator.combine, kind, _params(pooling), plan.n_features
+    params = _params(pooling)
+    plan = _features.plan_of(estimator, pooling, tables[0].shape[1], np.float64)
+    scaled_as = estimator.combine, kind, params, plan.n_features
     learned = resume.learned if resume.adds else {}
     if learned.get("_scaled_as") == scaled_as:
         return {name: learned[name] for name in (*SCALING, "_scaled_as")}
@@ -548,8 +603,8 @@ def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
 
     An interrupt, or another thread, finds the estimator as it was or as it shall be.
     """
-    model = copy.copy(estimator)
-    others = {name: v for name, v in vars(model).items() if not is_learned(name)}
+    model = object.__new__(type(estimator))
+    others = {name: v for name, v in vars(estimator).items() if not is_learned(name)}
     model.__dict__ = {**others, **learned}
     estimator.__dict__ = vars(model).copy()
     return model
@@ -564,7 +619,7 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
             f"combine={estimator.combine!r} with share_context={label}: "
             f"{strategy.combine_notes[estimator.combine]}."
         )
-    if strategy.is_symmetric and counts is not None and (counts != counts.T).nnz:
+    if counts is not None and strategy.is_symmetric and (counts != counts.T).nnz:
         same = "the same score with context c as c with w"
         if np.ptp(fitted.offset) > 0.0:
             same += ", apart from the known constant of each context"

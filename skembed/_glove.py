@@ -8,14 +8,12 @@ from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
-from skembed._counts import adding, subsampling
+from skembed._counts import count
 from skembed._docstrings import complete_docstring
 from skembed._solvers import glove, losses
 from skembed._solvers import memory as _estimating
-from skembed._solvers.early_stopping import EarlyStopping
-from skembed._solvers.epochs import Epochs
-from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Job, count_pairs, kept_counts
+from skembed._solvers.epochs import EarlyStopping, Epochs
+from skembed._solvers.job import Job, RandomStart, count_pairs, kept_counts
 from skembed._tying import strategies
 from skembed._utils.interrupts import interruptible
 
@@ -208,7 +206,7 @@ class GloVeEmbedder(BaseEmbedder):
         return losses.least_squares(self, corpus)
 
     def _fit_vectors(self, job):
-        n_words = len(job.vocabulary)
+        n_words = job.counts.size
         layout = self._layout(n_words, job.strategy)
         random = np.random.default_rng(job.seeds)
         # Words in random order, so that blocks hold about equally many pairs.
@@ -216,14 +214,14 @@ class GloVeEmbedder(BaseEmbedder):
         counts = self._permuted_counts(job, row_of)
         kept = kept_counts(self, job, counts, order=row_of)
         resumable = bool(kept)
-        totals = subsampling.context_totals(counts)
+        totals = count.context_totals(counts)
         kept["_context_totals"] = totals[row_of]
-        subsampling.weigh(counts, totals, self.subsample)
+        count.weigh(counts, totals, self.subsample)
         params = layout.allocate()
         n_learned = self.n_components + 1
+        squares = glove.start_squares(layout, params.shape, job.resume, row_of)
         start = RandomStart(random, len(params), n_learned, self.n_components)
         start.write(params)
-        squares = glove.start_squares(layout, job.resume, row_of)
         job.resume.write_init(params, job.vocabulary.rows, row_of)
         if job.resume.continues:
             layout.refill(params, job.resume.learned, row_of[: job.resume.n_words])
@@ -247,4 +245,4 @@ class GloVeEmbedder(BaseEmbedder):
             corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
             return count_pairs(self, job._replace(corpus=corpus))
         counts = count_pairs(self, job)
-        return interruptible(adding.permute, counts, np.argsort(row_of))
+        return interruptible(count.permute, counts, np.argsort(row_of))

@@ -1,7 +1,6 @@
 """What skip-gram and CBOW with negative sampling share."""
 
 from abc import abstractmethod
-from collections.abc import Callable
 from numbers import Integral, Real
 from typing import ClassVar
 
@@ -10,7 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._solvers import losses, negative_sampling
 from skembed._solvers import memory as _memory
-from skembed._solvers.early_stopping import EarlyStopping
+from skembed._solvers.epochs import EarlyStopping
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 
@@ -18,8 +17,7 @@ from skembed._tying import strategies
 class _NegativeSamplingEmbedder(BaseEmbedder):
     """Base class of the embedders that are trained with negative sampling.
 
-    A subclass names its kernel and says whether, and how, it aggregates the vectors of
-    a window.
+    A subclass says whether, and how, it aggregates the vectors of a window.
     """
 
     _parameter_constraints: ClassVar[dict] = {
@@ -82,10 +80,6 @@ class _NegativeSamplingEmbedder(BaseEmbedder):
         self.warm_start = warm_start
         self.init = init
 
-    @abstractmethod
-    def _kernel(self) -> Callable[..., None]:
-        """Return the compiled function that trains some rounds."""
-
     @property
     @abstractmethod
     def _aggregation(self) -> str | None:
@@ -103,9 +97,8 @@ class _NegativeSamplingEmbedder(BaseEmbedder):
 
     def _fit_vectors(self, job):
         settings = negative_sampling.Settings(
-            train_rounds=self._kernel(),
             aggregation=self._aggregation,
-            layout=self._layout(len(job.vocabulary), job.strategy),
+            layout=self._layout(job.counts.size, job.strategy),
             bias=_bias.get_bias(self.bias, job.strategy),
             moves_contexts=self.update == "both",
             exclude_window_noise=self.exclude_window_noise,

@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
 from skembed._base import BaseEmbedder
-from skembed._counts import ppmi, subsampling
+from skembed._counts import count, ppmi
 from skembed._docstrings import complete_docstring
 from skembed._solvers import losses
 from skembed._solvers import memory as _estimating
@@ -200,15 +200,15 @@ class PPMISVDEmbedder(BaseEmbedder):
         return losses.closed_form(self, corpus)
 
     def _fit_vectors(self, job):
-        n_words, strategy = len(job.vocabulary), job.strategy
+        n_words, strategy = job.counts.size, job.strategy
         layout = self._layout(n_words, strategy)
         direction = "left" if self.directional else "both"
         counts = count_pairs(self, job, direction)
         attributes = kept_counts(self, job, counts, direction)
-        totals = subsampling.context_totals(counts)
+        totals = count.context_totals(counts)
         attributes["_context_totals"] = totals
+        count.weigh(counts, totals, self.subsample)
         with job.progress.step("factorise") as step:
-            subsampling.weigh(counts, totals, self.subsample)
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
             factoriser = TruncatedFactoriser(matrix, seed, self.n_jobs, step.report)
@@ -231,7 +231,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             attributes["right_context_vectors_"] = right
             context_vectors = (left + right) * np.float32(0.5)
         return Fitted(
-            layout.n_parameters,
+            word_vectors.size * layout.n_tables,
             word_vectors,
             context_vectors,
             np.zeros(n_words, dtype=np.float32),
@@ -277,17 +277,17 @@ class PPMISVDEmbedder(BaseEmbedder):
         sides = [counts]
         if self.directional:
             sides.append(interruptible(sparse.csr_array, counts.T))
-        matrices = [
-            ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
-            for side in sides
-        ]
-        largest = max(float(matrix.data.max(initial=0.0)) for matrix in matrices)
-        if largest > LARGEST:
-            raise ValueError(
-                f"context_exponent={self.context_exponent} makes entries of the PPMI "
-                f"matrix as large as {largest:.3g}, since it makes rare contexts rarer "
-                "still. Lower it; 1 smooths nothing."
-            )
+        matrices = []
+        for side in sides:
+            matrix = ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
+            largest = float(matrix.data.max(initial=0.0))
+            if largest > LARGEST:
+                raise ValueError(
+                    f"context_exponent={self.context_exponent} makes entries of the "
+                    f"PPMI matrix as large as {largest:.3g}, since it makes rare "
+                    "contexts rarer still. Lower it; 1 smooths nothing."
+                )
+            matrices.append(matrix)
         if not self.directional:
             return matrices[0]
         return sparse.hstack(matrices, format="csr")

@@ -194,8 +194,3 @@ class SGNSEmbedder(_NegativeSamplingEmbedder):
             memory=memory,
         )
         self.directional = directional
-
-    def _kernel(self):
-        from skembed._kernels import sgns
-
-        return sgns.train_rounds

@@ -9,7 +9,7 @@ import pytest
 
 import skembed
 from skembed import pooling
-from skembed._counts import windows
+from skembed._counts import count
 from skembed._tying import bias, strategies
 from skembed.pooling import _features
 
@@ -123,7 +123,7 @@ def test_shared_text_is_filled_in(embedder):
         "pooling": pooling.POOLINGS,
         "combine": _features.COMBINATIONS,
         "scale": _features.SCALES,
-        "window_weighting": windows.WINDOW_WEIGHTINGS,
+        "window_weighting": count.WINDOW_WEIGHTINGS,
         "bias": bias.biases(),
     }
     for name in choices.keys() & embedder._get_param_names():

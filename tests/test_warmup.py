@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 import skembed
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _warmup, warmup
 from skembed._corpus import tokenize
-from skembed._counts.windows import WINDOW_WEIGHTINGS
+from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._tying import bias
 from skembed.pooling import _features
 from tests.benchmarks import bits

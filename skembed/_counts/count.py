@@ -1,5 +1,6 @@
-"""How often words co-occur in what a fit has read, by an estimator's parameters."""
+"""Co-occurrence counts by an estimator's parameters, subsampled, and added up."""
 
+import math
 import warnings
 from collections.abc import Callable
 from numbers import Integral
@@ -10,17 +11,30 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skembed._corpus import reader, tokenize
-from skembed._corpus.cache import keep, key_of
+from skembed._corpus import cache, reader, tokenize
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, windows
+from skembed._utils.threads import row_ranges
 
+# Entries that are looked at at once.
+_CHUNK = 1 << 20
+# Whole numbers up to twice this power of two, and their sums, are exact in float64.
+_WHOLE = 52
+# Distances of contexts that tell the denominator of all weights; those of larger
+# harmonic windows have none that could be used.
+_DISTANCES = 64
+# Larger whole numbers are not exact as float64.
+_MOST = 2.0**53
+# Counts are multiples of one over a whole number, times such a power of two where
+# weights of documents are fractions.
+_POWERS = (0, 8, 24)
+WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
 # On which side of a word contexts are counted.
 DIRECTIONS = ("both", "left", "right")
 # Parameters of whatever counts pairs of words in text.
 PARAMETERS = {
     "window": [Interval(Integral, 1, None, closed="left")],
-    "window_weighting": [StrOptions(set(windows.WINDOW_WEIGHTINGS))],
+    "window_weighting": [StrOptions(set(WINDOW_WEIGHTINGS))],
     **tokenize.PARAMETERS,
     "n_jobs": [
         Interval(Integral, None, -1, closed="right"),
@@ -30,11 +44,263 @@ PARAMETERS = {
 }
 
 
-def window_weights(estimator: Any, corpus: Corpus) -> np.ndarray:
-    """Return the weight of a context by its distance, see `windows`."""
-    return windows.window_weights(
-        estimator.window, estimator.window_weighting, corpus.longest
+def window_weights(
+    window: int, weighting: str, longest: int | None = None
+) -> np.ndarray:
+    """Return the expected weight of a context by its distance.
+
+    Parameters
+    ----------
+    window : int
+        Largest distance.
+    weighting : {"dynamic", "flat", "harmonic"}
+        ``(window + 1 - d) / window`` (word2vec draws the window's size uniformly),
+        1, or ``1 / d`` (GloVe).
+    longest : int, default=None
+        Tokens of the longest document, beyond which there are no contexts.
+
+    Returns
+    -------
+    ndarray of shape (window,) or (longest,), float64
+        For distances 1, 2, ...
+    """
+    last = window if longest is None else min(window, longest)
+    distance = np.arange(1, last + 1, dtype=np.float64)
+    if weighting == "flat":
+        return np.ones(distance.size)
+    if weighting == "harmonic":
+        return 1.0 / distance
+    return (window + 1.0 - distance) / window
+
+
+def context_totals(counts: sparse.csr_array) -> np.ndarray:
+    """Return how often each word is a context: the sums of the columns.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+        Non-negative, with a finite sum.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), float64
+        The same bits in whatever order rows and columns are, since counts are rounded
+        to multiples of some 2**-52 of their sum before they are added up.
+    """
+    scale = _scale(float(counts.data.sum()))
+    totals = np.zeros(counts.shape[1])
+    for at in range(0, counts.nnz, _CHUNK):
+        here = slice(at, at + _CHUNK)
+        whole = np.rint(counts.data[here] * scale)
+        totals += np.bincount(counts.indices[here], whole, totals.size)
+    return totals / scale
+
+
+def _scale(total: float) -> float:
+    """Return the power of two that makes sums whole numbers below 2**53.
+
+    However a total is rounded, it gets the same one: times pi, no sum of usual counts
+    is close to a power of two.
+    """
+    _, exponent = math.frexp(math.pi / 4 * total)
+    return math.ldexp(1.0, min(_WHOLE - exponent, 1023))
+
+
+def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> None:
+    """Multiply counts by the probabilities that both of their words are kept.
+
+    Subsampling leaves so much of each count, on average; windows stay as they are on
+    the whole text, as in the "dirty" subsampling of Levy, Goldberg & Dagan (2015),
+    section 3.1.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+        Is changed in place.
+    totals : ndarray of shape (n_words,), float64
+        How often each word occurs, as `context_totals` returns it.
+    subsample : float
+        The threshold, see `keep_probabilities`; 0 changes nothing.
+
+    Raises
+    ------
+    ValueError
+        If a count becomes too small for float64.
+    """
+    if subsample == 0 or not counts.nnz:
+        return
+    keep = keep_probabilities(totals, subsample)
+    for first, last in row_ranges(counts.indptr, _CHUNK):
+        here = slice(counts.indptr[first], counts.indptr[last])
+        lengths = np.diff(counts.indptr[first : last + 1])
+        part = counts.data[here]
+        part *= np.repeat(keep[first:last], lengths)
+        part *= keep[counts.indices[here]]
+        if not part.all():
+            raise ValueError(
+                f"subsample={subsample} makes counts of pairs of words too small for "
+                "float64. Pass a larger one, or subsample=0."
+            )
+
+
+def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
+    """Return the probability that an occurrence of a word is kept.
+
+    The form of the word2vec program, ``sqrt(t / f) + t / f`` for a word of relative
+    frequency f, which keeps slightly more than eq. 5 of Mikolov et al. (2013).
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_words,)
+    subsample : float
+        The threshold t; 0 keeps everything.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), float64
+    """
+    if subsample == 0:
+        return np.ones(counts.size)
+    # Words that do not occur have no frequency; all of them are kept.
+    frequency = np.where(counts > 0, counts, counts.max()) / counts.sum()
+    # Of words that are rarer than floats can tell, all are kept, too.
+    with np.errstate(divide="ignore", over="ignore"):
+        ratio = subsample / frequency
+    keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
+    return np.where(counts > 0, keep, 1.0)
+
+
+def divisor(window: int, weighting: str) -> int:
+    """Return what counts are multiples of the inverse of, or 1 if it is too large."""
+    weights = window_weights(window, weighting, _DISTANCES)
+    return windows.common_denominator(weights, 2**52) or 1
+
+
+def add(
+    first: sparse.csr_array, second: sparse.csr_array, divisor: int
+) -> sparse.csr_array:
+    """Return the sum of two matrices of multiples of ``1 / divisor``, rounded once.
+
+    Plain sums would round quotients, and then their sum.
+
+    Parameters
+    ----------
+    first, second : csr_array of one shape, float64
+        Canonical, non-negative.
+    divisor : int
+
+    Returns
+    -------
+    csr_array
+        Canonical. A plain sum if the entries are no such multiples.
+    """
+    for power in _POWERS:
+        scale = float(divisor << power)
+        parts = _multiples(first, scale), _multiples(second, scale)
+        if parts[0] is not None and parts[1] is not None:
+            total = parts[0] + parts[1]
+            if total.data.max(initial=0.0) < _MOST:
+                total.data /= scale
+                return total
+    return first + second
+
+
+def _multiples(counts: sparse.csr_array, scale: float) -> sparse.csr_array | None:
+    """Return counts times `scale`, if these are whole numbers."""
+    whole = np.empty_like(counts.data)
+    for at in range(0, whole.size, _CHUNK):
+        here = slice(at, at + _CHUNK)
+        with np.errstate(over="ignore"):
+            np.rint(counts.data[here] * scale, out=whole[here])
+        exact = (whole[here] / scale == counts.data[here]) & (whole[here] < _MOST)
+        if not exact.all():
+            return None
+    return sparse.csr_array((whole, counts.indices, counts.indptr), counts.shape)
+
+
+def keep(
+    counts: sparse.csr_array, symmetric: bool, order: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Return private attributes of an estimator that keep counts for later fits.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+        Canonical; is copied.
+    symmetric : bool
+        Whether half of them says it all.
+    order : ndarray of shape (n_words,), default=None
+        Row and column of each word; by default its row in the vocabulary.
+
+    Returns
+    -------
+    dict
+        `_counts`, the upper triangle if they are symmetric, `_counts_are_half` and
+        `_counts_order`.
+    """
+    kept = _upper(counts) if symmetric else counts.copy()
+    return as_attributes(kept, symmetric, order)
+
+
+def as_attributes(
+    counts: sparse.csr_array, are_half: bool = False, order: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Return counts, and how they are stored, as private attributes."""
+    return {"_counts": counts, "_counts_are_half": are_half, "_counts_order": order}
+
+
+def _upper(counts: sparse.csr_array) -> sparse.csr_array:
+    """Return the entries on and above the diagonal."""
+    upper = np.empty(counts.nnz, dtype=bool)
+    indptr = np.zeros_like(counts.indptr)
+    for first, last in row_ranges(counts.indptr, _CHUNK):
+        here = slice(counts.indptr[first], counts.indptr[last])
+        lengths = np.diff(counts.indptr[first : last + 1])
+        rows = np.repeat(np.arange(first, last, dtype=np.int32), lengths)
+        upper[here] = counts.indices[here] >= rows
+        sizes = np.bincount(rows[upper[here]] - first, minlength=last - first)
+        indptr[first + 1 : last + 1] = sizes
+    part = (
+        counts.data[upper],
+        counts.indices[upper],
+        np.cumsum(indptr, dtype=indptr.dtype),
     )
+    return sparse.csr_array(part, shape=counts.shape)
+
+
+def permute(counts: sparse.csr_array, order: np.ndarray) -> sparse.csr_array:
+    """Return the rows and columns of a square matrix in some order; canonical."""
+    counts = counts[order][:, order]
+    counts.sort_indices()
+    return counts
+
+
+def restore(learned: dict[str, Any], n_words: int) -> sparse.csr_array:
+    """Return the counts that attributes keep, in the order of the vocabulary.
+
+    Parameters
+    ----------
+    learned : dict
+        Attributes of an estimator, those of `keep` among them.
+    n_words : int
+        Rows and columns; those of new words are empty.
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        Canonical.
+    """
+    counts, order = learned["_counts"], learned["_counts_order"]
+    if learned["_counts_are_half"]:
+        counts = counts + sparse.triu(counts, 1, format="csr").T
+    counts = sparse.csr_array(counts)
+    if order is not None:
+        counts = permute(counts, order)
+    n_new = n_words - counts.shape[0]
+    indptr = np.concatenate([counts.indptr, np.repeat(counts.indptr[-1:], n_new)])
+    counts = sparse.csr_array((counts.data, counts.indices, indptr), (n_words, n_words))
+    counts.sort_indices()
+    return counts
 
 
 def count_pairs(
@@ -118,8 +384,10 @@ def key_of_counts(
     """Return the key of a text's counts in `memory`, or None if they are not there."""
     if corpus.key is None:
         return None
-    weights = window_weights(estimator, corpus)
-    return key_of("counts", corpus.key, n_words, weights, direction)
+    weights = window_weights(
+        estimator.window, estimator.window_weighting, corpus.longest
+    )
+    return cache.key_of("counts", corpus.key, n_words, weights, direction)
 
 
 def counts_in_memory(
@@ -129,7 +397,7 @@ def counts_in_memory(
     if memory is None or key is None:
         return None
     try:
-        parts, _ = keep(memory, key, _raise_forgotten)
+        parts, _ = cache.keep(memory, key, _raise_forgotten)
     except _Forgotten:
         return None
     return _canonical(parts, n_words)
@@ -150,12 +418,14 @@ def _count_text(
     direction: str,
     report: Callable[[float], Any] | None,
 ) -> sparse.csr_array:
-    weights = window_weights(estimator, corpus)
+    weights = window_weights(
+        estimator.window, estimator.window_weighting, corpus.longest
+    )
     of_what = corpus, n_words, weights, estimator.n_jobs, direction, report
     key = key_of_counts(estimator, corpus, n_words, direction)
     if key is None:
         return windows.count_cooccurrences(*of_what)
-    parts, _ = keep(estimator.memory, key, lambda: _csr_parts(*of_what))
+    parts, _ = cache.keep(estimator.memory, key, lambda: _csr_parts(*of_what))
     return _canonical(parts, n_words)
 
 

@@ -42,6 +42,7 @@ def ppmi(
         Without stored zeros; entries in the order of `counts`.
     """
     with ThreadTeam(n_threads(n_jobs, 1 + counts.nnz // _TASK_ENTRIES)) as team:
+        tasks = row_ranges(counts.indptr, _TASK_ENTRIES)
         word_totals, context_totals = _totals(counts, team)
         of_word = np.log(np.where(word_totals > 0, word_totals, 1.0)) + np.log(shift)
         seen = context_totals > 0
@@ -49,33 +50,39 @@ def ppmi(
         of_context = context_exponent * np.log(np.where(seen, context_totals, 1.0))
         if seen.any():
             of_context -= special.logsumexp(of_context[seen])
-        return _positive(counts, (of_word, of_context), team)
+        return _positive(counts, (of_word, of_context), tasks, team)
 
 
 def _totals(
     counts: sparse.csr_array, team: ThreadTeam
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the sums of all rows and of all columns."""
-    from skembed._kernels import ppmi as kernels
+    from skembed._kernels import counting as kernels
 
     indptr = counts.indptr.astype(np.int64)
     columns = counts.indices.astype(np.int32, copy=False)
     word_totals = np.empty(counts.shape[0])
     context_totals = np.zeros((_LANES, counts.shape[1]))
 
-    def add(_: int, lane: tuple[int, tuple[int, int]]) -> None:
-        number, rows = lane
-        kernels.add_totals(
-            indptr, columns, counts.data, rows, number, word_totals, context_totals
-        )
+    parts = row_ranges(indptr, max(1, -(-counts.nnz // _LANES)))
+    edges = np.append(0, np.array(parts, dtype=np.int64).reshape(-1, 2)[:, 1])
+    # Small parts are added up by one task.
+    at_once = max(1, _TASK_ENTRIES * _LANES // max(team.size * counts.nnz, 1))
 
-    entries = max(1, -(-counts.nnz // _LANES))
-    team.map(add, enumerate(row_ranges(indptr, entries)))
+    def add(_: int, first: int) -> None:
+        these = first, min(first + at_once, len(parts))
+        totals = word_totals, context_totals
+        kernels.add_totals(indptr, columns, counts.data, edges, these, totals)
+
+    team.map(add, range(0, len(parts), at_once))
     return word_totals, context_totals.sum(axis=0)
 
 
 def _positive(
-    counts: sparse.csr_array, marginals: tuple[np.ndarray, np.ndarray], team: ThreadTeam
+    counts: sparse.csr_array,
+    marginals: tuple[np.ndarray, np.ndarray],
+    tasks: list[tuple[int, int]],
+    team: ThreadTeam,
 ) -> sparse.csr_array:
     """Return ``log(counts)`` without its marginals, where positive; empty `counts`."""
     index = counts.indptr.dtype
@@ -85,14 +92,13 @@ def _positive(
     counts.indptr = np.zeros_like(counts.indptr)
     counts.indices, counts.data = np.empty(0, index), np.empty(0)
 
-    tasks = row_ranges(indptr, _TASK_ENTRIES)
     sizes, kept = _compact(indptr, columns, data, marginals, tasks, team)
     first = [int(indptr[row]) for row, _ in tasks]
     # The old array of one kind makes room for the new one of the other.
-    new_columns = _gather(columns, first, kept, index, team)
+    new_columns = _gather(columns, first, kept, index)
     del columns
     values = data.view(np.float32)
-    new_values = _gather(values, [2 * at for at in first], kept, values.dtype, team)
+    new_values = _gather(values, [2 * at for at in first], kept, values.dtype)
     new_indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(index)
     return sparse.csr_array((new_values, new_columns, new_indptr), shape=counts.shape)
 
@@ -109,7 +115,7 @@ def _compact(
 
     Returns the new sizes of all rows, and of all tasks.
     """
-    from skembed._kernels import ppmi as kernels
+    from skembed._kernels import counting as kernels
 
     sizes = np.empty(indptr.size - 1, dtype=np.int64)
     values = data.view(np.float32)
@@ -127,19 +133,12 @@ def _compact(
 
 
 def _gather(
-    source: np.ndarray,
-    first: list[int],
-    sizes: list[int],
-    dtype: np.dtype,
-    team: ThreadTeam,
+    source: np.ndarray, first: list[int], sizes: list[int], dtype: np.dtype
 ) -> np.ndarray:
-    """Return runs of an array, given where they begin, one behind the other."""
-    ends = np.cumsum(sizes).tolist()
-    out = np.empty(ends[-1], dtype=dtype)
-
-    def copy(_: int, run: int) -> None:
-        size, begin = sizes[run], first[run]
-        out[ends[run] - size : ends[run]] = source[begin : begin + size]
-
-    team.map(copy, range(len(sizes)))
+    """Return concatenated runs of an array, given where they begin."""
+    out = np.empty(sum(sizes), dtype=dtype)
+    at = 0
+    for begin, size in zip(first, sizes, strict=True):
+        out[at : at + size] = source[begin : begin + size]
+        at += size
     return out

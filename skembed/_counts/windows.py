@@ -1,6 +1,5 @@
 """Weighted co-occurrence counts of a corpus as a sparse matrix."""
 
-import functools
 import math
 import operator
 from collections.abc import Callable
@@ -14,8 +13,6 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
-
-WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
 
 # A task has at most about this many pairs of a word and a context to look at, and this
 # many entries of the matrix to write. Work of one such task starts no thread.
@@ -140,7 +137,7 @@ def count_cooccurrences(
         Its weights of documents are finite and not negative.
     n_words : int
     weights : ndarray of shape (window,), float64
-        Weight of a context by its distance, see `window_weights`.
+        Weight of a context by its distance, see `count.window_weights`.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
     direction : {"both", "left", "right"}, default="both"
@@ -177,21 +174,21 @@ def count_cooccurrences(
         )
     n_pairs = 2 * weights.size * n_tokens
     with ThreadTeam(n_threads(n_jobs, 1 + n_pairs // _TASK_PAIRS)) as team:
-        found = (
-            _count(*band, n_words, weights, direction, team, reported)
-            for band, reported in zip(bands, _shares(report, len(bands)), strict=True)
-        )
-        return functools.reduce(_add, found)
+        total: Any = None
+        for number, band in enumerate(bands):
+            told = _share_of(report, number, len(bands))
+            found = _count(*band, n_words, weights, direction, team, told)
+            total = found if total is None else _add(total, found)
+        return total
 
 
-def _shares(report: Callable[[float], Any] | None, n_parts: int) -> list[Any]:
-    """Return what is called with the share of each part, where parts follow others."""
-    if report is None:
-        return [None] * n_parts
-    return [
-        lambda share, before=before: report((before + share) / n_parts)
-        for before in range(n_parts)
-    ]
+def _share_of(
+    report: Callable[[float], Any] | None, before: int, n_parts: int
+) -> Callable[[float], Any] | None:
+    """Return what is called with the share of a part that follows some others."""
+    if report is None or n_parts == 1:
+        return report
+    return lambda share: report((before + share) / n_parts)
 
 
 def _bands(corpus: Corpus, weights: np.ndarray) -> list[tuple[Corpus, int]]:
@@ -275,8 +272,9 @@ def _count(
         )
         return chunks[thread].cut(used)
 
-    # Compiled in this thread, since an interrupt has to wait for the others.
-    count(0, (0, 0, 0))
+    if team.size > 1:
+        # Compiled in this thread, since an interrupt has to wait for the others.
+        count(0, (0, 0, 0))
     parts = team.map(count, tasks, report)
     return _consume_parts(
         sizes, parts, (whole.divisor, whole.exponent + exponent), team
@@ -364,9 +362,10 @@ def _list_places(
     starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
     places = np.empty(token_ids.size, dtype=np.int64)
 
-    # Compiled in this thread, since an interrupt has to wait for the others.
-    nothing = counting.Chunk(0, 0, 0, 0)
-    counting.list_places(token_ids, doc_offsets, nothing, window, starts, places)
+    if team.size > 1:
+        # Compiled in this thread, since an interrupt has to wait for the others.
+        nothing = counting.Chunk(0, 0, 0, 0)
+        counting.list_places(token_ids, doc_offsets, nothing, window, starts, places)
 
     def list_chunk(_: int, i: int) -> None:
         chunk = counting.Chunk(i, int(edges[i]), int(edges[i + 1]), int(documents[i]))
@@ -424,54 +423,3 @@ def _consume_parts(
     counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, sizes.size))
     counts.has_canonical_format = True
     return counts
-
-
-def window_weights(
-    window: int, weighting: str, longest: int | None = None
-) -> np.ndarray:
-    """Return the expected weight of a context by its distance.
-
-    Parameters
-    ----------
-    window : int
-        Largest distance.
-    weighting : {"dynamic", "flat", "harmonic"}
-        ``(window + 1 - d) / window`` (word2vec draws the window's size uniformly),
-        1, or ``1 / d`` (GloVe).
-    longest : int, default=None
-        Tokens of the longest document, beyond which there are no contexts.
-
-    Returns
-    -------
-    ndarray of shape (window,) or (longest,), float64
-        For distances 1, 2, ...
-    """
-    last = window if longest is None else min(window, longest)
-    distance = np.arange(1, last + 1, dtype=np.float64)
-    if weighting == "flat":
-        return np.ones(distance.size)
-    if weighting == "harmonic":
-        return 1.0 / distance
-    return (window + 1.0 - distance) / window
-
-
-def window_thresholds(
-    window: int, weighting: str, longest: int | None = None
-) -> np.ndarray:
-    """Return how to draw a half-width so that contexts have their expected weight.
-
-    A half-width of at least d is drawn with the weight of distance d, so that
-    every context is used as often as its weight says.
-
-    Parameters
-    ----------
-    window, weighting, longest
-        As in `window_weights`.
-
-    Returns
-    -------
-    ndarray of shape (window,) or (longest,), uint64
-        2**32 times the probability that the half-width exceeds its index.
-    """
-    weights = window_weights(window, weighting, longest)
-    return np.ceil(weights * 2.0**32).astype(np.uint64)

@@ -1,10 +1,10 @@
-"""Co-occurrence counting: one word's row at a time, into a dense accumulator.
+"""Co-occurrence counts and their PMI: one word's row at a time.
 
-A row is counted from the list of its word's positions. These lie far apart for most
-words, so the tokens around a position are fetched some positions ahead; without that,
-counting waits for the memory most of the time. The columns of a row come out in order
-from a set of bits, whose non-empty words are found in a second set: neither is the
-row sorted nor are all columns looked at.
+A row is counted into a dense accumulator from the list of its word's positions. These
+lie far apart for most words, so the tokens around a position are fetched some positions
+ahead; without that, counting waits for the memory most of the time. The columns of a
+row come out in order from a set of bits, whose non-empty words are found in a second
+set: neither is the row sorted nor are all columns looked at.
 
 Totals are whole numbers, whose sums are exact in any order. Those of weights with a
 small common denominator have 63 bits. Those of other weights have 128: a high and a low
@@ -381,3 +381,71 @@ def count_wide_rows(token_ids, places, starts, weights, rows, scratch, sizes, ou
         write_wide_weights(given, 1.0, scratch.weights)
     in_use = scratch.weights, (given, by_token), bits
     return count(token_ids, places, starts, in_use, rows, scratch, sizes, out)
+
+
+@kernel
+def add_totals(indptr, columns, counts, edges, lanes, totals):
+    """Add up the rows of the lanes lanes[0] .. lanes[1] - 1, and their columns.
+
+    Parameters
+    ----------
+    indptr : int64 (n_rows + 1,), IN
+    columns : int32 (n_entries,), IN
+    counts : float64 (n_entries,), IN
+    edges : int64 (n_lanes + 1,), IN
+        The rows of lane i are edges[i] .. edges[i + 1] - 1.
+    lanes : (int, int)
+    totals : (float64 (n_rows,), float64 (n_lanes, n_columns)), (OUT, INOUT)
+        Of these rows, and of the columns in each of these lanes.
+    """
+    word_totals, context_totals = totals
+    for lane in range(lanes[0], lanes[1]):
+        for row in range(edges[lane], edges[lane + 1]):
+            total = 0.0
+            for entry in range(indptr[row], indptr[row + 1]):
+                total += counts[entry]
+                context_totals[lane, columns[entry]] += counts[entry]
+            word_totals[row] = total
+
+
+@kernel
+def keep_positive(indptr, columns, log_counts, marginals, rows, sizes, values):
+    """Keep the entries of positive PMI in the rows rows[0] .. rows[1] - 1.
+
+    What is kept of these rows moves together at the beginning of their place.
+
+    Parameters
+    ----------
+    indptr : int64 (n_rows + 1,), IN
+    columns : int32 (n_entries,), INOUT
+    log_counts : float64 (entries of these rows or more,), IN
+        Logarithms of their counts.
+    marginals : (float64 (n_rows,), float64 (n_columns,)), IN
+        What is subtracted for the word and for the context.
+    rows : (int, int)
+    sizes : int64 (n_rows,), OUT
+        Entries of each of these rows that are kept.
+    values : float32 (n_entries or more,), OUT
+        Those of these rows begin at ``2 * indptr[rows[0]]``: where their counts do,
+        if this is the memory of the float64 counts.
+
+    Returns
+    -------
+    int
+        How many entries are kept.
+    """
+    of_word, of_context = marginals
+    first = indptr[rows[0]]
+    used = 0
+    for row in range(rows[0], rows[1]):
+        before = used
+        for entry in range(indptr[row], indptr[row + 1]):
+            column = columns[entry]
+            pmi = log_counts[entry - first] - of_word[row] - of_context[column]
+            # Written every time and kept if it is positive: a branch would often go
+            # wrong. Nothing is written beyond what has been read.
+            columns[first + used] = column
+            values[2 * first + used] = pmi
+            used += pmi > 0.0
+        sizes[row] = used - before
+    return used

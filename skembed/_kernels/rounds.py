@@ -7,9 +7,8 @@ alone. So every row is written by one thread, in lane order.
 import numpy as np
 
 from skembed._kernels.maps import apply_map, finish_map, is_learned
-from skembed._kernels.numeric import LOW_32, SHIFT_32
 from skembed._kernels.simd import fetch_row, fetch_to_write
-from skembed._kernels.spans import AHEAD, CLAIM_NUMBERS, PARTS
+from skembed._kernels.spans import AHEAD, CLAIM_NUMBERS, LOW_32, PARTS, SHIFT_32
 from skembed._kernels.steps import CURVATURE
 from skembed._utils.barrier import count_up, wait
 from skembed._utils.jit import helper

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skembed._solvers.early_stopping import EarlyStopping, hold_out_pairs_inplace
-from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Fitted, Job, Resume
+from skembed._solvers.epochs import EarlyStopping, hold_out_pairs_inplace
+from skembed._solvers.job import Fitted, Job, RandomStart, Resume
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros
@@ -53,9 +52,11 @@ class Tables(NamedTuple):
     attributes: dict[str, Any]  # further ones of the fitted estimator
 
 
-def start_squares(layout: Layout, resume: Resume, row_of: np.ndarray) -> np.ndarray:
+def start_squares(
+    layout: Layout, shape: tuple[int, ...], resume: Resume, row_of: np.ndarray
+) -> np.ndarray:
     """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits."""
-    squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
+    squares = aligned_zeros(shape)
     squares[:] = 1.0
     if resume.continues:
         rows = row_of[: resume.n_words]
@@ -66,7 +67,7 @@ def start_squares(layout: Layout, resume: Resume, row_of: np.ndarray) -> np.ndar
 
 
 class Training:
-    """The epochs of one fit, see `_epochs.Trainer`.
+    """The epochs of one fit, see `epochs.Trainer`.
 
     Parameters
     ----------
@@ -104,9 +105,9 @@ class Training:
         layout, params, squares = tables[:3]
         n_learned = layout.n_components + 1
         self.state = [params[:, :n_learned], squares[:, :n_learned]]
-        self.model = _model(params, squares, layout, settings.learning_rate)
         row_bytes = 2 * params.shape[1] * params.itemsize
         self.n_blocks = _n_blocks(layout.n_words, row_bytes, counts.nnz)
+        self.model = _model(params, squares, layout, settings.learning_rate)
         work = max(1, counts.nnz * params.shape[1])
         worth = int(work * job.n_epochs / _WORK_OF_A_THREAD)
         most = min(worth, self.n_blocks // 2 + 1)
@@ -128,22 +129,22 @@ class Training:
         )
 
     def __enter__(self) -> "Training":
-        from skembed._kernels import adagrad
+        from skembed._kernels import glove
 
         self.team = ThreadTeam(self.n_threads)
         width = self.tables.params.shape[1]
-        self.spaces = [
-            adagrad.Space(*aligned_zeros((3, width))) for _ in range(self.n_threads)
-        ]
+        buffers = aligned_zeros((self.n_threads, 3, width))
+        self.spaces = [glove.Space(*buffer) for buffer in buffers]
         x_max, alpha = self.settings.x_max, self.settings.alpha
         try:
             self.entries = _sort_entries_inplace(
                 self._counts, self.n_blocks, x_max, alpha, self.team
             )
-            # Compiled in this thread, since an interrupt has to wait for the others.
-            order = np.zeros(self.n_blocks, dtype=np.int64)
-            workers = ThreadTeam(1), self.spaces
-            _train_stages(self.entries, self.model, order, (0, 0), workers)
+            if self.n_threads > 1:
+                # Compiled in this thread, as interrupts have to wait for the others.
+                order = np.zeros(self.n_blocks, dtype=np.int64)
+                workers = ThreadTeam(1), self.spaces
+                _train_stages(self.entries, self.model, order, (0, 0), workers)
         except BaseException:
             self.__exit__()
             raise

@@ -1,6 +1,7 @@
 """What an estimator's hook is asked for, and what it hands over."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ from scipy import sparse
 
 from skembed._corpus.reader import Known
 from skembed._corpus.vocabulary import Corpus, Vocabulary
-from skembed._counts import adding, count
+from skembed._counts import count
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import interruptible
 from skembed._utils.progress import Progress
@@ -18,6 +19,8 @@ from skembed._utils.progress import Progress
 SEED_WORDS = 4
 # No other part of a fit spawns as many seeds.
 _SPLIT = 1 << 20
+# Rows of random vectors that are drawn at once.
+_ROWS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,10 @@ class Resume:
     ----------
     streams : bool
         Whether this is a `partial_fit`, which further documents may follow.
+    continues : bool
+        Whether training starts with the vectors of an earlier fit.
+    adds : bool
+        Whether the data of earlier fits count together with the present ones.
     learned : dict of str to object
         What earlier fits have learned, by the name of the attribute; empty if this fit
         begins anew.
@@ -40,20 +47,12 @@ class Resume:
     """
 
     streams: bool = False
+    continues: bool = False
+    adds: bool = False
     learned: dict[str, Any] = field(default_factory=dict)
     n_words: int = 0
     known: Known | None = None
     init: dict[Any, np.ndarray] | None = None
-
-    @property
-    def continues(self) -> bool:
-        """Whether training starts with the vectors of an earlier fit."""
-        return bool(self.learned)
-
-    @property
-    def adds(self) -> bool:
-        """Whether the data of earlier fits count together with the present ones."""
-        return self.streams and self.continues
 
     def of_words(self, name: str, n_words: int) -> np.ndarray:
         """Return a learned number of each word; 0 for words that are new."""
@@ -62,8 +61,6 @@ class Resume:
 
     def total(self, vocabulary: Vocabulary) -> Vocabulary:
         """Return a vocabulary with the counts of all data that count together."""
-        if not self.adds:
-            return vocabulary
         counts = self.of_words("word_counts_", len(vocabulary))
         with np.errstate(over="ignore"):
             counts = counts + vocabulary.counts
@@ -194,9 +191,9 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
         Canonical; the caller may change it. Counts of text are the same, bit for bit,
         in however many parts it comes, if weights of documents are multiples of a
         power of two, and counts multiples of the smallest weight of a context; see
-        `adding.add`. Otherwise they are nearly the same.
+        `count.add`. Otherwise they are nearly the same.
     """
-    resume, n_words = job.resume, len(job.vocabulary)
+    resume, n_words = job.resume, job.counts.size
     with job.progress.step("count") as step:
         counts = count.count_pairs(
             estimator, job.corpus, n_words, direction, step.report, resume.adds
@@ -204,9 +201,9 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
         if resume.adds:
             divisor = 1
             if job.corpus.token_weights is None:
-                divisor = adding.divisor(estimator.window, estimator.window_weighting)
-            earlier = interruptible(adding.restore, resume.learned, n_words)
-            counts = interruptible(adding.add, earlier, counts, divisor)
+                divisor = count.divisor(estimator.window, estimator.window_weighting)
+            earlier = interruptible(count.restore, resume.learned, n_words)
+            counts = interruptible(count.add, earlier, counts, divisor)
             count.check_finite(counts)
         job.progress.say(
             f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
@@ -241,8 +238,74 @@ def kept_counts(
     """
     if estimator.warm_start or job.resume.streams:
         symmetric = job.corpus.counts is None and direction == "both"
-        return adding.keep(counts, symmetric, order)
+        return count.keep(counts, symmetric, order)
     key = None
     if job.corpus.token_weights is None:
         key = count.key_of_counts(estimator, job.corpus, len(job.vocabulary), direction)
     return {} if key is None else {"_counts_key": key}
+
+
+class RandomStart:
+    """Uniform numbers from -0.5 / d to 0.5 / d, which can be drawn a second time.
+
+    So no copy of them has to be kept to tell which vectors have not moved.
+
+    Parameters
+    ----------
+    random : Generator
+        `write` draws from it.
+    n_rows, n_columns : int
+        How many numbers are drawn.
+    n_components : int
+        The number d of dimensions. The first columns are those of the vectors.
+    """
+
+    def __init__(
+        self,
+        random: np.random.Generator,
+        n_rows: int,
+        n_columns: int,
+        n_components: int,
+    ):
+        self._random = random
+        self._before = copy.deepcopy(random)
+        self._shape = n_rows, n_columns
+        self._n_components = n_components
+
+    def write(self, params: np.ndarray) -> None:
+        """Write the numbers into the first rows and columns of a table.
+
+        Parameters
+        ----------
+        params : ndarray of shape (>= n_rows, >= n_columns), float32
+        """
+        for rows, numbers in self._blocks(self._random):
+            params[rows, : numbers.shape[1]] = numbers
+
+    def erase(self, params: np.ndarray, used: np.ndarray) -> None:
+        """Set unused vectors to 0 that still are what `write` has written.
+
+        Parameters
+        ----------
+        params : ndarray of shape (>= n_rows, >= n_components), float32
+        used : ndarray of shape (>= n_rows,), bool
+            Rows that training has used. They stay, even if it has not moved them.
+        """
+        if used[: self._shape[0]].all():
+            return
+        d = self._n_components
+        for rows, numbers in self._blocks(copy.deepcopy(self._before)):
+            vectors = params[rows, :d]
+            unmoved = (vectors == numbers[:, :d]).all(axis=1)
+            vectors[unmoved & ~used[rows]] = 0.0
+
+    def _blocks(
+        self, random: np.random.Generator
+    ) -> Iterator[tuple[slice, np.ndarray]]:
+        n_rows, n_columns = self._shape
+        for first in range(0, n_rows, _ROWS_AT_ONCE):
+            last = min(first + _ROWS_AT_ONCE, n_rows)
+            numbers = random.random((last - first, n_columns), dtype=np.float32)
+            numbers -= np.float32(0.5)
+            numbers /= self._n_components
+            yield slice(first, last), numbers

@@ -1,16 +1,342 @@
-"""The objectives of all estimators on documents that nothing was learned from."""
+"""The objectives of all estimators on documents that nothing was learned from.
 
-from typing import Any
+Where training with negative sampling draws the sizes of windows and noise words,
+skip-gram's objective is computed as an expectation here: pairs count with the weights
+of their distances, noise words with their probabilities. That of CBOW is no sum over
+pairs, so windows are drawn; and noise words too, where the products with all of them
+would take long.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from skembed._corpus.vocabulary import Corpus
-from skembed._counts import count, ppmi, subsampling
-from skembed._solvers import sampling_loss
+from skembed._counts import count, ppmi
+from skembed._solvers.sampling import Draws, word_draws
 
 # Scores that are computed at once.
-_SCORES = 1 << 18
+_SCORES = 1 << 20
+# Scores of CBOW that are computed at all, which takes some seconds, as long as that
+# leaves enough noise words for each of its predictions.
+_MOST_SCORES = 1 << 29
+_LEAST_NOISE = 64
+# Tokens that are drawn at once.
+_TOKENS = 1 << 20
+# Products of rows that are computed at once.
+_PRODUCTS_AT_ONCE = 1 << 18
+
+
+class Tables(NamedTuple):
+    """Vectors, and in two more columns what is added to their products.
+
+    A word's row ends with its bias and 1, a context's with 1 and its bias and offset:
+    so the product of both is the whole score.
+    """
+
+    words: np.ndarray  # float32 (n_words, n_components + 2)
+    contexts: np.ndarray  # likewise, of the words that a pair holds
+    noises: np.ndarray  # of noise words; the same object where these are contexts
+
+
+class Noise(NamedTuple):
+    """Noise words of a positive pair."""
+
+    probabilities: np.ndarray  # float64 (n_words,)
+    number: int
+
+
+class Total(NamedTuple):
+    """The objective of all pairs, or predicted words, and what they hold."""
+
+    loss: float
+    contexts: np.ndarray  # float64 (n_words,), weight of each as what is predicted
+
+
+def softplus(x: Any) -> Any:
+    """Return ``ln(1 + exp(x))``, the loss of a noise word of score x, as float64."""
+    return np.logaddexp(0.0, x, dtype=np.float64)
+
+
+def constant_loss(scores: np.ndarray, contexts: np.ndarray, noise: Noise) -> float:
+    """Return the mean objective of scores that depend on the context alone.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_words,)
+    contexts : ndarray of shape (n_words,), float64
+        Weight of each context among the pairs.
+    noise : Noise
+
+    Returns
+    -------
+    float
+        Nats per pair.
+    """
+    drawn = noise.probabilities * softplus(scores)
+    of_pairs = softplus(-scores) + noise.number * (drawn.sum() - drawn)
+    return float(contexts @ of_pairs / contexts.sum())
+
+
+def subsample(
+    corpus: Corpus, keep: np.ndarray, random: np.random.RandomState
+) -> Corpus:
+    """Drop tokens at random, as every epoch of a training does.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    keep : ndarray of shape (n_words,), float64
+        Probability that an occurrence of a word is kept.
+    random : RandomState
+
+    Returns
+    -------
+    Corpus
+    """
+    token_ids, doc_offsets = corpus.token_ids, corpus.doc_offsets
+    kept = np.empty(token_ids.size, dtype=bool)
+    for first in range(0, kept.size, _TOKENS):
+        chunk = token_ids[first : first + _TOKENS]
+        kept[first : first + _TOKENS] = random.random_sample(chunk.size) < keep[chunk]
+    before = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
+    return Corpus(token_ids[kept], before[doc_offsets])
+
+
+def draws_of(estimator: Any) -> Draws:
+    """Return what the training of a fitted estimator drew."""
+    return word_draws(
+        estimator._context_totals, estimator.subsample, estimator.noise_exponent
+    )
+
+
+def held_out(
+    estimator: Any, corpus: Corpus, noise: Noise, random: np.random.RandomState
+) -> Total:
+    """Return the objective of a model on documents.
+
+    Parameters
+    ----------
+    estimator : SGNSEmbedder or CBOWEmbedder
+        Fitted.
+    corpus : Corpus
+        Of its vocabulary.
+    noise : Noise
+    random : RandomState
+        Of the subsampling and, for CBOW, of the windows.
+
+    Returns
+    -------
+    Total
+
+    Raises
+    ------
+    ValueError
+        If no pair of words is left.
+    """
+    keep = draws_of(estimator).keep
+    if corpus.token_weights is not None:
+        # Of a matrix, CBOW has one word around each, too.
+        return _skip_gram(estimator, corpus, noise, keep)
+    corpus = subsample(corpus, keep, random)
+    if not corpus.n_documents or corpus.longest < 2:
+        raise ValueError(
+            "X holds no pair of words of the vocabulary in a document. Words may be "
+            "unknown, or dropped by the model's subsample."
+        )
+    if estimator._aggregation is not None:
+        return _bag_of_words(estimator, corpus, noise, random)
+    return _skip_gram(estimator, corpus, noise, np.ones(keep.size))
+
+
+def _skip_gram(estimator: Any, corpus: Corpus, noise: Noise, keep: np.ndarray) -> Total:
+    """Return the expected objective of skip-gram; pairs count as often as kept."""
+    loss, contexts = 0.0, np.zeros(noise.probabilities.size)
+    for tables, counts in _sides(estimator, corpus):
+        rows = np.repeat(np.arange(keep.size), np.diff(counts.indptr))
+        counts.data *= keep[rows] * keep[counts.indices]
+        loss += _pairs_loss(tables, counts, noise)
+        contexts += counts.T @ np.ones(counts.shape[0])
+    return Total(loss, contexts)
+
+
+def _bag_of_words(
+    estimator: Any, corpus: Corpus, noise: Noise, random: np.random.RandomState
+) -> Total:
+    """Return the objective of CBOW, with windows drawn as in training."""
+    tables = _tables(estimator, estimator.context_vectors_)
+    n_tokens, n_words = corpus.token_ids.size, noise.probabilities.size
+    weights = count.window_weights(
+        estimator.window, estimator.window_weighting, corpus.longest
+    )
+    n_noise = min(n_words, max(_LEAST_NOISE, _MOST_SCORES // n_tokens))
+    size = max(1, _SCORES // max(n_noise, tables.words.shape[1]))
+    loss, contexts = 0.0, np.zeros(n_words)
+    for first in range(0, n_tokens, size):
+        places = np.arange(first, min(first + size, n_tokens))
+        draws = random.random_sample(places.size)
+        bounds = _windows(corpus.doc_offsets, places, _half_widths(weights, draws))
+        some = bounds[1] - bounds[0] > 1
+        places, bounds = places[some], bounds[:, some]
+        if not places.size:
+            continue
+        hidden = _hidden(tables.words, corpus.token_ids, places, bounds)
+        if estimator._aggregation == "mean":
+            hidden /= np.diff(bounds, axis=0).T - 1
+        # The column of ones, whatever became of it.
+        hidden[:, -1] = 1.0
+        predicted = corpus.token_ids[places]
+        drawn = _noise_words(noise.probabilities, n_noise, random)
+        loss += _predictions_loss(tables, hidden, predicted, noise, drawn)
+        contexts += np.bincount(predicted, minlength=n_words)
+    return Total(loss, contexts)
+
+
+def _tables(
+    estimator: Any, context_vectors: np.ndarray, biases: str = "context_biases_"
+) -> Tables:
+    zeros = np.zeros(len(context_vectors), dtype=np.float32)
+    word_biases = getattr(estimator, "word_biases_", zeros)
+    context_biases = getattr(estimator, biases, zeros)
+    offset = estimator._score_offset + context_biases
+    scaled = estimator.word_vectors_ * estimator._score_scale
+    contexts = noises = _append(context_vectors, 1.0, offset)
+    if hasattr(estimator, "noise_vectors_"):
+        own = getattr(estimator, "noise_biases_", zeros)
+        offset = estimator._score_offset + own
+        noises = _append(estimator.noise_vectors_, 1.0, offset)
+    return Tables(_append(scaled, word_biases, 1.0), contexts, noises)
+
+
+def _append(vectors: np.ndarray, *columns: Any) -> np.ndarray:
+    """Return float32 vectors with two more columns."""
+    n_words, n_components = vectors.shape
+    table = np.empty((n_words, n_components + 2), dtype=np.float32)
+    table[:, :-2] = vectors
+    table[:, -2], table[:, -1] = columns
+    return table
+
+
+def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_array]]:
+    """Yield tables, and expected counts of the pairs whose scores they give."""
+    sides = {"both": "context"}
+    if hasattr(estimator, "left_context_vectors_"):
+        sides = {side: f"{side}_context" for side in ("left", "right")}
+    for side, name in sides.items():
+        n_words = len(estimator.word_vectors_)
+        counts = count.count_pairs(estimator, corpus, n_words, side)
+        vectors = getattr(estimator, f"{name}_vectors_")
+        yield _tables(estimator, vectors, f"{name}_biases_"), counts
+
+
+def _pairs_loss(tables: Tables, counts: sparse.csr_array, noise: Noise) -> float:
+    """Return the summed objective of weighted pairs of a word and a context.
+
+    The expectation over noise words is exact. They differ from the pair's context.
+    """
+    n_words = counts.shape[1]
+    shares = noise.probabilities.astype(np.float32)
+    used = np.flatnonzero(np.diff(counts.indptr))
+    size = max(1, _SCORES // n_words)
+    loss = 0.0
+    for first in range(0, used.size, size):
+        rows = used[first : first + size]
+        pairs = counts[rows].tocoo()
+        at = pairs.row, pairs.col
+        scores = tables.words[rows] @ tables.contexts.T
+        positive = softplus(-scores[at])
+        if tables.noises is not tables.contexts:
+            np.matmul(tables.words[rows], tables.noises.T, out=scores)
+        equal = noise.probabilities[pairs.col] * softplus(scores[at])
+        drawn = (_softplus_inplace(scores) @ shares).astype(np.float64)
+        loss += pairs.data @ (positive + noise.number * (drawn[pairs.row] - equal))
+    return float(loss)
+
+
+def _softplus_inplace(scores: np.ndarray) -> np.ndarray:
+    """Replace float32 scores by their softplus, faster than NumPy's logaddexp."""
+    tails = np.abs(scores)
+    np.negative(tails, out=tails)
+    np.exp(tails, out=tails)
+    tails += np.float32(1.0)
+    np.log(tails, out=tails)
+    np.maximum(scores, np.float32(0.0), out=scores)
+    scores += tails
+    return scores
+
+
+def _half_widths(weights: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Return how far windows reach: a distance is within where its weight is larger.
+
+    Weights fall with the distance, and the first is 1. Draws are below 1.
+    """
+    return weights.size - np.searchsorted(weights[::-1], draws, side="right")
+
+
+def _windows(
+    doc_offsets: np.ndarray, places: np.ndarray, halves: np.ndarray
+) -> np.ndarray:
+    """Return the first and last + 1 token of windows around places, as two rows."""
+    document = np.searchsorted(doc_offsets, places, side="right") - 1
+    return np.stack(
+        [
+            np.maximum(doc_offsets[document], places - halves),
+            np.minimum(doc_offsets[document + 1], places + halves + 1),
+        ]
+    )
+
+
+def _hidden(
+    words: np.ndarray, token_ids: np.ndarray, places: np.ndarray, bounds: np.ndarray
+) -> np.ndarray:
+    """Return the sums of windows' rows without those of the words in the middle."""
+    first, last = bounds[0].min(), bounds[1].max()
+    sums = np.zeros((last - first + 1, words.shape[1]))
+    np.cumsum(words[token_ids[first:last]], axis=0, dtype=np.float64, out=sums[1:])
+    hidden = sums[bounds[1] - first]
+    hidden -= sums[bounds[0] - first]
+    hidden -= words[token_ids[places]]
+    return hidden
+
+
+def _noise_words(
+    probabilities: np.ndarray, n_noise: int, random: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return noise words and what share of the expectation each stands for.
+
+    All words if so many are asked for; else words at regular steps of the cumulated
+    probabilities, from a random start on: a word's share is right on average, and
+    frequent words have almost no spread.
+    """
+    if n_noise >= probabilities.size:
+        return np.arange(probabilities.size), probabilities
+    steps = (random.random_sample() + np.arange(n_noise)) / n_noise
+    cumulated = np.cumsum(probabilities)
+    drawn = np.searchsorted(cumulated / cumulated[-1], steps, side="right")
+    # The last step may be rounded up to 1.
+    drawn = np.minimum(drawn, probabilities.size - 1)
+    words, times = np.unique(drawn, return_counts=True)
+    return words, times / n_noise
+
+
+def _predictions_loss(
+    tables: Tables,
+    hidden: np.ndarray,
+    predicted: np.ndarray,
+    noise: Noise,
+    drawn: tuple[np.ndarray, np.ndarray],
+) -> float:
+    """Return the summed objective of words that hidden vectors predict."""
+    words, shares = drawn
+    positive = np.einsum("ik,ik->i", hidden, tables.contexts[predicted])
+    scores = hidden.astype(np.float32) @ tables.noises[words].T
+    expected = _softplus_inplace(scores) @ shares.astype(np.float32)
+    equal = np.einsum("ik,ik->i", hidden, tables.noises[predicted])
+    of_equal = noise.probabilities[predicted] * softplus(equal)
+    losses = softplus(-positive) + noise.number * (expected - of_equal)
+    return float(losses.sum())
 
 
 def sampling(estimator: Any, corpus: Corpus) -> float:
@@ -28,10 +354,10 @@ def sampling(estimator: Any, corpus: Corpus) -> float:
     float
         The same for every call: what has to be drawn is drawn from a fixed seed.
     """
-    draws = sampling_loss.draws_of(estimator)
-    noise = sampling_loss.Noise(draws.noise, estimator.negative)
+    draws = draws_of(estimator)
+    noise = Noise(draws.noise, estimator.negative)
     random = np.random.RandomState(0)
-    total = sampling_loss.held_out(estimator, corpus, noise, random)
+    total = held_out(estimator, corpus, noise, random)
     return total.loss / float(total.contexts.sum())
 
 
@@ -104,7 +430,7 @@ def _count(estimator: Any, corpus: Corpus, direction: str = "both") -> sparse.cs
             "X holds no pair of words of the vocabulary in a document, so there is "
             "nothing to score. Words may be unknown; pass longer documents."
         )
-    subsampling.weigh(counts, estimator._context_totals, estimator.subsample)
+    count.weigh(counts, estimator._context_totals, estimator.subsample)
     return counts
 
 
@@ -124,8 +450,8 @@ def _products(
 ) -> np.ndarray:
     """Return the products of some rows of two tables, as float64."""
     products = np.empty(rows.size)
-    for first in range(0, rows.size, _SCORES):
-        part = slice(first, first + _SCORES)
+    for first in range(0, rows.size, _PRODUCTS_AT_ONCE):
+        part = slice(first, first + _PRODUCTS_AT_ONCE)
         np.einsum(
             "ik,ik->i", words[rows[part]], contexts[columns[part]], out=products[part]
         )

@@ -10,11 +10,10 @@ import numpy as np
 
 from skembed import pooling
 from skembed._corpus.vocabulary import Corpus
-from skembed._counts.windows import window_weights
-from skembed._solvers import lanes as _lanes
-from skembed._solvers.early_stopping import EarlyStopping
-from skembed._solvers.krylov import space_size
-from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT
+from skembed._counts.count import window_weights
+from skembed._solvers import negative_sampling
+from skembed._solvers.epochs import EarlyStopping
+from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT, space_size
 from skembed._tying.layout import Layout
 from skembed._utils.memory import check_room
 
@@ -117,11 +116,12 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     window = window_weights(
         estimator.window, estimator.window_weighting, sizes.longest
     ).size
-    n_slots = _lanes.count_slots(window, layout.directional, hidden)
+    n_slots = negative_sampling.count_slots(window, layout.directional, hidden)
     # A learned matrix has steps of each lane, too.
     n_rows = n_slots + (len(layout.map) if layout.is_matrix else 0)
     # Vectors, and their copies after an epoch.
-    training = 2 * _tables(layout) + 4.0 * _lanes.MAX_LANES * n_rows * layout.width
+    n_lanes = negative_sampling.MAX_LANES
+    training = 2 * _tables(layout) + 4.0 * n_lanes * n_rows * layout.width
     if EarlyStopping.of(estimator).holds_out:
         training += _tokens(sizes)
     if not sizes.is_matrix:

@@ -9,22 +9,38 @@ import numpy as np
 from skembed._corpus import vocabulary
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count
-from skembed._counts.windows import window_thresholds, window_weights
-from skembed._solvers import lanes as _lanes
-from skembed._solvers import sampling
-from skembed._solvers.early_stopping import EarlyStopping, hold_out_documents
-from skembed._solvers.epochs import Epochs
-from skembed._solvers.initial import RandomStart
-from skembed._solvers.job import Fitted, Job
-from skembed._solvers.model import learned_map, start_model
-from skembed._solvers.sampling import Draws
-from skembed._solvers.sources import Chunk, Documents, Pairs, pair_draws
+from skembed._solvers.epochs import EarlyStopping, Epochs, hold_out_documents
+from skembed._solvers.job import Fitted, Job, RandomStart
+from skembed._solvers.sampling import (
+    Chunk,
+    Documents,
+    Draws,
+    Pairs,
+    alias_table,
+    pair_draws,
+    window_thresholds,
+    word_draws,
+)
 from skembed._tying import strategies
 from skembed._tying.bias import Bias
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
+from skembed._utils.memory import aligned_zeros, check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 
+# Words of a lane between two exchanges of updates, and noise words they share;
+# multiples of 16.
+SPAN = 32
+SHARED_NOISE = 16
+MAX_LANES = 16
+# Updates of one row that a round may add up before they become too stale: measured
+# in pairs of the most frequent word.
+_MAX_PAIRS_OF_A_ROW = 64
+_MIN_TOKENS_OF_A_LANE = 1000
+# Work between two looks at signals, less than 0.1 s, in multiplications and additions;
+# and what a word costs beside those of its scores and updates.
+_WORK_OF_A_SLICE = 1 << 29
+_WORK_OF_A_WORD = 3000
 _LAST_RATE = 1e-4
 # Kept tokens of all epochs that are worth a thread: some ten milliseconds.
 _MIN_TOKENS_OF_A_THREAD = 50_000
@@ -37,7 +53,6 @@ _NOTED_AT_ONCE = 1 << 16
 class Settings(NamedTuple):
     """The parameters of skip-gram and CBOW that training depends on."""
 
-    train_rounds: Callable[..., None]  # the kernel
     aggregation: str | None  # of a window's vectors, "mean" or "sum"; None: skip-gram
     layout: Layout
     bias: Bias
@@ -84,16 +99,26 @@ def fit(settings: Settings, job: Job) -> Fitted:
     -------
     Fitted
     """
-    bias, layout = settings.bias, settings.layout
+    from skembed._kernels import spans
+
+    layout = settings.layout
     if job.resume.continues:
         layout = layout.with_map(job.resume.learned)
     data = _data(settings, job)
-    draws = data.draws
-    offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, settings.negative)
-    model, start = start_model(layout, bias, offset, settings.moves_contexts, job)
-    model = model._replace(average=settings.aggregation == "mean")
-    training = _Training(settings, job, data, (layout, model, start))
-    return Epochs(training, settings.stopping, job).run()
+    sampler = spans.Sampler(
+        window_thresholds(data.source.weights),
+        *alias_table(data.draws.noise),
+        SHARED_NOISE,
+        float(settings.negative),
+        bool(settings.exclude_window_noise),
+        data.source.one_way,
+    )
+    notes = _notes(settings, job.strategy)
+    model, start = start_model(settings, layout, data.draws, job)
+    training = _Training(settings, job, data, (layout, model, sampler, start))
+    fitted = Epochs(training, settings.stopping, job).run()
+    fitted.notes[:0] = notes
+    return fitted
 
 
 def _data(settings: Settings, job: Job) -> Data:
@@ -117,14 +142,15 @@ def _data(settings: Settings, job: Job) -> Data:
 
 def _data_of_text(settings: Settings, job: Job, held_out: Corpus | None) -> Data:
     totals = job.counts if held_out is not None else job.vocabulary.counts
-    draws = sampling.draws(totals, settings.subsample, settings.noise_exponent)
+    window, longest = settings.window, job.corpus.longest
+    draws = word_draws(totals, settings.subsample, settings.noise_exponent)
+    weights = count.window_weights(window, settings.window_weighting, longest)
     # Of these documents alone, where others count for the probabilities.
     own = draws._replace(kept=job.counts * draws.keep)
-    window = settings.window, settings.window_weighting
-    source = Documents(job.corpus, own, window, job.seeds)
+    source = Documents(job.corpus, own, weights, job.seeds)
     held = None
     if held_out is not None:
-        held = Documents(held_out, own, window, job.split_seeds)
+        held = Documents(held_out, own, weights, job.split_seeds)
     return Data(source, held, draws, totals)
 
 
@@ -166,6 +192,99 @@ def _notes(settings: Settings, strategy: strategies.Tying) -> list[str]:
     return notes
 
 
+def start_model(
+    settings: Settings, layout: Layout, draws: Draws, job: Job
+) -> tuple[Any, RandomStart]:
+    """Return the model in the kernels' form: small random word vectors.
+
+    Context vectors in tables of their own start at 0, as in word2vec, unless they do
+    not move: then word vectors would have nothing to learn from. Rows of earlier fits
+    go on from where they were, and given vectors replace random ones.
+
+    Parameters
+    ----------
+    settings : Settings
+    layout : Layout
+        With the map to start from.
+    draws : Draws
+    job : Job
+
+    Returns
+    -------
+    model : Model
+    start : RandomStart
+        Has written the random vectors.
+    """
+    from skembed._kernels import spans
+
+    bias, moves_contexts = settings.bias, settings.moves_contexts
+    offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, settings.negative)
+    rows, params = layout.rows, layout.allocate()
+    map_fields = start_map(layout)
+    random = np.random.default_rng(job.seeds.spawn(1)[0])
+    n_rows, d = layout.n_words if moves_contexts else len(params), layout.n_components
+    start = RandomStart(random, n_rows, d, d)
+    start.write(params)
+    resume = job.resume
+    resume.write_init(params, job.vocabulary.rows)
+    if resume.continues:
+        layout.refill(params, resume.learned, np.arange(resume.n_words))
+    model = spans.Model(
+        params=params,
+        **map_fields,
+        offset=offset,
+        n_components=layout.n_components,
+        rows=rows,
+        directional=layout.directional,
+        word_bias=float(bias.learned and layout.shares_rows),
+        context_bias=float(bias.learned),
+        moves_contexts=moves_contexts,
+        average=settings.aggregation == "mean",
+    )
+    return model, start
+
+
+def start_map(layout: Layout) -> dict[str, Any]:
+    """Return the map of word vectors before training, as fields of a `Model`.
+
+    Parameters
+    ----------
+    layout : Layout
+
+    Returns
+    -------
+    dict
+        Of `mapped`, `scale`, `bound` and `map`.
+    """
+    from skembed._kernels import maps
+
+    n_rows, start = len(layout.map), layout.scale(fill=0.0)
+    width = start.size
+    scale = aligned_zeros((width,))
+    scale[:] = start if n_rows < 2 else 1.0
+    bound = np.full(1, np.abs(scale).max() ** 2, dtype=np.float32)
+    fields = {"mapped": n_rows > 0, "scale": scale, "bound": bound, "map": None}
+    if layout.learns_map or n_rows > 1:
+        forward, n_padded = scale.reshape(1, -1), 0
+        if n_rows > 1:
+            n_padded = -(-n_rows // 4) * 4
+            forward = aligned_zeros((n_padded, width))
+            forward[:n_rows, : layout.n_components] = layout.map
+        backward = aligned_zeros((n_padded, width))
+        longest = aligned_zeros((2, width))
+        longest[0, : layout.n_components] = layout.n_components**-0.5
+        fields["map"] = maps.Map(forward, backward, bound, longest, layout.learns_map)
+        maps.update_map(fields["map"])
+    return fields
+
+
+def learned_map(model: Any, layout: Layout) -> np.ndarray | None:
+    """Return a copy of the learned map, if there is one."""
+    if not layout.learns_map:
+        return None
+    return model.map.forward[: len(layout.map), : layout.n_components].copy()
+
+
 class _Slice(NamedTuple):
     """The tokens of a chunk, and how they are visited."""
 
@@ -184,45 +303,38 @@ class _HeldOut(NamedTuple):
 
 
 class _Training:
-    """The epochs of one fit, see `_epochs.Trainer`; the model is updated in place."""
+    """The epochs of one fit, see `epochs.Trainer`; the model is updated in place."""
 
     def __init__(
         self,
         settings: Settings,
         job: Job,
         data: Data,
-        started: tuple[Layout, Any, RandomStart],
+        started: tuple[Layout, Any, Any, RandomStart],
     ):
-        from skembed._kernels import spans
-
+        if settings.hidden:
+            from skembed._kernels.cbow import train_rounds
+        else:
+            from skembed._kernels.sgns import train_rounds
+        self.train_rounds: Callable[..., None] = train_rounds
         self.settings = settings
         self.learning_rate = settings.learning_rate
         self.job = job
         self.data = data
         self.source = data.source
-        self.layout, self.model, self.start = started
+        self.layout, self.model, self.sampler, self.start = started
         self.unit, self.size = self.source.unit, self.source.size
         # Epochs of the learning rate's way down that are done.
         self.first = 0
         if job.resume.adds:
             done = job.resume.learned["_schedule_epoch"]
             self.first = done % job.n_scheduled
-        window = self.source.window
-        self.window = window_thresholds(*window)
-        self.sampler = spans.Sampler(
-            self.window,
-            *sampling.alias_table(data.draws.noise),
-            _lanes.SHARED_NOISE,
-            float(settings.negative),
-            bool(settings.exclude_window_noise),
-            self.source.one_way,
-        )
         kept = self.source.kept
-        n_lanes = _lanes.count_lanes(kept, window_weights(*window))
+        n_lanes = count_lanes(kept, self.source.weights)
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(settings.n_jobs, min(n_lanes, worth))
         self._allocate(n_lanes)
-        n_rounds = kept.sum() / (n_lanes * _lanes.SPAN)
+        n_rounds = kept.sum() / (n_lanes * SPAN)
         self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
         # All learned numbers: vectors and biases; a diagonal, or ones; a matrix.
         learned = self.model.params[:, : self.layout.n_components + 1]
@@ -235,17 +347,14 @@ class _Training:
 
     def _allocate(self, n_lanes: int) -> None:
         """Set up the work spaces."""
-        n_slots = _lanes.count_slots(
-            self.window.size, self.model.directional, self.settings.hidden
+        window = self.source.weights.size
+        n_slots = count_slots(window, self.model.directional, self.settings.hidden)
+        self.lanes = make_lanes(n_lanes, n_slots, self.model, self.n_threads)
+        self.slice = rounds_of_slice(
+            self.lanes, self.source.weights.size, len(self.layout.map)
         )
-        self.lanes = _lanes.make_lanes(n_lanes, n_slots, self.model, self.n_threads)
-        self.scratches = [
-            _lanes.make_scratch(self.lanes) for _ in range(self.n_threads)
-        ]
+        self.scratches = [make_scratch(self.lanes) for _ in range(self.n_threads)]
         self.lanes.states[:] = self.job.seeds.generate_state(n_lanes, np.uint64)
-        self.slice = _lanes.rounds_of_slice(
-            self.lanes, self.window.size, len(self.layout.map)
-        )
         self.held_out = None
         if self.data.held_out is not None:
             lanes = self.lanes._replace(
@@ -260,9 +369,10 @@ class _Training:
             self.held_out = _HeldOut(chunks, lanes, states)
 
     def __enter__(self) -> "_Training":
-        # Compiled in this thread, since an interrupt has to wait for the others.
-        none = _Slice(np.empty(0, dtype=np.int32), self.lanes, (0.0, 0.0), (0, 0))
-        ThreadTeam(1).run(functools.partial(self._train_slice, none))
+        if self.n_threads > 1:
+            # Compiled in this thread, since an interrupt has to wait for the others.
+            none = _Slice(np.empty(0, dtype=np.int32), self.lanes, (0.0, 0.0), (0, 0))
+            ThreadTeam(1).run(functools.partial(self._train_slice, none))
         self.team = ThreadTeam(self.n_threads)
         return self
 
@@ -353,7 +463,7 @@ class _Training:
     ) -> bool:
         """Visit a chunk, if `done` is None without learning; return whether to stop."""
         longest_lane = -(-chunk.tokens.size // lanes.states.size)
-        n_rounds = -(-longest_lane // _lanes.SPAN)
+        n_rounds = -(-longest_lane // SPAN)
         rates = 0.0, 0.0
         if done is not None:
             rates = _rates(self.learning_rate, done, n_rounds)
@@ -369,7 +479,7 @@ class _Training:
 
     def _train_slice(self, part: _Slice, member: Any) -> None:
         """Take part in some rounds, as one thread of a team."""
-        self.settings.train_rounds(
+        self.train_rounds(
             part.tokens,
             self.model,
             self.sampler,
@@ -394,11 +504,10 @@ class _Training:
         layout, params = self.layout, self.model.params
         if not last:
             params = params.copy()
+        map_ = learned_map(self.model, layout)
         self.start.erase(params, self._used_rows())
         word_biases, context_biases, other_biases = layout.biases(params)
-        word_vectors, context_vectors, attributes = layout.consume_params(
-            params, learned_map(self.model, layout)
-        )
+        word_vectors, context_vectors, attributes = layout.consume_params(params, map_)
         attributes.update(
             _context_totals=self.data.totals,
             _context_kept=self.data.draws.kept,
@@ -437,3 +546,106 @@ def _rates(
     # Python's floats: other types would compile the kernel once more.
     first, last = learning_rate * (1.0 - (1.0 - _LAST_RATE) * done)
     return float(first), float(last - first) / max(n_rounds, 1)
+
+
+def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
+    """Return how many spans may be computed before updates are added.
+
+    It depends on the documents and parameters only, never on the machine.
+
+    Parameters
+    ----------
+    kept : ndarray of shape (n_words,), float64
+        Expected number of a word's tokens in an epoch.
+    weights : ndarray of shape (window,), float64
+        Of contexts by their distance.
+    """
+    if not kept.any():
+        return 1
+    pairs = 2.0 * weights.sum() * SPAN * kept.max() / kept.sum()
+    most = min(
+        MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
+    )
+    return max(1, int(most))
+
+
+def count_slots(window: int, directional: bool = False, hidden: bool = False) -> int:
+    """Return how many rows a span works on: words, contexts and noise words.
+
+    Parameters
+    ----------
+    window : int
+        Largest distance of a context.
+    directional : bool, default=False
+        Whether left and right contexts have rows of their own.
+    hidden : bool, default=False
+        Whether hidden vectors come first.
+    """
+    contexts = -(-(SPAN + 2 * window) // 16) * 16 * (2 if directional else 1)
+    return SPAN + contexts + SHARED_NOISE + (SPAN if hidden else 0)
+
+
+def rounds_of_slice(lanes: Any, window: int, n_map_rows: int) -> int:
+    """Return how many rounds one call of a kernel should take: less than 0.1 s.
+
+    Parameters
+    ----------
+    lanes : Lanes
+    window : int
+        Largest distance of a context.
+    n_map_rows : int
+        Rows of the map of word vectors.
+    """
+    n_lanes, _, width = lanes.updates.shape
+    partners = 2 * window + SHARED_NOISE
+    of_a_word = 3 * width * (partners + n_map_rows) + _WORK_OF_A_WORD
+    return max(1, _WORK_OF_A_SLICE // (n_lanes * SPAN * of_a_word))
+
+
+def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
+    """Return the lanes' buffers, all zeros."""
+    from skembed._kernels import maps, spans
+
+    width = model.params.shape[1]
+    n_rows = 0
+    if model.map is not None and model.map.learned:
+        n_rows = len(model.map.forward)
+    check_room(
+        4.0 * width * (n_lanes * (n_slots + n_rows) + 2 * n_threads * n_slots),
+        f"Work spaces of {n_slots} vectors of {width} numbers",
+        "Lower n_components or window.",
+    )
+    steps = None
+    if model.map is not None:
+        map_steps = aligned_zeros((n_lanes, n_rows, width))
+        steps = maps.MapSteps(map_steps, aligned_zeros((n_lanes,)))
+    return spans.Lanes(
+        states=aligned_zeros((n_lanes,), np.uint64),
+        parts=np.zeros((n_lanes, spans.PARTS, 4), dtype=np.int64),
+        words=np.zeros((n_lanes, n_slots), dtype=np.int32),
+        updates=aligned_zeros((n_lanes, n_slots, width)),
+        bounds=np.zeros((n_lanes, n_threads + 2), dtype=np.int64),
+        routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
+        curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
+        map=steps,
+        loss=aligned_zeros((n_lanes,), np.float64),
+        pairs=aligned_zeros((n_lanes,), np.int64),
+        claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),
+    )
+
+
+def make_scratch(lanes: Any) -> Any:
+    """Return the work space of one thread, all zeros."""
+    from skembed._kernels import spans
+
+    _, n_slots, width = lanes.updates.shape
+    return spans.Scratch(
+        vectors=aligned_zeros((n_slots, width)),
+        slots=aligned_zeros((4, n_slots)),
+        words=aligned_zeros((SPAN, 64)),
+        window=np.zeros((SPAN, 4), dtype=np.int64),
+        unmapped=aligned_zeros((SPAN, width)),
+        scores=aligned_zeros((SPAN, n_slots)),
+        weights=aligned_zeros((SPAN, n_slots)),
+        stream=aligned_zeros((8,), np.uint64),
+    )

@@ -1,10 +1,33 @@
-"""Probabilities of what is drawn: kept tokens, noise words, window sizes."""
+"""What negative sampling draws: probabilities, and the tokens of an epoch.
 
+An epoch visits subsampled documents, or pairs of words, which are drawn from
+co-occurrence counts and handed over as documents of two tokens.
+"""
+
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from scipy import sparse
 
-from skembed._counts.subsampling import keep_probabilities
+from skembed._corpus.vocabulary import Corpus
+from skembed._counts.count import keep_probabilities
+
+# Tokens that are drawn at once, which bounds the memory for them.
+_CHUNK = 1 << 20
+# Tokens of an epoch, which would take days.
+_MOST_TOKENS = 1 << 40
+# Visits of one document in a chunk that may follow each other.
+_MOST_IN_A_ROW = 8
+# Visits of pairs in an epoch: all that the counts say, but for each non-zero no more
+# than the first of these; or than the second, in all no more than the third, if that
+# is more. So few pairs are visited often enough to learn from, in seconds.
+_MOST_VISITS = 10
+_MOST_VISITS_OF_FEW = 100
+_FEW_VISITS = 4_000_000
+# Visits that are little work for any number of pairs.
+_ANY_VISITS = 250_000
 
 
 class Draws(NamedTuple):
@@ -15,10 +38,11 @@ class Draws(NamedTuple):
     noise: np.ndarray  # float64, distribution of noise words
 
 
-def draws(counts: np.ndarray, subsample: float, noise_exponent: float) -> Draws:
+def word_draws(counts: np.ndarray, subsample: float, noise_exponent: float) -> Draws:
     """Return all probabilities for one vocabulary; see the functions below."""
+    noise = noise_distribution(counts, noise_exponent)
     keep = keep_probabilities(counts, subsample)
-    return Draws(keep, counts * keep, noise_distribution(counts, noise_exponent))
+    return Draws(keep, counts * keep, noise)
 
 
 def noise_distribution(counts: np.ndarray, exponent: float) -> np.ndarray:
@@ -38,6 +62,25 @@ def noise_distribution(counts: np.ndarray, exponent: float) -> np.ndarray:
     # Relative to the largest count, so that no exponent makes a weight infinite.
     weights = np.where(counts > 0, (counts / counts.max()) ** exponent, 0.0)
     return weights / weights.sum()
+
+
+def window_thresholds(weights: np.ndarray) -> np.ndarray:
+    """Return how to draw a half-width so that contexts have their expected weight.
+
+    A half-width of at least d is drawn with the weight of distance d, so that
+    every context is used as often as its weight says.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (window,), float64
+        Of contexts by their distance, see `count.window_weights`.
+
+    Returns
+    -------
+    ndarray of shape (window,), uint64
+        2**32 times the probability that the half-width exceeds its index.
+    """
+    return np.ceil(weights * 2.0**32).astype(np.uint64)
 
 
 def alias_table(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -76,3 +119,233 @@ def alias_table(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             alias[word] = int(probabilities.argmax())
     thresholds = np.minimum(np.asarray(heights) * 2.0**32, 2.0**32 - 1)
     return thresholds.astype(np.uint32), np.asarray(alias, dtype=np.int32)
+
+
+class Chunk(NamedTuple):
+    """Some tokens of an epoch."""
+
+    tokens: np.ndarray  # int32; ``~id`` where a document starts
+    done: np.ndarray  # float64 (2,), shares of the epoch before it and after it
+
+
+class Documents:
+    """The documents of a corpus, as often as they weigh, without frequent tokens.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    draws : Draws
+    weights : ndarray of shape (window,), float64
+        Of contexts by their distance.
+    seeds : SeedSequence
+
+    Raises
+    ------
+    ValueError
+        If there are so many tokens by their weights that an epoch would take days.
+    """
+
+    unit = "tokens"
+    # Whether every second token is a context only.
+    one_way = False
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        draws: Draws,
+        weights: np.ndarray,
+        seeds: np.random.SeedSequence,
+    ):
+        self.weights = weights
+        self.kept = draws.kept
+        self._corpus = corpus
+        self._keep = (draws.keep * 2.0**32).astype(np.uint64)
+        children = seeds.spawn(2)
+        self._state = children[0].generate_state(1, np.uint64)
+        self._random = np.random.default_rng(children[1])
+        self._offsets = corpus.doc_offsets
+        if corpus.doc_weights is not None:
+            with np.errstate(over="ignore"):
+                lengths = np.diff(corpus.doc_offsets) * corpus.doc_weights
+                self._offsets = np.concatenate([[0.0], np.cumsum(lengths)])
+            if not self._offsets[-1] <= _MOST_TOKENS:
+                raise ValueError(
+                    "A document counts as often as its weight says, and with this "
+                    f"sample_weight, of {corpus.doc_weights.max():.6g} at most, an "
+                    f"epoch has {self._offsets[-1]:.3g} tokens. Divide sample_weight "
+                    "by its mean."
+                )
+        self.size = int(self._offsets[-1])  # tokens before subsampling
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Draw the tokens of an epoch."""
+        from skembed._kernels import spans
+
+        if not self._offsets[-1]:
+            return
+        for first, last in pairwise(_cut(self._offsets)):
+            done = self._offsets[[first, last]] / self._offsets[-1]
+            for share, token_ids, offsets in self._repeat(first, last):
+                kept = np.empty(offsets[-1] - offsets[0], dtype=np.int32)
+                n_kept = spans.subsample(
+                    token_ids, offsets, self._keep, self._state, kept
+                )
+                yield Chunk(kept[:n_kept], done[0] + share * (done[1] - done[0]))
+                del kept
+
+    def _repeat(
+        self, first: int, last: int
+    ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield tokens and offsets of some documents, each as often as it weighs.
+
+        What is left of a whole number is the probability of one time more. Weights
+        that are too large for one chunk are spread over several, whose shares of all
+        these tokens come first.
+        """
+        corpus = self._corpus
+        offsets = corpus.doc_offsets[first : last + 1]
+        if corpus.doc_weights is None:
+            yield np.array([0.0, 1.0]), corpus.token_ids, offsets
+            return
+        whole, rest = np.divmod(corpus.doc_weights[first:last], 1.0)
+        if rest.any():
+            whole += self._random.random(whole.size) < rest
+        times = whole.astype(np.int64)
+        lengths = np.diff(offsets)
+        # Most chunks are a little larger than `_CHUNK`.
+        n_parts = min(int(lengths @ times) // (2 * _CHUNK), int(times.max())) + 1
+        for part in range(n_parts):
+            of_part = (times + part) // n_parts
+            chosen = np.repeat(np.arange(times.size), of_part)
+            if of_part.max() > _MOST_IN_A_ROW:
+                # In a row they would move the vectors of their own words only.
+                chosen = self._random.permutation(chosen)
+            ends = np.cumsum(lengths[chosen])
+            places = np.arange(ends[-1] if ends.size else 0)
+            places += np.repeat(
+                offsets[chosen] - (ends - lengths[chosen]), lengths[chosen]
+            )
+            repeated = np.concatenate([[0], ends]).astype(np.int64)
+            share = np.array([part, part + 1]) / n_parts
+            yield share, corpus.token_ids[places], repeated
+
+
+def _cut(offsets: np.ndarray) -> list[int]:
+    """Return where to cut documents into chunks of some `_CHUNK` tokens."""
+    wanted = np.linspace(0, offsets[-1], max(1, int(offsets[-1]) // _CHUNK) + 1)
+    edges = np.searchsorted(offsets, wanted)
+    return np.unique([0, *edges[1:-1], offsets.size - 1]).tolist()
+
+
+class Pairs:
+    """Pairs of words, drawn in proportion to their counts.
+
+    A pair's visits in an epoch differ by less than one from what its count says.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+        Words x contexts.
+    draws : Draws
+    seeds : SeedSequence
+    contexts_first : bool, default=False
+        Whether contexts predict the word before them, as in CBOW, where a word's
+        vector is what a context is predicted from.
+    may_be_empty : bool, default=False
+        Whether no pair at all is no error.
+
+    Raises
+    ------
+    ValueError
+        If no pair is kept.
+    """
+
+    unit = "tokens"
+    weights = np.ones(1)  # of contexts by their distance
+
+    def __init__(
+        self,
+        counts: sparse.csr_array,
+        draws: Draws,
+        seeds: np.random.SeedSequence,
+        contexts_first: bool = False,
+        may_be_empty: bool = False,
+    ):
+        self.one_way = bool((counts != counts.T).nnz)
+        pairs = counts.tocoo()
+        words, contexts = pairs.row, pairs.col
+        weights = draws.keep[words]
+        weights *= draws.keep[contexts]
+        weights *= pairs.data
+        if not self.one_way:
+            # Two words visited together are a pair in either direction.
+            weights[words == contexts] *= 0.5
+            weights[words > contexts] = 0.0
+        some = weights > 0.0
+        self._first, self._second, weights = words[some], contexts[some], weights[some]
+        if contexts_first:
+            self._first, self._second = self._second, self._first
+        if not (weights.size or may_be_empty):
+            raise ValueError(
+                "subsample is so small that no pair of words is left. Pass subsample=0."
+            )
+        total = weights.sum()
+        self._n_visits = _n_visits(total, weights.size)
+        self.size = 2 * self._n_visits  # tokens of an epoch
+        self._ends = np.cumsum(weights)
+        self._ends /= self._ends[-1:]
+        self._random = np.random.default_rng(seeds.spawn(1)[0])
+        # The quotient of both numbers may be infinite.
+        weights /= total
+        weights *= self._n_visits
+        self.kept = np.bincount(self._first, weights, counts.shape[0])
+        self.kept += np.bincount(self._second, weights, counts.shape[0])
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Draw the pairs of an epoch, every chunk from all of them."""
+        n_visits = self._n_visits
+        n_chunks = -(-self.size // _CHUNK)
+        start = self._random.random()
+        for number in range(n_chunks):
+            steps = (np.arange(number, n_visits, n_chunks) + start) / n_visits
+            drawn = np.searchsorted(self._ends, steps, side="right")
+            # The last step may be rounded up to 1.
+            drawn = np.minimum(drawn, self._ends.size - 1)
+            drawn = self._random.permutation(drawn)
+            tokens = np.empty((drawn.size, 2), dtype=np.int32)
+            tokens[:, 0] = ~self._first[drawn]
+            tokens[:, 1] = self._second[drawn]
+            done = np.array([number, number + 1]) / n_chunks
+            yield Chunk(tokens.ravel(), done)
+
+
+def _n_visits(total: float, n_pairs: int) -> int:
+    """Return how many pairs an epoch visits, of a sum of counts and different pairs."""
+    few = min(max(_MOST_VISITS_OF_FEW * n_pairs, _ANY_VISITS), _FEW_VISITS)
+    most = max(_MOST_VISITS * n_pairs, few)
+    return int(np.ceil(min(max(total, n_pairs), most)))
+
+
+def pair_draws(
+    counts: sparse.csr_array,
+    totals: np.ndarray,
+    subsample: float,
+    noise_exponent: float,
+) -> Draws:
+    """Return the probabilities of words as contexts in co-occurrence counts.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+    totals : ndarray of shape (n_words,), float64
+        Of its columns.
+    subsample, noise_exponent : float
+
+    Returns
+    -------
+    Draws
+        A pair is kept when both of its words are.
+    """
+    keep = keep_probabilities(totals, subsample)
+    kept = keep * (keep @ counts)
+    return Draws(keep, kept, noise_distribution(totals, noise_exponent))

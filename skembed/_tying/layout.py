@@ -132,14 +132,14 @@ class Layout:
         MemoryError
             If there is not enough memory for it.
         """
-        n_rows = self.n_words * self.n_tables
+        n_rows, width = self.n_words * self.n_tables, self.width
         check_room(
-            4.0 * n_rows * self.width,
+            4.0 * n_rows * width,
             f"The vectors of {self.n_words} words in {self.n_tables} table(s) of "
             f"n_components={self.n_components}",
             "Lower n_components or max_features, or raise min_count.",
         )
-        return aligned_zeros((n_rows, self.width))
+        return aligned_zeros((n_rows, width))
 
     def scale(self, fill: float) -> np.ndarray:
         """Return the diagonal of the map, followed by `fill` up to a row's width."""

@@ -243,12 +243,13 @@ class ThreadTeam:
                 if self._shared[self._sync.ABORTED]:
                     return
                 results[number] = work(team.thread, task)
-                if self.size == 1:
-                    tell()
+                if self.size == 1 and report is not None:
+                    report(len(results) / len(listed))
 
         self.run(work_off, tell)
-        tell()
-        return [results[number] for number in range(len(listed))]
+        if self.size > 1:
+            tell()
+        return [*map(results.__getitem__, range(len(listed)))]
 
     def _guarded(self, work: Callable[[Any], Any], team: Any) -> Any:
         try:

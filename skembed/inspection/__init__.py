@@ -19,9 +19,9 @@ from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.alignment import PER_WORD
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count, ppmi, windows
-from skembed._counts.windows import window_weights
+from skembed._counts.count import window_weights
 from skembed._sgns import SGNSEmbedder
-from skembed._solvers import sampling_loss
+from skembed._solvers import losses
 from skembed._tying.bias import get_bias
 from skembed._utils.threads import one_blas_thread
 from skembed.inspection import _pmi
@@ -238,16 +238,16 @@ def held_out_loss(
     objective.
     """
     estimator = check_estimator(estimator, (SGNSEmbedder, CBOWEmbedder))
-    draws = sampling_loss.draws_of(estimator)
-    noise = sampling_loss.Noise(draws.noise, estimator.negative)
+    draws = losses.draws_of(estimator)
+    noise = losses.Noise(draws.noise, estimator.negative)
     corpus = reader.look_up_pairs(estimator, X)
     random = check_random_state(random_state)
     with one_blas_thread():
-        total = sampling_loss.held_out(estimator, corpus, noise, random)
+        total = losses.held_out(estimator, corpus, noise, random)
     n_pairs = float(total.contexts.sum())
     p = draws.kept / draws.kept.sum()
     zero, shift, offset = (
-        sampling_loss.constant_loss(
+        losses.constant_loss(
             get_bias(bias, None).offset(p, draws.noise, estimator.negative),
             total.contexts,
             noise,

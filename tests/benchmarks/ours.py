@@ -7,8 +7,7 @@ import numpy as np
 
 from skembed import CBOWEmbedder, GloVeEmbedder, SGNSEmbedder
 from skembed._counts import ppmi, windows
-from skembed._counts.subsampling import keep_probabilities
-from skembed._counts.windows import window_weights
+from skembed._counts.count import keep_probabilities, window_weights
 from skembed._solvers import epochs as _epochs
 from skembed._solvers.svd import TruncatedFactoriser
 from tests.benchmarks.peers import Run

@@ -15,7 +15,7 @@ import argparse
 import numpy as np
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
-from skembed._solvers import lanes
+from skembed._solvers import negative_sampling
 from skembed.pooling._features import add_tables
 from tests.benchmarks.common import (
     describe_machine,
@@ -88,7 +88,7 @@ def main():
     rows = []
     for title, (name, n_noise) in fits.items():
         if n_noise is not None:
-            lanes.SHARED_NOISE = n_noise
+            negative_sampling.SHARED_NOISE = n_noise
 
         def fit(seed, name=name):
             if name is None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skembed._solvers import lanes
+from skembed._solvers import negative_sampling
 from tests.benchmarks import ours, peers
 from tests.benchmarks.common import median_ratio, print_table, similarity
 from tests.benchmarks.measures import sgemm_gflops
@@ -101,7 +101,7 @@ def flops(data, options):
     an epoch. Sigmoids, gathering and adding up of updates are not counted.
     """
     kept, pairs = ours.expected_pairs(data.corpus)
-    shared = lanes.SHARED_NOISE
+    shared = negative_sampling.SHARED_NOISE
     rows = []
     for size in options.size:
         work = 6.0 * size * (pairs + kept * shared) * options.epochs

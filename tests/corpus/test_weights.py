@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from skembed import CBOWEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
 from skembed._counts import ppmi
-from skembed._solvers.sources import Documents
+from skembed._solvers.sampling import Documents
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
@@ -98,7 +98,7 @@ def test_fractions_are_visited_as_often_on_average():
         keep = np.full(4, 1.0)
         kept = np.array([0.25, 3.25, 1.5, 2.0])
 
-    source = Documents(corpus, Draws, (2, "flat"), np.random.SeedSequence(0))
+    source = Documents(corpus, Draws, np.ones(2), np.random.SeedSequence(0))
     assert source.size == 7
     n_epochs = 4000
     visits, sizes = np.zeros(4), set()

@@ -16,13 +16,10 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents as _shared_documents
 from skembed._counts import ppmi as _ppmi
 from skembed._counts import windows as _cooccurrence
+from skembed._counts.count import WINDOW_WEIGHTINGS, window_weights
 from skembed._counts.documents import count_shared_documents
 from skembed._counts.ppmi import ppmi
-from skembed._counts.windows import (
-    WINDOW_WEIGHTINGS,
-    count_cooccurrences,
-    window_weights,
-)
+from skembed._counts.windows import count_cooccurrences
 from skembed._utils.threads import ThreadTeam
 from tests.benchmarks import exact_counts
 from tests.helpers import corpus_of

@@ -40,7 +40,7 @@ from sklearn.utils import estimator_checks, estimator_html_repr, get_tags
 import skembed
 from skembed import CBOWEmbedder, SGNSEmbedder, pooling
 from skembed._base import BaseEmbedder
-from skembed._counts.windows import WINDOW_WEIGHTINGS
+from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from skembed.pooling import _features

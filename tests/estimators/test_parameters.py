@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from skembed import _base, pooling
-from skembed._counts.windows import WINDOW_WEIGHTINGS
+from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._tying import bias, strategies
 from skembed.pooling import _features
 from tests.helpers import ESTIMATORS

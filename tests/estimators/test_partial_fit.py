@@ -7,7 +7,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
-from skembed._counts import adding
+from skembed._counts import count
 from skembed._tying import strategies
 from skembed.pooling import Pooling
 from tests import helpers
@@ -52,7 +52,7 @@ every_strategy = pytest.mark.parametrize(
 
 def counts_of(embedder):
     """The co-occurrence counts that a fitted estimator keeps."""
-    return adding.restore(vars(embedder), len(embedder.vocabulary_))
+    return count.restore(vars(embedder), len(embedder.vocabulary_))
 
 
 def assert_same_counts(counts, expected):
@@ -181,15 +181,15 @@ def test_sums_of_multiples():
         sparse.csr_array(rng.integers(0, 1000, (30, 30)) / 2520) for _ in range(2)
     )
     exact = np.rint(first.toarray() * 2520) + np.rint(second.toarray() * 2520)
-    total = adding.add(first, second, 2520)
+    total = count.add(first, second, 2520)
     assert total.toarray().tolist() == (exact / 2520).tolist()
     assert (first + second).toarray().tolist() != (exact / 2520).tolist()
     # What is no multiple is added up as it is.
     odd = sparse.csr_array(rng.random((30, 30)))
     plain = (first + odd).toarray()
-    assert adding.add(first, odd, 2520).toarray().tolist() == plain.tolist()
+    assert count.add(first, odd, 2520).toarray().tolist() == plain.tolist()
     np.testing.assert_allclose(
-        adding.add(first, second, 7).toarray(), (first + second).toarray()
+        count.add(first, second, 7).toarray(), (first + second).toarray()
     )
 
 

@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder
-from skembed._counts import adding
-from skembed._solvers import early_stopping, glove, negative_sampling
+from skembed._counts import count
+from skembed._solvers import epochs, glove, negative_sampling
 from skembed.pooling import MaxPooling, SIFPooling
 from tests import helpers
 from tests.helpers import (
@@ -269,12 +269,12 @@ def hold_out_of(monkeypatch, estimator):
     seen = []
 
     def note_documents(corpus, *how):
-        parts = early_stopping.hold_out_documents(corpus, *how)
+        parts = epochs.hold_out_documents(corpus, *how)
         seen.append(parts[1].token_ids.tolist())
         return parts
 
     def note_pairs(counts, fraction, random, row_of):
-        parts = early_stopping.hold_out_pairs_inplace(counts, fraction, random, row_of)
+        parts = epochs.hold_out_pairs_inplace(counts, fraction, random, row_of)
         held, words = parts[1].tocoo(), np.argsort(row_of)
         seen.append(sorted(zip(words[held.row], words[held.col], strict=True)))
         return parts
@@ -399,7 +399,7 @@ def test_memory_has_the_counts(estimator, tmp_path):
         embedder.partial_fit(MORE)
         without = {"_counts", "_counts_are_half", "_counts_order"}
         assert_same_fit(embedder, whole, without)
-        counts = [adding.restore(vars(one), len(WORDS)) for one in (embedder, whole)]
+        counts = [count.restore(vars(one), len(WORDS)) for one in (embedder, whole)]
         assert same(*counts)
         assert "_counts" in vars(embedder)
     shutil.rmtree(tmp_path / "kept")

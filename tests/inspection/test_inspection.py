@@ -19,7 +19,7 @@ from skembed import (
     SGNSEmbedder,
     inspection,
 )
-from skembed._solvers import sampling_loss
+from skembed._solvers import losses
 from skembed._tying import strategies
 from skembed.inspection import (
     _pmi,
@@ -594,8 +594,8 @@ def test_unknown_words_are_dropped(estimator):
 def test_chunks_do_not_show(estimator, monkeypatch):
     fitted = fit(estimator)
     whole = held_out_loss(fitted, OTHER_DOCUMENTS, 0)
-    monkeypatch.setattr(sampling_loss, "_SCORES", 30)
-    monkeypatch.setattr(sampling_loss, "_TOKENS", 7)
+    monkeypatch.setattr(losses, "_SCORES", 30)
+    monkeypatch.setattr(losses, "_TOKENS", 7)
     parts = held_out_loss(fitted, OTHER_DOCUMENTS, 0)
     assert parts == pytest.approx(whole, rel=1e-6)
     assert parts.n_pairs == whole.n_pairs
@@ -654,14 +654,14 @@ def test_some_noise_words_stand_for_all(monkeypatch):
     params = {"window_weighting": "flat", "share_context": "signed"}
     fitted = spread(fit(CBOWEmbedder, **params))
     exact = held_out_loss(fitted, OTHER_DOCUMENTS)
-    monkeypatch.setattr(sampling_loss, "_MOST_SCORES", 0)
-    monkeypatch.setattr(sampling_loss, "_LEAST_NOISE", 3)
-    monkeypatch.setattr(sampling_loss, "_SCORES", 30)
+    monkeypatch.setattr(losses, "_MOST_SCORES", 0)
+    monkeypatch.setattr(losses, "_LEAST_NOISE", 3)
+    monkeypatch.setattr(losses, "_SCORES", 30)
     found = [held_out_loss(fitted, OTHER_DOCUMENTS, seed) for seed in range(100)]
-    losses = [one.loss for one in found]
-    error = np.std(losses) / np.sqrt(len(losses))
+    found_losses = [one.loss for one in found]
+    error = np.std(found_losses) / np.sqrt(len(found))
     assert 0 < error < 0.03
-    assert abs(np.mean(losses) - exact.loss) < 3 * error
+    assert abs(np.mean(found_losses) - exact.loss) < 3 * error
     assert {one[1:] for one in found} == {exact[1:]}
 
 
@@ -671,13 +671,13 @@ def test_noise_words_are_drawn_at_regular_steps():
     p = np.array([0.5, 0.0, 0.3, 0.125, 0.075])
     mean = np.zeros(5)
     for _ in range(2000):
-        words, shares = sampling_loss._noise_words(p, 4, random)
+        words, shares = losses._noise_words(p, 4, random)
         assert shares.sum() == pytest.approx(1.0)
         assert shares[0] == 0.5
         mean[words] += shares / 2000
     np.testing.assert_allclose(mean, p, atol=0.01)
     assert mean[1] == 0.0
-    words, shares = sampling_loss._noise_words(p, 5, random)
+    words, shares = losses._noise_words(p, 5, random)
     assert words.tolist() == [0, 1, 2, 3, 4]
     assert shares is p
 
@@ -686,7 +686,7 @@ def test_noise_words_are_drawn_at_regular_steps():
 def test_softplus_of_any_score():
     scores = np.array([-500.0, -30.0, -5.0, -1e-6, 0.0, 0.3, 20.0, 1e4], np.float32)
     expected = np.logaddexp(0.0, scores.astype(float))
-    found = sampling_loss._softplus_inplace(scores.copy())
+    found = losses._softplus_inplace(scores.copy())
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=2e-7)
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from skembed import CBOWEmbedder
-from skembed._counts.windows import WINDOW_WEIGHTINGS
+from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._kernels import cbow
-from skembed._solvers import lanes as _lanes
+from skembed._solvers import negative_sampling
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from tests import reference
@@ -47,10 +47,10 @@ def cbow_twin(model):
 
 def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
     """Run the compiled rounds; the model's parameters are updated in place."""
-    n_slots = _lanes.count_slots(sampler.window_thresholds.size, hidden=True)
-    lanes = _lanes.make_lanes(len(seeds), n_slots, model)
+    n_slots = negative_sampling.count_slots(sampler.window_thresholds.size, hidden=True)
+    lanes = negative_sampling.make_lanes(len(seeds), n_slots, model)
     lanes.states[:] = seeds
-    scratch = _lanes.make_scratch(lanes)
+    scratch = negative_sampling.make_scratch(lanes)
     rounds = rounds or (0, n_rounds(tokens, len(seeds)))
     cbow.train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, alone())
     return lanes
@@ -66,7 +66,7 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
         twin,
         sampler,
         seeds,
-        _lanes.SPAN,
+        negative_sampling.SPAN,
         rounds,
         rates,
         order=range(len(seeds))[::-1],
@@ -163,7 +163,7 @@ def test_rounds_with_damping(tokens, average):
     model = cbow_model(STRATEGIES[1], "word", 11, 7, 12, average)
     twin = cbow_twin(model)
     terms = reference.draw_predictions(
-        tokens, make_sampler(NOISE, 3), reference.Stream(1), 0, _lanes.SPAN
+        tokens, make_sampler(NOISE, 3), reference.Stream(1), 0, negative_sampling.SPAN
     )
     assert (2.0 * twin.curvature(terms) > 2.0).sum() > 3
     assert_equals_twin(tokens, model, make_sampler(NOISE, 3), [1], (2.0, 0.0), 1e-3)
@@ -174,11 +174,11 @@ def test_buffers_carry_nothing_over(tokens):
     """A span of few words after one of many: what lies behind its end is not used."""
     sampler = make_sampler(NOISE, 3)
     model = cbow_model(STRATEGIES[1], "word", 11, 7, 13)
-    n_slots = _lanes.count_slots(sampler.window_thresholds.size, hidden=True)
+    n_slots = negative_sampling.count_slots(sampler.window_thresholds.size, hidden=True)
     tables = []
     for first in (tokens, tokens[:5]):
-        lanes = _lanes.make_lanes(1, n_slots, model)
-        scratch = _lanes.make_scratch(lanes)
+        lanes = negative_sampling.make_lanes(1, n_slots, model)
+        scratch = negative_sampling.make_scratch(lanes)
         other = model._replace(params=100.0 * model.params)
         rest = (lanes, scratch, (0, n_rounds(first, 1)), (0.0, 0.0), alone())
         cbow.train_rounds(first, other, sampler, *rest)

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed._counts.windows import WINDOW_WEIGHTINGS, window_thresholds, window_weights
-from skembed._kernels import counting, numeric, ppmi, sgns, simd, spans
+from skembed._counts.count import WINDOW_WEIGHTINGS, window_weights
+from skembed._kernels import counting, sgns, simd, spans
 from skembed._kernels import sparse as sparse_kernels
-from skembed._solvers import lanes as _lanes
-from skembed._solvers import model as _model
-from skembed._solvers import sampling
+from skembed._solvers import negative_sampling, sampling
+from skembed._solvers.sampling import window_thresholds
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from skembed._utils import barrier
@@ -23,7 +22,7 @@ from tests import reference
 from tests.helpers import from_python
 
 STRATEGIES = strategies.strategies()
-next_random, draw_word = map(from_python, (numeric.next_random, numeric.draw_word))
+next_random, draw_word = map(from_python, (spans.next_random, spans.draw_word))
 COMPILED = not numba.config.DISABLE_JIT
 needs_compiler = pytest.mark.skipif(not COMPILED, reason="too slow without compiler")
 
@@ -222,12 +221,16 @@ def random_csr(n_rows, n_columns, rng):
 
 
 @pytest.mark.small
-def test_add_totals():
+@pytest.mark.parametrize(
+    "tasks", [[(0, 3)], [(0, 1), (1, 3)], [(2, 3), (1, 2), (0, 1)]]
+)
+def test_add_totals(tasks):
     dense, *arrays = random_csr(9, 7, np.random.default_rng(0))
     arrays[1] = arrays[1].astype(np.int32)
-    word_totals, context_totals = np.full(9, np.nan), np.zeros((3, 7))
-    for lane, rows in enumerate([(0, 4), (4, 4), (4, 9)]):
-        ppmi.add_totals(*arrays, rows, lane, word_totals, context_totals)
+    word_totals, context_totals = totals = np.full(9, np.nan), np.zeros((3, 7))
+    edges = np.array([0, 4, 4, 9])
+    for lanes in tasks:
+        counting.add_totals(*arrays, edges, lanes, totals)
     assert word_totals.tolist() == dense.sum(axis=1).tolist()
     wanted = [dense[:4].sum(axis=0), np.zeros(7), dense[4:].sum(axis=0)]
     assert context_totals.tolist() == np.array(wanted).tolist()
@@ -248,7 +251,7 @@ def test_keep_positive(edges, marginals):
     values, sizes = data.view(np.float32), np.full(9, -1)
     for rows in pairwise(edges):
         first, last = int(indptr[rows[0]]), int(indptr[rows[1]])
-        kept = ppmi.keep_positive(
+        kept = counting.keep_positive(
             indptr,
             columns,
             logs[first:last].copy(),
@@ -412,7 +415,7 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5, **choices):
         layout = dataclasses.replace(layout, map=layout.map + noise)
     return spans.Model(
         params=params,
-        **_model.start_map(layout),
+        **negative_sampling.start_map(layout),
         offset=bias.offset(p, p_noise, 3),
         n_components=n_components,
         rows=layout.rows,
@@ -457,9 +460,9 @@ def sgns_twin(model):
 
 def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False):
     return spans.Sampler(
-        window_thresholds(window, weighting),
+        window_thresholds(window_weights(window, weighting)),
         *sampling.alias_table(noise),
-        _lanes.SHARED_NOISE,
+        negative_sampling.SHARED_NOISE,
         float(negative),
         exclusive,
         False,
@@ -469,10 +472,10 @@ def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False
 def sgns_buffers(sampler, model, seeds):
     n_lanes = len(seeds)
     window = sampler.window_thresholds.size
-    n_slots = _lanes.count_slots(window, model.directional)
-    lanes = _lanes.make_lanes(n_lanes, n_slots, model)
+    n_slots = negative_sampling.count_slots(window, model.directional)
+    lanes = negative_sampling.make_lanes(n_lanes, n_slots, model)
     lanes.states[:] = seeds
-    return lanes, _lanes.make_scratch(lanes)
+    return lanes, negative_sampling.make_scratch(lanes)
 
 
 def alone():
@@ -489,7 +492,7 @@ def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
 
 
 def n_rounds(tokens, n_lanes):
-    return math.ceil(math.ceil(len(tokens) / n_lanes) / _lanes.SPAN)
+    return math.ceil(math.ceil(len(tokens) / n_lanes) / negative_sampling.SPAN)
 
 
 def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2e-5):
@@ -503,7 +506,7 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
         twin,
         sampler,
         seeds,
-        _lanes.SPAN,
+        negative_sampling.SPAN,
         rounds,
         rates,
         order=range(len(seeds))[::-1],

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _fit
 from skembed._corpus.vocabulary import Corpus
-from skembed._solvers import early_stopping, epochs, glove, negative_sampling
+from skembed._solvers import epochs, glove, negative_sampling
 from skembed._utils import interrupts
 from skembed.pooling import _features
 from tests.benchmarks import bits
@@ -232,9 +232,7 @@ def test_documents_are_held_out(fraction):
     corpus = corpus_of(documents)._replace(
         doc_weights=np.arange(20.0), token_weights=np.arange(60.0)
     )
-    parts = early_stopping.hold_out_documents(
-        corpus, fraction, np.random.default_rng(0)
-    )
+    parts = epochs.hold_out_documents(corpus, fraction, np.random.default_rng(0))
     found = []
     for part in parts:
         rows = np.split(part.token_ids, part.doc_offsets[1:-1])
@@ -255,7 +253,7 @@ def test_more_documents_change_little_of_what_is_held_out(fraction):
     for number in (1000, 1200):
         corpus = corpus_of([[i, i] for i in range(number)])
         random = np.random.default_rng(0)
-        held = early_stopping.hold_out_documents(corpus, fraction, random)[1]
+        held = epochs.hold_out_documents(corpus, fraction, random)[1]
         found.append({i for i in held.token_ids.tolist() if i < 1000})
     both = found[0] & found[1]
     # One is a part of the other.
@@ -271,9 +269,7 @@ def test_pairs_are_held_out(symmetric):
     if symmetric:
         dense = dense + dense.T
     counts, rows = sparse.csr_array(dense), rng.permutation(200)
-    parts = early_stopping.hold_out_pairs_inplace(
-        counts, 0.2, np.random.default_rng(2), rows
-    )
+    parts = epochs.hold_out_pairs_inplace(counts, 0.2, np.random.default_rng(2), rows)
     train, held = (part.toarray() for part in parts)
     assert (train + held).tolist() == dense.tolist()
     assert not (train.astype(bool) & held.astype(bool)).any()
@@ -283,17 +279,17 @@ def test_pairs_are_held_out(symmetric):
     assert ((held > 0) == (held.T > 0))[both].all()
     # No row or column is left out, or held out, as a whole.
     assert 0 < (held > 0).sum(axis=0).min() < (dense > 0).sum(axis=0).min()
-    again = early_stopping.hold_out_pairs_inplace(
-        counts, 0.2, np.random.default_rng(3), rows
-    )[1]
+    again = epochs.hold_out_pairs_inplace(counts, 0.2, np.random.default_rng(3), rows)[
+        1
+    ]
     assert (again.toarray() != held).any()
     # In another order of the rows, the same pairs of words.
     order = rng.permutation(200)
     counts = sparse.csr_array(dense[order][:, order])
     rows = np.argsort(order)[rows]
-    again = early_stopping.hold_out_pairs_inplace(
-        counts, 0.2, np.random.default_rng(2), rows
-    )[1]
+    again = epochs.hold_out_pairs_inplace(counts, 0.2, np.random.default_rng(2), rows)[
+        1
+    ]
     assert (again.toarray() == held[order][:, order]).all()
 
 
@@ -863,7 +859,7 @@ def test_tiny_corpora(estimator, documents):
 
 
 def test_corpora_keep_their_type():
-    part, _ = early_stopping.hold_out_documents(
+    part, _ = epochs.hold_out_documents(
         corpus_of([[0, 1]] * 4), 0.25, np.random.default_rng(0)
     )
     assert isinstance(part, Corpus)

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from skembed import GloVeEmbedder
 from skembed._counts import windows
-from skembed._kernels import adagrad, glove
+from skembed._kernels import glove
 from skembed._solvers import glove as _blocks
 from skembed._tying import strategies
 from skembed._utils import barrier, jit
@@ -80,7 +80,7 @@ def train(entries, model, order=(0,), n_stages=10**9, size=1):
     """One epoch of `size` threads; returns the summed loss."""
     order = np.array(order, dtype=np.int64)
     buffers = np.zeros((size, 3, model.params.shape[1]), dtype=np.float32)
-    spaces = [adagrad.Space(*buffer) for buffer in buffers]
+    spaces = [glove.Space(*buffer) for buffer in buffers]
     with ThreadTeam(size) as team:
         loss = _blocks._train_epoch(
             entries, model, order, n_stages, (team, spaces), lambda share: False
@@ -419,7 +419,7 @@ def test_a_thread_stops_waiting_when_another_fails():
     team = barrier.Team(1, 2, shared)
     assert [int(draw(team)) for _ in range(2)] == [0, 1]
     shared[barrier.ABORTED] = 1
-    space = adagrad.Space(*np.zeros((3, 16), dtype=np.float32))
+    space = glove.Space(*np.zeros((3, 16), dtype=np.float32))
     order = np.arange(3)
     glove.train_stages(entries, model, order, (0, 6), losses, done, space, team)
     np.testing.assert_array_equal(model.params, before)

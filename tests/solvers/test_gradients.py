@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skembed import GloVeEmbedder, SGNSEmbedder
-from skembed._solvers import lanes as _lanes
+from skembed._solvers import negative_sampling
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from tests import reference
@@ -67,7 +67,7 @@ def one_span(seed):
     """A document's terms as they are drawn with a seed; and what is needed to."""
     sampler = make_sampler(NOISE, 4)
     tokens = reference.mark([DOCUMENT])
-    assert tokens.size <= _lanes.SPAN
+    assert tokens.size <= negative_sampling.SPAN
     terms = reference.draw_span(tokens, sampler, reference.Stream(seed), 0, tokens.size)
     return terms, tokens, sampler
 

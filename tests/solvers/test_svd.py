@@ -11,8 +11,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from skembed import PPMISVDEmbedder, cooccurrence
-from skembed._counts.windows import window_weights
-from skembed._solvers import krylov as _krylov
+from skembed._counts.count import window_weights
 from skembed._solvers import svd
 from skembed._solvers.svd import TruncatedFactoriser
 from skembed._tying import strategies
@@ -264,13 +263,13 @@ def test_zero_matrix_needs_no_larger_space(monkeypatch):
     """Looking for positive eigenvalues ends where there is nothing left to find."""
     monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     sizes = []
-    grow = _krylov.KrylovSpace.grow
+    grow = svd.KrylovSpace.grow
 
     def spy(self, size, report):
         sizes.append(size)
         grow(self, size, report)
 
-    monkeypatch.setattr(_krylov.KrylovSpace, "grow", spy)
+    monkeypatch.setattr(svd.KrylovSpace, "grow", spy)
     for matrix in (np.zeros((400, 400)), -exact_rank_two(400)):
         values, _ = factoriser(matrix).eigh(5, positive=True)
         assert not values.any()
@@ -388,13 +387,13 @@ def test_basis_of_the_shorter_side(monkeypatch, shape):
     """The larger one would be as good, and take twice the memory."""
     monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     heights = []
-    grow = _krylov.KrylovSpace.grow
+    grow = svd.KrylovSpace.grow
 
     def spy(self, size, report):
         grow(self, size, report)
         heights.append(len(self._basis))
 
-    monkeypatch.setattr(_krylov.KrylovSpace, "grow", spy)
+    monkeypatch.setattr(svd.KrylovSpace, "grow", spy)
     factoriser(rectangular(shape, SEPARATED)).svd(10)
     assert heights == [120]
 
@@ -455,8 +454,8 @@ def teams(monkeypatch):
 def test_same_bits_whatever_the_threads(monkeypatch, teams, n):
     """Many tasks, which any thread may take."""
     monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
-    monkeypatch.setattr(_krylov, "_TASK_ROWS", 64)
-    monkeypatch.setattr(_krylov, "_TASK_ENTRIES", 200)
+    monkeypatch.setattr(svd, "_TASK_ROWS", 64)
+    monkeypatch.setattr(svd, "_TASK_ENTRIES", 200)
     monkeypatch.setattr(svd, "_THREAD_ENTRIES", 1)
     matrix = random_sparse(n, 0.02)
     # A row and a column that fill more than a task.
@@ -470,8 +469,8 @@ def test_same_bits_whatever_the_threads(monkeypatch, teams, n):
 @pytest.mark.parametrize("shape", [(603, 1206), (1206, 603)], ids=str)
 def test_same_bits_of_other_shapes(monkeypatch, teams, shape):
     monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
-    monkeypatch.setattr(_krylov, "_TASK_ROWS", 64)
-    monkeypatch.setattr(_krylov, "_TASK_ENTRIES", 200)
+    monkeypatch.setattr(svd, "_TASK_ROWS", 64)
+    monkeypatch.setattr(svd, "_TASK_ENTRIES", 200)
     monkeypatch.setattr(svd, "_THREAD_ENTRIES", 1)
     matrix = random_sparse(1206, 0.02)[: shape[0], : shape[1]]
     found = [bits(factoriser(matrix, n_jobs=n_jobs).svd(10)) for n_jobs in (1, 2, 3)]
@@ -491,11 +490,11 @@ def test_small_matrices_start_no_threads(monkeypatch, teams):
 def krylov_space(matrix, size):
     matrix = sparse.csr_array(matrix.astype(np.float32))
     with threads.ThreadTeam(1) as team:
-        rows = _krylov.Rows(team, matrix.shape[0])
+        rows = svd.Rows(team, matrix.shape[0])
         products = (
-            _krylov.Product(rows, sparse.csr_array(part)) for part in (matrix, matrix.T)
+            svd.Product(rows, sparse.csr_array(part)) for part in (matrix, matrix.T)
         )
-        space = _krylov.KrylovSpace(rows, *products, seed=0)
+        space = svd.KrylovSpace(rows, *products, seed=0)
         space.grow(size)
     return space
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
-from skembed._solvers import lanes, negative_sampling, sources
+from skembed._solvers import negative_sampling, sampling
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from tests import reference
@@ -717,11 +717,11 @@ def test_slices_do_not_show(estimator, long_corpus, monkeypatch):
     """An epoch is trained whole, in however many calls."""
     options = {"subsample": 0, "max_iter": 2, "random_state": 0}
     whole = estimator(8, **options).fit(long_corpus)
-    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     sliced = estimator(8, **options).fit(long_corpus)
     assert sliced.word_vectors_.tobytes() == whole.word_vectors_.tobytes()
     assert sliced.loss_curve_.tolist() == whole.loss_curve_.tolist()
-    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 10**15)
+    monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 10**15)
     assert (
         estimator(8, **options).fit(long_corpus).word_vectors_.tobytes()
         == whole.word_vectors_.tobytes()
@@ -731,10 +731,10 @@ def test_slices_do_not_show(estimator, long_corpus, monkeypatch):
 @pytest.mark.small
 @pytest.mark.parametrize("chunk", [1, 7, 50, 10**6])
 def test_chunks_hold_all_documents(chunk, monkeypatch):
-    monkeypatch.setattr(sources, "_CHUNK", chunk)
+    monkeypatch.setattr(sampling, "_CHUNK", chunk)
     lengths = [0, 3, 0, 60, 1, 1, 0, 5, 30, 0]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    edges = sources._cut(offsets)
+    edges = sampling._cut(offsets)
     assert edges[0] == 0
     assert edges[-1] == len(lengths)
     assert (np.diff(edges) > 0).all()
@@ -747,7 +747,7 @@ def test_chunks_hold_all_documents(chunk, monkeypatch):
 def test_many_chunks_learn_as_one(estimator, long_corpus, monkeypatch):
     """Other draws, but the same number of pairs and about the same loss."""
     options = {"subsample": 0.02, "max_iter": 3, "random_state": 0}
-    monkeypatch.setattr(sources, "_CHUNK", 1000)
+    monkeypatch.setattr(sampling, "_CHUNK", 1000)
     parts = estimator(8, **options).fit(long_corpus)
     monkeypatch.undo()
     whole = estimator(8, **options).fit(long_corpus)

@@ -41,22 +41,24 @@ def copied(tmp_path):
 
 # --- the cache ------------------------------------------------------------------------
 
-SUBSAMPLE = """
+# A kernel in another file than the helper that it calls.
+DRAWING = """
+from skembed._kernels.spans import next_random
+from skembed._utils.jit import kernel
+
+
+@kernel
+def draw(states):
+    return next_random(states, 0)
+"""
+DRAW = """
 import json
 import numpy as np
-from skembed._kernels import spans
+from skembed._kernels import drawing
 
-tokens = np.zeros(64, dtype=np.int32)
-kept = np.empty_like(tokens)
-n_kept = spans.subsample(
-    tokens,
-    np.array([0, 64]),
-    np.array([2**31], dtype=np.uint64),
-    np.array([1], dtype=np.uint64),
-    kept,
-)
-hits = sum(spans.subsample.stats.cache_hits.values())
-print(json.dumps([spans.__file__, int(n_kept), hits]))
+drawn = drawing.draw(np.array([1], dtype=np.uint64))
+hits = sum(drawing.draw.stats.cache_hits.values())
+print(json.dumps([drawing.__file__, int(drawn), hits]))
 """
 
 # Kernels that take the helper by name find the last one of its file.
@@ -69,26 +71,26 @@ def next_random(states, stream):
 
 
 def test_an_edited_helper_recompiles_kernels_of_other_files(copied, tmp_path):
-    """`subsample` lives in another file than the helper that it calls."""
-    cache = tmp_path / "cache"
+    kernels, cache = copied / "skembed" / "_kernels", tmp_path / "cache"
     cache.mkdir()
-    file, kept, hits = run_python(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache))
+    (kernels / "drawing.py").write_text(DRAWING, "utf8")
+    file, drawn, hits = run_python(DRAW, copied, NUMBA_CACHE_DIR=str(cache))
     assert Path(file).is_relative_to(copied)
-    assert 0 < kept < 64
+    assert drawn
     assert hits == 0
     # Unchanged sources are not compiled again.
-    assert run_python(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, kept, 1]
+    assert run_python(DRAW, copied, NUMBA_CACHE_DIR=str(cache)) == [file, drawn, 1]
 
-    helpers = copied / "skembed" / "_kernels" / "numeric.py"
+    helpers = kernels / "spans.py"
     helpers.write_text(helpers.read_text(encoding="utf8") + ANOTHER_HELPER, "utf8")
-    assert run_python(SUBSAMPLE, copied, NUMBA_CACHE_DIR=str(cache)) == [file, 64, 0]
+    assert run_python(DRAW, copied, NUMBA_CACHE_DIR=str(cache)) == [file, 0, 0]
 
 
 def test_every_source_of_compiled_code_counts(copied, monkeypatch):
     """A change in any of its files, and a new file, give another hash."""
     kernels, utils = copied / "skembed" / "_kernels", copied / "skembed" / "_utils"
     sources = [utils / "barrier.py", utils / "jit.py", *sorted(kernels.glob("*.py"))]
-    assert {"numeric.py", "sgns.py"} <= {path.name for path in sources}
+    assert {"spans.py", "sgns.py"} <= {path.name for path in sources}
     found = {jit.SOURCES_HASH}
     monkeypatch.setattr(jit, "__file__", str(utils / "jit.py"))
     assert jit._sources_hash() == jit.SOURCES_HASH

@@ -1,4 +1,4 @@
-"""Words without any pair: their vectors are zeros, not the random numbers of a start.
+"""Negative sampling: words without any pair have vectors of zeros, not random ones.
 
 What was in a pair is told from the documents, or from the tokens that epochs visit.
 """
@@ -11,8 +11,8 @@ from scipy import sparse
 
 from skembed import SGNSEmbedder
 from skembed._solvers import negative_sampling
-from skembed._solvers.initial import _ROWS_AT_ONCE, RandomStart
-from skembed._solvers.sources import Documents
+from skembed._solvers.job import _ROWS_AT_ONCE, RandomStart
+from skembed._solvers.sampling import Documents
 from skembed._tying import strategies
 from skembed.pooling import POOLINGS
 from tests.helpers import (

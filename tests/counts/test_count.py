@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder, cooccurrence
-from skembed._counts import subsampling, windows
+from skembed._counts import count, windows
 from tests import reference
 from tests.helpers import (
     COUNTING,
@@ -287,7 +287,7 @@ def draw_counts(seed, kind):
 def test_totals(seed, kind, monkeypatch):
     """Near the exact sums; the same bits in any order, in one piece or in several."""
     counts = draw_counts(seed, kind)
-    totals = subsampling.context_totals(counts)
+    totals = count.context_totals(counts)
     columns = [
         sum(map(Fraction, column.data.tolist()), Fraction(0))
         for column in (counts[:, [i]] for i in range(len(totals)))
@@ -297,29 +297,27 @@ def test_totals(seed, kind, monkeypatch):
         abs(Fraction(total) - column) <= bound
         for total, column in zip(totals.tolist(), columns, strict=True)
     )
-    monkeypatch.setattr(subsampling, "_CHUNK", 50)
+    monkeypatch.setattr(count, "_CHUNK", 50)
     rng = np.random.default_rng(seed)
     for _ in range(5):
         order = rng.permutation(len(totals))
         permuted = sparse.csr_array(counts[order][:, order])
-        np.testing.assert_array_equal(
-            subsampling.context_totals(permuted), totals[order]
-        )
+        np.testing.assert_array_equal(count.context_totals(permuted), totals[order])
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_weights_in_pieces(seed, monkeypatch):
     counts = draw_counts(seed, "harmonic")
     dense = counts.toarray()
-    monkeypatch.setattr(subsampling, "_CHUNK", 50)
-    subsampling.weigh(counts, dense.sum(axis=0), THRESHOLD)
+    monkeypatch.setattr(count, "_CHUNK", 50)
+    count.weigh(counts, dense.sum(axis=0), THRESHOLD)
     np.testing.assert_allclose(counts.toarray(), weigh(dense), rtol=1e-12)
 
 
 def test_without_pairs():
     empty = sparse.csr_array((3, 3))
-    assert not subsampling.context_totals(empty).any()
-    subsampling.weigh(empty, np.zeros(3), THRESHOLD)
+    assert not count.context_totals(empty).any()
+    count.weigh(empty, np.zeros(3), THRESHOLD)
 
 
 def test_glove_counts_in_random_order():
