@@ -601,12 +601,14 @@ def get_strategy(share_context: Any, method: str | None = None) -> Tying:
     """
     strategy = _find(share_context)
     if strategy is None:
-        advice = ""
+        kinds, advice = "", ""
+        if not isinstance(share_context, str):
+            kinds = " or an object of a class that derives from skembed.tying.Tying"
         if isinstance(share_context, type) and issubclass(share_context, Tying):
             advice = f" Pass an object, {share_context.__name__}(), not the class."
         raise ValueError(
-            f"share_context must be one of {_names(method)} or an object of a class "
-            f"that derives from skembed.tying.Tying, got {share_context!r}.{advice}"
+            f"share_context must be one of {_names(method)}{kinds}, got "
+            f"{share_context!r}.{advice}"
         )
     if method is not None and method not in strategy.methods:
         able = [kind for kind in _METHODS if _METHODS[kind] in strategy.methods]

@@ -117,9 +117,9 @@ def test_estimators_refuse_other_values(estimator, wrong, tiny_corpus):
 
 @pytest.mark.small
 def test_an_unknown_strategy_is_answered_with_the_known_ones(tiny_corpus):
-    with pytest.raises(ValueError, match=r"\[False, True, 'signed'\] or .*got 'tied'"):
+    with pytest.raises(ValueError, match=r"\[False, True, 'signed'\], got 'tied'"):
         make(GloVeEmbedder, share_context="tied").fit(tiny_corpus)
-    with pytest.raises(ValueError, match=r"\[False, .*, 'three'\] or .*got 'tied'"):
+    with pytest.raises(ValueError, match=r"\[False, .*, 'three'\], got 'tied'"):
         make(SGNSEmbedder, share_context="tied").fit(tiny_corpus)
 
 
