@@ -12,10 +12,15 @@ from sklearn.utils._param_validation import Interval
 
 from skembed import pooling as _pooling
 from skembed._corpus import reader
-from skembed._corpus.alignment import check_sparse, count_rows, rows_of
-from skembed._corpus.kinds import is_int
 from skembed._corpus.reader import Known, Reading, fit_anew
-from skembed._corpus.vocabulary import Corpus, check_vocabulary
+from skembed._corpus.validation import (
+    check_sparse,
+    check_vocabulary,
+    count_rows,
+    is_int,
+    rows_of,
+)
+from skembed._corpus.vocabulary import Corpus
 from skembed._solvers.epochs import auto_epochs
 from skembed._solvers.job import SEED_WORDS, TOO_LATE, Fitted, Job, Resume
 from skembed._tying import bias, strategies
@@ -25,9 +30,8 @@ from skembed._utils.interrupts import Shield
 from skembed._utils.limits import explains_lack
 from skembed._utils.progress import Progress, rate
 from skembed.pooling import _features
+from skembed.pooling._features import SCALING
 
-# Attributes that are the parts of a `Scaling`.
-SCALING = ("feature_means_", "feature_scales_")
 # The largest number that parameters are computed with.
 _MOST = 2**53
 # Learned attributes whose names do not end with an underscore.

@@ -26,8 +26,12 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skembed._corpus.alignment import rows_of
-from skembed._corpus.documents import check_analyzed, check_tokens, checked
+from skembed._corpus.validation import (
+    check_analyzed,
+    check_tokens,
+    checked,
+    rows_of,
+)
 from skembed._corpus.vocabulary import Corpus
 
 # Parameters of whatever reads text.

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from skembed._corpus.callables import UnhashableError, fingerprint
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed._corpus import callables as _callables
-from skembed._corpus.callables import UnhashableError, fingerprint
 
 try:
     import cloudpickle  # of which recent versions of joblib have no copy
