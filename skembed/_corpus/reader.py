@@ -331,8 +331,8 @@ def look_up(
         If a document is not valid, or a matrix has other columns than that of `fit`;
         or if words have rows that these attributes do not have.
     """
-    n_rows = count_rows(vars(estimator), used)
     columns = estimator._columns
+    n_rows = count_rows(vars(estimator), used)
     if means_matrix(X, estimator.missing):
         matrix = _matrix.look_up(X, estimator, columns)
         if columns is not None:
@@ -456,6 +456,8 @@ def vectorizer(estimator: Any, fits: bool) -> CountVectorizer:
         Whether it is to be fitted: then stop words that no token equals are warned of.
     """
     settings = _tokenising(estimator)
+    pattern = settings["token_pattern"]
+    settings["token_pattern"] = tokenize.SAME_RUNS.get(pattern, pattern)
     if isinstance(settings["stop_words"], list):
         settings["stop_words"] = _as_set(tuple(settings["stop_words"]))
     found = CountVectorizer(**settings)

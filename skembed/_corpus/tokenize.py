@@ -49,7 +49,9 @@ PARAMETERS = {
 
 # Patterns that find the longest runs of word characters, of at least so many: ``\w+``
 # takes all that follow, and ``\b`` before one holds only where a run begins.
-_SHORTEST_RUN = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1}
+_SHORTEST_RUN = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1, r"\w\w+": 2, r"\w+": 1}
+# Those that find the same runs in less time.
+SAME_RUNS = {r"(?u)\b\w\w+\b": r"\w\w+", r"(?u)\b\w+\b": r"\w+"}
 # Characters from which on the kernel is worth loading and, for each word to look up,
 # its table worth filling.
 _MUCH = 2**21

@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     """What becomes of the words of a document."""
 
     pooling: Any  # fitted
+    is_own: bool  # whether that is of this package; a user's may do anything
     combine: str
     scale: str | None
     norm: str | None
@@ -72,6 +73,7 @@ def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan
     """
     return Plan(
         pooling,
+        type(pooling) in POOLINGS.values(),
         estimator.combine,
         estimator.scale,
         estimator.norm,
@@ -249,7 +251,6 @@ def pool(
             f"{plan.n_features} features of {n_documents} documents",
             "Pass fewer documents at a time, or lower n_components.",
         )
-    is_own = _is_own(plan.pooling)
     corpus, tables, plan = _without_other_words(corpus, tables, plan)
     vectors = _vectors(tables, plan)
     features = np.empty((n_documents, plan.n_features), dtype=plan.dtype)
@@ -264,7 +265,7 @@ def pool(
             features[slice(*documents)] = rows
 
     _map(pool_chunk, chunks, n_jobs)
-    if corpus.token_weights is not None or not is_own:
+    if corpus.token_weights is not None or not plan.is_own:
         _check_finite(features)
     return features
 
@@ -282,11 +283,9 @@ def _map(
 def _vectors(tables: tuple[np.ndarray, np.ndarray], plan: Plan) -> np.ndarray:
     """Return the vectors that a fitted pooling gets."""
     vectors = _combined(tables, plan.combine)
-    if not _is_own(plan.pooling):
-        return _read_only(vectors)
-    vectors = np.ascontiguousarray(vectors, dtype=np.float32)
-    plan.pooling._check_fitted(vectors)
-    return vectors
+    if plan.is_own:
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+    return _read_only(vectors)
 
 
 def _read_only(vectors: np.ndarray) -> np.ndarray:
@@ -305,8 +304,8 @@ def _pooled(
     checked where they were looked up. Others get a matrix.
     """
     chunk = _cut(corpus, documents)
-    if _is_own(plan.pooling):
-        return plan.pooling._pool(chunk, vectors)
+    if plan.is_own:
+        return plan.pooling._pool_documents(chunk, vectors)
     rows = plan.pooling.pool(_as_matrix(chunk, len(vectors)), vectors)
     _check_rows(rows, chunk.n_documents, plan)
     return rows
@@ -349,7 +348,7 @@ def _without_other_words(
     """
     pooling, n_words = plan.pooling, len(tables[0])
     stored = plan.combine in ("word", "context")
-    if stored or not _is_own(pooling) or corpus.token_ids.size >= n_words:
+    if stored or not plan.is_own or corpus.token_ids.size >= n_words:
         return corpus, tables, plan
     used, ids = np.unique(corpus.token_ids, return_inverse=True)
     # scipy's kernels take words and offsets of one type.
@@ -357,11 +356,6 @@ def _without_other_words(
     word, context = tables
     plan = plan._replace(pooling=_of_words(pooling, used))
     return corpus, (word[used], context[used]), plan
-
-
-def _is_own(pooling: Any) -> bool:
-    """Whether it is of this package, and not a user's, who may do anything."""
-    return type(pooling) in POOLINGS.values()
 
 
 def _of_words(pooling: Pooling, rows: np.ndarray) -> Pooling:

@@ -99,6 +99,11 @@ class Pooling(BaseEstimator):
                     f"{what}, got {size}; pass those of fit."
                 )
 
+    def _pool_documents(self, documents: Documents, vectors: np.ndarray) -> np.ndarray:
+        """Do as `pool`, for few documents whose words are known to have vectors."""
+        self._check_fitted(vectors)
+        return self._pool(documents, vectors)
+
     def _pool(self, documents: Documents, vectors: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} has to define pool.")
 

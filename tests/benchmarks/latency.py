@@ -3,9 +3,9 @@
     python -m tests.benchmarks.latency --data reviews.jsonl.gz [--before FOLDER]
 
 Estimators with their default parameters are fitted on reviews. Documents of 100 to 250
-words are then transformed one at a time, in wall-clock time. With `--before`, a second
-process does the same with the package in that folder, and the two take turns, so that
-a busy machine slows both down.
+words are then transformed one at a time, in CPU time of one thread. With `--before`, a
+second process does the same with the package in that folder, and the two take turns, so
+that a busy machine slows both down.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 ESTIMATORS = ("PPMISVDEmbedder", "SGNSEmbedder")
-N_FITTED, N_TURNS, N_CALLS = 5000, 100, 20
+N_FITTED, N_TURNS, N_CALLS = 2000, 200, 10
 SHORTEST, LONGEST = 100, 250
 
 
@@ -41,27 +41,21 @@ def serve(data, name):
         found = []
         for call in range(N_CALLS):
             document = some[(turn * N_CALLS + call) % len(some)]
-            start = time.perf_counter()
+            start = time.process_time()
             embedder.transform(document)
-            found.append(time.perf_counter() - start)
+            found.append(time.process_time() - start)
         print(*found, flush=True)
 
 
 def start(folder, data, name):
     """Return a process that serves with the package in a folder."""
-    tests = Path(__file__).resolve().parents[2]
-    path = os.pathsep.join([str(folder), str(tests)])
     return subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"import {__spec__.name} as own; own.serve({data!r}, {name!r})",
-        ],
+        [sys.executable, __file__, "--data", data, "--serve", name],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"},
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"},
     )
 
 
@@ -86,18 +80,29 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="JSON lines with a field text")
     parser.add_argument("--before", help="folder of another version of the package")
+    parser.add_argument("--serve", choices=ESTIMATORS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.serve:
+        return serve(arguments.data, arguments.serve)
     here = Path(__file__).resolve().parents[2]
     folders = [here] if arguments.before is None else [Path(arguments.before), here]
     data = str(Path(arguments.data).resolve())
     print(describe_machine(), f"{N_TURNS * N_CALLS} calls each\n", sep="; ")
-    rows = []
+    rows, ratios = [], []
     for name in ESTIMATORS:
         found = measure([start(folder, data, name) for folder in folders])
+        ratios.append(np.median(found[-1]) / np.median(found[0]))
         for folder, times in zip(folders, 1e3 * found, strict=True):
-            places = np.percentile(times, [25, 50, 75])
+            places = np.percentile(times, [10, 50, 90])
             rows.append([name, folder, *(f"{place:.3f}" for place in places)])
-    print_table(["estimator", "package", "quartile", "median, ms", "quartile"], rows)
+    print_table(["estimator", "package", "10 %, ms", "median, ms", "90 %, ms"], rows)
+
+    if arguments.before is not None:
+        cells = [
+            f"{name} {ratio:.2f}"
+            for name, ratio in zip(ESTIMATORS, ratios, strict=True)
+        ]
+        print("\nmedian, divided by that before:", *cells)
 
 
 if __name__ == "__main__":
