@@ -559,7 +559,7 @@ def rows_of(
         rows = np.fromiter(numbers, np.int64, len(words))
     except (TypeError, OverflowError):
         rows = np.full(1, -1)
-    if not _inside(rows, n_rows):
+    if not inside(rows, n_rows):
         raise _no_row(vocabulary, words, n_rows)
     return rows
 
@@ -605,7 +605,7 @@ def check_sparse(X: Any) -> None:
 
 def _coordinates_fit(X: Any) -> bool:
     same_size = X.row.size == X.col.size == X.data.size
-    return bool(same_size and _inside(X.row, X.shape[0]) and _inside(X.col, X.shape[1]))
+    return bool(same_size and inside(X.row, X.shape[0]) and inside(X.col, X.shape[1]))
 
 
 def _compressed_fits(X: Any) -> bool:
@@ -620,10 +620,11 @@ def _compressed_fits(X: Any) -> bool:
     n_entries = indptr[-1]
     falls = np.count_nonzero(indptr[1:] < indptr[:-1])
     fits = not falls and n_entries <= min(len(indices), len(X.data))
-    return bool(fits and _inside(indices[:n_entries], n_columns))
+    return bool(fits and inside(indices[:n_entries], n_columns))
 
 
-def _inside(indices: np.ndarray, n: int) -> bool:
+def inside(indices: np.ndarray, n: int) -> bool:
+    """Return whether indices are whole numbers, 0 or larger and less than n."""
     if indices.dtype.kind != "i":
         return False
     # Negative numbers are large ones without a sign: one look instead of two.
