@@ -54,9 +54,13 @@ class Documents(NamedTuple):
     def n_documents(self) -> int:
         return self.offsets.size - 1
 
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.offsets[1:] - self.offsets[:-1]
+
     def per_entry(self, values: np.ndarray) -> np.ndarray:
         """Return the value of its document for every entry."""
-        return np.repeat(values, np.diff(self.offsets))
+        return np.repeat(values, self.lengths)
 
     def present(self) -> "Documents":
         """Return the entries that are not 0."""
@@ -191,8 +195,8 @@ def _scaled_counts(
     Powers of 2 change no bit of a mean, and let float32 hold counts of any size.
     """
     if documents.counts is None:
-        totals = np.diff(documents.offsets)
-        return None, totals.astype(np.float64), np.zeros_like(totals)
+        totals = documents.lengths.astype(np.float64)
+        return None, totals, np.zeros(totals.size, dtype=np.int32)
     counts = documents.counts.astype(np.float64)
     totals = _totals(documents.offsets, counts)
     exponents = np.frexp(totals)[1]
@@ -223,6 +227,8 @@ def _sums(
     blocks, begins = _blocks(documents.offsets)
     partial = np.zeros((begins.size - 1, vectors.shape[1]), dtype=np.float32)
     _add(begins, words, weights.astype(np.float32, copy=False), vectors, partial)
+    if len(partial) == 1 == documents.n_documents:
+        return partial.astype(np.float64)
     ones, partial = np.ones(len(partial)), partial.astype(np.float64)
     sums = np.zeros((documents.n_documents, vectors.shape[1]))
     _add(blocks, np.arange(ones.size), ones, partial, sums)

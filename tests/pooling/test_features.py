@@ -222,6 +222,18 @@ def test_a_pooling_of_the_user_is_scaled():
     np.testing.assert_array_equal(own, mean)
 
 
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_pooling_of_the_user_gets_what_ours_gets(pooling):
+    """Ours gets documents without a matrix; the bits of the features are the same."""
+    user = type("OwnPooling", (POOLINGS[pooling],), {})
+    X = [*OTHER_DOCUMENTS, *UNKNOWN, " ".join(DOCUMENTS)]
+    found = [
+        cheap(PPMISVDEmbedder, pooling=one).fit(DOCUMENTS).transform(X)
+        for one in (user(), pooling)
+    ]
+    np.testing.assert_array_equal(*found)
+
+
 @pytest.mark.parametrize(
     ("counts", "are_pairs", "wanted"),
     [
