@@ -1,10 +1,7 @@
 """`BaseEmbedder`: the one way from documents to vectors and back to features."""
 
-import copy
 import warnings
 from abc import ABCMeta, abstractmethod
-from collections.abc import Callable
-from functools import partial
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, ClassVar
@@ -28,8 +25,8 @@ from sklearn.utils.validation import check_is_fitted
 from skembed import _fit, _version
 from skembed import pooling as _pooling
 from skembed._corpus import reader
-from skembed._corpus.alignment import count_rows, rows_of
 from skembed._corpus.matrix import Columns
+from skembed._corpus.validation import count_rows, rows_of
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import DIRECTIONS
 from skembed._counts.count import PARAMETERS as COUNTING
@@ -41,8 +38,7 @@ from skembed._tying.layout import Layout
 from skembed._tying.strategies import Tying
 from skembed._utils.progress import CallbackSupportMixin
 from skembed._utils.threads import one_blas_thread
-from skembed.pooling import _features, _scaling
-from skembed.pooling._scaling import Scaling
+from skembed.pooling import _features
 
 _VERSION = "_skembed_version"
 NORMS = (None, "l2")
@@ -585,33 +581,8 @@ class BaseEmbedder(
         tables = self.word_vectors_, self.context_vectors_
         plan = _features.plan_of(self, self.pooling_, tables[0].shape[1], dtype)
         if self.scale is not None:
-            plan = plan._replace(scale=self._learned_scale(plan.n_features))
+            plan = plan._replace(scaling=_features.learned_scaling(self, plan))
         return _features.pool(corpus, tables, plan, self.n_jobs)
-
-    def _learned_scale(self, n_features: int) -> Callable[[np.ndarray], np.ndarray]:
-        """Return what scales rows of features as a fit has learned.
-
-        Raises
-        ------
-        ValueError
-            If parameters have changed since, or attributes do not fit together.
-        """
-        combine = self.combine
-        if getattr(self, "_scaled_as", ("",))[0] != combine:
-            raise ValueError(
-                f"scale={self.scale!r} needs what fit learns with it and with "
-                f"combine={combine!r}, and these have been changed since. Call fit "
-                "again, or pass scale=None."
-            )
-        found = Scaling(*(getattr(self, name) for name in _fit.SCALING))
-        for name, values in zip(_fit.SCALING, found, strict=True):
-            if values.shape != (n_features,):
-                raise ValueError(
-                    f"{name} has shape {values.shape}, but there are {n_features} "
-                    "features: the attributes do not come from one fit. Set them "
-                    "back, or call fit."
-                )
-        return partial(_scaling.apply, scaling=found, scale=self.scale)
 
     def _score_pairs(self, words: Any, contexts: Any, direction: Any) -> np.ndarray:
         side, n_rows = self._side(direction), count_rows(vars(self))
@@ -668,8 +639,11 @@ class BaseEmbedder(
         All that is read of a model has to come from one copy: a fit may end at any
         moment, and replaces all attributes in one step.
         """
-        model = copy.copy(self)
-        check_is_fitted(model)
+        model = object.__new__(type(self))
+        model.__dict__ = vars(self).copy()
+        # scikit-learn's check takes a while, so only where it fails.
+        if not model.__sklearn_is_fitted__():
+            check_is_fitted(model)
         return model
 
     def __getstate__(self) -> dict[str, Any]:

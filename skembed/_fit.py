@@ -15,10 +15,15 @@ from sklearn.utils._param_validation import Interval
 
 from skembed import pooling as _pooling
 from skembed._corpus import reader
-from skembed._corpus.alignment import check_sparse, count_rows, rows_of
-from skembed._corpus.kinds import is_int
 from skembed._corpus.reader import Known, Reading, fit_anew
-from skembed._corpus.vocabulary import Corpus, check_vocabulary
+from skembed._corpus.validation import (
+    check_sparse,
+    check_vocabulary,
+    count_rows,
+    is_int,
+    rows_of,
+)
+from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count
 from skembed._solvers.epochs import auto_epochs
 from skembed._solvers.job import SEED_WORDS, Fitted, Job, Resume
@@ -28,9 +33,8 @@ from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features
+from skembed.pooling._features import SCALING
 
-# Attributes that are the parts of a `Scaling`.
-SCALING = ("feature_means_", "feature_scales_")
 # The largest number that parameters are computed with.
 _MOST = 2**53
 # Learned attributes whose names do not end with an underscore.

@@ -22,11 +22,16 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from skembed._corpus.documents import check_tokens, checked, describe, is_missing_column
-from skembed._corpus.kinds import is_matrix
-from skembed._corpus.weights import check_weights
+from skembed._corpus.validation import (
+    check_tokens,
+    check_weights,
+    checked,
+    describe,
+    is_matrix,
+    is_missing_column,
+)
 from skembed._ppmi_svd import PPMISVDEmbedder
-from skembed.pooling import _scaling
+from skembed.pooling._features import moments_of
 
 __all__ = ["KLWeighter", "TextUnion"]
 
@@ -494,7 +499,7 @@ def _centre_and_scale(vectors, sample_weight):
     """Return means, and the factor that gives rows a mean squared norm of 1."""
     if sample_weight is None:
         sample_weight = np.ones(len(vectors))
-    found = _scaling.moments(vectors.astype(np.float64), sample_weight)
+    found = moments_of(vectors.astype(np.float64), sample_weight)
     if not found.weight:
         return found.means, 1.0
     squared = found.squares.sum() / found.weight

@@ -16,9 +16,13 @@ from sklearn.utils.validation import (
 )
 
 from skembed._corpus import vocabulary
-from skembed._corpus.alignment import as_checked
-from skembed._corpus.documents import describe, is_missing
-from skembed._corpus.kinds import is_frame, is_int
+from skembed._corpus.validation import (
+    as_checked,
+    describe,
+    is_frame,
+    is_int,
+    is_missing,
+)
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 
 _REAL_NUMBERS = (Real, Decimal, np.bool_)

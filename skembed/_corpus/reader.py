@@ -12,14 +12,30 @@ from sklearn.feature_extraction.text import CountVectorizer
 from skembed._corpus import matrix as _matrix
 from skembed._corpus import tokenize
 from skembed._corpus import vocabulary as _vocabulary
-from skembed._corpus.alignment import PER_WORD, TABLES, count_rows, rows_of
-from skembed._corpus.cache import Recent, digest, keep, key_of
-from skembed._corpus.callables import UnhashableError, fingerprint
-from skembed._corpus.documents import EDGES_ADVICE, checked, describe, is_missing_column
-from skembed._corpus.kinds import is_frame, is_matrix, resembles_walks
+from skembed._corpus.cache import (
+    Recent,
+    UnhashableError,
+    digest,
+    fingerprint,
+    keep,
+    key_of,
+)
 from skembed._corpus.matrix import Columns
-from skembed._corpus.vocabulary import Corpus, Vocabulary, check_vocabulary
-from skembed._corpus.weights import check_weights
+from skembed._corpus.validation import (
+    EDGES_ADVICE,
+    PER_WORD,
+    TABLES,
+    check_vocabulary,
+    check_weights,
+    checked,
+    count_rows,
+    describe,
+    is_frame,
+    means_matrix,
+    resembles_walks,
+    rows_of,
+)
+from skembed._corpus.vocabulary import Corpus, Vocabulary
 
 _TOKENISING = (
     "analyzer",
@@ -68,12 +84,6 @@ class _Choice(NamedTuple):
     limits: tuple[int, int | None]  # min_count and max_features
 
 
-def _means_matrix(estimator: Any, X: Any) -> bool:
-    """Return whether it is a matrix, and no column of texts that are all missing."""
-    lacks_texts = estimator.missing == "empty" and is_missing_column(X)
-    return is_matrix(X) and not lacks_texts
-
-
 def fit_anew(estimator: Any) -> str:
     """Return, for an error, the call that begins anew."""
     resumes = getattr(estimator, "warm_start", False)
@@ -112,7 +122,7 @@ def read(
     rows = None
     if estimator.vocabulary is not None:
         rows = check_vocabulary(estimator.vocabulary)
-    of_numbers = _means_matrix(estimator, X)
+    of_numbers = means_matrix(X, estimator.missing)
     if not of_numbers and estimator.input == "cooccurrence":
         advice = EDGES_ADVICE if is_frame(X) else ""
         raise ValueError(
@@ -175,9 +185,6 @@ def _read_text(
 
 def _listed(X: Any, missing: str) -> list[Any]:
     """Return checked documents; missing ones are empty now, if they may be."""
-    # Most often there is nothing to check.
-    if type(X) is list and set(map(type, X)) == {str}:
-        return X
     return list(checked(X, missing=missing))
 
 
@@ -325,9 +332,9 @@ def look_up(
         If a document is not valid, or a matrix has other columns than that of `fit`;
         or if words have rows that these attributes do not have.
     """
-    n_rows = count_rows(vars(estimator), used)
     columns = estimator._columns
-    if _means_matrix(estimator, X):
+    n_rows = count_rows(vars(estimator), used)
+    if means_matrix(X, estimator.missing):
         matrix = _matrix.look_up(X, estimator, columns)
         if columns is not None:
             matrix = _matrix.choose(matrix, columns)
@@ -339,7 +346,8 @@ def look_up(
             )
         dtype = np.float64 if matrix.dtype == np.float64 else np.float32
         return _matrix.to_corpus(matrix, None), dtype
-    _check_words(estimator, X, columns)
+    if columns is not None:
+        _check_words(estimator, X, columns)
     return _look_up_text(estimator, X, n_rows), np.float32
 
 
@@ -362,23 +370,24 @@ def coverage(estimator: Any, X: Any) -> np.ndarray:
         As in `look_up`.
     """
     columns = estimator._columns
-    if _means_matrix(estimator, X):
+    if means_matrix(X, estimator.missing):
         return _matrix.coverage(X, estimator, columns)
-    _check_words(estimator, X, columns)
+    if columns is not None:
+        _check_words(estimator, X, columns)
     tokeniser = vectorizer(estimator, fits=False)
     return tokenize.coverage(X, tokeniser, estimator.vocabulary_, estimator.missing)
 
 
-def _check_words(estimator: Any, X: Any, columns: Columns | None) -> None:
+def _check_words(estimator: Any, X: Any, columns: Columns) -> None:
     """Refuse text where the words of the vocabulary are not those of documents."""
-    words = None if columns is None else columns.words
-    if columns is not None and words is not None and not isinstance(words[0], str):
+    words = columns.words
+    if words is not None and not isinstance(words[0], str):
         raise ValueError(
             f"{type(estimator).__name__} was fitted on a matrix whose columns are "
             f"labelled by int ({words[0]!r}, ...), which the words of documents never "
             "are. Pass a matrix, or fit on a frame whose columns are labelled by str."
         )
-    if columns is not None and words is None and _is_text(X):
+    if words is None and _is_text(X):
         raise ValueError(
             f"{type(estimator).__name__} was fitted on a matrix whose columns have no "
             "names, so it does not know the words of documents. Pass a matrix, or fit "
@@ -390,9 +399,12 @@ def _look_up_text(estimator: Any, X: Any, n_rows: int) -> Corpus:
     """Look up text, or remember it where a search asks for the same once more."""
     tokeniser = vectorizer(estimator, fits=False)
     rows, missing = estimator.vocabulary_, estimator.missing
-    # What a function refers to may have changed since.
-    changing = any(map(callable, _tokenising(estimator).values()))
-    if estimator.memory is None or changing or not hasattr(X, "__len__"):
+    if (
+        estimator.memory is None
+        or not hasattr(X, "__len__")
+        # What a function refers to may have changed since.
+        or any(map(callable, _tokenising(estimator).values()))
+    ):
         return tokenize.look_up(X, tokeniser, rows, n_rows=n_rows, missing=missing)
     X = _listed(X, missing)
     much = _MUCH + _MUCH_PER_WORD * len(rows)
@@ -445,6 +457,8 @@ def vectorizer(estimator: Any, fits: bool) -> CountVectorizer:
         Whether it is to be fitted: then stop words that no token equals are warned of.
     """
     settings = _tokenising(estimator)
+    pattern = settings["token_pattern"]
+    settings["token_pattern"] = tokenize.SAME_RUNS.get(pattern, pattern)
     if isinstance(settings["stop_words"], list):
         settings["stop_words"] = _as_set(tuple(settings["stop_words"]))
     found = CountVectorizer(**settings)

@@ -26,8 +26,13 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from skembed._corpus.alignment import rows_of
-from skembed._corpus.documents import check_analyzed, check_tokens, checked
+from skembed._corpus.validation import (
+    check_analyzed,
+    check_tokens,
+    checked,
+    inside,
+    rows_of,
+)
 from skembed._corpus.vocabulary import Corpus
 
 # Parameters of whatever reads text.
@@ -45,16 +50,16 @@ PARAMETERS = {
 
 # Patterns that find the longest runs of word characters, of at least so many: ``\w+``
 # takes all that follow, and ``\b`` before one holds only where a run begins.
-_SHORTEST_RUN = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1}
+_SHORTEST_RUN = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1, r"\w\w+": 2, r"\w+": 1}
+# Those that find the same runs in less time.
+SAME_RUNS = {r"(?u)\b\w\w+\b": r"\w\w+", r"(?u)\b\w+\b": r"\w+"}
 # Characters from which on the kernel is worth loading and, for each word to look up,
 # its table worth filling.
 _MUCH = 2**21
 _MUCH_PER_WORD = 2
 _BATCH = 2**18  # characters that are scanned at once
 _MIN_ROOM = 2**13  # for new words in the table
-# The row of words that are not known.
-_UNKNOWN = -(2**31)
-_CHUNK = 2**18  # rows that are checked at once
+_UNKNOWN = object()  # in place of the row of a word
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 
 
@@ -145,15 +150,21 @@ def look_up(
             ids, offsets = _scan(batches, vectorizer, rows, n_rows)
         else:
             tokens = _cut(documents, vectorizer)
-            found = (map(rows.get, words, repeat(_UNKNOWN)) for words in tokens)
-            ids, offsets = _join_ids(found)
+            ids, offsets = _join_ids(_known(words, rows) for words in tokens)
     except (TypeError, OverflowError):
         # It may be about X; or a row is no whole number, or too large for one.
         rows_of(rows, rows, n_rows)
         raise
-    if not _are_rows(ids, n_rows):
+    token_ids = np.asarray(ids)
+    if not inside(token_ids, n_rows):
         rows_of(rows, rows, n_rows)
-    return Corpus.of_known(ids, offsets)
+    return Corpus(token_ids, np.asarray(offsets))
+
+
+def _known(words: Iterable[str], rows: Mapping[str, int]) -> list[int]:
+    """Return the rows of those words that have one."""
+    found = map(rows.get, words, repeat(_UNKNOWN))
+    return [row for row in found if row is not _UNKNOWN]  # type: ignore[misc]
 
 
 def coverage(
@@ -202,18 +213,6 @@ def _scan(
     scanner = _Scanner(vectorizer, words, fixed=True)
     numbered = map(scanner.number, batches)
     return _join((row_of[ids], ends) for ids, ends in numbered)
-
-
-def _are_rows(ids: array, n_rows: int) -> bool:
-    """Whether all ids are rows, or of words that are not known."""
-    for first in range(0, len(ids), _CHUNK):
-        n = min(_CHUNK, len(ids) - first)
-        some = np.frombuffer(ids, np.int32, n, first * ids.itemsize)
-        # Negative numbers are large ones without a sign.
-        others = np.count_nonzero(some.view(np.uint32) >= n_rows)
-        if others and others != np.count_nonzero(some == _UNKNOWN):
-            return False
-    return True
 
 
 def compile_kernel() -> None:

@@ -2,16 +2,13 @@
 
 import math
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Integral
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
-
-from skembed._corpus.kinds import is_int
 
 # Tokens that are counted or renumbered at once.
 _CHUNK = 2**18
@@ -248,14 +245,18 @@ def _drop_negative(token_ids: np.ndarray, offsets: np.ndarray) -> int:
     n_left = first = 0
     for chunk in _chunks(token_ids):
         kept = chunk >= 0
-        if n_left < first or not kept.all():
-            # Offsets in front have become smaller, so that all are still in order.
-            ends = offsets.searchsorted([first, first + chunk.size], side="right")
-            here = slice(*ends)
-            before = np.concatenate([[0], kept.cumsum()])
+        n_kept = int(np.count_nonzero(kept))
+        if n_left < first or n_kept < chunk.size:
+            here = slice(None)
+            if chunk.size < token_ids.size:
+                # Offsets in front have become smaller, so that all are still in order.
+                ends = offsets.searchsorted([first, first + chunk.size], side="right")
+                here = slice(*ends)
+            before = np.zeros(chunk.size + 1, dtype=np.int64)
+            kept.cumsum(out=before[1:])
             offsets[here] = n_left + before[offsets[here] - first]
-            token_ids[n_left : n_left + before[-1]] = chunk[kept]
-        n_left += int(np.count_nonzero(kept))
+            token_ids[n_left : n_left + n_kept] = chunk[kept]
+        n_left += n_kept
         first += chunk.size
     return n_left
 
@@ -418,61 +419,3 @@ def _why_nothing_counts(doc_weights: np.ndarray | None) -> str:
         f"sample_weight is 0 for all {doc_weights.size} documents: at least one has to "
         "count."
     )
-
-
-def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
-    """Return the parameter `vocabulary` as a dict from word to row.
-
-    Parameters
-    ----------
-    vocabulary : mapping of str to int, or collection of str
-        A mapping gives the rows; a set is sorted, as scikit-learn does; any other
-        keeps its order. Words may also be int, such as ids of nodes.
-
-    Returns
-    -------
-    dict of str to int, or of int to int
-        In row order.
-
-    Raises
-    ------
-    ValueError
-        If it is empty, repeats a word, mixes str and int, leaves out a row, or can be
-        read once only.
-    """
-    if isinstance(vocabulary, (str, bytes)):
-        raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
-    if isinstance(vocabulary, Iterator):
-        raise ValueError(
-            f"vocabulary is an iterator ({type(vocabulary).__name__}), which can be "
-            "read once only. Pass a list of its words."
-        )
-    words = list(vocabulary)
-    of_ints = bool(words) and all(map(is_int, words))
-    for word in words:
-        if not (of_ints or isinstance(word, str)):
-            raise ValueError(
-                f"vocabulary must hold str only (or, for a matrix, int only), got "
-                f"{word!r}."
-            )
-    if isinstance(vocabulary, Mapping):
-        rows = list(vocabulary.values())
-        whole = all(isinstance(row, Integral) for row in rows)
-        if not whole or sorted(rows) != list(range(len(rows))):
-            raise ValueError(
-                "vocabulary must map its words to the rows "
-                f"0, 1, ..., {len(rows) - 1} without gaps or repeats, but its rows "
-                f"are {rows[:10]}."
-            )
-        words.sort(key=vocabulary.__getitem__)
-    elif isinstance(vocabulary, (set, frozenset)):
-        words.sort()
-    if of_ints:
-        words = list(map(int, words))
-    index = {word: row for row, word in enumerate(words)}
-    if len(index) < len(words):
-        repeated = next(word for row, word in enumerate(words) if index[word] != row)
-        raise ValueError(f"vocabulary holds the word {repeated!r} more than once.")
-    if not index:
-        raise ValueError("vocabulary is empty; pass at least one word or None.")
-    return index

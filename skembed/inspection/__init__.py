@@ -16,7 +16,7 @@ from skembed._base import BaseEmbedder
 from skembed._cbow import CBOWEmbedder
 from skembed._corpus import reader, tokenize
 from skembed._corpus import vocabulary as _vocabulary
-from skembed._corpus.alignment import PER_WORD
+from skembed._corpus.validation import PER_WORD
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count, ppmi, windows
 from skembed._counts.count import window_weights

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import linalg
 
 from skembed._base import BaseEmbedder
-from skembed._corpus.alignment import TABLES, count_rows
+from skembed._corpus.validation import TABLES, count_rows
 
 # Words that are scored at once.
 _CHUNK = 1 << 14

@@ -7,13 +7,16 @@ poolings of your own.
 
 from sklearn.base import clone
 
-from skembed.pooling._learning import SIFPooling, TfidfPooling, USIFPooling, VLADPooling
 from skembed.pooling._poolings import (
     MaxPooling,
     MeanMaxPooling,
     MeanPooling,
     Pooling,
+    SIFPooling,
     SumPooling,
+    TfidfPooling,
+    USIFPooling,
+    VLADPooling,
     n_parts,
 )
 

@@ -1,4 +1,4 @@
-"""From documents to their rows of features, a chunk of documents at a time."""
+"""From documents to rows of features: pooled, scaled and normalised in chunks."""
 
 import copy
 import functools
@@ -12,11 +12,19 @@ from sklearn.preprocessing import normalize
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
-from skembed.pooling import POOLINGS, Pooling, _scaling, learns_nothing, n_parts
-from skembed.pooling._scaling import Scaling
+from skembed.pooling import POOLINGS, Pooling, learns_nothing, n_parts
+from skembed.pooling._rows import Documents
 
 COMBINATIONS = ("word", "context", "sum", "concat")
-SCALES = (None, *_scaling.SCALES)
+SCALES = (None, "standard", "spherical")
+# Attributes of estimators that are the parts of a `Scaling`.
+SCALING = ("feature_means_", "feature_scales_")
+# What a linear model with the default penalty of scikit-learn needs, see the page on
+# defaults.
+LENGTH = 3.0
+# Deviations below this share of the largest mean come from rounding, and so do rows
+# that are closer to the means.
+_ROUNDING = 1e-6
 # Words and documents that are pooled at once, which bounds the working memory; a
 # document counts once for so many columns.
 _CHUNK, _COLUMNS = 2**16, 16
@@ -24,15 +32,24 @@ _CHUNK, _COLUMNS = 2**16, 16
 _ROWS = 2**12
 
 
+class Scaling(NamedTuple):
+    """What features are centred and divided by."""
+
+    means: np.ndarray  # float64 (n_features,)
+    deviations: np.ndarray  # float64 (n_features,), positive
+
+
 class Plan(NamedTuple):
     """What becomes of the words of a document."""
 
     pooling: Any  # fitted
+    is_own: bool  # whether that is of this package; a user's may do anything
     combine: str
+    scale: str | None
     norm: str | None
     dtype: Any
     n_features: int
-    scale: Callable[[np.ndarray], np.ndarray] | None = None  # of rows
+    scaling: Scaling | None = None  # None while it is learned, and without a scale
 
 
 def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan:
@@ -52,15 +69,42 @@ def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan
     Returns
     -------
     Plan
-        Without the scale, which is learned.
+        Without the scaling, which is learned.
     """
     return Plan(
         pooling,
+        type(pooling) in POOLINGS.values(),
         estimator.combine,
+        estimator.scale,
         estimator.norm,
         dtype if estimator.dtype == "auto" else np.dtype(estimator.dtype),
         n_columns(pooling, estimator.combine, n_components),
     )
+
+
+def learned_scaling(estimator: Any, plan: Plan) -> Scaling:
+    """Return what an estimator has learned for `scale` in `fit`.
+
+    Raises
+    ------
+    ValueError
+        If parameters have changed since, or attributes do not fit together.
+    """
+    if getattr(estimator, "_scaled_as", ("",))[0] != plan.combine:
+        raise ValueError(
+            f"scale={plan.scale!r} needs what fit learns with it and with "
+            f"combine={plan.combine!r}, and these have been changed since. Call fit "
+            "again, or pass scale=None."
+        )
+    found = Scaling(*(getattr(estimator, name) for name in SCALING))
+    for name, values in zip(SCALING, found, strict=True):
+        if values.shape != (plan.n_features,):
+            raise ValueError(
+                f"{name} has shape {values.shape}, but there are {plan.n_features} "
+                "features: the attributes do not come from one fit. Set them "
+                "back, or call fit."
+            )
+    return found
 
 
 def n_columns(pooling: Any, combine: str, n_components: int) -> int:
@@ -104,7 +148,7 @@ def fit(
         return pooling
     corpus = _training_documents(corpus)
     vectors = _combined(tables, combine)
-    documents = _as_matrix(corpus, (0, corpus.n_documents), len(vectors))
+    documents = _as_matrix(_cut(corpus, (0, corpus.n_documents)), len(vectors))
     weights = {}
     if corpus.doc_weights is not None:
         weights["sample_weight"] = corpus.doc_weights
@@ -137,20 +181,20 @@ def fit_scaling(
         The same bits for any number of threads.
     """
     corpus = _training_documents(corpus)
-    vectors = _read_only(_combined(tables, plan.combine))
+    vectors = _vectors(tables, plan)
     weights = corpus.doc_weights
     if weights is None:
         weights = np.ones(corpus.n_documents)
     # Sums of weights as large as float64 would be infinite.
     weights = weights / (weights.max(initial=0.0) or 1.0)
 
-    def moments(_: int, documents: tuple[int, int]) -> _scaling.Moments:
+    def moments(_: int, documents: tuple[int, int]) -> Moments:
         rows = _pooled(corpus, documents, vectors, plan)
         _check_finite(rows, documents[0])
-        return _scaling.moments(rows, weights[slice(*documents)])
+        return moments_of(rows, weights[slice(*documents)])
 
     parts = _map(moments, _chunks(corpus.doc_offsets, plan.n_features), n_jobs)
-    return _scaling.learn(functools.reduce(_scaling.add, parts))
+    return learn_scaling(functools.reduce(add_moments, parts))
 
 
 def _training_documents(corpus: Corpus) -> Corpus:
@@ -198,27 +242,30 @@ def pool(
     ValueError
         If a feature is not finite.
     """
-    is_own = _is_own(plan.pooling)
+    chunks = _chunks(corpus.doc_offsets, plan.n_features)
+    n_documents = chunks[-1][1]
+    # Those of one chunk are few.
+    if len(chunks) > 1:
+        check_room(
+            float(np.dtype(plan.dtype).itemsize) * n_documents * plan.n_features,
+            f"{plan.n_features} features of {n_documents} documents",
+            "Pass fewer documents at a time, or lower n_components.",
+        )
     corpus, tables, plan = _without_other_words(corpus, tables, plan)
-    vectors = _read_only(_combined(tables, plan.combine))
-    check_room(
-        float(np.dtype(plan.dtype).itemsize) * corpus.n_documents * plan.n_features,
-        f"{plan.n_features} features of {corpus.n_documents} documents",
-        "Pass fewer documents at a time, or lower n_components.",
-    )
-    features = np.empty((corpus.n_documents, plan.n_features), dtype=plan.dtype)
+    vectors = _vectors(tables, plan)
+    features = np.empty((n_documents, plan.n_features), dtype=plan.dtype)
 
     def pool_chunk(_: int, documents: tuple[int, int]) -> None:
         rows = _pooled(corpus, documents, vectors, plan)
-        if plan.scale is not None:
-            rows = plan.scale(rows)
+        if plan.scale is not None and plan.scaling is not None:
+            rows = scale_rows(rows, plan.scaling, plan.scale)
         if plan.norm is not None:
             rows = _normalized(rows, plan.norm)
         with np.errstate(over="ignore"):
             features[slice(*documents)] = rows
 
-    _map(pool_chunk, _chunks(corpus.doc_offsets, plan.n_features), n_jobs)
-    if corpus.token_weights is not None or not is_own:
+    _map(pool_chunk, chunks, n_jobs)
+    if corpus.token_weights is not None or not plan.is_own:
         _check_finite(features)
     return features
 
@@ -233,14 +280,12 @@ def _map(
         return team.map(work, tasks)
 
 
-def _pooled(
-    corpus: Corpus, documents: tuple[int, int], vectors: np.ndarray, plan: Plan
-) -> np.ndarray:
-    """Return the features of some documents, not scaled."""
-    chunk = _as_matrix(corpus, documents, len(vectors))
-    rows = plan.pooling.pool(chunk, vectors)
-    _check_rows(rows, chunk, plan)
-    return rows
+def _vectors(tables: tuple[np.ndarray, np.ndarray], plan: Plan) -> np.ndarray:
+    """Return the vectors that a fitted pooling gets."""
+    vectors = _combined(tables, plan.combine)
+    if plan.is_own:
+        return np.ascontiguousarray(vectors, dtype=np.float32)
+    return _read_only(vectors)
 
 
 def _read_only(vectors: np.ndarray) -> np.ndarray:
@@ -250,8 +295,24 @@ def _read_only(vectors: np.ndarray) -> np.ndarray:
     return view
 
 
-def _check_rows(rows: Any, chunk: sparse.csr_array, plan: Plan) -> None:
-    shape = (chunk.shape[0], plan.n_features)
+def _pooled(
+    corpus: Corpus, documents: tuple[int, int], vectors: np.ndarray, plan: Plan
+) -> np.ndarray:
+    """Return the features of some documents, not scaled.
+
+    A pooling of this package takes them as they are: that rows of words exist has been
+    checked where they were looked up. Others get a matrix.
+    """
+    chunk = _cut(corpus, documents)
+    if plan.is_own:
+        return plan.pooling._pool_documents(chunk, vectors)
+    rows = plan.pooling.pool(_as_matrix(chunk, len(vectors)), vectors)
+    _check_rows(rows, chunk.n_documents, plan)
+    return rows
+
+
+def _check_rows(rows: Any, n_documents: int, plan: Plan) -> None:
+    shape = (n_documents, plan.n_features)
     if not isinstance(rows, np.ndarray) or rows.shape != shape:
         found = getattr(rows, "shape", None)
         raise ValueError(
@@ -287,7 +348,7 @@ def _without_other_words(
     """
     pooling, n_words = plan.pooling, len(tables[0])
     stored = plan.combine in ("word", "context")
-    if stored or not _is_own(pooling) or corpus.token_ids.size >= n_words:
+    if stored or not plan.is_own or corpus.token_ids.size >= n_words:
         return corpus, tables, plan
     used, ids = np.unique(corpus.token_ids, return_inverse=True)
     # scipy's kernels take words and offsets of one type.
@@ -295,11 +356,6 @@ def _without_other_words(
     word, context = tables
     plan = plan._replace(pooling=_of_words(pooling, used))
     return corpus, (word[used], context[used]), plan
-
-
-def _is_own(pooling: Any) -> bool:
-    """Whether it is of this package, and not a user's, who may do anything."""
-    return type(pooling) in POOLINGS.values()
 
 
 def _of_words(pooling: Pooling, rows: np.ndarray) -> Pooling:
@@ -358,9 +414,9 @@ def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:
     """Return first and last + 1 documents of chunks."""
     n_documents = doc_offsets.size - 1
     document = max(1, n_features // _COLUMNS)
-    sizes = doc_offsets + document * np.arange(n_documents + 1)
-    if sizes[-1] <= _CHUNK:
+    if doc_offsets[-1] + document * n_documents <= _CHUNK:
         return [(0, n_documents)]
+    sizes = doc_offsets + document * np.arange(n_documents + 1)
     chunks, first = [], 0
     while first < n_documents:
         last = int(np.searchsorted(sizes, sizes[first] + _CHUNK, side="right")) - 1
@@ -370,19 +426,149 @@ def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:
     return chunks
 
 
-def _as_matrix(
-    corpus: Corpus, documents: tuple[int, int], n_words: int
-) -> sparse.csr_array:
-    """Return some documents as a matrix; each token of text is an entry of 1."""
+def _cut(corpus: Corpus, documents: tuple[int, int]) -> Documents:
+    """Return some documents of a corpus."""
     offsets = corpus.doc_offsets[documents[0] : documents[1] + 1]
     tokens = slice(offsets[0], offsets[-1])
-    words = corpus.token_ids[tokens]
-    if corpus.token_weights is None:
-        counts = np.ones(words.size, dtype=np.float32)
-    else:
-        counts = corpus.token_weights[tokens]
+    words, counts = corpus.token_ids[tokens], corpus.token_weights
     offsets = offsets - offsets[0]
+    # SciPy's kernels take words and offsets of one type.
     if offsets[-1] < 2**31:
-        # Of the kind of the words, so that these are not copied.
         offsets = offsets.astype(np.int32)
+    else:
+        words = words.astype(np.int64)
+    return Documents(None if counts is None else counts[tokens], words, offsets)
+
+
+def _as_matrix(documents: Documents, n_words: int) -> sparse.csr_array:
+    """Return documents as a matrix; each token of text is an entry of 1."""
+    counts, words, offsets = documents
+    if counts is None:
+        counts = np.ones(words.size, dtype=np.float32)
     return sparse.csr_array((counts, words, offsets), shape=(offsets.size - 1, n_words))
+
+
+class Moments(NamedTuple):
+    """Weight, means and sums of squared deviations of some rows."""
+
+    weight: float
+    means: np.ndarray  # float64 (n_features,)
+    squares: np.ndarray  # float64 (n_features,)
+
+
+def moments_of(rows: np.ndarray, weights: np.ndarray) -> Moments:
+    """Return the moments of rows of features.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_documents, n_features), float64
+        Rows of zeros stand for documents without known words, and are left out.
+    weights : ndarray of shape (n_documents,), float64
+        How often each document counts.
+
+    Returns
+    -------
+    Moments
+    """
+    known = rows.any(axis=1) & (weights > 0.0)
+    if not known.all():
+        rows, weights = rows[known], weights[known]
+    weight = float(weights.sum())
+    if not weight:
+        return Moments(0.0, np.zeros(rows.shape[1]), np.zeros(rows.shape[1]))
+    # What becomes infinite is told by `learn_scaling`.
+    with np.errstate(over="ignore", invalid="ignore"):
+        # Not by BLAS, whose sums depend on its threads; and without further copies.
+        means = np.einsum("i,ij->j", weights, rows) / weight
+        apart = rows - means
+        squares = np.einsum("i,ij,ij->j", weights, apart, apart)
+    return Moments(weight, means, squares)
+
+
+def add_moments(first: Moments, second: Moments) -> Moments:
+    """Return the moments of the rows of both (Chan, Golub & LeVeque 1983)."""
+    weight = first.weight + second.weight
+    if not second.weight or not first.weight:
+        return first if first.weight else second
+    share = second.weight / weight
+    with np.errstate(over="ignore", invalid="ignore"):
+        apart = second.means - first.means
+        return Moments(
+            weight,
+            first.means + share * apart,
+            first.squares + second.squares + first.weight * share * apart**2,
+        )
+
+
+def learn_scaling(found: Moments) -> Scaling:
+    """Return the scaling of features with these moments.
+
+    A column that does not vary, but for rounding, gets the typical deviation of the
+    others.
+
+    Raises
+    ------
+    ValueError
+        If the moments are not finite.
+    """
+    deviations = np.sqrt(found.squares / (found.weight or 1.0))
+    if not (np.isfinite(deviations).all() and np.isfinite(found.means).all()):
+        raise ValueError(
+            "Features of the documents are too large to be scaled. Pass scale=None, a "
+            "pooling whose rows do not grow with the documents, or smaller numbers."
+        )
+    size = max(np.abs(found.means).max(), deviations.max()) or 1.0
+    constant = deviations <= _ROUNDING * size
+    typical = size
+    if not constant.all():
+        typical = np.sqrt((deviations[~constant] ** 2).mean())
+    return Scaling(found.means, np.where(constant, typical, deviations))
+
+
+def _standard(rows: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Return rows with standardised columns, which are `LENGTH` long on average.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_documents, n_features), float64
+    scaling : Scaling
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_features), float64
+        Of the training documents, the root mean square of the lengths is `LENGTH`.
+    """
+    scaled = (rows - scaling.means) / scaling.deviations
+    scaled *= LENGTH / np.sqrt(rows.shape[1])
+    return scaled
+
+
+def _spherical(rows: np.ndarray, scaling: Scaling) -> np.ndarray:
+    """Return centred rows, all of which are `LENGTH` long; else as `_standard`."""
+    scaled = rows - scaling.means
+    # A row that equals the means but for rounding has no direction.
+    nothing = _ROUNDING * scaling.deviations.max()
+    # Squares of large numbers would be infinite.
+    scaled /= np.abs(scaled).max(axis=1, keepdims=True, initial=nothing)
+    lengths = np.sqrt((scaled**2).sum(axis=1, keepdims=True))
+    scaled *= LENGTH / np.maximum(lengths, 1.0)
+    return scaled
+
+
+def scale_rows(rows: np.ndarray, scaling: Scaling, scale: str) -> np.ndarray:
+    """Return scaled rows of features.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n_documents, n_features), float64
+    scaling : Scaling
+    scale : {"standard", "spherical"}
+
+    Returns
+    -------
+    ndarray of shape (n_documents, n_features), float64
+        Zeros where all of a row is zero.
+    """
+    scaled = (_standard if scale == "standard" else _spherical)(rows, scaling)
+    scaled[~rows.any(axis=1)] = 0.0
+    return scaled

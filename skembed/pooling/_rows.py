@@ -1,18 +1,20 @@
-"""Sums and maxima of the vectors of documents' words, and what rows have in common.
+"""What poolings compute: sums and maxima of vectors, common components, clusters.
 
 Everything that becomes a document's row is added up entry by entry in the order in
 which the document has them, so that a row does not depend on the other documents.
 """
 
+import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import linalg, sparse
 from scipy.sparse import _sparsetools
+from sklearn.exceptions import ConvergenceWarning
 
-from skembed._corpus.alignment import check_sparse
-from skembed._utils.threads import one_blas_thread
+from skembed._corpus.validation import check_sparse
+from skembed._utils.threads import one_blas_thread, one_openmp_thread
 
 # So many vectors are added up in float32, and these sums in float64.
 _BLOCK = 128
@@ -31,12 +33,20 @@ _EXPONENT = 32
 _ROUNDING = 1e-10
 # A sum below this share of what is added up is 0 but for rounding.
 _CANCELLED = 1e-9
+# Clusters have at least so many words on average: the vector of a word that is alone in
+# its cluster does not differ from the centre.
+_PER_CLUSTER = 10
+# At most so many words are clustered, which bounds memory and time; the others are
+# assigned to the nearest centre.
+MAX_CLUSTERED = 2**16
+# Words that are assigned at once.
+_ASSIGNED = 2**12
 
 
 class Documents(NamedTuple):
     """Rows of a documents x words matrix, one behind the other."""
 
-    counts: np.ndarray  # float (n_entries,)
+    counts: np.ndarray | None  # float (n_entries,); None where all are 1, as of text
     words: np.ndarray  # int (n_entries,)
     offsets: np.ndarray  # of the type of `words`, (n_documents + 1,)
 
@@ -44,12 +54,18 @@ class Documents(NamedTuple):
     def n_documents(self) -> int:
         return self.offsets.size - 1
 
+    @property
+    def lengths(self) -> np.ndarray:
+        return self.offsets[1:] - self.offsets[:-1]
+
     def per_entry(self, values: np.ndarray) -> np.ndarray:
         """Return the value of its document for every entry."""
-        return np.repeat(values, np.diff(self.offsets))
+        return np.repeat(values, self.lengths)
 
     def present(self) -> "Documents":
         """Return the entries that are not 0."""
+        if self.counts is None:
+            return self
         present = self.counts > 0
         if present.all():
             return self
@@ -122,7 +138,10 @@ def chunks(X: Any, n_columns: int = 0) -> Iterator[tuple[slice, Documents]]:
         entries = slice(offsets[0], offsets[-1])
         words = X.indices[entries]
         offsets = (offsets - offsets[0]).astype(words.dtype, copy=False)
-        yield slice(first, last), Documents(X.data[entries], words, offsets)
+        counts = X.data[entries]
+        only_ones = bool(np.all(counts == 1))
+        documents = Documents(None if only_ones else counts, words, offsets)
+        yield slice(first, last), documents
         first = last
 
 
@@ -152,7 +171,8 @@ def means(
     """
     counts, totals, _ = _scaled_counts(documents)
     if word_weights is not None:
-        counts = counts * word_weights[documents.words]
+        weights = word_weights[documents.words]
+        counts = weights if counts is None else counts * weights
         if by_weight:
             totals = _totals(documents.offsets, counts)
     sums = _sums(documents, counts, vectors)
@@ -167,17 +187,17 @@ def sums(documents: Documents, vectors: np.ndarray) -> np.ndarray:
     return np.ldexp(scaled, exponents[:, np.newaxis]) if exponents.any() else scaled
 
 
-def _scaled_counts(documents: Documents) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scaled_counts(
+    documents: Documents,
+) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
     """Return counts, their sum per document, and which power of 2 divides them.
 
     Powers of 2 change no bit of a mean, and let float32 hold counts of any size.
     """
-    counts = documents.counts
-    if counts.dtype == np.float32 and (counts == 1).all():
-        # Those of text; the same numbers, sooner.
-        totals = np.diff(documents.offsets)
-        return counts, totals.astype(np.float64), np.zeros_like(totals)
-    counts = counts.astype(np.float64)
+    if documents.counts is None:
+        totals = documents.lengths.astype(np.float64)
+        return None, totals, np.zeros(totals.size, dtype=np.int32)
+    counts = documents.counts.astype(np.float64)
     totals = _totals(documents.offsets, counts)
     exponents = np.frexp(totals)[1]
     exponents[np.abs(exponents) <= _EXPONENT] = 0
@@ -197,17 +217,18 @@ def _totals(offsets: np.ndarray, values: np.ndarray) -> np.ndarray:
     return totals
 
 
-def _sums(documents: Documents, weights: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+def _sums(
+    documents: Documents, weights: np.ndarray | None, vectors: np.ndarray
+) -> np.ndarray:
     """Return the sums of the words' vectors times a weight per entry, in float64."""
+    words = documents.words
+    if weights is None:
+        weights = np.ones(words.size, dtype=np.float32)
     blocks, begins = _blocks(documents.offsets)
     partial = np.zeros((begins.size - 1, vectors.shape[1]), dtype=np.float32)
-    _add(
-        begins,
-        documents.words,
-        weights.astype(np.float32, copy=False),
-        vectors,
-        partial,
-    )
+    _add(begins, words, weights.astype(np.float32, copy=False), vectors, partial)
+    if len(partial) == 1 == documents.n_documents:
+        return partial.astype(np.float64)
     ones, partial = np.ones(len(partial)), partial.astype(np.float64)
     sums = np.zeros((documents.n_documents, vectors.shape[1]))
     _add(blocks, np.arange(ones.size), ones, partial, sums)
@@ -216,6 +237,11 @@ def _sums(documents: Documents, weights: np.ndarray, vectors: np.ndarray) -> np.
 
 def _blocks(offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return where documents begin among blocks, and where blocks do among entries."""
+    if offsets.size == 2:
+        # One document; the same numbers, sooner.
+        begins = np.arange(0, offsets[1] + _BLOCK, _BLOCK, dtype=offsets.dtype)
+        begins[-1] = offsets[1]
+        return np.array([0, begins.size - 1]), begins
     n_blocks = -(-np.diff(offsets) // _BLOCK)
     blocks = np.zeros(offsets.size, dtype=np.int64)
     np.cumsum(n_blocks, out=blocks[1:])
@@ -335,7 +361,8 @@ def _distinct(
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     first = np.diff(keys, prepend=-1) > 0
-    counts = np.bincount(np.cumsum(first) - 1, weights=present.counts[order])
+    counts = present.counts if present.counts is None else present.counts[order]
+    counts = np.bincount(np.cumsum(first) - 1, weights=counts)
     return *np.divmod(keys[first], labels.size), counts
 
 
@@ -389,7 +416,9 @@ def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
     """
     counts, n_documents = np.zeros(X.shape[1]), 0.0
     for rows, documents in chunks(X):
-        entries = documents.counts.astype(np.float64)
+        entries = np.ones(documents.words.size)
+        if documents.counts is not None:
+            entries = documents.counts.astype(np.float64)
         lengths = _totals(documents.offsets, entries)
         n_documents += weights[rows][lengths > 0].sum()
         np.add.at(counts, documents.words, entries * documents.per_entry(weights[rows]))
@@ -489,3 +518,87 @@ def normalised(values: np.ndarray) -> np.ndarray:
     """Divide values by their sum; zeros where there is nothing to add up."""
     total = values.sum()
     return values / total if total > 0 else np.zeros_like(values)
+
+
+def find_centres(
+    vectors: np.ndarray, n_clusters: int, random_state: int | None
+) -> np.ndarray:
+    """Return the centres of a k-means clustering of words.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_words, n_features), float32
+        Those that are all zeros are left out.
+    n_clusters : int
+    random_state : int or None
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_features), float64
+        Where there are fewer clusters, since there are few words, the first centre is
+        repeated; `nearest_centres` assigns no word to a repetition.
+    """
+    # Rows are sorted by frequency, so that regular steps meet frequent and rare words.
+    step = -(-len(vectors) // MAX_CLUSTERED) or 1
+    # Vectors of zeros are those of words of which nothing is known.
+    rows = step * np.flatnonzero(vectors[::step].any(axis=1))
+    centres = np.zeros((n_clusters, vectors.shape[1]))
+    if not rows.size:
+        return centres
+    labels = _k_means_inplace(vectors[rows], n_clusters, random_state)
+    found = np.unique(labels)
+    for place, label in enumerate(found):
+        # The mean of equal vectors must be this vector, which float64 sees to.
+        members = vectors[rows[labels == label]]
+        centres[place] = members.mean(axis=0, dtype=np.float64)
+    centres[found.size :] = centres[0]
+    return centres
+
+
+def _k_means_inplace(
+    sample: np.ndarray, n_clusters: int, random_state: int | None
+) -> np.ndarray:
+    """Return the clusters of vectors, which are overwritten.
+
+    The same bits for any number of threads.
+    """
+    from sklearn.cluster import KMeans
+
+    at_most = max(1, len(sample) // _PER_CLUSTER)
+    k_means = KMeans(
+        min(n_clusters, at_most), n_init=1, random_state=random_state, copy_x=False
+    )
+    # Squares of extreme numbers would be infinite or 0; powers of 2 round nothing.
+    largest = max(sample.max(), -sample.min())
+    np.ldexp(sample, -np.frexp(largest)[1], out=sample)
+    with one_blas_thread(), one_openmp_thread(), warnings.catch_warnings():
+        # Of fewer clusters where vectors are equal.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return k_means.fit(sample).labels_
+
+
+def clustering_memory(n_words: int, n_features: int) -> float:
+    """Return the bytes that `find_centres` takes: two copies of what it clusters."""
+    return 2 * 4.0 * min(n_words, MAX_CLUSTERED) * n_features
+
+
+def nearest_centres(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Return which centre is nearest to each vector; the first of equals.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_words, n_features), float32
+    centres : ndarray of shape (n_clusters, n_features), float64
+
+    Returns
+    -------
+    ndarray of shape (n_words,), int32
+    """
+    labels = np.empty(len(vectors), dtype=np.int32)
+    lengths = np.square(centres).sum(axis=1) / 2
+    with one_blas_thread():
+        for first in range(0, len(vectors), _ASSIGNED):
+            rows = slice(first, first + _ASSIGNED)
+            products = vectors[rows].astype(np.float64) @ centres.T
+            labels[rows] = np.argmin(lengths - products, axis=1)
+    return labels

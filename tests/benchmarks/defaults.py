@@ -43,7 +43,7 @@ from sklearn.svm import LinearSVC
 
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from skembed.features import KLWeighter
-from skembed.pooling._scaling import LENGTH
+from skembed.pooling._features import LENGTH
 from tests.benchmarks.common import describe_machine, print_table
 from tests.benchmarks.corpora import BUILT_IN, load
 
@@ -158,7 +158,7 @@ def scale(arguments, split):
                 yield f"{name}, {pooling}, {found}", head, gain
         rows = features(ESTIMATORS[name](random_state=split.seed), split)
         for length in LENGTHS:
-            # Rows of the default are `_scaling.LENGTH` long.
+            # Rows of the default are `_features.LENGTH` long.
             longer = [part * (length / LENGTH) for part in rows]
             for head in arguments.heads:
                 gain = score(head, longer, split) - base[head]

@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 import skembed
-from skembed._corpus import kinds, reader, tokenize
+from skembed._corpus import reader, tokenize, validation
 from tests.benchmarks.common import describe_machine, print_table, read_documents
 
 N_CALLS = 2000
@@ -68,7 +68,7 @@ def one_document(embedders, tokens):
         corpus = tokenize.look_up(document, vectorizer, embedder.vocabulary_)
         times = [
             milliseconds(embedder.transform, document),
-            milliseconds(kinds.is_matrix, document),
+            milliseconds(validation.is_matrix, document),
             milliseconds(reader.vectorizer, embedder, False),
             milliseconds(tokenize.look_up, document, vectorizer, embedder.vocabulary_),
             milliseconds(embedder._pool, corpus, np.float32),

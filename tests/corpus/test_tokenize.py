@@ -587,6 +587,15 @@ def test_given_words_are_found_by_the_kernel(options, documents, others, batch, 
         assert corpus.doc_offsets.dtype == np.int64
 
 
+@pytest.mark.parametrize("pattern", tokenize.SAME_RUNS)
+def test_a_pattern_that_takes_less_time_finds_the_same(pattern):
+    signs = list(map(chr, range(sys.maxunicode + 1)))
+    rng = np.random.default_rng(0)
+    text = "".join(rng.permutation(signs)) + "a aB-c, d_1é e'f " * 9
+    faster = tokenize.SAME_RUNS[pattern]
+    assert re.findall(faster, text) == re.findall(pattern, text)
+
+
 @needs_compiler
 def test_tokens_of_all_code_points():
     """In many neighbourhoods; and what a word character is, by its definition."""

@@ -16,7 +16,7 @@ from skembed import (
     SGNSEmbedder,
     cooccurrence,
 )
-from skembed._corpus import documents as _documents
+from skembed._corpus import validation
 from skembed._counts import windows
 from skembed._solvers import glove, lanes
 from skembed._utils import interrupts, progress
@@ -128,7 +128,7 @@ def test_parts_of_steps(estimator, monkeypatch):
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
-    monkeypatch.setattr(_documents, "_REPORTED", 1)
+    monkeypatch.setattr(validation, "_REPORTED", 1)
     recorder = Recorder()
     embedder = cheap(estimator).set_callbacks(recorder).fit(DOCUMENTS * 5)
     steps = recorder.names("fit")
@@ -411,7 +411,7 @@ def test_verbose_of_early_stopping(estimator, capsys):
 def test_long_steps_say_how_far_they_are(estimator, verbose, capsys, monkeypatch):
     """Every ten seconds, or every second with more than 1; here at every report."""
     monkeypatch.setattr(progress, "_OFTEN", 0.0)
-    monkeypatch.setattr(_documents, "_REPORTED", 1)
+    monkeypatch.setattr(validation, "_REPORTED", 1)
     monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
@@ -433,7 +433,7 @@ def test_long_steps_say_how_far_they_are(estimator, verbose, capsys, monkeypatch
 @small
 def test_documents_of_unknown_number(capsys, monkeypatch):
     monkeypatch.setattr(progress, "_OFTEN", 0.0)
-    monkeypatch.setattr(_documents, "_REPORTED", 5)
+    monkeypatch.setattr(validation, "_REPORTED", 5)
     for documents in ((text for text in DOCUMENTS), (words for words in TOKENISED)):
         cheap(PPMISVDEmbedder, verbose=2).fit(documents)
         out = capsys.readouterr().out

@@ -23,7 +23,6 @@ from skembed.pooling import (
     TfidfPooling,
     USIFPooling,
     VLADPooling,
-    _clusters,
     _features,
     _rows,
     make,
@@ -878,7 +877,7 @@ def test_many_words_are_clustered_by_a_part(monkeypatch):
     """Regular steps through all words, the others being assigned."""
     vectors = draw_clusters(0)
     X = text_of(draw_text(0, n_words=400), 400)
-    monkeypatch.setattr(_clusters, "MAX_CLUSTERED", 150)
+    monkeypatch.setattr(_rows, "MAX_CLUSTERED", 150)
     pool = VLADPooling(n_clusters=4).fit(X, vectors)
     groups = pool.labels_.reshape(4, 100)
     assert (groups == groups[:, :1]).all()

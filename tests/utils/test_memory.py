@@ -13,6 +13,7 @@ from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from skembed._corpus import vocabulary
 from skembed._solvers import svd
 from skembed._utils import memory
+from skembed.pooling import _features
 from tests.helpers import (
     CHEAP,
     DOCUMENTS,
@@ -138,8 +139,10 @@ def test_a_krylov_space_is_refused(monkeypatch):
 
 @small
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-def test_features_are_refused(estimator):
+def test_features_are_refused(estimator, monkeypatch):
     embedder = cheap(estimator).fit(DOCUMENTS)
+    # What is pooled at once takes little.
+    monkeypatch.setattr(_features, "_CHUNK", 20)
     message, *others = refusals(lambda: embedder.transform(DOCUMENTS))
     assert message.startswith("3 features of 20 documents need 240 bytes")
     assert "Pass fewer documents at a time" in message

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skembed import PPMISVDEmbedder, cooccurrence
 from skembed._solvers.epochs import auto_epochs
-from skembed.pooling import POOLINGS, MeanPooling, _scaling
+from skembed.pooling import POOLINGS, MeanPooling, _features
 from tests.helpers import DOCUMENTS, EPOCHS, ESTIMATORS, MORE, OTHER_DOCUMENTS, cheap
 
 pytestmark = pytest.mark.small
@@ -37,10 +37,10 @@ def expected(fitted, training, X, scale, weights=None):
             found.append(row)
         elif scale == "standard":
             scaled = (row - scaler.mean_) / scaler.scale_
-            found.append(scaled * _scaling.LENGTH / np.sqrt(row.size))
+            found.append(scaled * _features.LENGTH / np.sqrt(row.size))
         else:
             centred = row - scaler.mean_
-            found.append(centred * _scaling.LENGTH / np.linalg.norm(centred))
+            found.append(centred * _features.LENGTH / np.linalg.norm(centred))
     return np.array(found)
 
 
@@ -106,13 +106,13 @@ def test_moments_add_up():
     rng = np.random.default_rng(0)
     rows, weights = rng.normal(5.0, 2.0, (50, 4)), rng.integers(0, 4, 50)
     parts = [
-        _scaling.moments(rows[i : i + 7], weights[i : i + 7] + 0.0)
+        _features.moments_of(rows[i : i + 7], weights[i : i + 7] + 0.0)
         for i in range(0, 50, 7)
     ]
     total = parts[0]
     for part in parts[1:]:
-        total = _scaling.add(total, part)
-    found = _scaling.learn(total)
+        total = _features.add_moments(total, part)
+    found = _features.learn_scaling(total)
     many = np.repeat(rows, weights, axis=0)
     np.testing.assert_allclose(found.means, many.mean(axis=0), rtol=1e-13)
     np.testing.assert_allclose(found.deviations, many.std(axis=0), rtol=1e-13)
@@ -134,8 +134,8 @@ def test_nothing_is_blown_up_where_documents_are_all_alike(scale):
 def test_columns_of_zeros_stay_zero(scale):
     rows = np.random.default_rng(0).normal(size=(9, 4))
     rows[:, 2] = 0.0
-    learned = _scaling.learn(_scaling.moments(rows, np.ones(9)))
-    assert not _scaling.apply(rows, learned, scale)[:, 2].any()
+    learned = _features.learn_scaling(_features.moments_of(rows, np.ones(9)))
+    assert not _features.scale_rows(rows, learned, scale)[:, 2].any()
 
 
 def test_norm_comes_last():
@@ -143,7 +143,7 @@ def test_norm_comes_last():
     features = embedder.fit_transform(DOCUMENTS)
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1.0, rtol=1e-6)
     without = clone_of(embedder, norm=None).transform(DOCUMENTS)
-    np.testing.assert_allclose(features * _scaling.LENGTH, without, rtol=1e-5)
+    np.testing.assert_allclose(features * _features.LENGTH, without, rtol=1e-5)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -220,6 +220,18 @@ def test_a_pooling_of_the_user_is_scaled():
     own = cheap(PPMISVDEmbedder, pooling=OwnPooling()).fit_transform(DOCUMENTS)
     mean = cheap(PPMISVDEmbedder, pooling="mean").fit_transform(DOCUMENTS)
     np.testing.assert_array_equal(own, mean)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_pooling_of_the_user_gets_what_ours_gets(pooling):
+    """Ours gets documents without a matrix; the bits of the features are the same."""
+    user = type("OwnPooling", (POOLINGS[pooling],), {})
+    X = [*OTHER_DOCUMENTS, *UNKNOWN, " ".join(DOCUMENTS)]
+    found = [
+        cheap(PPMISVDEmbedder, pooling=one).fit(DOCUMENTS).transform(X)
+        for one in (user(), pooling)
+    ]
+    np.testing.assert_array_equal(*found)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,645 @@
+"""What users pass, checked before anything is computed from it.
+
+Whether it is text or a matrix, whether documents, vocabularies and weights are such,
+and whether words, tables and the parts of a matrix still belong together. Compiled
+code, SciPy's included, reads whatever memory an index points to, and attributes of a
+fitted estimator, files and the parts of a sparse matrix can all be edited.
+"""
+
+from collections import Counter
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sized,
+)
+from itertools import repeat
+from numbers import Integral, Number
+from operator import eq, index
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.validation import _check_sample_weight
+
+_NUMERIC = "biufc"
+_NUMBERS = (Number, np.bool_)
+# Rows that tell whether numbers may be ids.
+_ROWS_SEEN = 1000
+# Documents between two reports.
+_REPORTED = 64
+_ADVICE = "Pass an iterable of str, one per document, or of lists of str."
+EDGES_ADVICE = (
+    "For a frame of edges, pass the adjacency matrix with input='cooccurrence': "
+    "networkx.from_pandas_edgelist and networkx.to_pandas_adjacency make it."
+)
+# Smaller weights, divided by the distance of a context, may have less digits than
+# others.
+_SMALLEST = 2.0**-1000
+# The tables that features come from, and all attributes with an entry for each word.
+TABLES = ("word_vectors_", "context_vectors_")
+PER_WORD = (
+    *TABLES,
+    "left_context_vectors_",
+    "right_context_vectors_",
+    "noise_vectors_",
+    "word_biases_",
+    "context_biases_",
+    "left_context_biases_",
+    "right_context_biases_",
+    "noise_biases_",
+    "word_counts_",
+    "_score_offset",
+    "_context_totals",
+    "_context_kept",
+)
+
+
+def is_matrix(X: Any) -> bool:
+    """Return whether users mean a two-dimensional matrix of numbers, not text.
+
+    Parameters
+    ----------
+    X : object
+        What was passed to `fit` or `transform`. An iterator is not consumed.
+
+    Raises
+    ------
+    ValueError
+        If it is neither, see `check_holds_data`.
+    """
+    check_holds_data(X)
+    if sparse.issparse(X):
+        return True
+    if isinstance(X, (list, tuple)):
+        return _holds_numbers(X)
+    if is_frame(X):
+        dtypes = list(X.dtypes)
+        return bool(dtypes) and all(map(_is_numeric, dtypes))
+    if _is_array(X):
+        X = np.asarray(X)
+        if X.ndim != 2 or X.dtype.kind not in _NUMERIC + "O":
+            return False
+        return X.dtype.kind != "O" or _are_numbers(X)
+    return False
+
+
+def means_matrix(X: Any, missing: str) -> bool:
+    """Return whether it is a matrix, and no column of texts that are all missing.
+
+    Parameters
+    ----------
+    X : object
+        As in `is_matrix`.
+    missing : {"error", "empty"}
+        What becomes of missing documents.
+    """
+    lacks_texts = missing == "empty" and is_missing_column(X)
+    return is_matrix(X) and not lacks_texts
+
+
+def is_frame(X: Any) -> bool:
+    """Return whether it is a frame of pandas, polars or the like."""
+    # A Series of dask has the attributes of a frame; a frame of polars has no `ndim`.
+    is_flat = getattr(X, "ndim", 2) != 2
+    return hasattr(X, "columns") and hasattr(X, "dtypes") and not is_flat
+
+
+def check_holds_data(X: Any) -> None:
+    """Refuse queries and graphs, from which documents or a matrix have to be made.
+
+    Raises
+    ------
+    ValueError
+        If it is one; it says what to pass.
+    """
+    kind = type(X)
+    if kind.__name__ == "LazyFrame":
+        raise ValueError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
+    # Of the class: a frame may have columns of these names.
+    if hasattr(kind, "nodes") and hasattr(kind, "adjacency"):
+        raise ValueError(
+            f"X is a graph ({kind.__name__}). Pass its adjacency matrix, "
+            "networkx.to_pandas_adjacency(X), with input='cooccurrence', or walks over "
+            "its nodes as lists of str."
+        )
+
+
+def resembles_walks(X: Any) -> bool:
+    """Return whether the numbers of a matrix are perhaps ids of words or nodes.
+
+    Rows of ids of one length cannot be told from counts by their form. Only lists of
+    lists are suspected, where no number is 0, most occur in several rows, and few stand
+    beside an equal one.
+
+    Parameters
+    ----------
+    X : object
+        A matrix.
+    """
+    if not isinstance(X, (list, tuple)):
+        return False
+    n_rows: Counter[int] = Counter()
+    n_pairs = n_equal = 0
+    for row in X[:_ROWS_SEEN]:
+        values = set(row) if isinstance(row, (list, tuple)) else {0}
+        if 0 in values or not all(map(is_int, values)):
+            return False
+        n_rows.update(values)
+        n_pairs += len(row) - 1
+        n_equal += sum(map(eq, row[1:], row))
+    n_common = sum(n > 1 for n in n_rows.values())
+    return 2 * n_common > len(n_rows) and 10 * n_equal < n_pairs
+
+
+def is_int(value: Any) -> bool:
+    """Return whether it is a whole number, and no bool."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _is_array(X: Any) -> bool:
+    """Whether it is an array, or turns into one and cannot be iterated or is 2-D."""
+    if isinstance(X, (np.ndarray, memoryview)):
+        return True
+    if not hasattr(X, "__array__") or isinstance(X, type):
+        return False
+    return not isinstance(X, Iterable) or getattr(X, "ndim", 1) == 2
+
+
+def _are_numbers(X: np.ndarray) -> bool:
+    # Whatever else one column of objects holds is for `checked` to take or to refuse.
+    found = (isinstance(value, _NUMBERS) for value in X.flat)
+    return X.size > 0 and (all(found) if X.shape[1] == 1 else any(found))
+
+
+def _is_numeric(dtype: Any) -> bool:
+    if hasattr(dtype, "is_numeric") and callable(dtype.is_numeric):
+        return bool(dtype.is_numeric()) or str(dtype) == "Boolean"
+    return getattr(dtype, "kind", "O") in _NUMERIC
+
+
+def _holds_numbers(rows: Any) -> bool:
+    for row in rows:
+        if isinstance(row, np.ndarray) and row.ndim == 1 and row.dtype.kind != "O":
+            return row.dtype.kind in _NUMERIC
+        if not isinstance(row, (list, tuple)):
+            return False
+        if row:
+            return isinstance(row[0], _NUMBERS)
+    return False
+
+
+def checked(
+    X: Any,
+    report: Callable[[float], Any] | None = None,
+    missing: str = "error",
+) -> Iterator[Any]:
+    """Return an iterator over documents, all raw or all tokenised.
+
+    Parameters
+    ----------
+    X : iterable of str, or of lists, tuples or 1-D arrays of str
+        A list, an array, a column or a frame of one, a generator. Iterated once.
+    report : callable, default=None
+        Called now and then with the share of the documents that were taken, 0 if
+        nobody knows.
+    missing : {"error", "empty"}, default="error"
+        Whether missing documents are refused, or are empty ones of the kind of the
+        others.
+
+    Raises
+    ------
+    ValueError
+        If it or one of its documents is of another kind: where that is met.
+    """
+    if report is None and type(X) is list and set(map(type, X)) == {str}:
+        return iter(X)
+    return _checked(X, report, missing)
+
+
+def _checked(
+    X: Any, report: Callable[[float], Any] | None, missing: str
+) -> Iterator[Any]:
+    first_kind: type | None = None
+    n_waiting = 0
+    documents = _as_iterable(X)
+    n_documents = np.inf
+    if report is not None and isinstance(documents, Sized):
+        n_documents = len(documents)
+    for position, document in enumerate(documents):
+        kind = _kind(position, document, missing)
+        if kind is None:
+            if first_kind is None:
+                n_waiting += 1
+                continue
+            document = first_kind()
+        elif first_kind is None:
+            first_kind = kind
+            yield from (kind() for _ in range(n_waiting))
+        elif kind is not first_kind:
+            raise ValueError(
+                f"Document {position} is {describe(document)}, but document 0 is of "
+                "another kind. Pass either raw documents (str) or tokenised ones "
+                "(lists of str), not both."
+            )
+        if report is not None and not position % _REPORTED:
+            report(position / n_documents)
+        yield document
+    if first_kind is None:
+        yield from repeat("", n_waiting)
+
+
+def _as_iterable(X: Any) -> Iterable[Any]:
+    """Take a column out of its frame or array; refuse what holds no documents."""
+    check_holds_data(X)
+    if isinstance(X, (str, bytes)):
+        raise ValueError(f"X is a single {describe(X)}. {_ADVICE} Did you mean [X]?")
+    if isinstance(X, Mapping):
+        raise ValueError(
+            f"X is a {type(X).__name__}, which is iterated by its keys. {_ADVICE} "
+            "Did you mean list(X.values())?"
+        )
+    if isinstance(X, (set, frozenset)):
+        raise ValueError(f"X is a {type(X).__name__}, which has no order. Pass a list.")
+    if sparse.issparse(X):
+        raise ValueError(f"X is a sparse matrix of shape {X.shape}. {_ADVICE}")
+    if hasattr(X, "columns") and len(getattr(X, "shape", ())) == 2:
+        X = _only_column(X)
+    if isinstance(X, np.ndarray):
+        return _as_column(X)
+    if not isinstance(X, Iterable) and not hasattr(X, "__getitem__"):
+        raise ValueError(f"X is {describe(X)}, not an iterable. {_ADVICE}")
+    return _as_python(X)
+
+
+def _only_column(X: Any) -> Any:
+    names = list(X.column_names if _library(X) == "pyarrow" else X.columns)
+    if len(names) != 1:
+        raise ValueError(
+            f"X is a frame of {len(names)} columns ({names[:5]}), and not all of them "
+            "have a numeric dtype. Pass one column of text, e.g. X[name], or use a "
+            "ColumnTransformer; or pass numbers only, words as columns. " + EDGES_ADVICE
+        )
+    return X[names[0]]
+
+
+def _as_python(X: Any) -> Any:
+    """Convert the columns whose elements are neither str nor list nor array."""
+    if _library(X) == "pyarrow" and hasattr(X, "to_pylist"):
+        return X.to_pylist()
+    if _library(X) == "polars" and hasattr(X, "dtype") and X.dtype.is_nested():
+        return X.to_list()
+    return X
+
+
+def _library(X: Any) -> str:
+    return type(X).__module__.partition(".")[0]
+
+
+def _as_column(X: np.ndarray) -> np.ndarray:
+    if X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind not in "biufc":
+        return X[:, 0]
+    if X.ndim != 1:
+        raise ValueError(
+            f"X is a {X.ndim}-dimensional array of shape {X.shape} and dtype "
+            f"{X.dtype}; documents are a 1-D array of str. {_ADVICE}"
+        )
+    return X
+
+
+def _kind(position: int, document: Any, missing: str) -> type | None:
+    """Return `str` for a raw, `list` for a tokenised and None for a missing document.
+
+    A missing one is refused unless it shall be empty.
+    """
+    if isinstance(document, str):
+        return str
+    if isinstance(document, (list, tuple)):
+        return list
+    if isinstance(document, np.ndarray) and document.ndim == 1:
+        return list
+    if is_missing(document):
+        if missing == "empty":
+            return None
+        raise ValueError(
+            f"Document {position} is missing ({document!r}). Pass missing='empty' to "
+            "take missing documents for empty ones, or fill them first, e.g. by "
+            "Series.fillna(''), or drop them."
+        )
+    advice = "Decode it to str first." if isinstance(document, bytes) else _ADVICE
+    if isinstance(document, (Number, np.bool_)):
+        advice += " Is it a row of a matrix? Reshape your data: X.reshape(1, -1)."
+    raise ValueError(f"Document {position} is {describe(document)}. {advice}")
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether it is None or what pandas and others take for a missing value."""
+    if isinstance(value, (float, np.floating)):
+        return bool(np.isnan(value))
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def is_missing_column(X: Any) -> bool:
+    """Return whether it is a frame or an array of one column, all of it missing.
+
+    pandas holds NaN, which is a number, where no text of a column is there.
+    """
+    if len(getattr(X, "shape", ())) != 2 or X.shape[1] != 1 or sparse.issparse(X):
+        return False
+    if isinstance(X, np.ndarray):
+        return X.dtype.kind == "O" and all(map(is_missing, X[:, 0]))
+    return is_frame(X) and all(map(is_missing, _only_column(X)))
+
+
+def check_analyzed(position: int, tokens: Any) -> Collection[str]:
+    """Check what a callable analyzer returned; a generator becomes a list."""
+    if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable):
+        raise ValueError(
+            f"analyzer returned {describe(tokens)} for document {position}; it must "
+            "return a list of str."
+        )
+    if not isinstance(tokens, (list, tuple)):
+        tokens = list(tokens)
+    check_tokens(position, tokens)
+    return tokens
+
+
+def check_tokens(position: int, tokens: Collection[Any]) -> None:
+    # The set of types is built in C; only a failing document is walked in Python.
+    if all(issubclass(kind, str) for kind in set(map(type, tokens))):
+        return
+    index, token = next(
+        (i, token) for i, token in enumerate(tokens) if not isinstance(token, str)
+    )
+    raise ValueError(
+        f"Token {index} of document {position} is {describe(token)}. Tokens must be "
+        "str."
+    )
+
+
+def describe(value: Any) -> str:
+    """Return an object's type and the beginning of its text, for an error."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:
+        # Python does not write out ints of thousands of digits.
+        return f"{type(value).__name__} (too long to show)"
+    if len(text) > 40:
+        text = text[:37] + "..."
+    return f"{type(value).__name__} ({text})"
+
+
+def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
+    """Return the parameter `vocabulary` as a dict from word to row.
+
+    Parameters
+    ----------
+    vocabulary : mapping of str to int, or collection of str
+        A mapping gives the rows; a set is sorted, as scikit-learn does; any other
+        keeps its order. Words may also be int, such as ids of nodes.
+
+    Returns
+    -------
+    dict of str to int, or of int to int
+        In row order.
+
+    Raises
+    ------
+    ValueError
+        If it is empty, repeats a word, mixes str and int, leaves out a row, or can be
+        read once only.
+    """
+    if isinstance(vocabulary, (str, bytes)):
+        raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
+    if isinstance(vocabulary, Iterator):
+        raise ValueError(
+            f"vocabulary is an iterator ({type(vocabulary).__name__}), which can be "
+            "read once only. Pass a list of its words."
+        )
+    words = list(vocabulary)
+    of_ints = bool(words) and all(map(is_int, words))
+    for word in words:
+        if not (of_ints or isinstance(word, str)):
+            raise ValueError(
+                f"vocabulary must hold str only (or, for a matrix, int only), got "
+                f"{word!r}."
+            )
+    if isinstance(vocabulary, Mapping):
+        rows = list(vocabulary.values())
+        whole = all(isinstance(row, Integral) for row in rows)
+        if not whole or sorted(rows) != list(range(len(rows))):
+            raise ValueError(
+                "vocabulary must map its words to the rows "
+                f"0, 1, ..., {len(rows) - 1} without gaps or repeats, but its rows "
+                f"are {rows[:10]}."
+            )
+        words.sort(key=vocabulary.__getitem__)
+    elif isinstance(vocabulary, (set, frozenset)):
+        words.sort()
+    if of_ints:
+        words = list(map(int, words))
+    index = {word: row for row, word in enumerate(words)}
+    if len(index) < len(words):
+        repeated = next(word for row, word in enumerate(words) if index[word] != row)
+        raise ValueError(f"vocabulary holds the word {repeated!r} more than once.")
+    if not index:
+        raise ValueError("vocabulary is empty; pass at least one word or None.")
+    return index
+
+
+def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
+    """Return sample weights as a checked array, or None where there are none.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_documents,), float or None
+    n_documents : int
+
+    Returns
+    -------
+    ndarray of shape (n_documents,), float64, or None
+
+    Raises
+    ------
+    ValueError
+        If they are not finite and non-negative, all zero, or of another number; or if
+        one is too small, or their sum is too large, for float64.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        weights = _check_sample_weight(
+            sample_weight,
+            np.empty((n_documents, 0)),
+            dtype=np.float64,
+            ensure_non_negative=True,
+        )
+    except OverflowError as error:
+        raise ValueError(
+            f"sample_weight holds a number that is too large for float64 ({error}). "
+            "Divide the weights by their mean."
+        ) from error
+    if n_documents and not weights.any():
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number; all "
+            f"{n_documents} values of sample_weight are 0."
+        )
+    least = weights[weights > 0.0].min(initial=np.inf)
+    if least < _SMALLEST:
+        raise ValueError(
+            f"sample_weight of document {weights.tolist().index(least)} is {least}, "
+            "which is too small to be multiplied by other numbers. Multiply all "
+            "weights by a larger number, or replace such weights by 0."
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            f"sample_weight holds {weights.max()}, and its sum is too large for "
+            "float64. Divide the weights by their maximum."
+        )
+    return weights
+
+
+def count_rows(learned: Mapping[str, Any], names: tuple[str, ...] = PER_WORD) -> int:
+    """Return for how many words a fitted estimator has vectors.
+
+    Parameters
+    ----------
+    learned : mapping of str to object
+        Attributes of the estimator.
+    names : tuple of str, default=PER_WORD
+        Those that are going to be used.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    ValueError
+        If they are of different lengths.
+    """
+    n_rows = len(learned["word_vectors_"])
+    for name in names:
+        if name in learned and len(learned[name]) != n_rows:
+            raise ValueError(
+                f"{name} has {len(learned[name])} rows, but word_vectors_ has {n_rows}:"
+                " they do not come from one fit. Set them back, or call fit."
+            )
+    return n_rows
+
+
+def rows_of(
+    vocabulary: Mapping[str, Any], words: Collection[str], n_rows: int
+) -> np.ndarray:
+    """Return the rows of words, and check that tables have these.
+
+    Parameters
+    ----------
+    vocabulary : mapping of str to int
+    words : collection of str
+        Some or all of its words.
+    n_rows : int
+        How many rows the tables have.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), int64
+
+    Raises
+    ------
+    ValueError
+        If a word has a row that the tables do not have, or no whole number.
+    """
+    numbers = map(index, map(vocabulary.__getitem__, words))
+    try:
+        rows = np.fromiter(numbers, np.int64, len(words))
+    except (TypeError, OverflowError):
+        rows = np.full(1, -1)
+    if not inside(rows, n_rows):
+        raise _no_row(vocabulary, words, n_rows)
+    return rows
+
+
+def _no_row(
+    vocabulary: Mapping[str, Any], words: Collection[str], n_rows: int
+) -> ValueError:
+    """Return an error that names the first word whose row is none."""
+    word = next(w for w in words if not _is_row(vocabulary[w], n_rows))
+    return ValueError(
+        f"vocabulary_ has the row {vocabulary[word]!r} for {word!r}, but the vectors "
+        f"have the rows 0, 1, ..., {n_rows - 1}. Set vocabulary_ back, or call fit "
+        "with other words as `vocabulary`."
+    )
+
+
+def _is_row(row: Any, n_rows: int) -> bool:
+    try:
+        return 0 <= index(row) < n_rows
+    except TypeError:
+        return False
+
+
+def check_sparse(X: Any) -> None:
+    """Check that all entries of a sparse matrix are inside of it.
+
+    Parameters
+    ----------
+    X : sparse matrix or array
+        Two-dimensional, in one of the formats CSR, CSC, BSR and COO.
+
+    Raises
+    ------
+    ValueError
+        If its arrays do not belong together.
+    """
+    if not (_coordinates_fit(X) if X.format == "coo" else _compressed_fits(X)):
+        raise ValueError(
+            "X is a damaged sparse matrix: its arrays do not fit to each other and to "
+            f"its shape {X.shape}. Build it anew; X.check_format() may tell more."
+        )
+
+
+def _coordinates_fit(X: Any) -> bool:
+    same_size = X.row.size == X.col.size == X.data.size
+    return bool(same_size and inside(X.row, X.shape[0]) and inside(X.col, X.shape[1]))
+
+
+def _compressed_fits(X: Any) -> bool:
+    n_rows, n_columns = X.shape
+    if X.format == "bsr":
+        n_rows, n_columns = n_rows // X.blocksize[0], n_columns // X.blocksize[1]
+    if X.format == "csc":
+        n_rows, n_columns = n_columns, n_rows
+    indptr, indices = X.indptr, X.indices
+    if indptr.size != n_rows + 1 or indptr[0] != 0:
+        return False
+    n_entries = indptr[-1]
+    falls = np.count_nonzero(indptr[1:] < indptr[:-1])
+    fits = not falls and n_entries <= min(len(indices), len(X.data))
+    return bool(fits and inside(indices[:n_entries], n_columns))
+
+
+def inside(indices: np.ndarray, n: int) -> bool:
+    """Return whether indices are whole numbers, 0 or larger and less than n."""
+    if indices.dtype.kind != "i":
+        return False
+    # Negative numbers are large ones without a sign: one look instead of two.
+    return not indices.size or bool(indices.view(f"u{indices.itemsize}").max() < n)
+
+
+def as_checked(X: Any) -> Any:
+    """Return a sparse matrix in a format that `check_sparse` knows, and checked."""
+    if X.format not in ("csr", "csc", "bsr", "coo"):
+        X = sparse.csr_array(X)
+    if X.format != "coo" and not (X.indices.dtype.isnative and X.indptr.dtype.isnative):
+        # Neither SciPy's compiled code nor ours knows another order of bytes.
+        X = X.copy()
+        X.indices, X.indptr = (
+            part.astype(part.dtype.newbyteorder("=")) for part in (X.indices, X.indptr)
+        )
+    check_sparse(X)
+    return X
