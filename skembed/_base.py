@@ -273,7 +273,7 @@ class BaseEmbedder(
             If a parameter or a document is not valid, or if no word or no pair of
             words is left to learn from.
         """
-        self._fit(X, y, sample_weight, stacklevel=5)
+        self._fit(X, y, sample_weight, stacklevel=4)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -312,7 +312,7 @@ class BaseEmbedder(
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()
-        self._fit(X, y, sample_weight, stacklevel=5, adds=True)
+        self._fit(X, y, sample_weight, stacklevel=4, adds=True)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -341,7 +341,7 @@ class BaseEmbedder(
             As in `fit`.
         """
         # One level more: scikit-learn wraps this method for `set_output`.
-        reading, model = self._fit(X, y, sample_weight, stacklevel=6)
+        reading, model = self._fit(X, y, sample_weight, stacklevel=5)
         return model._pool(reading.corpus, reading.dtype)
 
     def transform(self, X):
