@@ -34,8 +34,8 @@ EMBEDDERS = {
     "cbow": CBOWEmbedder,
     "glove": GloVeEmbedder,
 }
-# Numbers of labelled documents, and how many samples of them are drawn for each split.
-DRAWS = {50: 2, 200: 2, 500: 1}
+# Numbers of labelled documents.
+LABELS = (50, 200, 500)
 
 
 def weighted(rows, n_vectors, weight):
@@ -59,7 +59,7 @@ def feature_sets(known, test, embedders, weights):
             yield name, weight, *(weighted(rows, n_vectors, weight) for rows in both)
 
 
-def run(texts, labels, embedders, weights, n_splits):
+def run(texts, labels, embedders, weights, n_splits, draws):
     """Return {(name, weight): {number of labels: accuracy of each split}}."""
     scores = defaultdict(lambda: defaultdict(list))
     start = time.perf_counter()
@@ -67,7 +67,7 @@ def run(texts, labels, embedders, weights, n_splits):
         rows = split(labels, seed)
         known, test = ([texts[i] for i in some] for some in (rows.known, rows.test))
         train = np.searchsorted(rows.known, rows.train)
-        drawn = list(samples(labels[rows.train], seed, DRAWS))
+        drawn = list(samples(labels[rows.train], seed, draws))
         for embedder in embedders.values():
             embedder.set_params(random_state=seed)
         for name, weight, X, Y in feature_sets(known, test, embedders, weights):
@@ -113,12 +113,15 @@ def main():
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--weights", type=float, nargs="+", default=[0.25, 0.5, 1.0])
     parser.add_argument("--embedders", nargs="+", default=["ppmi-svd"])
+    parser.add_argument("--labels", type=int, nargs="+", default=LABELS)
+    parser.add_argument("--draws", type=int, default=2, help="of 200 labels or fewer")
     options = parser.parse_args()
+    draws = {n: options.draws if n <= 200 else 1 for n in options.labels}
     print(describe_machine())
     texts, labels = read_labelled(options.data, options.documents)
     print(f"{len(texts)} documents, {options.splits} splits\n")
     embedders = {name: EMBEDDERS[name]() for name in options.embedders}
-    report(run(texts, labels, embedders, options.weights, options.splits))
+    report(run(texts, labels, embedders, options.weights, options.splits, draws))
 
 
 if __name__ == "__main__":
