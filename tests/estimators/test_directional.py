@@ -7,7 +7,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skembed import PPMISVDEmbedder
-from skembed._solvers import krylov, svd
+from skembed._solvers import svd
 from skembed._utils import threads
 from tests import reference
 from tests.benchmarks import bits
@@ -177,7 +177,7 @@ def test_number_of_threads(monkeypatch):
     for module in bits.modules_with_threads():
         monkeypatch.setattr(module, "n_threads", bits.as_told)
     for name in ("_TASK_ROWS", "_TASK_ENTRIES"):
-        monkeypatch.setattr(krylov, name, 256)
+        monkeypatch.setattr(svd, name, 256)
     sizes = set()
 
     class Recorded(threads.ThreadPoolExecutor):
