@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 import pytest
 from scipy import sparse
-from skembed._solvers.sources import Documents
+from skembed._solvers.sampling import Documents
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer

@@ -18,7 +18,7 @@ from skembed import (
 )
 from skembed._corpus import validation
 from skembed._counts import windows
-from skembed._solvers import glove, lanes
+from skembed._solvers import glove, negative_sampling
 from skembed._utils import interrupts, progress
 from tests.helpers import (
     DOCUMENTS,
@@ -124,7 +124,7 @@ def test_they_change_nothing(estimator):
 @every_estimator
 def test_parts_of_steps(estimator, monkeypatch):
     """Slices of an epoch, rows of counts, batches of documents: with shares of it."""
-    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
@@ -168,7 +168,7 @@ def test_a_callback_ends_training(estimator, last):
 @every_trained
 def test_a_callback_ends_an_epoch(estimator, monkeypatch):
     """The rest of its slices, by scikit-learn's protocol; the next epoch begins."""
-    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     recorder = Recorder(lambda context: context.task_name == "part")
@@ -412,7 +412,7 @@ def test_long_steps_say_how_far_they_are(estimator, verbose, capsys, monkeypatch
     """Every ten seconds, or every second with more than 1; here at every report."""
     monkeypatch.setattr(progress, "_OFTEN", 0.0)
     monkeypatch.setattr(validation, "_REPORTED", 1)
-    monkeypatch.setattr(lanes, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
