@@ -9,7 +9,6 @@ from unittest import mock
 import numpy as np
 import pytest
 from scipy import sparse
-from skembed._solvers.sampling import Documents
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer
@@ -25,6 +24,7 @@ from skembed import (
 )
 from skembed._corpus import reader, tokenize, validation
 from skembed._counts import ppmi
+from skembed._solvers.sampling import Documents
 from skembed.pooling import POOLINGS, MeanPooling, Pooling
 from tests.helpers import (
     DOCUMENTS,
@@ -396,7 +396,7 @@ def test_fractions_are_visited_as_often_on_average():
         keep = np.full(4, 1.0)
         kept = np.array([0.25, 3.25, 1.5, 2.0])
 
-    source = Documents(corpus, Draws, (2, "flat"), np.random.SeedSequence(0))
+    source = Documents(corpus, Draws, np.ones(2), np.random.SeedSequence(0))
     assert source.size == 7
     n_epochs = 4000
     visits, sizes = np.zeros(4), set()

@@ -19,11 +19,11 @@ from sklearn.feature_extraction.text import CountVectorizer
 from skembed import PPMISVDEmbedder
 from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.tokenize import look_up
+from skembed._corpus.validation import check_vocabulary
 from skembed._corpus.vocabulary import (
     Corpus,
     Vocabulary,
     build,
-    check_vocabulary,
     count,
 )
 from tests.helpers import (
