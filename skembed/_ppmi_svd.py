@@ -231,7 +231,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             attributes["right_context_vectors_"] = right
             context_vectors = (left + right) * np.float32(0.5)
         return Fitted(
-            word_vectors.size * layout.n_tables,
+            layout.n_parameters,
             word_vectors,
             context_vectors,
             np.zeros(n_words, dtype=np.float32),

@@ -172,6 +172,14 @@ WAYS = {
 }
 
 
+def assert_learned_the_same(left, right):
+    """Two estimators have learned the same, with a memory or without.
+
+    With one, a fit keeps what `partial_fit` needs to find its counts again.
+    """
+    assert_same_fit(left, right, without=("_counts_key", "_squares"))
+
+
 def fit(estimator, params, memory):
     params = dict(params)
     X = params.pop("X", DOCUMENTS)
@@ -185,9 +193,9 @@ def fit(estimator, params, memory):
 def test_same_bits(estimator, params, tmp_path, work):
     """Without a memory, with an empty and with a filled one."""
     expected = fit(estimator, params, None)
-    assert_same_fit(fit(estimator, params, str(tmp_path)), expected)
+    assert_learned_the_same(fit(estimator, params, str(tmp_path)), expected)
     before = dict(work)
-    assert_same_fit(fit(estimator, params, tmp_path), expected)
+    assert_learned_the_same(fit(estimator, params, tmp_path), expected)
     assert work == before
     assert len(results_in(tmp_path)) == 1 + (estimator in COUNTING)
 
@@ -209,14 +217,14 @@ def test_kinds_of_memory(estimator, make, tmp_path):
     memory = make(tmp_path)
     expected = fit(estimator, {}, None)
     for _ in range(3):
-        assert_same_fit(fit(estimator, {}, memory), expected)
+        assert_learned_the_same(fit(estimator, {}, memory), expected)
 
 
 @pytest.mark.parametrize("params", [{"directional": True}, {"share_context": True}])
 def test_both_directions(params, tmp_path):
     expected = fit(PPMISVDEmbedder, params, None)
     for _ in range(2):
-        assert_same_fit(fit(PPMISVDEmbedder, params, tmp_path), expected)
+        assert_learned_the_same(fit(PPMISVDEmbedder, params, tmp_path), expected)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -224,7 +232,7 @@ def test_what_is_learned_may_be_changed(estimator, tmp_path):
     expected = fit(estimator, {}, None)
     for _ in range(2):
         embedder = fit(estimator, {}, tmp_path)
-        assert_same_fit(embedder, expected)
+        assert_learned_the_same(embedder, expected)
         embedder.vocabulary_.clear()
         embedder.word_counts_[:] = 0
         embedder.word_vectors_[:] = 0
@@ -237,7 +245,7 @@ def test_a_generator_is_consumed_once(estimator, memory, tmp_path):
     folder = tmp_path if memory else None
     embedder = cheap(estimator, memory=folder).fit(documents)
     assert documents.n_next == len(DOCUMENTS) + 1
-    assert_same_fit(embedder, fit(estimator, {}, None))
+    assert_learned_the_same(embedder, fit(estimator, {}, None))
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -253,7 +261,7 @@ def test_nothing_is_written_without_a_memory(estimator, tmp_path, monkeypatch):
 def test_a_matrix_needs_no_memory(estimator, tmp_path):
     matrix = np.random.default_rng(0).poisson(1.0, size=(20, 6))
     fitted = [cheap(estimator, memory=m).fit(matrix) for m in (None, tmp_path)]
-    assert_same_fit(*fitted)
+    assert_learned_the_same(*fitted)
     assert not results_in(tmp_path)
 
 
@@ -264,7 +272,7 @@ def test_clones_and_pickles(estimator, tmp_path, work):
     copies = clone(embedder), pickle.loads(pickle.dumps(embedder))
     assert all(one.memory == str(tmp_path) for one in copies)
     for one in (*copies, copy.deepcopy(embedder)):
-        assert_same_fit(one.fit(DOCUMENTS), embedder)
+        assert_learned_the_same(one.fit(DOCUMENTS), embedder)
     assert work == before
 
 
@@ -303,7 +311,7 @@ def test_other_fits_are_told_apart(estimator, tmp_path):
     for _ in range(2):
         for params in ({}, *OTHERS.values()):
             expected = fit(estimator, params, None)
-            assert_same_fit(fit(estimator, params, tmp_path), expected)
+            assert_learned_the_same(fit(estimator, params, tmp_path), expected)
 
 
 PAIRS = {
@@ -462,7 +470,7 @@ def test_an_edited_callable(name, callables, tmp_path, work, remembering):
         n_before = work["number"]
         for _ in range(2):
             found = fit(PPMISVDEmbedder, params, tmp_path)
-            assert_same_fit(found, plain)
+            assert_learned_the_same(found, plain)
             features = found.transform(OTHER_DOCUMENTS)
             np.testing.assert_array_equal(features, plain.transform(OTHER_DOCUMENTS))
         assert work["number"] == n_before + 1
@@ -486,7 +494,7 @@ def test_a_callable_that_cannot_be_told_apart(estimator, tmp_path):
         assert len(seen) == 1
         with pytest.warns(UserWarning, match="combine='sum'"):
             expected = fit(estimator, params, None)
-        assert_same_fit(found, expected)
+        assert_learned_the_same(found, expected)
     assert not results_in(tmp_path)
 
 
@@ -767,7 +775,7 @@ def test_a_damaged_file_is_replaced(damage, make, tmp_path, work, caplog):
         path.write_bytes(damage(path.read_bytes()))
     before = dict(work)
     for _ in range(2):
-        assert_same_fit(fit(PPMISVDEmbedder, {}, make(tmp_path)), expected)
+        assert_learned_the_same(fit(PPMISVDEmbedder, {}, make(tmp_path)), expected)
     assert work["number"] == before["number"] + 1
     assert work["count_cooccurrences"] == before["count_cooccurrences"] + 1
 
@@ -788,7 +796,7 @@ def test_a_flipped_bit_of_a_token(tmp_path):
             path.unlink()
     assert n_flipped == 1
     for _ in range(2):
-        assert_same_fit(fit(PPMISVDEmbedder, {}, tmp_path), expected)
+        assert_learned_the_same(fit(PPMISVDEmbedder, {}, tmp_path), expected)
 
 
 @pytest.mark.parametrize("make", MEMORIES.values(), ids=MEMORIES)
@@ -867,7 +875,7 @@ def test_a_memory_that_changes_what_it_keeps():
     """One that cannot be told to replace it is of no use, and does no harm."""
     expected, memory = fit(PPMISVDEmbedder, {}, None), Careless()
     for _ in range(2):
-        assert_same_fit(fit(PPMISVDEmbedder, {}, memory), expected)
+        assert_learned_the_same(fit(PPMISVDEmbedder, {}, memory), expected)
 
 
 @pytest.mark.parametrize("make", MEMORIES.values(), ids=MEMORIES)
@@ -881,7 +889,7 @@ def test_a_damaged_note_of_joblib(make, tmp_path, work, monkeypatch):
     monkeypatch.setattr(joblib.memory, "_FUNCTION_HASHES", {})
     n_before = work["number"]
     for _ in range(3):
-        assert_same_fit(fit(PPMISVDEmbedder, {}, make(tmp_path)), expected)
+        assert_learned_the_same(fit(PPMISVDEmbedder, {}, make(tmp_path)), expected)
     assert work["number"] == n_before + 1
 
 
@@ -916,7 +924,7 @@ def test_a_folder_that_disappears(make, tmp_path):
                 found = fit(PPMISVDEmbedder, {}, memory)
             finally:
                 sys.setprofile(None)
-        assert_same_fit(found, expected)
+        assert_learned_the_same(found, expected)
         # The others are joblib's.
         messages = [str(one.message) for one in seen]
         assert all(message.startswith("Unable to ") for message in messages)
@@ -954,7 +962,7 @@ def test_a_disk_that_is_full(memory, tmp_path, monkeypatch):
         # Recent versions of joblib warn of it.
         warnings.filterwarnings("ignore", "Unable to cache to disk")
         found = fit(PPMISVDEmbedder, {}, tmp_path)
-    assert_same_fit(found, expected)
+    assert_learned_the_same(found, expected)
 
 
 class Full:
@@ -971,7 +979,7 @@ def test_a_disk_that_is_full_from_the_start():
     expected = fit(PPMISVDEmbedder, {}, None)
     with pytest.warns(UserWarning, match=r"cache to disk with memory=.*No space left"):
         found = fit(PPMISVDEmbedder, {}, Full())
-    assert_same_fit(found, expected)
+    assert_learned_the_same(found, expected)
 
 
 class Failing:
