@@ -13,8 +13,8 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from skembed import pooling as _pooling
 from skembed._corpus import reader
+from skembed._corpus.matrix import Columns
 from skembed._corpus.reader import Known, Reading, fit_anew
 from skembed._corpus.validation import (
     check_sparse,
@@ -27,12 +27,12 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count
 from skembed._solvers.epochs import auto_epochs
 from skembed._solvers.job import SEED_WORDS, Fitted, Job, Resume
-from skembed._tying import bias, strategies
+from skembed._tying import strategies
 from skembed._tying.layout import LARGEST
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Progress, begin, rate
-from skembed.pooling import _features
+from skembed.pooling import _features, _poolings
 from skembed.pooling._features import SCALING
 
 # The largest number that parameters are computed with.
@@ -154,7 +154,8 @@ def resume_of(estimator: Any, strategy: Tying, adds: bool) -> Resume:
             f"This {name} was fitted by an earlier version, which has not kept what it "
             f"takes to go on. Call {fit_anew(estimator)}."
         )
-    for parameter in _fixed(estimator, strategy, adds):
+    columns = estimator._columns
+    for parameter in _fixed(estimator, strategy, adds, columns):
         value = _meaning(estimator, strategy, parameter)
         # Estimators of other versions may not have noted it.
         earlier = learned["_made_with"].get(parameter, value)
@@ -177,7 +178,7 @@ def resume_of(estimator: Any, strategy: Tying, adds: bool) -> Resume:
     _check_vocabulary(estimator, learned["vocabulary_"])
     n_words = _count_rows(estimator, learned)
     grows = estimator.new_words == "grow"
-    known = Known(learned["vocabulary_"], grows, estimator._columns)
+    known = Known(learned["vocabulary_"], grows, columns)
     return Resume(
         streams=adds,
         continues=True,
@@ -206,8 +207,8 @@ def made_with(estimator: Any, strategy: Tying) -> dict[str, Any]:
 def _meaning(estimator: Any, strategy: Tying, name: str) -> Any:
     """Return the value of a parameter, or what it stands for."""
     value = getattr(estimator, name)
-    if name == "bias":
-        return bias.get_bias(value, strategy).name
+    if name == "bias" and value == "auto":
+        return strategy.default_bias
     # What was noted must not change with the user's object.
     return clone(value) if isinstance(value, Tying) else value
 
@@ -221,7 +222,9 @@ def _are_equal(value: Any, earlier: Any) -> bool:
     return type(value) is type(earlier) and found[0] == found[1]
 
 
-def _fixed(estimator: Any, strategy: Tying, adds: bool) -> list[str]:
+def _fixed(
+    estimator: Any, strategy: Tying, adds: bool, columns: Columns | None
+) -> list[str]:
     """Return the parameters that have to be as they were."""
     fixed = list(estimator._fixed_by_vectors)
     # A learned map goes on from what it is.
@@ -229,7 +232,7 @@ def _fixed(estimator: Any, strategy: Tying, adds: bool) -> list[str]:
         fixed = [name for name in fixed if name != "negative_dims"]
     if adds:
         fixed += estimator._fixed_by_counts
-    if estimator._columns is not None:
+    if columns is not None:
         fixed = [name for name in fixed if not name.startswith("window")]
     return fixed
 
@@ -380,8 +383,8 @@ def _as_vector(word: Any, given: Any) -> np.ndarray:
 
 def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
     """Return a pooling as it is before the fit."""
-    pooling = _pooling.make(estimator.pooling)
-    if not resume.adds or _pooling.learns_nothing(pooling):
+    pooling = _poolings.make(estimator.pooling)
+    if not resume.adds or _features.learns_nothing(pooling):
         return pooling
     fitted = resume.learned["pooling_"]
     if type(fitted) is not type(pooling) or _params(fitted) != _params(pooling):
@@ -617,13 +620,14 @@ def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
 def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
     """Return what a user of these data and parameters should be warned of."""
     notes, strategy, counts = [], job.strategy, job.corpus.counts
-    label = strategies.label(strategy)
     if estimator.combine in strategy.combine_notes:
+        label = strategies.label(strategy)
         notes.append(
             f"combine={estimator.combine!r} with share_context={label}: "
             f"{strategy.combine_notes[estimator.combine]}."
         )
     if counts is not None and strategy.is_symmetric and (counts != counts.T).nnz:
+        label = strategies.label(strategy)
         same = "the same score with context c as c with w"
         if np.ptp(fitted.offset) > 0.0:
             same += ", apart from the known constant of each context"

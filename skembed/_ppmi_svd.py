@@ -222,7 +222,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         context_vectors = word_vectors
         if context is not word:
             context_vectors = np.ascontiguousarray(context, dtype=np.float32)
-        if strategy.is_symmetric and strategy.map_kind == strategies.DIAGONAL:
+        if strategy.map_kind == strategies.DIAGONAL and strategy.is_symmetric:
             negative = (word * scale * context).sum(axis=0) < 0
             attributes["context_signs_"] = np.where(negative, -1, 1).astype(np.float32)
         if self.directional:

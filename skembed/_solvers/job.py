@@ -61,7 +61,7 @@ class Resume:
 
     def total(self, vocabulary: Vocabulary) -> Vocabulary:
         """Return a vocabulary with the counts of all data that count together."""
-        counts = self.of_words("word_counts_", len(vocabulary))
+        counts = self.of_words("word_counts_", vocabulary.counts.size)
         with np.errstate(over="ignore"):
             counts = counts + vocabulary.counts
             n_tokens = counts.sum()
@@ -239,10 +239,11 @@ def kept_counts(
     if estimator.warm_start or job.resume.streams:
         symmetric = job.corpus.counts is None and direction == "both"
         return count.keep(counts, symmetric, order)
-    key = None
-    if job.corpus.token_weights is None:
-        key = count.key_of_counts(estimator, job.corpus, len(job.vocabulary), direction)
-    return {} if key is None else {"_counts_key": key}
+    if job.corpus.key is None or job.corpus.token_weights is not None:
+        return {}
+    n_words = job.vocabulary.counts.size
+    key = count.key_of_counts(estimator, job.corpus, n_words, direction)
+    return {"_counts_key": key}
 
 
 class RandomStart:

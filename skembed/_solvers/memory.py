@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skembed import pooling
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import window_weights
 from skembed._solvers import negative_sampling
@@ -16,6 +15,7 @@ from skembed._solvers.epochs import EarlyStopping
 from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT, space_size
 from skembed._tying.layout import Layout
 from skembed._utils.memory import check_room
+from skembed.pooling import _features, _poolings
 
 # Bytes of a token: its id, and its weight in a matrix.
 _ID, _WEIGHT = 4, 8
@@ -177,8 +177,8 @@ def _kept(estimator: Any, sizes: Sizes, n_counts: float) -> float:
 
 def pooling_fit(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that are taken when a pooling learns, 0 if it does not."""
-    learner = pooling.make(estimator.pooling)
-    if pooling.learns_nothing(learner):
+    learner = _poolings.make(estimator.pooling)
+    if _features.learns_nothing(learner):
         return 0.0
     layout = estimator._layout(sizes.n_words)
     n_features = layout.n_components * (2 if estimator.combine == "concat" else 1)

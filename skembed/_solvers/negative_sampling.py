@@ -178,18 +178,18 @@ def _data_of_matrix(settings: Settings, job: Job, held_out: Corpus | None) -> Da
 
 def _notes(settings: Settings, strategy: strategies.Tying) -> list[str]:
     """Return what a user of this strategy should be warned of."""
-    notes = []
+    if settings.bias.name is not None or settings.negative == 1:
+        return []
     # A factor of a learned diagonal hardly ever changes its sign.
     diagonal = strategy.n_tables == 1 and strategy.map_kind == strategies.DIAGONAL
     positive = diagonal and settings.layout.map.min() > 0.0
-    plain = strategy.needs_constant or positive
-    if plain and settings.bias.name is None and settings.negative > 1:
-        notes.append(
-            f"share_context={strategies.label(strategy)} with bias=None cannot express "
-            "the negative mean of the scores, -ln(negative), and hardly learns; use "
-            "bias='exact'."
-        )
-    return notes
+    if not (strategy.needs_constant or positive):
+        return []
+    return [
+        f"share_context={strategies.label(strategy)} with bias=None cannot express the "
+        "negative mean of the scores, -ln(negative), and hardly learns; use "
+        "bias='exact'."
+    ]
 
 
 def start_model(

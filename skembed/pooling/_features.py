@@ -12,7 +12,7 @@ from sklearn.preprocessing import normalize
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
-from skembed.pooling import POOLINGS, Pooling, learns_nothing, n_parts
+from skembed.pooling._poolings import POOLINGS, Pooling
 from skembed.pooling._rows import Documents
 
 COMBINATIONS = ("word", "context", "sum", "concat")
@@ -109,7 +109,23 @@ def learned_scaling(estimator: Any, plan: Plan) -> Scaling:
 
 def n_columns(pooling: Any, combine: str, n_components: int) -> int:
     """Return how many features a document has."""
-    return n_parts(pooling) * (2 if combine == "concat" else 1) * n_components
+    n_parts = len(getattr(pooling, "parts", ("",)))
+    return n_parts * (2 if combine == "concat" else 1) * n_components
+
+
+def learns_nothing(pooling):
+    """Return whether a pooling has nothing to learn from documents.
+
+    Parameters
+    ----------
+    pooling : object
+
+    Returns
+    -------
+    bool
+        Whether it is a `Pooling` whose `fit` is that of the base.
+    """
+    return isinstance(pooling, Pooling) and type(pooling).fit is Pooling.fit
 
 
 def fit(
@@ -148,7 +164,7 @@ def fit(
         return pooling
     corpus = _training_documents(corpus)
     vectors = _combined(tables, combine)
-    documents = _as_matrix(_cut(corpus, (0, corpus.n_documents)), len(vectors))
+    documents = _as_matrix(_cut(corpus, (0, corpus.doc_offsets.size - 1)), len(vectors))
     weights = {}
     if corpus.doc_weights is not None:
         weights["sample_weight"] = corpus.doc_weights
@@ -184,7 +200,7 @@ def fit_scaling(
     vectors = _vectors(tables, plan)
     weights = corpus.doc_weights
     if weights is None:
-        weights = np.ones(corpus.n_documents)
+        weights = np.ones(corpus.doc_offsets.size - 1)
     # Sums of weights as large as float64 would be infinite.
     weights = weights / (weights.max(initial=0.0) or 1.0)
 

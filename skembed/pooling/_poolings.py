@@ -5,7 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
@@ -513,3 +513,44 @@ def n_parts(pooling):
         Length of `parts`.
     """
     return len(getattr(pooling, "parts", ("",)))
+
+
+POOLINGS: dict[str, type] = {
+    "mean": MeanPooling,
+    "max": MaxPooling,
+    "sum": SumPooling,
+    "mean_max": MeanMaxPooling,
+    "tfidf": TfidfPooling,
+    "sif": SIFPooling,
+    "usif": USIFPooling,
+    "vlad": VLADPooling,
+}
+
+
+def make(pooling):
+    """Return a new, unfitted pooling.
+
+    Parameters
+    ----------
+    pooling : str or object
+        A name from `POOLINGS`, or an object with `fit` and `pool`, which is cloned.
+
+    Returns
+    -------
+    object
+        The pooling.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    if isinstance(pooling, str) and pooling in POOLINGS:
+        return POOLINGS[pooling]()
+    methods = [getattr(pooling, name, None) for name in ("fit", "pool")]
+    if all(map(callable, methods)) and not isinstance(pooling, type):
+        return clone(pooling, safe=False)
+    raise ValueError(
+        f"pooling must be one of {list(POOLINGS)} or an object with the methods fit "
+        f"and pool (see skembed.pooling.Pooling), got {pooling!r}."
+    )
