@@ -2,36 +2,36 @@
 
 import math
 from collections import Counter
-from contextlib import contextmanager
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy import sparse
 
 from skembed import cooccurrence
 from skembed._corpus.vocabulary import Corpus
-from skembed._counts import documents as _shared_documents
 from skembed._counts import ppmi as _ppmi
 from skembed._counts import windows as _cooccurrence
 from skembed._counts.count import WINDOW_WEIGHTINGS, window_weights
-from skembed._counts.documents import count_shared_documents
 from skembed._counts.ppmi import ppmi
 from skembed._counts.windows import count_cooccurrences
 from skembed._utils.threads import ThreadTeam
 from tests.benchmarks import exact_counts
+from tests.counts.helpers import (
+    N_WORDS,
+    as_dense,
+    assert_canonical,
+    assert_same_bits,
+    documents,
+    many_threads,
+    weightings,
+)
 from tests.helpers import corpus_of
 
 pytestmark = pytest.mark.small
 
-N_WORDS = 6
-documents = st.lists(
-    st.lists(st.integers(0, N_WORDS - 1), max_size=25), min_size=1, max_size=6
-).filter(any)
 windows = st.one_of(st.integers(1, 5), st.integers(6, 40))
-weightings = st.sampled_from(WINDOW_WEIGHTINGS)
 # Up to here, harmonic weights have a divisor with which any corpus is counted exactly.
 EXACT = 36
 
@@ -59,46 +59,6 @@ def twin_of_counting(documents, window, weighting):
     for (word, context, distance), times in met.items():
         counts[word, context] += times * exact_weight(distance, window, weighting)
     return counts
-
-
-def as_dense(counts, n_words=N_WORDS):
-    dense = np.zeros((n_words, n_words))
-    for cell, count in counts.items():
-        # The closest float64.
-        dense[cell] = float(count)
-    return dense
-
-
-def assert_canonical(matrix, n_words=N_WORDS):
-    """A float64 CSR matrix with sorted columns and no stored zeros."""
-    assert isinstance(matrix, sparse.csr_array)
-    assert matrix.dtype == np.float64
-    assert matrix.indices.dtype == matrix.indptr.dtype == np.int32
-    assert matrix.shape == (n_words, n_words)
-    assert matrix.has_canonical_format
-    assert (matrix.data > 0).all()
-    # `has_canonical_format` may be a flag that was only assumed.
-    for first, last in zip(matrix.indptr[:-1], matrix.indptr[1:], strict=True):
-        assert (np.diff(matrix.indices[first:last]) > 0).all()
-
-
-@contextmanager
-def many_threads(task_pairs=8, task_entries=8, chunk_entries=4):
-    """As many threads as `n_jobs` says, with little tasks for each."""
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (_cooccurrence, _ppmi):
-            patch.setattr(module, "n_threads", lambda n_jobs, at_most: n_jobs)
-            patch.setattr(module, "_TASK_ENTRIES", task_entries)
-        patch.setattr(_cooccurrence, "_TASK_PAIRS", task_pairs)
-        patch.setattr(_cooccurrence, "_CHUNK_ENTRIES", chunk_entries)
-        yield
-
-
-def assert_same_bits(left, right):
-    for name in ("indptr", "indices", "data"):
-        one, other = getattr(left, name), getattr(right, name)
-        assert one.dtype == other.dtype
-        assert one.tobytes() == other.tobytes()
 
 
 @given(documents, windows, weightings)
@@ -239,7 +199,9 @@ def test_parts_are_released_when_joined():
         for n in (2, 0, 3)
     ]
     with ThreadTeam(1) as team:
-        matrix = _cooccurrence._consume_parts(np.array([2, 0, 0, 3]), parts, (4, 0), team)
+        matrix = _cooccurrence._consume_parts(
+            np.array([2, 0, 0, 3]), parts, (4, 0), team
+        )
     assert parts == [None] * 3
     assert matrix.indptr.tolist() == [0, 2, 2, 2, 5]
     assert matrix.indices.tolist() == [0, 1, 0, 1, 2]
@@ -700,290 +662,3 @@ def test_weights_do_not_compile_a_kernel_again():
     assert len(counting.count_rows.signatures) == 1
     assert len(counting.count_wide_rows.signatures) == 1
     assert len(counting.list_places.signatures) == 1
-
-
-# --- shared documents -----------------------------------------------------------------
-
-entries = st.dictionaries(
-    st.integers(0, N_WORDS - 1),
-    st.one_of(st.integers(0, 5).map(float), st.sampled_from([0.1, 0.75, 1e-3, 1e8])),
-)
-rows_of_matrix = st.lists(st.tuples(st.integers(0, 3), entries), min_size=1, max_size=6)
-
-
-def matrix_corpus(rows, doc_weights=None):
-    """Return rows, as pairs of words and values, as a `Corpus`."""
-    rows = [list(row.items() if isinstance(row, dict) else row) for row in rows]
-    corpus = corpus_of([[word for word, _ in row] for row in rows])
-    values = [value for row in rows for _, value in row]
-    if doc_weights is not None:
-        doc_weights = np.array(doc_weights, dtype=np.float64)
-    return corpus._replace(
-        token_weights=np.array(values, dtype=np.float64), doc_weights=doc_weights
-    )
-
-
-def twin_of_sharing(rows, doc_weights):
-    counts = Counter()
-    for row, doc_weight in zip(rows, doc_weights, strict=True):
-        for word, value in row.items():
-            for context, other in row.items():
-                if word != context:
-                    product = Fraction(value) * Fraction(other) * Fraction(doc_weight)
-                    counts[word, context] += product
-    return as_dense(counts)
-
-
-def assert_symmetric(matrix):
-    assert_canonical(matrix)
-    assert_same_bits(matrix, matrix.T.tocsr())
-
-
-@given(rows_of_matrix)
-@example([(1, {0: 5000.0, 1: 5001.0}), (2, {0: 3.0, 1: 1.0})])
-@example([(0, {0: 0.5, 1: 1.0}), (2, {2: 3.0, 1: 1.0})])
-def test_shared_documents_of_copies(repeated):
-    times, rows = zip(*repeated, strict=True)
-    corpus = matrix_corpus(rows, times)
-    before = [array.copy() for array in corpus[:4]]
-    found = count_shared_documents(corpus, N_WORDS)
-    for array, old in zip(corpus[:4], before, strict=True):
-        assert array.tobytes() == old.tobytes()
-    assert_symmetric(found)
-    copies = [row for n, row in repeated for _ in range(n)]
-    assert_same_bits(found, count_shared_documents(matrix_corpus(copies), N_WORDS))
-    expected = twin_of_sharing(rows, times)
-    if all(value % 1 == 0 for row in copies for value in row.values()) and (
-        expected.max() < 2**40
-    ):
-        assert found.toarray().tolist() == expected.tolist()
-    np.testing.assert_allclose(found.toarray(), expected, rtol=2.0**-23)
-
-
-@given(rows_of_matrix, st.data())
-def test_shared_documents_of_any_weight(repeated, data):
-    """Symmetric to the last bit, where products in another order are not."""
-    rows = [row for _, row in repeated]
-    some = st.one_of(st.just(0.0), st.floats(1e-3, 1e3))
-    times = data.draw(st.lists(some, min_size=len(rows), max_size=len(rows)))
-    found = count_shared_documents(matrix_corpus(rows, times), N_WORDS)
-    assert_symmetric(found)
-    expected = twin_of_sharing(rows, times)
-    np.testing.assert_allclose(found.toarray(), expected, rtol=2.0**-23)
-    assert found.data.tolist() == found.data.astype(np.float32).tolist() or (
-        all(value % 1 == 0 for value in [*times, *found.data])
-    )
-
-
-def test_rounding_is_not_what_makes_counts_symmetric(monkeypatch):
-    """Nearly all pairs that differ in the last bit only are rounded to the same."""
-    monkeypatch.setattr(_shared_documents, "_round_to_float32", lambda values: None)
-    rng = np.random.default_rng(0)
-    rows = [dict(enumerate(rng.random(N_WORDS))) for _ in range(20)]
-    for doc_weights in (None, rng.random(20)):
-        found = count_shared_documents(matrix_corpus(rows, doc_weights), N_WORDS)
-        assert_symmetric(found)
-        assert found.nnz == N_WORDS * (N_WORDS - 1)
-
-
-def test_repeated_and_unsorted_entries_of_a_row():
-    """Entries of one word count together, so that it is not paired with itself."""
-    rows = [
-        [(3, 1.0), (1, 2.0), (3, 4.0), (2, 0.0), (1, 0.5)],
-        [],
-        [(1, 2.0), (3, 1.0)],
-    ]
-    together = [{1: 2.5, 3: 5.0}, {}, {1: 2.0, 3: 1.0}]
-    corpus = matrix_corpus(rows)
-    found = count_shared_documents(corpus, N_WORDS)
-    assert_symmetric(found)
-    assert found.toarray().tolist() == twin_of_sharing(together, [1, 1, 1]).tolist()
-    assert corpus.token_weights.tolist() == [1.0, 2.0, 4.0, 0.0, 0.5, 2.0, 1.0]
-    assert corpus.token_ids.tolist() == [3, 1, 3, 2, 1, 1, 3]
-
-
-@pytest.mark.parametrize("weights", [None, [1.0], [3.0], [0.7]], ids=str)
-def test_whole_numbers_are_not_rounded(weights):
-    found = count_shared_documents(matrix_corpus([{0: 4097.0, 1: 4099.0}], weights), 2)
-    exact = 4097 * 4099 * Fraction(1.0 if weights is None else weights[0])
-    if weights == [0.7]:
-        assert found[0, 1] == np.float32(exact)
-    else:
-        assert found[0, 1] == exact > 2**24
-    assert found[0, 1] == found[1, 0]
-
-
-@pytest.mark.parametrize("value", [1e-30, 1e-120, 1e120])
-def test_rounding_at_any_exponent(value):
-    """Numbers that float32 itself cannot hold have as many digits."""
-    found = count_shared_documents(matrix_corpus([{0: value, 1: value * 0.7}]), 2)
-    assert found[0, 1] == pytest.approx(0.7 * value**2, rel=2.0**-24)
-    mantissa, _ = np.frexp(found[0, 1])
-    assert mantissa * 2**24 % 1 == 0
-
-
-def test_products_beyond_float64():
-    """Sums that are infinite are for the caller to tell of."""
-    found = count_shared_documents(matrix_corpus([{0: 1e300, 1: 1e300}], [1.5]), 2)
-    assert found.data.tolist() == [np.inf, np.inf]
-    for rows, weights in (
-        ([{0: 1e-300, 1: 1e-300}], None),
-        ([{0: 1e-30, 1: 1.0}], [1e-290]),
-    ):
-        with pytest.raises(ValueError, match="too small to be multiplied"):
-            count_shared_documents(matrix_corpus(rows, weights), 2)
-
-
-def test_shared_documents_of_very_different_weights():
-    """Counts have the same digits, and zeros in X and in the weights are no numbers."""
-    rows = [{0: 1.0, 1: 0.3}, {1: 1.0, 2: 0.7}, {2: 1.0, 3: 0.1}, {0: 2.0, 3: 0.0}]
-    for weights in ([1e-150, 1e150, 1.0, 0.0], [1.0, 1e-300, 1e-10, 1.0], [0, 1, 1, 0]):
-        found = count_shared_documents(matrix_corpus(rows, weights), N_WORDS)
-        assert_symmetric(found)
-        expected = twin_of_sharing(rows, weights)
-        assert found.nnz == np.count_nonzero(expected)
-        np.testing.assert_allclose(found.toarray(), expected, rtol=2.0**-23)
-
-
-def test_sharing_among_many_words():
-    """A dense array of them would take terabytes."""
-    n_words = 2_000_000
-    rng = np.random.default_rng(0)
-    rows = [
-        dict.fromkeys(rng.integers(n_words, size=20).tolist(), 1.0) for _ in range(30)
-    ]
-    found = count_shared_documents(matrix_corpus(rows), n_words)
-    assert found.nnz == 30 * 20 * 19
-    assert found.sum() == found.nnz
-    assert found.indices.dtype == found.indptr.dtype == np.int32
-
-
-# --- PPMI -----------------------------------------------------------------------------
-
-
-def twin_of_ppmi(counts, shift, exponent):
-    """Cell by cell, from Levy, Goldberg & Dagan (2015), eq. 3 and section 3.1."""
-    total = counts.sum()
-    smoothed = [
-        column.sum() ** exponent if column.any() else 0.0 for column in counts.T
-    ]
-    expected = np.zeros_like(counts)
-    for word, row in enumerate(counts):
-        for context, count in enumerate(row):
-            if count > 0:
-                joint = count / total
-                apart = row.sum() / total * smoothed[context] / sum(smoothed)
-                expected[word, context] = math.log(joint / apart) - math.log(shift)
-    return np.maximum(expected, 0.0)
-
-
-@given(
-    documents,
-    st.integers(1, 20),
-    weightings,
-    st.sampled_from([1.0, 1.5, 5.0]),
-    st.sampled_from([0.0, 0.5, 0.75, 1.0, 2.0]),
-)
-def test_ppmi_against_a_double_loop(documents, window, weighting, shift, exponent):
-    counts = count_cooccurrences(
-        corpus_of(documents), N_WORDS, window_weights(window, weighting)
-    )
-    dense = counts.toarray()
-    found = ppmi(counts, shift, exponent)
-    assert isinstance(found, sparse.csr_array)
-    assert found.dtype == np.float32
-    assert found.shape == counts.shape
-    assert found.has_sorted_indices
-    assert (found.data > 0).all()
-    expected = twin_of_ppmi(dense, shift, exponent)
-    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-5, atol=1e-6)
-
-
-def test_ppmi_is_symmetric_without_smoothing():
-    rng = np.random.default_rng(0)
-    words = rng.integers(N_WORDS, size=200).tolist()
-    counts = count_cooccurrences(corpus_of([words]), N_WORDS, np.ones(2))
-    plain = ppmi(counts.copy(), 1.0, 1.0).toarray()
-    np.testing.assert_allclose(plain, plain.T, rtol=1e-6)
-    smoothed = ppmi(counts, 1.0, 0.75).toarray()
-    assert not np.allclose(smoothed, smoothed.T)
-
-
-@pytest.mark.parametrize("exponent", [0.0, 0.75, 100.0, 1e4])
-def test_ppmi_is_finite_for_any_exponent(exponent):
-    words = [0] * 500 + [1, 2, 1, 2, 3]
-    counts = count_cooccurrences(corpus_of([words]), N_WORDS, np.ones(3))
-    found = ppmi(counts, 1.0, exponent)
-    assert np.isfinite(found.data).all()
-    # Rare contexts are expected even less often than by chance.
-    assert found[1, 2] > 0
-
-
-def random_counts(n_rows, n_columns, seed):
-    """Positive counts that are not symmetric, with empty rows and columns."""
-    rng = np.random.default_rng(seed)
-    dense = rng.random((n_rows, n_columns)) ** -1.5
-    dense[rng.random(dense.shape) < 0.6] = 0.0
-    dense[rng.integers(n_rows)] = 0.0
-    dense[:, rng.integers(n_columns)] = 0.0
-    return dense
-
-
-@pytest.mark.parametrize("shape", [(40, 40), (7, 90), (90, 7)], ids=str)
-@pytest.mark.parametrize("index", [np.int32, np.int64])
-def test_ppmi_of_any_counts(shape, index):
-    dense = random_counts(*shape, seed=0)
-    counts = sparse.csr_array(dense)
-    counts.indices, counts.indptr = (
-        array.astype(index) for array in (counts.indices, counts.indptr)
-    )
-    found = ppmi(counts, 1.5, 0.75)
-    assert found.indices.dtype == found.indptr.dtype == index
-    assert 0 < found.nnz < np.count_nonzero(dense)
-    expected = twin_of_ppmi(dense, 1.5, 0.75)
-    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-5, atol=1e-6)
-
-
-@given(st.integers(1, 200), st.sampled_from([2, 3, 7]), st.integers(0, 99))
-def test_threads_do_not_change_the_ppmi(task_entries, n_jobs, seed):
-    counts = sparse.csr_array(random_counts(30, 20, seed))
-    whole = ppmi(counts.copy(), 1.0, 0.75)
-    for n_threads in (1, n_jobs):
-        with many_threads(task_entries=task_entries):
-            cut = ppmi(counts.copy(), 1.0, 0.75, n_threads)
-        assert_same_bits(cut, whole)
-
-
-def test_totals_are_added_up_in_one_order():
-    """Before the logarithms in single precision could hide it."""
-    dense = random_counts(300, 20, seed=0)
-    found = []
-    for size in (1, 2, 3, 7):
-        with ThreadTeam(size) as team:
-            found.append(_ppmi._totals(sparse.csr_array(dense), team))
-    words, contexts = found[0]
-    np.testing.assert_allclose(words, dense.sum(axis=1), rtol=1e-13)
-    np.testing.assert_allclose(contexts, dense.sum(axis=0), rtol=1e-13)
-    for others in found[1:]:
-        assert words.tobytes() == others[0].tobytes()
-        assert contexts.tobytes() == others[1].tobytes()
-
-
-def test_ppmi_consumes_the_counts():
-    """Their arrays are released, and the result has arrays of its own size."""
-    counts = sparse.csr_array(random_counts(30, 20, 0))
-    shape, data, indices = counts.shape, counts.data, counts.indices
-    before = indices.copy()
-    found = ppmi(counts, 1.0, 0.75)
-    assert counts.nnz == 0
-    assert counts.shape == shape
-    assert not counts.toarray().any()
-    assert counts.data.size == counts.indices.size == 0
-    # What moved is proof that no copy was made.
-    assert not np.array_equal(indices, before)
-    for array in (found.data, found.indices):
-        assert array.size == found.nnz
-        assert not np.shares_memory(array, data)
-        assert not np.shares_memory(array, indices)
-        whole = array if array.base is None else array.base
-        assert whole.size == found.nnz
