@@ -105,7 +105,7 @@ def test_skops_trusts_known_types_only(estimator):
     sio = pytest.importorskip("skops.io")
     allowed = re.compile(
         r"(skembed\.(_sgns|_cbow|_glove|_ppmi_svd)\.\w+Embedder"
-        r"|skembed\.(_pooling|_learning_pooling)\.\w+|scipy\.\w+\._?\w+\.\w+)"
+        r"|skembed\.pooling\._poolings\.\w+|scipy\.\w+\._?\w+\.\w+)"
     )
     for strategy in strategies.strategies(estimator._method):
         for name in POOLINGS:
