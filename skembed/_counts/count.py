@@ -110,8 +110,8 @@ def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> Non
     """Multiply counts by the probabilities that both of their words are kept.
 
     The result is the expected count after subsampling. Windows are those of the text
-    without subsampling, unlike in the "dirty" subsampling of Levy, Goldberg & Dagan
-    (2015), section 3.1.
+    without subsampling, as in the "clean" subsampling of Levy, Goldberg & Dagan (2015),
+    section 3.1.
 
     Parameters
     ----------
