@@ -33,7 +33,8 @@ HEAD_CS = (0.1, 1.0, 10.0, 100.0)
 _MAX_ITER = 1000  # of the classifier
 # Folds for choosing C with few labels.
 _FEW_FOLDS = 3
-# Up to so many rows are replaced by coordinates; smaller eigenvalues come from rounding.
+# Up to so many rows are replaced by coordinates. Smaller eigenvalues are rounding
+# errors.
 _MOST_SPANNED, _ROUNDING = 2000, 1e-10
 
 METHOD_HELP = f"""\

@@ -205,9 +205,9 @@ class Similarity(NamedTuple):
 def read_similarities(folder: Path) -> dict[str, list[Pair]]:
     """Return the similarity sets in a folder.
 
-    A set is a file ``.tsv`` in UTF-8. Each line has two words and a number, separated by
-    tabs. The first line may be a header. Empty lines and comments, which start with #,
-    are skipped.
+    A set is a file ``.tsv`` in UTF-8. Each line has two words and a number, separated
+    by tabs. The first line may be a header. Empty lines and comments, which start with
+    #, are skipped.
 
     Parameters
     ----------
