@@ -591,7 +591,7 @@ def publish(
     Returns
     -------
     BaseEmbedder
-        A copy of the fitted estimator, which other fits leave as it is.
+        A copy of the fitted estimator, which other fits do not change.
     """
     learned = job.attributes(fitted)
     notes = [*fitted.notes, *notes, *_notes(estimator, job, fitted)]

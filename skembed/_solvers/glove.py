@@ -246,7 +246,7 @@ def _n_blocks(n_words: int, row_bytes: int, n_entries: int) -> int:
     """
     by_cache = n_words * row_bytes // _BLOCK_BYTES
     by_threads = int((n_entries / _MIN_ENTRIES_OF_A_BLOCK) ** 0.5)
-    # A stage visits all entries of one block without a check for signals.
+    # Between two checks for signals, a stage visits a limited number of entries.
     by_stage = n_entries // _ENTRIES_FOR_A_BLOCK
     n_blocks = max(by_cache, by_stage, min(by_threads, _BLOCKS_FOR_THREADS))
     n_blocks = min(n_blocks, n_words)

@@ -28,8 +28,8 @@ from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros, check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 
-# Words of a lane between two exchanges of updates, and noise words they share;
-# multiples of 16.
+# Words of a lane between two exchanges of updates, and the noise words that they share.
+# Both are multiples of 16.
 SPAN = 32
 SHARED_NOISE = 16
 MAX_LANES = 16
@@ -46,7 +46,7 @@ _LAST_RATE = 1e-4
 _MIN_TOKENS_OF_A_THREAD = 50_000
 # Largest number of progress reports in an epoch.
 _MOST_PARTS = 1000
-# Tokens whose pairs are noted at once.
+# Tokens whose pairs are marked at once.
 _NOTED_AT_ONCE = 1 << 16
 
 
