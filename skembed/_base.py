@@ -71,13 +71,13 @@ class BaseEmbedder(
     """Base class of all embedders.
 
     It reads documents, fits, sets the learned attributes, and turns documents into
-    features and scores. An estimator adds its parameters and what is abstract here:
+    features and scores. An estimator adds its parameters and the abstract members:
 
     - `_method`: the kind of strategies that it supports;
     - `_fixed_by_vectors` and `_fixed_by_counts`: parameters that must not change
       between fits that resume from each other;
     - `_fewest_epochs`: what ``max_iter="auto"`` is for a large corpus;
-    - `_state`: attributes that only fits need which resume from this one;
+    - `_state`: attributes that are needed only by fits that resume from this one;
     - `_fit_vectors`: learns the vectors;
     - `_estimate`: the memory of a fit;
     - `_held_out_loss`: the objective on documents.
@@ -164,7 +164,7 @@ class BaseEmbedder(
     @property
     @abstractmethod
     def _method(self) -> str:
-        """What kind of strategies the estimator can hold, see `Tying.methods`."""
+        """The method of learning, which a strategy must support: `Tying.methods`."""
 
     @property
     @abstractmethod
@@ -174,7 +174,7 @@ class BaseEmbedder(
     @property
     @abstractmethod
     def _fixed_by_counts(self) -> tuple[str, ...]:
-        """Parameters that counts depend on which `partial_fit` adds to."""
+        """Parameters that the counts depend on to which `partial_fit` adds."""
 
     @property
     @abstractmethod
@@ -184,7 +184,7 @@ class BaseEmbedder(
     @property
     @abstractmethod
     def _state(self) -> tuple[str, ...]:
-        """Attributes that only fits need which resume from this one."""
+        """Attributes that are needed only by fits that resume from this one."""
 
     @abstractmethod
     def _fit_vectors(self, job: Job) -> Fitted:
@@ -192,14 +192,14 @@ class BaseEmbedder(
 
     @abstractmethod
     def _estimate(self, sizes: Sizes) -> float:
-        """Return the bytes that a fit takes at its peak, beside its documents."""
+        """Return the peak memory of a fit in bytes, without its documents."""
 
     @abstractmethod
     def _held_out_loss(self, corpus: Corpus) -> float:
         """Return the mean objective per pair of documents; lower is better."""
 
     def _layout(self, n_words: int, strategy: Tying | None = None) -> Layout:
-        """Return where the vectors of so many words are stored."""
+        """Return the layout of the tables for a number of words."""
         if strategy is None:
             strategy = strategies.get_strategy(self.share_context, self._method)
         # Not all estimators have these parameters.
@@ -215,7 +215,7 @@ class BaseEmbedder(
         X, y, sample_weight : object
             As in `fit`.
         stacklevel : int
-            Of warnings, from here.
+            Stack level of warnings, from here.
         adds : bool, default=False
             Whether this is a `partial_fit`.
 
@@ -224,7 +224,7 @@ class BaseEmbedder(
         reading : Reading
             The documents.
         model : BaseEmbedder
-            A copy of the estimator, which other fits leave as it is.
+            A copy of the estimator, which other fits do not change.
         """
         start = _fit.start(self, adds)
         reading, progress = _fit.read(self, X, y, sample_weight, start.resume)
@@ -306,9 +306,9 @@ class BaseEmbedder(
         Raises
         ------
         ValueError
-            As in `fit`; or if a parameter has changed on which earlier results depend,
-            or if the counts of the previous fit are needed and were not kept. The
-            estimator is then unchanged.
+            As in `fit`. Also if a parameter on which earlier results depend has
+            changed, or if the counts of the previous fit are needed and were not kept.
+            The estimator is then unchanged.
         """
         # scikit-learn checks parameters at the first call only.
         self._validate_params()

@@ -35,7 +35,7 @@ from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features, _poolings
 from skembed.pooling._features import SCALING
 
-# The largest number that parameters are computed with.
+# The largest absolute value of an int parameter.
 _MOST = 2**53
 # Learned attributes whose names do not end with an underscore.
 PRIVATE = frozenset(
@@ -60,7 +60,7 @@ PRIVATE = frozenset(
 
 
 def is_learned(name: str) -> bool:
-    """Return whether a fit sets, and the next one replaces, an attribute."""
+    """Return whether an attribute is set by a fit and replaced by the next one."""
     return name in PRIVATE or (name.endswith("_") and not name.startswith("__"))
 
 
@@ -68,15 +68,15 @@ def is_learned(name: str) -> bool:
 
 
 class Start(NamedTuple):
-    """What is known of a fit before its documents are read."""
+    """What is known about a fit before its documents are read."""
 
     strategy: Tying
     resume: Resume
-    pooling: Any  # as it is before the fit
+    pooling: Any  # its state before the fit
 
 
 def start(estimator: Any, adds: bool) -> Start:
-    """Check what scikit-learn's constraints do not say, and find what to start from.
+    """Check what scikit-learn's constraints do not cover, and find the earlier state.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def start(estimator: Any, adds: bool) -> Start:
     Raises
     ------
     ValueError
-        If a parameter is not valid, or a fit cannot resume from earlier ones.
+        If a parameter is not valid, or if the fit cannot resume from earlier ones.
     """
     _check_numbers(estimator)
     if adds and getattr(estimator, "early_stopping", False):
@@ -105,7 +105,7 @@ def start(estimator: Any, adds: bool) -> Start:
 
 
 def _check_numbers(estimator: Any) -> None:
-    """Refuse numbers that no array could hold, and what is no number."""
+    """Raise an error for ints that are too large, and for bools instead of numbers."""
     constraints = estimator._parameter_constraints
     for name, value in estimator.get_params(deep=False).items():
         of_numbers = any(isinstance(one, Interval) for one in constraints.get(name, ()))
@@ -122,15 +122,15 @@ def _check_numbers(estimator: Any) -> None:
 
 
 def resume_of(estimator: Any, strategy: Tying, adds: bool) -> Resume:
-    """Return what a fit resumes from: earlier fits, if it is one that resumes.
+    """Return the state that a fit resumes from. It is empty for a fit from scratch.
 
     Parameters
     ----------
     estimator : BaseEmbedder
     strategy : Tying
-        That of `share_context`.
+        The strategy of `share_context`.
     adds : bool
-        Whether this is a `partial_fit`, whose data are more of the same.
+        Whether this is a `partial_fit`, whose data are added to the earlier data.
 
     Returns
     -------
@@ -139,8 +139,8 @@ def resume_of(estimator: Any, strategy: Tying, adds: bool) -> Resume:
     Raises
     ------
     ValueError
-        If a parameter has changed that earlier vectors or counts depend on, if these
-        have been lost, or if `init` is not valid.
+        If a parameter that earlier vectors or counts depend on has changed, if the
+        counts were not kept, or if `init` is not valid.
     """
     fitted = hasattr(estimator, "word_vectors_")
     # A closed form has nothing to start from.
@@ -157,7 +157,7 @@ def resume_of(estimator: Any, strategy: Tying, adds: bool) -> Resume:
     columns = estimator._columns
     for parameter in _fixed(estimator, strategy, adds, columns):
         value = _meaning(estimator, strategy, parameter)
-        # Estimators of other versions may not have noted it.
+        # Estimators fitted by other versions may not have stored it.
         earlier = learned["_made_with"].get(parameter, value)
         if not _are_equal(value, earlier):
             raise ValueError(
@@ -199,25 +199,25 @@ def _counts_in_memory(estimator: Any, learned: dict[str, Any]) -> dict[str, Any]
 
 
 def made_with(estimator: Any, strategy: Tying) -> dict[str, Any]:
-    """Return the parameters that fits which go on from the present one depend on."""
+    """Return the parameters that must not change in fits that resume from this one."""
     names = (*estimator._fixed_by_vectors, *estimator._fixed_by_counts)
     return {name: _meaning(estimator, strategy, name) for name in names}
 
 
 def _meaning(estimator: Any, strategy: Tying, name: str) -> Any:
-    """Return the value of a parameter, or what it stands for."""
+    """Return the value of a parameter. `bias="auto"` becomes what it stands for."""
     value = getattr(estimator, name)
     if name == "bias" and value == "auto":
         return strategy.default_bias
-    # What was noted must not change with the user's object.
+    # The stored value must not change with the user's object.
     return clone(value) if isinstance(value, Tying) else value
 
 
 def _are_equal(value: Any, earlier: Any) -> bool:
-    """Return whether a parameter is what it was; strategies by their parameters."""
+    """Return whether two values are equal. Strategies are compared by parameters."""
     if not isinstance(value, Tying):
         return value == earlier
-    # Their values may be arrays, whose comparison is not a bool.
+    # Parameters may be arrays, and comparing arrays does not give a bool.
     found = [joblib.hash(one.get_params()) for one in (value, earlier)]
     return type(value) is type(earlier) and found[0] == found[1]
 
@@ -225,9 +225,9 @@ def _are_equal(value: Any, earlier: Any) -> bool:
 def _fixed(
     estimator: Any, strategy: Tying, adds: bool, columns: Columns | None
 ) -> list[str]:
-    """Return the parameters that have to be as they were."""
+    """Return the parameters that must not have changed."""
     fixed = list(estimator._fixed_by_vectors)
-    # A learned map goes on from what it is.
+    # A learned map continues from its learned values.
     if strategy.learns_map or strategy.map_kind == strategies.IDENTITY:
         fixed = [name for name in fixed if name != "negative_dims"]
     if adds:
@@ -238,7 +238,7 @@ def _fixed(
 
 
 def _check_vocabulary(estimator: Any, rows: dict[str, int]) -> None:
-    """Refuse a vocabulary that would not be used, as rows stay as they are."""
+    """Raise an error if a given vocabulary differs from the learned one."""
     given = estimator.vocabulary
     if given is not None and list(check_vocabulary(given)) != list(rows):
         raise ValueError(
@@ -249,7 +249,7 @@ def _check_vocabulary(estimator: Any, rows: dict[str, int]) -> None:
 
 
 def _count_rows(estimator: Any, learned: dict[str, Any]) -> int:
-    """Return for how many words there are vectors; check that all have this many."""
+    """Return the number of words; check that all learned attributes agree with it."""
     n_words, rows = count_rows(learned), learned["vocabulary_"]
     if not np.array_equal(rows_of(rows, rows, n_words), np.arange(n_words)):
         raise ValueError(
@@ -270,7 +270,7 @@ def _count_rows(estimator: Any, learned: dict[str, Any]) -> int:
 
 
 def _init(estimator: Any) -> dict[str, np.ndarray] | None:
-    """Return the parameter `init`, checked, where there is one."""
+    """Return the checked parameter `init`, or None if there is none."""
     init = getattr(estimator, "init", None)
     if init is None:
         return None
@@ -288,9 +288,9 @@ def _check_vectors(
     Parameters
     ----------
     init : mapping of str to array-like, or array-like of shape (n_words, n_components)
-        Rows of an array are those of the given vocabulary. Words may also be int. An
-        object with a mapping `key_to_index` and an array `vectors`, as gensim has it,
-        is a mapping, too.
+        Rows of an array belong to the words of the given vocabulary. Words may also be
+        int. An object with a mapping `key_to_index` and an array `vectors`, like
+        gensim's KeyedVectors, counts as a mapping.
     vocabulary : dict of str to int, or None
     n_components : int
 
@@ -301,8 +301,8 @@ def _check_vectors(
     Raises
     ------
     ValueError
-        If a vector has another length or is not finite, or if it is not known which
-        words the rows of an array belong to.
+        If a vector has another length or is not finite, or if `init` is an array and
+        no vocabulary is given.
     """
     if hasattr(init, "key_to_index") and hasattr(init, "vectors"):
         init = _keyed(init)
@@ -382,7 +382,7 @@ def _as_vector(word: Any, given: Any) -> np.ndarray:
 
 
 def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
-    """Return a pooling as it is before the fit."""
+    """Return the pooling in its state before the fit."""
     pooling = _poolings.make(estimator.pooling)
     if not resume.adds or _features.learns_nothing(pooling):
         return pooling
@@ -403,19 +403,19 @@ def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
 
 
 def _params(pooling: Any) -> str:
-    # Values may be of any type, whose comparison may not be a bool.
+    # Values may be of any type. Comparing them may not give a bool.
     return repr(pooling.get_params()) if hasattr(pooling, "get_params") else ""
 
 
-# --- read, and what is to be learned --------------------------------------------------
+# --- read, and prepare the job --------------------------------------------------------
 
 
 def read(
     estimator: Any, X: Any, y: Any, sample_weight: Any, resume: Resume
 ) -> tuple[Reading, Progress]:
-    """Return what the fit has read, and its progress, which begins here.
+    """Read the documents of a fit. Its progress begins here.
 
-    The word counts are those of these documents alone.
+    The word counts are those of these documents only.
     """
     max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
     progress = begin(estimator, X, y, None if max_iter == "auto" else max_iter)
@@ -443,7 +443,7 @@ def read(
 
 
 def job_of(estimator: Any, start: Start, reading: Reading, progress: Progress) -> Job:
-    """Return what the estimator learns vectors from."""
+    """Return the input of the solver."""
     resume, vocabulary = start.resume, reading.vocabulary
     n_epochs = n_scheduled(estimator, reading, resume)
     of_all = resume.total(vocabulary) if resume.adds else vocabulary
@@ -464,9 +464,9 @@ def job_of(estimator: Any, start: Start, reading: Reading, progress: Progress) -
 
 
 def n_scheduled(estimator: Any, reading: Reading, resume: Resume) -> int:
-    """Return the number of epochs of `max_iter`, 0 for a closed form.
+    """Return the number of epochs for `max_iter`, 0 for a closed form.
 
-    While `partial_fit` goes on, "auto" stays what it was at first.
+    In later calls of `partial_fit`, "auto" keeps its value from the first call.
     """
     max_iter = getattr(estimator, "max_iter", 0)
     if max_iter != "auto":
@@ -482,7 +482,7 @@ def seeds(estimator: Any, resume: Resume) -> np.random.SeedSequence:
     random = check_random_state(estimator.random_state)
     entropy = random.randint(2**31, size=SEED_WORDS).tolist()
     if "n_iter_" in resume.learned:
-        # Otherwise an int would let every part of the data meet the same draws.
+        # Otherwise, with an int, every call would make the same random draws.
         entropy.append(resume.learned["n_iter_"])
     return np.random.SeedSequence(entropy)
 
@@ -499,9 +499,9 @@ def attributes(
     ----------
     estimator : BaseEmbedder
     start : Start
-        Its pooling stays as it is.
+        Its pooling is not changed.
     reading : Reading
-        With the word counts of all data that count together.
+        With the word counts of all data so far.
     fitted : Fitted
     """
     resume, pooling = start.resume, start.pooling
@@ -517,7 +517,7 @@ def attributes(
 def _attributes(
     estimator: Any, strategy: Tying, fitted: Fitted, reading: Reading, pooling: Any
 ) -> dict[str, Any]:
-    """Return all learned attributes of the fitted estimator."""
+    """Return all learned attributes except those of `scale`."""
     columns = reading.columns
     optional = {
         "word_biases_": fitted.word_biases,
@@ -549,10 +549,10 @@ def _scaling_of(
     pooling: Any,
     resume: Resume,
 ) -> dict[str, Any]:
-    """Return the learned attributes that `scale` needs, if there is one.
+    """Return the learned attributes of `scale`, if it is used.
 
-    While `partial_fit` goes on they stay what they were, so that a model behind the
-    features can go on, too; unless parameters have changed what the columns are.
+    `partial_fit` keeps them, so that a model trained on the features stays valid. It
+    learns them again only if changed parameters have changed the columns.
     """
     if estimator.scale is None:
         return {}
@@ -568,7 +568,7 @@ def _scaling_of(
 
 
 def rescue(job: Job) -> Fitted | None:
-    """Return what an interrupted fit keeps, or None if that is nothing."""
+    """Return the model that an interrupted fit keeps, or None if there is none."""
     if not (job.rescue and keeps_finished()):
         return None
     return job.rescue[0]()
@@ -582,15 +582,16 @@ def publish(
     stacklevel: int,
     interrupted: bool = False,
 ) -> Any:
-    """Publish what is learned, and warn of what the user should know.
+    """Set the learned attributes, and give the warnings of the fit.
 
-    An exception leaves the estimator as it was. So may a warning, which can be an
-    error, unless the fit was `interrupted`: what is kept then is published first.
+    An exception leaves the estimator unchanged. This includes a warning that is turned
+    into an exception. After an interrupt, however, attributes are set before the
+    warning is given.
 
     Returns
     -------
     BaseEmbedder
-        A copy of the fitted estimator, which other fits leave as it is.
+        A copy of the fitted estimator, which other fits do not change.
     """
     learned = job.attributes(fitted)
     notes = [*fitted.notes, *notes, *_notes(estimator, job, fitted)]
@@ -608,7 +609,7 @@ def publish(
 def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
     """Set all learned attributes, and drop those of earlier fits, in one step.
 
-    An interrupt, or another thread, finds the estimator as it was or as it shall be.
+    An interrupt or another thread finds either the earlier state or the new one.
     """
     model = object.__new__(type(estimator))
     others = {name: v for name, v in vars(estimator).items() if not is_learned(name)}
@@ -618,7 +619,7 @@ def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
 
 
 def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
-    """Return what a user of these data and parameters should be warned of."""
+    """Return warnings about these data and parameters."""
     notes, strategy, counts = [], job.strategy, job.corpus.counts
     if estimator.combine in strategy.combine_notes:
         label = strategies.label(strategy)

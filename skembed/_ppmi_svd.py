@@ -61,7 +61,7 @@ class PPMISVDEmbedder(BaseEmbedder):
     %(subsampled_counts)s
     warm_start : bool, default=False
         Whether `fit` keeps the co-occurrence counts, so that `partial_fit` can add to
-        them. A `fit` begins anew in either case: there is nothing to start from.
+        them. `fit` always learns from scratch, with either value.
     %(shared_parameters)s
 
     Attributes
@@ -241,10 +241,10 @@ class PPMISVDEmbedder(BaseEmbedder):
         )
 
     def _empty_columns(self, job: Job, word_vectors: np.ndarray) -> list[str]:
-        """Say where `n_components` is more than there is to fill."""
+        """Return a warning if there are fewer components than `n_components`."""
         n_words, wanted = word_vectors.shape
         n_filled = int(np.count_nonzero(word_vectors.any(axis=0)))
-        # A matrix of a somewhat lower rank is nothing to be told of.
+        # A matrix of a slightly lower rank needs no warning.
         is_usual = n_filled and wanted <= n_words
         if is_usual or (job.resume.streams and self._may_fill(job, n_words)):
             return []

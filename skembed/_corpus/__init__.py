@@ -1,1 +1,1 @@
-"""From what users pass to token ids with a vocabulary."""
+"""From the input of users to token ids and a vocabulary."""

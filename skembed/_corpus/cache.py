@@ -1,9 +1,9 @@
-"""What `memory` needs: results that it keeps, and what tells inputs apart.
+"""The implementation of `memory`: cached results, and keys for their inputs.
 
-Pickle knows a function by its name, and so takes an edited function for the one that
-it was. Here its code and its state count, alike in every process: neither names of
-files, numbers of lines and addresses in memory nor the seed of Python's hashes make a
-difference.
+Pickle identifies a function by its name, and so does not notice that it was edited.
+Here, a function is identified by its code and its state. Keys are the same in every
+process: they do not depend on file names, line numbers, addresses in memory or the seed
+of Python's hashes.
 """
 
 import copyreg
@@ -30,9 +30,9 @@ from skembed._utils.forks import after_fork
 
 # Texts that are joined at once, which bounds the memory for them.
 _TEXTS = 2**14
-# Bytes of a row of numbers whose sums make a checksum.
+# Bytes of a row of the table whose column sums make a checksum.
 _ROW = 2**12
-# Their `repr` says all there is to know.
+# Types whose `repr` identifies a value.
 _PLAIN = {type(None), bool, float, complex, str, type(...), type(NotImplemented)}
 _BUILTIN = {
     types.BuiltinFunctionType,
@@ -45,7 +45,7 @@ _BUILTIN = {
 }
 _METHODS = {types.FunctionType, staticmethod, classmethod, property}
 
-# For a few steps at a time, so one lock does for all that is kept in the process.
+# It is held for a few steps at a time, so one lock is enough for the process.
 _lock = Lock()
 
 
@@ -54,26 +54,27 @@ def _renew_lock() -> None:
     _lock = Lock()
 
 
-# The thread that holds it at a fork does not exist in the child.
+# The thread that holds it during a fork does not exist in the child.
 after_fork(_renew_lock)
 
 
 class Recent:
-    """The results of the last calls in this process, of at most so many bytes.
+    """The results of the last calls in this process, up to a number of bytes.
 
     Parameters
     ----------
     limit : int
-        Bytes of all results. A larger one is not kept.
+        Bytes of all results together. A larger result is not kept.
     """
 
     def __init__(self, limit: int):
         self.limit = limit
-        # A fork may come between any two steps: there is no sum that could be behind.
+        # A fork may happen between any two steps, so no running total is kept, which
+        # could be out of date.
         self._held: OrderedDict[Any, tuple[Any, int]] = OrderedDict()
 
     def get(self, key: Any) -> Any:
-        """Return a result, which must stay as it is, or None."""
+        """Return a result, which must not be changed, or None."""
         with _lock:
             if key not in self._held:
                 return None
@@ -81,7 +82,7 @@ class Recent:
             return self._held[key][0]
 
     def add(self, key: Any, result: Any, n_bytes: int) -> None:
-        """Keep a result, in place of those that have not been used for longest."""
+        """Keep a result. The least recently used results are dropped."""
         with _lock:
             if key in self._held or n_bytes > self.limit:
                 return
@@ -90,14 +91,14 @@ class Recent:
                 self._held.popitem(last=False)
 
 
-# By the hashes of str, which objects remember: the next fit on the documents of a fold
-# tells them apart at once. An entry takes less than the bytes it is said to.
+# The keys are hashes of str, which str objects cache. The next fit on the documents of
+# a fold therefore identifies them at once. An entry takes less than `_ENTRY` bytes.
 _digests = Recent(2**18)
 _ENTRY = 2**10
 
 
 class _Work:
-    """Something to compute, which a memory knows by its key alone."""
+    """A computation that a memory identifies by its key only."""
 
     def __init__(self, key: str, compute: Callable[[], tuple[Any, ...]]):
         self.key = key
@@ -122,7 +123,7 @@ def _run(work: _Work) -> tuple[Any, ...]:
 
 
 def _checksum(parts: tuple[Any, ...]) -> int:
-    """Return what accidents change: other bits, types or shapes."""
+    """Return a checksum that depends on all bits, types and shapes."""
     found = 0
     for part in parts:
         if isinstance(part, np.ndarray):
@@ -138,7 +139,7 @@ def _checksum(parts: tuple[Any, ...]) -> int:
 def _add_array(array: np.ndarray, found: int) -> int:
     """Add an array to a checksum, at nearly the speed of memory.
 
-    A change within one row of the table cannot leave all sums of columns as they were.
+    A change within one row of the table always changes a column sum.
     """
     data = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     n_whole = data.size // _ROW * _ROW
@@ -149,40 +150,40 @@ def _add_array(array: np.ndarray, found: int) -> int:
 
 
 def _is_whole(kept: Any) -> bool:
-    """Whether what a memory returns is what it was given."""
+    """Whether the result that a memory returns is undamaged."""
     try:
         return kept[-1] == _checksum(kept[:-1])
     except (TypeError, ValueError, LookupError):
-        # A damaged file may hold anything.
+        # A damaged file may contain anything.
         return False
 
 
 def keep(
     memory: Any, key: str, compute: Callable[[], tuple[np.ndarray | bytes | None, ...]]
 ) -> tuple[tuple[Any, ...], str | None]:
-    """Return what `memory` keeps under a key, or compute it.
+    """Return the result that `memory` keeps under a key, or compute it.
 
     Parameters
     ----------
     memory : str, path or object with the interface of joblib.Memory
-        Nothing is kept where writing fails; there is a warning then. What is damaged
-        is computed anew, and replaced.
+        If writing fails, nothing is kept, and there is a warning. A damaged result is
+        computed again and replaced.
     key : str
         See `key_of`.
     compute : callable
-        Without arguments; returns a tuple.
+        A function without arguments that returns a tuple.
 
     Returns
     -------
     parts : tuple
-        What `compute` returns. The caller may change its arrays.
+        The result of `compute`. The caller may change its arrays.
     key : str or None
         None if reading or writing has failed.
 
     Raises
     ------
     ValueError
-        If the folder cannot be made.
+        If the folder cannot be created.
     """
     work = _Work(key, compute)
     kept_under: str | None = key
@@ -190,10 +191,10 @@ def keep(
         parts = _load_or_run(memory, work)
     except (KeyError, OSError) as error:
         if work.under_way:
-            # Of the computation itself, and not of its way to the disk.
+            # The error comes from the computation, not from reading or writing.
             raise
-        # joblib maps what it has written, which is not there if writing failed; of
-        # that it warns, but not of all else that it could not write.
+        # joblib maps the file that it has written, which is missing if writing failed.
+        # It warns about that, but not about all other files that it could not write.
         if isinstance(error, OSError):
             warnings.warn(
                 f"Unable to cache to disk with memory={memory!r}: {error}.",
@@ -203,7 +204,7 @@ def keep(
         kept_under = None
         parts = compute() if work.result is None else work.result
     if work.result is None or not _is_folder(memory):
-        # Of a map that is read-only, or of an object that hands them out again.
+        # Copies, because a map is read-only and an object may return them again.
         parts = tuple(
             np.array(part) if isinstance(part, np.ndarray) else part for part in parts
         )
@@ -222,10 +223,10 @@ def _load_or_run(memory: Any, work: _Work) -> tuple[Any, ...]:
     except ValueError:
         if work.under_way or not hasattr(call, "clear"):
             raise
-        # What joblib has noted of `_run` is damaged, and with it all results are lost.
+        # joblib's metadata of `_run` are damaged, so all results are lost.
         call.clear(warn=False)
     if work.result is None and not _is_whole(kept):
-        # joblib's `call` computes, and replaces what there is.
+        # joblib's `call` computes the result and replaces the damaged one.
         getattr(call, "call", _run)(work)
     return kept[:-1] if work.result is None else work.result
 
@@ -239,7 +240,7 @@ def _remembering(memory: Any) -> Callable[[_Work], Any]:
         return check_memory(memory).cache(_run)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and _can_be_made(memory):
-            # Deleted by somebody else while it was made.
+            # Another process deleted it while it was created.
             raise
         raise ValueError(
             f"memory={memory!r} cannot be used as a folder: {error}. Pass one that "
@@ -256,12 +257,12 @@ def _can_be_made(memory: Any) -> bool:
 
 
 def key_of(*parts: Any) -> str:
-    """Return a key for results of this version that depend on some values.
+    """Return a key for results of this version that depend on the given values.
 
     Parameters
     ----------
     *parts : str, number, None, array or tuple of these
-        Those of arrays are told apart by type and shape, too.
+        Type and shape of arrays are part of the key.
 
     Returns
     -------
@@ -283,7 +284,7 @@ def _plain(part: Any) -> Any:
 
 
 def digest(documents: Sequence[Any]) -> str | None:
-    """Return what tells documents apart, much faster than a hash of every object.
+    """Return a digest of documents, much faster than hashing every object.
 
     Parameters
     ----------
@@ -292,7 +293,7 @@ def digest(documents: Sequence[Any]) -> str | None:
     Returns
     -------
     str or None
-        None if there is something else in it.
+        None if there are other objects among them.
     """
     texts, shape = documents, b"raw"
     kinds: set[type] = set(map(type, documents))
@@ -312,7 +313,7 @@ def digest(documents: Sequence[Any]) -> str | None:
 
 
 def _flat(documents: Sequence[Any]) -> tuple[list[Any], bytes]:
-    """Return the tokens of all documents, and how many each has."""
+    """Return the tokens of all documents, and the length of each."""
     arrays = any(isinstance(document, np.ndarray) for document in documents)
     lists = list(map(_as_list, documents)) if arrays else documents
     return list(chain.from_iterable(lists)), b"tokens" + _lengths(lists)
@@ -331,7 +332,7 @@ def _digest(texts: Sequence[str], shape: bytes) -> str:
     for part in (shape, _lengths(texts)):
         found.update(len(part).to_bytes(8, "little"))
         found.update(part)
-    # A subclass may have its own idea of what its lower case or its pieces are.
+    # A subclass may define its own lower case or slices.
     if any(kind is not str for kind in set(map(type, texts))):
         names = (f"{type(text).__module__}.{type(text).__qualname__}" for text in texts)
         found.update(" ".join(names).encode("utf-8", "surrogatepass"))
@@ -346,16 +347,16 @@ def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 class UnhashableError(TypeError):
-    """A value has a part that nothing tells apart from others."""
+    """A value has a part that cannot be identified."""
 
 
 def fingerprint(value: Any) -> str:
-    """Return what tells a value apart from others, by the code that it holds too.
+    """Return a digest that identifies a value, including its code.
 
-    A function counts with its bytecode, constants, defaults, closure and attributes,
-    an object with its state and the attributes of its class, methods among them.
-    What a function refers to by a global name, such as another function that it
-    calls, counts with this name alone.
+    A function is identified by its bytecode, constants, defaults, closure and
+    attributes. An object is identified by its state and the attributes of its class,
+    including methods. Global names in a function, such as that of another function that
+    it calls, are identified by the name only.
 
     Parameters
     ----------
@@ -368,9 +369,9 @@ def fingerprint(value: Any) -> str:
     Raises
     ------
     UnhashableError
-        If a part of it, such as an open file, cannot be told apart.
+        If a part of it, such as an open file, cannot be identified.
     """
-    # A class that is called is known by its methods, other classes by their names.
+    # A class that is called is identified by its methods, other classes by their names.
     called = (value, _class_of(value)) if isinstance(value, type) else value
     try:
         return _Walk().digest(called).hex()
@@ -379,10 +380,10 @@ def fingerprint(value: Any) -> str:
 
 
 class _Walk:
-    """A walk through all parts of a value, which visits each of them once."""
+    """A traversal of all parts of a value that visits each part once."""
 
     def __init__(self) -> None:
-        # With the objects, so that no other one takes the address meanwhile.
+        # The objects are kept, so that no other object gets the same address.
         self._known: dict[int, tuple[Any, bytes]] = {}
         self._open: dict[int, int] = {}
 
@@ -398,7 +399,7 @@ class _Walk:
         if id(value) in self._known:
             return self._known[id(value)][1]
         if id(value) in self._open:
-            # It is a part of itself, as a function that calls itself.
+            # It is a part of itself, like a function that calls itself.
             return _hash(["open", str(self._open[id(value)])])
         self._open[id(value)] = len(self._open)
         found = _hash(self._parts(value))
@@ -428,13 +429,13 @@ def _hash(parts: Iterable[str | bytes]) -> bytes:
 
 
 def _module(value: Any) -> str | None:
-    # What multiprocessing calls the program in processes that it spawns.
+    # The name of the main program in processes that multiprocessing spawns.
     name = getattr(value, "__module__", None)
     return "__main__" if name == "__mp_main__" else name
 
 
 def _parts_of(value: Any) -> Iterable[Any]:
-    """Return what an object consists of, if that has an order."""
+    """Return the parts of an object, if they have an order."""
     kind = type(value)
     if isinstance(value, type):
         return _module(value), value.__qualname__
@@ -463,7 +464,7 @@ def _parts_of(value: Any) -> Iterable[Any]:
 def _parts_of_function(function: types.FunctionType) -> tuple[Any, ...]:
     cells = [_content(cell) for cell in function.__closure__ or ()]
     return (
-        # Global names have their meaning in a module.
+        # The meaning of global names depends on the module.
         _module(function),
         function.__code__,
         function.__defaults__,
@@ -503,22 +504,22 @@ def _class_of(value: Any) -> tuple[Any, ...]:
 
 
 def _is_own(name: str, attribute: Any) -> bool:
-    """Whether an attribute is what a class does, and not how Python keeps it."""
+    """Whether an attribute describes the behaviour of a class, not its storage."""
     if name.startswith("__") or name == "_abc_impl":
         return type(attribute) in _METHODS
     return type(attribute) not in _BUILTIN
 
 
 def _state_of(value: Any) -> tuple[Any, ...]:
-    """Return what pickle would keep of an object."""
+    """Return the state of an object that pickle would store."""
     reduce = copyreg.dispatch_table.get(type(value))
     try:
         found: Any = value.__reduce_ex__(4) if reduce is None else reduce(value)
         if isinstance(found, str):
             return _module(value), found
-        # After the state, iterators over what a list and a dict hold.
+        # After the state come iterators over the items of a list and a dict.
         first, held = found[:3], found[3:5]
         return *first, *(list(iterator or ()) for iterator in held)
     except Exception as error:
-        # A class says so in its own way, and may fail in any.
+        # The methods of a class may fail in any way.
         raise UnhashableError(f"{type(value).__qualname__}: {error}") from error

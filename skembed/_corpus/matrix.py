@@ -26,10 +26,10 @@ from skembed._corpus.validation import (
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 
 _REAL_NUMBERS = (Real, Decimal, np.bool_)
-# Positive numbers in `fit` have to be between these: products of numbers far beyond are
-# infinite or 0.
+# Positive numbers in `fit` have to be between these. Products of numbers far outside
+# are infinite or 0.
 _LIMITS = (1e-100, 1e150)
-# Sums of whole numbers that may be this large, or larger, are float64.
+# If sums of whole numbers may be this large, they are computed in float64.
 _MOST_WHOLE = 2.0**62
 
 IDS_ADVICE = (
@@ -39,11 +39,11 @@ IDS_ADVICE = (
 
 
 class Columns(NamedTuple):
-    """What a fit keeps of the columns of its matrix."""
+    """What a fit keeps about the columns of its matrix."""
 
     n_features: int
     names: np.ndarray | None  # feature names of a frame, objects of str
-    # of all columns, objects of str, or of int as labels of a frame may be; None
+    # of all columns, objects of str, or of int (frames may have such labels); None
     # without names
     words: np.ndarray | None
     chosen: np.ndarray | None  # int64 (n_words,), column of each row; None for all
@@ -55,31 +55,31 @@ def read(
     rows: dict[Any, int] | None,
     known: Columns | None = None,
 ) -> tuple[sparse.csr_array, Columns]:
-    """Check a matrix and return it as canonical CSR, with what to keep of it.
+    """Check a matrix, and return it as canonical CSR with its columns.
 
     Parameters
     ----------
     X : sparse matrix, array or frame of shape (n_rows, n_columns)
         Non-negative.
     estimator : BaseEmbedder, or the parameters of a function
-        It is named in errors, and stays as it is.
+        It is named in errors, and is not changed.
     rows : dict of str or int to int, or None
         The words of a given vocabulary, if there is one.
     known : Columns, default=None
-        Those of an earlier fit of the estimator, which X has to have, too.
+        Columns of an earlier fit of the estimator. X must have the same.
 
     Returns
     -------
     matrix : csr_array of shape (n_rows, n_columns)
-        All columns; with integers if `X` has integers.
+        All columns, with integers if `X` has integers.
     columns : Columns
-        Without those that `max_features` drops, see `select`.
+        All columns. `select` drops those that `max_features` excludes.
 
     Raises
     ------
     ValueError
-        If it holds what is not a finite, non-negative number, has no rows or no
-        columns, or lacks a word of the vocabulary.
+        If an entry is not a finite, non-negative number, if there are no rows or no
+        columns, or if a word of the vocabulary has no column.
     TypeError
         If only some of its columns have names, or it is a `numpy.matrix`.
     """
@@ -89,7 +89,7 @@ def read(
         _check_labels(X, estimator, known)
         X = validate_data(estimator, X, reset=False, **_CHECKS)
         return _as_csr(X, estimator, whole), known
-    # As `validate_data`, but an estimator whose fit fails must not look fitted.
+    # Like `validate_data`, but an estimator whose fit fails must not look fitted.
     names = _get_feature_names(X)
     words = _int_labels(X) if names is None else names
     X = check_array(X, estimator=_name(estimator), **_CHECKS)
@@ -100,7 +100,7 @@ def read(
 
 
 def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array:
-    """Return a documents x words matrix that a fitted estimator can take.
+    """Check a documents x words matrix for a fitted estimator, and return it.
 
     Parameters
     ----------
@@ -108,8 +108,8 @@ def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array
     estimator : BaseEmbedder
         Fitted.
     columns : Columns or None
-        None if it was fitted on text: then every column is a word, in row order.
-        Otherwise columns that are not chosen are still there, see `choose`.
+        None if it was fitted on text. Then every column is a word, in row order.
+        Otherwise the result has all columns; `choose` selects the chosen ones.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array
     Raises
     ------
     ValueError
-        If it is not such a matrix, or has other columns.
+        If it is not such a matrix, or has different columns.
     """
     whole = _holds_whole_numbers(X)
     X = _as_rectangle(X)
@@ -147,7 +147,7 @@ def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array
 
 
 def coverage(X: Any, estimator: Any, columns: Columns | None) -> np.ndarray:
-    """Return the share of each row's sum that the columns of the vocabulary have.
+    """Return the share of each row's sum in the columns of the vocabulary.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def coverage(X: Any, estimator: Any, columns: Columns | None) -> np.ndarray:
     values = matrix.data.astype(np.float64)
     largest = np.zeros(n_rows)
     np.maximum.at(largest, rows, values)
-    # So no sum is infinite, and no row is all too small for a quotient.
+    # This way, no sum is infinite, and no row is too small for a quotient.
     values /= largest[rows]
     of_known = is_known[matrix.indices]
     known = np.bincount(rows[of_known], values[of_known], n_rows)
@@ -196,23 +196,23 @@ def select(
     matrix : csr_array of shape (n_rows, n_columns)
     columns : Columns
     max_features : int or None
-        Keep only this many columns, those of the largest sums; the first by name
-        where sums are equal. They stay in their order.
+        Keep only this many columns: those with the largest sums. Among equal sums, the
+        first by name are kept. The order of columns does not change.
     weights : ndarray of shape (n_rows,), or None
         Sample weights.
 
     Returns
     -------
     vocabulary : Vocabulary
-        Rows in the order of the columns, or of the given vocabulary; counts are
-        float64 unless the matrix holds integers and there are no weights.
+        Rows in the order of the columns, or of the given vocabulary. Counts are float64
+        unless the matrix has integers and there are no weights.
     columns : Columns
 
     Raises
     ------
     ValueError
-        If numbers are too large or too small to be multiplied with each other, or if no
-        row that counts holds anything.
+        If products of the numbers would be infinite or 0, or if all rows with a
+        positive weight are empty.
     """
     words = columns.words
     if words is None:
@@ -231,7 +231,7 @@ def select(
 def _totals(
     matrix: sparse.csr_array, words: np.ndarray, weights: np.ndarray | None
 ) -> np.ndarray:
-    """Return the sums of columns; whole weights are exactly like repeated rows."""
+    """Return the sums of columns. Whole weights exactly equal repeated rows."""
     counts_whole = weights is None and matrix.dtype.kind in "biu"
     if not matrix.nnz:
         return np.zeros(words.size, np.int64 if counts_whole else np.float64)
@@ -287,9 +287,9 @@ def _as_word(name: Any) -> Any:
 
 
 def _int_labels(X: Any) -> np.ndarray | None:
-    """Return labels of a frame's columns that are int, and no default range.
+    """Return int labels of a frame's columns, unless they are a default range.
 
-    scikit-learn knows labels of str only.
+    scikit-learn supports labels of str only.
     """
     labels = list(X.columns) if is_frame(X) and not _is_default(X.columns) else []
     if not labels or not all(map(is_int, labels)):
@@ -298,7 +298,7 @@ def _int_labels(X: Any) -> np.ndarray | None:
 
 
 def _is_default(labels: Any) -> bool:
-    """Whether pandas has made the labels, as there were none."""
+    """Whether the labels are the default ones of pandas."""
     is_range = type(labels).__name__ == "RangeIndex"
     return is_range and labels.start == 0 and labels.step == 1
 
@@ -306,18 +306,18 @@ def _is_default(labels: Any) -> bool:
 def _check_labels(X: Any, estimator: Any, columns: Columns) -> None:
     """Compare int labels of columns with those in `fit`.
 
-    Labels of str are left to scikit-learn. As it does, this warns where `fit` has met
-    no labels.
+    scikit-learn compares labels of str. Like scikit-learn, this warns if `fit` had no
+    labels.
 
     Raises
     ------
     ValueError
-        If they are others, or in another order.
+        If the labels or their order differ.
     """
     words = columns.words
     if words is not None and isinstance(words[0], int):
         labels = list(X.columns) if is_frame(X) else []
-        # A default range is no label, unless it is the same ones in another order.
+        # A default range is not a label, unless it is a permutation of those of `fit`.
         unnamed = labels and _is_default(X.columns) and set(labels) != set(words)
         if unnamed or len(labels) != words.size:
             return
@@ -339,7 +339,7 @@ def _check_labels(X: Any, estimator: Any, columns: Columns) -> None:
 
 
 def check_row_labels(X: Any) -> None:
-    """Refuse a frame of counts whose rows are other words than its columns.
+    """Raise an error if the rows of a frame of counts are not the words of its columns.
 
     Parameters
     ----------
@@ -349,8 +349,8 @@ def check_row_labels(X: Any) -> None:
     Raises
     ------
     ValueError
-        If its rows have labels, which are others than those of the columns or are in
-        another order.
+        If its rows have labels that differ from those of the columns, or whose order
+        differs.
     """
     if not (is_frame(X) and hasattr(X, "index")):
         return
@@ -381,18 +381,18 @@ _CHECKS: dict[str, Any] = {
 
 
 def _name(estimator: Any) -> str:
-    """Return what users have called: an estimator, or the function."""
+    """Return the name of the estimator or function that the user called."""
     is_one = isinstance(estimator, BaseEstimator)
     return type(estimator).__name__ if is_one else "cooccurrence"
 
 
 def _holds_whole_numbers(X: Any) -> bool:
-    """Whether all columns are whole, also of types that scikit-learn makes float64."""
+    """Whether all columns have integers, even if scikit-learn makes them float64."""
     return is_frame(X) and all(getattr(d, "kind", "O") in "biu" for d in X.dtypes)
 
 
 def _as_rectangle(X: Any) -> Any:
-    """Refuse what is not a table of numbers, in the words of those who pass it."""
+    """Raise an error for input that is not a table of numbers."""
     if isinstance(X, (list, tuple)):
         for i, row in enumerate(X):
             if not isinstance(row, (list, tuple, np.ndarray)):
@@ -415,12 +415,12 @@ def _as_rectangle(X: Any) -> Any:
     if sparse.issparse(X) and X.ndim == 2:
         X = as_checked(X)
     if sparse.issparse(X) and X.format == "coo" and X.ndim == 2:
-        # SciPy would add up entries that are stored twice in their own type.
+        # SciPy would add up duplicate entries in their own type.
         is_sound = X.has_canonical_format or X.dtype == np.float64
         X = X if is_sound else _added_up(X)
     if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
         raise ValueError("X is a masked array. Fill it first, e.g. X.filled(0).")
-    # Tables of pyarrow have `column_names`; in a frame it may be the name of a column.
+    # Tables of pyarrow have `column_names`. In a frame, that may be a column.
     names = list(X.columns if is_frame(X) else getattr(X, "column_names", ()))
     if len(set(names)) < len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
@@ -435,7 +435,7 @@ def _as_rectangle(X: Any) -> Any:
 
 
 def _check_numbers(i: int, row: Any) -> None:
-    # The set of types is built in C; only a failing row is walked in Python.
+    # The set of types is built in C. Only an invalid row is searched in Python.
     if all(issubclass(kind, _REAL_NUMBERS) for kind in set(map(type, row))):
         return
     j = next(j for j, value in enumerate(row) if not isinstance(value, _REAL_NUMBERS))
@@ -451,7 +451,7 @@ def _check_numbers(i: int, row: Any) -> None:
 
 
 def _as_floats(X: np.ndarray) -> np.ndarray:
-    """Return an array of objects, all of them numbers, as float64."""
+    """Return an array of objects that are all numbers as float64."""
     if X.dtype.kind != "O":
         return X
     try:
@@ -487,7 +487,7 @@ def _check_finite(X: Any) -> None:
 
 
 def _as_csr(X: Any, estimator: Any, whole: bool) -> sparse.csr_array:
-    """Return numbers as a matrix with sorted entries, all finite and none of them 0."""
+    """Return numbers as a matrix with sorted, finite and non-zero entries."""
     if X.dtype.kind == "f" and X.dtype.itemsize not in (4, 8):
         # SciPy has no sparse matrices of half precision.
         X = X.astype(np.float32 if X.dtype.itemsize < 4 else np.float64)
@@ -504,17 +504,17 @@ def _as_csr(X: Any, estimator: Any, whole: bool) -> sparse.csr_array:
 
 
 def _added_up(X: Any) -> sparse.csr_array:
-    """Return a sparse matrix with sorted entries, each of them stored once.
+    """Return a sparse matrix with sorted entries, without duplicates.
 
-    Sums may be larger than the type of their terms allows, or need more bits. The sum
-    of bools is whether one of them is true.
+    Sums may be too large for the type of their terms, or need more bits. The sum of
+    bools is true if one of them is true.
     """
     dtype = X.dtype
     if dtype.kind in "iu":
         dtype = np.dtype(np.int64 if _fits_int64(X.data) else np.float64)
     elif dtype == np.float32:
         dtype = np.dtype(np.float64)
-    # The matrix of the user stays as it is.
+    # The user's matrix must not be changed.
     matrix = sparse.csr_array(X.astype(dtype, copy=X.format == "csr"))
     matrix.sum_duplicates()
     matrix.eliminate_zeros()
@@ -525,7 +525,7 @@ def _added_up(X: Any) -> sparse.csr_array:
 
 
 def _fits_int64(values: np.ndarray) -> bool:
-    """Whether no sum of some whole numbers is too large for int64."""
+    """Whether all sums of these whole numbers fit into int64."""
     largest = max(float(values.max(initial=0)), -float(values.min(initial=0)))
     if largest * values.size < _MOST_WHOLE:
         return True
@@ -541,7 +541,7 @@ def _find(
         unnamed = {f"x{i}": i for i in range(n_columns)}
         if not rows.keys() <= unnamed.keys():
             if len(words) == n_columns:
-                # It gives the columns the names that they do not have.
+                # The vocabulary names the columns, which have no names.
                 return np.array(words, dtype=object), None
             raise ValueError(
                 f"vocabulary holds {len(words)} words, but X has {n_columns} columns "

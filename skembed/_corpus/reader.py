@@ -1,4 +1,4 @@
-"""From what users pass to a corpus with a vocabulary, and to co-occurrence counts."""
+"""From the input of users to a corpus and a vocabulary, or to co-occurrence counts."""
 
 import pickle
 from collections.abc import Callable
@@ -44,9 +44,9 @@ _TOKENISING = (
     "stop_words",
     "token_pattern",
 )
-# Look-ups of the last documents in `transform` and `score`, if there is a `memory`; and
-# how many characters, or tokens of lists, there have to be: so many, and some for each
-# word of the vocabulary, as it has to be told apart, too.
+# Look-ups of the last documents in `transform` and `score`, if there is a `memory`.
+# Only texts with so many characters (or tokens of lists), plus some for each word of
+# the vocabulary, are cached, because the vocabulary is hashed, too.
 _looked_up = Recent(2**26)
 _MUCH = 2**16
 _MUCH_PER_WORD = 8
@@ -58,34 +58,34 @@ _WALKS = (
 
 
 class Known(NamedTuple):
-    """The vocabulary of earlier fits that a fit goes on from."""
+    """The vocabulary of the earlier fits that a fit resumes from."""
 
     rows: dict[Any, int]
     grows: bool  # whether new words of text are added
-    columns: Columns | None  # of the matrix that they were fitted on
+    columns: Columns | None  # of the matrix in the earlier fits
 
 
 class Reading(NamedTuple):
-    """What a fit has read."""
+    """The data that a fit has read."""
 
     corpus: Corpus
     vocabulary: Vocabulary  # with the counts of the corpus
     columns: Columns | None  # of a matrix
-    dtype: type  # float64 of a matrix of float64, else float32
-    notes: tuple[str, ...] = ()  # what the user should be warned of
+    dtype: type  # float64 for a matrix of float64, otherwise float32
+    notes: tuple[str, ...] = ()  # warnings
 
 
 class _Choice(NamedTuple):
     """How words are chosen."""
 
-    rows: dict[str, int] | None  # that are given or known
-    is_fixed: bool  # whether there are to be no others
-    is_known: bool  # whether they need not occur
+    rows: dict[str, int] | None  # given or known words
+    is_fixed: bool  # whether no other words are added
+    is_known: bool  # whether these words need not occur
     limits: tuple[int, int | None]  # min_count and max_features
 
 
 def fit_anew(estimator: Any) -> str:
-    """Return, for an error, the call that begins anew."""
+    """Return the call that starts from scratch, for an error."""
     resumes = getattr(estimator, "warm_start", False)
     return "fit with warm_start=False" if resumes else "fit"
 
@@ -97,16 +97,16 @@ def read(
     known: Known | None = None,
     report: Callable[[float], bool] | None = None,
 ) -> Reading:
-    """Read what an estimator is to be fitted on, by its parameters.
+    """Read the input of a fit, as the parameters of the estimator say.
 
     Parameters
     ----------
     estimator : BaseEmbedder
-        It stays as it is.
+        It is not changed.
     X : iterable of documents, or matrix
     sample_weight : array-like of shape (n_documents,), float or None
     known : Known, default=None
-        What earlier fits have read, if this one goes on from them.
+        The vocabulary of earlier fits, if this fit resumes from them.
     report : callable, default=None
         Called now and then with the share of documents that are read.
 
@@ -117,7 +117,7 @@ def read(
     Raises
     ------
     ValueError
-        If something is not valid, or no word is left.
+        If the input is not valid, or if no word is left.
     """
     rows = None
     if estimator.vocabulary is not None:
@@ -165,7 +165,7 @@ def _read_text(
         missing = estimator.missing
         found = _tokenise(X, tokeniser, sample_weight, choice, report, missing)
         return Reading(*found, None, np.float32)
-    # An iterator is consumed once; and only what is checked can be told apart.
+    # An iterator can be consumed once only, and only checked documents can be hashed.
     X = _listed(X, estimator.missing)
     sample_weight = check_weights(sample_weight, len(X))
     tokens, (tokenising, notes) = digest(X), _identify(estimator)
@@ -184,7 +184,7 @@ def _read_text(
 
 
 def _listed(X: Any, missing: str) -> list[Any]:
-    """Return checked documents; missing ones are empty now, if they may be."""
+    """Return checked documents. With ``missing="empty"``, missing ones are empty."""
     return list(checked(X, missing=missing))
 
 
@@ -193,7 +193,7 @@ def _tokenising(estimator: Any) -> dict[str, Any]:
 
 
 def _identify(estimator: Any) -> tuple[str | None, tuple[str, ...]]:
-    """Return what tells parameters of tokens apart, or None and of what to warn."""
+    """Return a digest of the parameters of tokenising, or None and a warning."""
     found = []
     for name, value in _tokenising(estimator).items():
         try:
@@ -299,7 +299,7 @@ def _read_matrix(
 def _choose_counts(
     matrix: sparse.csr_array, columns: Columns, vocabulary: Vocabulary
 ) -> tuple[sparse.csr_array, Vocabulary]:
-    """Return counts of the chosen words with each other, and the words' marginals."""
+    """Return the counts between the chosen words, and a vocabulary with row sums."""
     if columns.chosen is not None:
         matrix = _matrix.choose(matrix[columns.chosen], columns)
     counts = sparse.csr_array(matrix, dtype=np.float64, copy=True)
@@ -310,7 +310,7 @@ def _choose_counts(
 def look_up(
     estimator: Any, X: Any, used: tuple[str, ...] = TABLES
 ) -> tuple[Corpus, type]:
-    """Return documents as words of a fitted vocabulary, and the dtype of features.
+    """Return documents as rows of a fitted vocabulary, and the dtype of features.
 
     Parameters
     ----------
@@ -318,19 +318,19 @@ def look_up(
         Fitted.
     X : iterable of documents, or matrix
     used : tuple of str, default=TABLES
-        Attributes with an entry for each word that the result is for.
+        Attributes with an entry for each word that will be used with the result.
 
     Returns
     -------
     corpus : Corpus
-        Without words that are not in the vocabulary.
+        Without out-of-vocabulary words.
     dtype : type
 
     Raises
     ------
     ValueError
-        If a document is not valid, or a matrix has other columns than that of `fit`;
-        or if words have rows that these attributes do not have.
+        If a document is not valid, if a matrix has other columns than that of `fit`, or
+        if words have rows that these attributes do not have.
     """
     columns = estimator._columns
     n_rows = count_rows(vars(estimator), used)
@@ -352,7 +352,7 @@ def look_up(
 
 
 def coverage(estimator: Any, X: Any) -> np.ndarray:
-    """Return which share of documents a fitted vocabulary covers.
+    """Return the share of each document's tokens that are in a fitted vocabulary.
 
     Parameters
     ----------
@@ -379,7 +379,7 @@ def coverage(estimator: Any, X: Any) -> np.ndarray:
 
 
 def _check_words(estimator: Any, X: Any, columns: Columns) -> None:
-    """Refuse text where the words of the vocabulary are not those of documents."""
+    """Raise an error for text if columns in `fit` were not labelled by str."""
     words = columns.words
     if words is not None and not isinstance(words[0], str):
         raise ValueError(
@@ -396,13 +396,13 @@ def _check_words(estimator: Any, X: Any, columns: Columns) -> None:
 
 
 def _look_up_text(estimator: Any, X: Any, n_rows: int) -> Corpus:
-    """Look up text, or remember it where a search asks for the same once more."""
+    """Look up text. With a `memory`, the result is kept for the same documents."""
     tokeniser = vectorizer(estimator, fits=False)
     rows, missing = estimator.vocabulary_, estimator.missing
     if (
         estimator.memory is None
         or not hasattr(X, "__len__")
-        # What a function refers to may have changed since.
+        # Objects that a function refers to may have changed.
         or any(map(callable, _tokenising(estimator).values()))
     ):
         return tokenize.look_up(X, tokeniser, rows, n_rows=n_rows, missing=missing)
@@ -424,9 +424,10 @@ def _look_up_text(estimator: Any, X: Any, n_rows: int) -> Corpus:
 
 
 def look_up_pairs(estimator: Any, X: Any) -> Corpus:
-    """Return what the pairs are in that a fitted estimator is to score.
+    """Return the documents or counts whose pairs a fitted estimator scores.
 
-    As `look_up`, but with ``input="cooccurrence"`` a matrix holds counts, as in `fit`.
+    Like `look_up`, but with ``input="cooccurrence"`` a matrix contains counts, as in
+    `fit`.
     """
     corpus, _ = look_up(estimator, X, PER_WORD)
     if estimator.input != "cooccurrence" or corpus.token_weights is None:
@@ -443,18 +444,18 @@ def look_up_pairs(estimator: Any, X: Any) -> Corpus:
 
 
 def _is_text(X: Any) -> bool:
-    """Whether it can be text; else an error of `_text` says more."""
+    """Whether it can be text."""
     return not (isinstance(X, np.ndarray) and X.dtype.kind in "biufc")
 
 
 def vectorizer(estimator: Any, fits: bool) -> CountVectorizer:
-    """Return what cuts documents into tokens by an estimator's parameters.
+    """Return the vectorizer that tokenises documents for an estimator.
 
     Parameters
     ----------
     estimator : BaseEmbedder
     fits : bool
-        Whether it is to be fitted: then stop words that no token equals are warned of.
+        Whether this is a fit. It warns about stop words that are never tokens.
     """
     settings = _tokenising(estimator)
     pattern = settings["token_pattern"]
@@ -463,12 +464,12 @@ def vectorizer(estimator: Any, fits: bool) -> CountVectorizer:
         settings["stop_words"] = _as_set(tuple(settings["stop_words"]))
     found = CountVectorizer(**settings)
     if not fits:
-        # So scikit-learn notes which stop words it has tokenised, to compare them.
+        # Then scikit-learn does not check the stop words again.
         found._stop_words_id = id(found.stop_words)
     return found
 
 
 @lru_cache(maxsize=16)
 def _as_set(words: tuple[Any, ...]) -> frozenset[Any]:
-    # Of a long list this takes longer than to tokenise a document.
+    # For a long list, this takes longer than tokenising a document.
     return frozenset(words)

@@ -1,8 +1,8 @@
-"""The funnel: whatever users call documents becomes numbers of words.
+"""From documents to token ids.
 
-Much text whose words are runs of word characters, as with the default
-`token_pattern`, is scanned by a kernel. Anything else is cut into tokens by
-scikit-learn's analyzer, and the tokens are looked up in a dict. Both give the same.
+A kernel scans large texts if tokens are runs of word characters, as with the default
+`token_pattern`. Otherwise scikit-learn's analyzer splits documents into tokens, which
+are looked up in a dict. Both give the same result.
 """
 
 import re
@@ -35,7 +35,7 @@ from skembed._corpus.validation import (
 )
 from skembed._corpus.vocabulary import Corpus
 
-# Parameters of whatever reads text.
+# Parameters of everything that reads text.
 PARAMETERS = {
     "analyzer": [StrOptions({"word", "char", "char_wb"}), callable],
     "lowercase": ["boolean"],
@@ -48,13 +48,13 @@ PARAMETERS = {
     "missing": [StrOptions({"error", "empty"})],
 }
 
-# Patterns that find the longest runs of word characters, of at least so many: ``\w+``
-# takes all that follow, and ``\b`` before one holds only where a run begins.
+# Patterns that find the longest runs of word characters, with their minimum length:
+# ``\w+`` matches all that follow, and ``\b`` before it matches only where a run begins.
 _SHORTEST_RUN = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1, r"\w\w+": 2, r"\w+": 1}
-# Those that find the same runs in less time.
+# Patterns that find the same runs in less time.
 SAME_RUNS = {r"(?u)\b\w\w+\b": r"\w\w+", r"(?u)\b\w+\b": r"\w+"}
-# Characters from which on the kernel is worth loading and, for each word to look up,
-# its table worth filling.
+# Number of characters for which it is worth loading the kernel and, per word to look
+# up, filling its table.
 _MUCH = 2**21
 _MUCH_PER_WORD = 2
 _BATCH = 2**18  # characters that are scanned at once
@@ -76,16 +76,17 @@ def number(
     X : iterable of str, or of lists, tuples or 1-D arrays of str
         Raw or tokenised documents. It is iterated once.
     vectorizer : CountVectorizer
-        Tokenises raw documents; of tokenised ones only its stop words are dropped.
+        It tokenises raw documents. From tokenised documents, only its stop words are
+        dropped.
     report : callable, default=None
         Called now and then with the share of the documents that are done.
     missing : {"error", "empty"}, default="error"
-        What becomes of missing documents.
+        Whether missing documents raise an error or count as empty documents.
 
     Returns
     -------
     ids : array of C int
-        The numbers of all tokens, documents one behind the other.
+        The numbers of all tokens, document after document.
     offsets : array of C long long
         Where each document begins in `ids`, and where the last one ends.
     words : list of str
@@ -94,7 +95,7 @@ def number(
     Raises
     ------
     ValueError
-        If `X` or one of its documents is of another kind.
+        If `X` or one of its documents is not valid.
     """
     documents, batches = _open(X, vectorizer, 0, report, missing)
     if not batches:
@@ -118,7 +119,7 @@ def look_up(
     missing: str = "error",
     n_rows: int | None = None,
 ) -> Corpus:
-    """Return documents as the rows of given words, without all other tokens.
+    """Return documents as rows of the given words, without other tokens.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ def look_up(
     missing : {"error", "empty"}, default="error"
         As in `number`.
     n_rows : int, default=None
-        How many rows there are; by default as many as words.
+        Number of rows. By default the number of words.
 
     Returns
     -------
@@ -141,7 +142,7 @@ def look_up(
     Raises
     ------
     ValueError
-        Likewise; or if a word that occurs has a row that is none.
+        As in `number`, or if the row of a word in the documents is not valid.
     """
     n_rows = len(rows) if n_rows is None else n_rows
     documents, batches = _open(X, vectorizer, len(rows), report, missing)
@@ -152,7 +153,7 @@ def look_up(
             tokens = _cut(documents, vectorizer)
             ids, offsets = _join_ids(_known(words, rows) for words in tokens)
     except (TypeError, OverflowError):
-        # It may be about X; or a row is no whole number, or too large for one.
+        # The error may be about X, or a row is not an int or is too large.
         rows_of(rows, rows, n_rows)
         raise
     token_ids = np.asarray(ids)
@@ -191,7 +192,7 @@ def coverage(
     ValueError
         As in `number`.
     """
-    # The kernel does not count the tokens that it leaves out.
+    # The kernel does not count the tokens that it drops.
     documents = _cut(checked(X, None, missing), vectorizer)
     shares = (
         sum(map(words.__contains__, tokens)) / max(1, len(tokens))
@@ -206,7 +207,7 @@ def _scan(
     rows: Mapping[str, int],
     n_rows: int,
 ) -> tuple[array, array]:
-    """Return the rows of given words in texts, and where these begin, by the kernel."""
+    """Return the rows of given words in texts, and offsets of texts, by the kernel."""
     stop_words = vectorizer.get_stop_words() or ()
     words = [word for word in rows if word and word not in stop_words]
     row_of = rows_of(rows, words, n_rows).astype(np.int32)
@@ -216,7 +217,7 @@ def _scan(
 
 
 def compile_kernel() -> None:
-    """Compile what scans much text, ahead of time."""
+    """Compile the kernel that scans text in advance."""
     _Scanner(CountVectorizer(), [], fixed=False).number(["amber birch"])
 
 
@@ -227,7 +228,7 @@ def _open(
     report: Callable[[float], bool] | None,
     missing: str,
 ) -> tuple[Iterator[Any], Iterator[list[str]] | None]:
-    """Return checked documents, or batches of texts where the kernel shall scan."""
+    """Return checked documents, or batches of texts if the kernel scans them."""
     documents = checked(X, report, missing)
     first = next(documents, None)
     documents = iter(()) if first is None else chain([first], documents)
@@ -242,7 +243,7 @@ def _open(
             break
     else:
         return iter(held), None
-    # Not used, but it warns of stop words that no token equals.
+    # The result is not used, but this warns about stop words that are never tokens.
     vectorizer.build_analyzer()
     prepare = vectorizer.build_preprocessor()
     batches = _batches(chain(held, documents))
@@ -262,7 +263,7 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
 
 
 def _join_ids(documents: Iterable[Iterable[int]]) -> tuple[array, array]:
-    # array.extend(map(...)) keeps the loop over tokens out of Python code.
+    # array.extend(map(...)) runs the loop over tokens in C.
     ids, offsets = array("i"), array("q", [0])
     for numbers in documents:
         ids.extend(numbers)
@@ -279,10 +280,10 @@ def _join(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[array, array]
 
 
 class _Scanner:
-    """Numbers `words` alone in texts or, if they are not fixed, all words but these.
+    """Finds only `words` in texts or, if they are not fixed, all words except these.
 
-    The words given are distinct and not empty. A kernel finds them in a table of its
-    own; where words are chosen to be in each other's way there, a dict does.
+    The given words are distinct and not empty. A kernel looks them up in its hash
+    table. If words are chosen to collide there, a dict is used instead.
     """
 
     def __init__(self, vectorizer: CountVectorizer, words: list[str], fixed: bool):
@@ -301,7 +302,7 @@ class _Scanner:
             self._numbers = {word: number for number, word in enumerate(words)}
 
     def number(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Return the numbers of the texts' words, and where each text ends in them."""
+        """Return the numbers of the texts' words, and where each text ends."""
         if self._numbers is None:
             found = self._scan(texts)
             if found is not None:
@@ -312,7 +313,7 @@ class _Scanner:
     def _look_up(
         self, texts: list[str], numbers: dict[str, int]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Do as `number` does, with a dict of all words of the table."""
+        """Do the same as `number`, with a dict of all words of the table."""
         ids, offsets = array("i"), []
         for text in texts:
             tokens = self._tokenize(text)
@@ -325,7 +326,7 @@ class _Scanner:
         return np.array(ids, dtype=np.int32), np.array(offsets, dtype=np.int64)
 
     def _scan(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Do as `number` does, by the kernel; None where that would take long."""
+        """Do the same as `number`, by the kernel. Return None if that would be slow."""
         codes, ends = _as_codes(texts)
         is_word = _word_characters(int(codes.max(initial=0)).bit_length())
         prepared = self._kernels.Texts(codes, ends, is_word)
@@ -341,9 +342,9 @@ class _Scanner:
                 return None
 
     def _make_room(self, n_letters: int) -> bool:
-        """Double the table, for at least one more word of so many letters.
+        """Double the table, for at least one more word of up to `n_letters` letters.
 
-        Returns whether there is such a table.
+        Returns whether this is possible.
         """
         codes, ends = self._entered()
         table = self._kernels.new_table(
@@ -354,7 +355,7 @@ class _Scanner:
         return table is not None
 
     def words(self) -> list[str]:
-        """Return the words by their numbers."""
+        """Return the words in the order of their numbers."""
         words = self._entered_words() if self._numbers is None else list(self._numbers)
         return words[self._n_dropped :]
 
@@ -370,7 +371,7 @@ class _Scanner:
 
 
 def _as_codes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the code points of texts, and where each text ends in them."""
+    """Return the code points of texts, and where each text ends."""
     codes = "".join(texts).encode(_UTF32, "surrogatepass")
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     return np.frombuffer(codes, dtype=np.uint32), lengths.cumsum()
@@ -378,7 +379,7 @@ def _as_codes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache
 def _word_characters(n_bits: int) -> np.ndarray:
-    r"""Return which of the first 2**n_bits code points ``\w`` stands for."""
+    r"""Return which of the first 2**n_bits code points ``\w`` matches."""
     is_word = np.zeros(2**n_bits, dtype=bool)
     signs = "".join(map(chr, range(min(2**n_bits, sys.maxunicode + 1))))
     for run in re.finditer(r"\w+", signs):
@@ -409,7 +410,7 @@ def _cut(
 
 
 def _build_analyzer(vectorizer: CountVectorizer) -> Callable[[str], Any]:
-    """Build what cuts raw documents; nothing here concerns tokenised ones."""
+    """Build the analyzer of raw documents."""
     if vectorizer.analyzer == "word":
         pattern = vectorizer.token_pattern
         if pattern is None:

@@ -1,9 +1,9 @@
-"""What users pass, checked before anything is computed from it.
+"""Checks of input before anything is computed from it.
 
-Whether it is text or a matrix, whether documents, vocabularies and weights are such,
-and whether words, tables and the parts of a matrix still belong together. Compiled
-code, SciPy's included, reads whatever memory an index points to, and attributes of a
-fitted estimator, files and the parts of a sparse matrix can all be edited.
+They find out whether input is text or a matrix, whether documents, vocabularies and
+weights are valid, and whether words, tables and the parts of a matrix belong together.
+Compiled code, including SciPy's, reads any memory that an index points to. Attributes
+of a fitted estimator, files and the parts of a sparse matrix may have been edited.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 _NUMERIC = "biufc"
 _NUMBERS = (Number, np.bool_)
-# Rows that tell whether numbers may be ids.
+# Number of rows that are searched for ids.
 _ROWS_SEEN = 1000
 # Documents between two reports.
 _REPORTED = 64
@@ -35,10 +35,10 @@ EDGES_ADVICE = (
     "For a frame of edges, pass the adjacency matrix with input='cooccurrence': "
     "networkx.from_pandas_edgelist and networkx.to_pandas_adjacency make it."
 )
-# Smaller weights, divided by the distance of a context, may have less digits than
-# others.
+# Smaller weights may lose digits when they are divided by the distance of a context.
 _SMALLEST = 2.0**-1000
-# The tables that features come from, and all attributes with an entry for each word.
+# The tables from which features are computed, and all attributes with an entry for each
+# word.
 TABLES = ("word_vectors_", "context_vectors_")
 PER_WORD = (
     *TABLES,
@@ -58,17 +58,17 @@ PER_WORD = (
 
 
 def is_matrix(X: Any) -> bool:
-    """Return whether users mean a two-dimensional matrix of numbers, not text.
+    """Return whether the input is a two-dimensional matrix of numbers, not text.
 
     Parameters
     ----------
     X : object
-        What was passed to `fit` or `transform`. An iterator is not consumed.
+        The input of `fit` or `transform`. An iterator is not consumed.
 
     Raises
     ------
     ValueError
-        If it is neither, see `check_holds_data`.
+        If it is neither a matrix nor text, see `check_holds_data`.
     """
     check_holds_data(X)
     if sparse.issparse(X):
@@ -87,38 +87,38 @@ def is_matrix(X: Any) -> bool:
 
 
 def means_matrix(X: Any, missing: str) -> bool:
-    """Return whether it is a matrix, and no column of texts that are all missing.
+    """Return whether it is a matrix, and not a column of texts that are all missing.
 
     Parameters
     ----------
     X : object
         As in `is_matrix`.
     missing : {"error", "empty"}
-        What becomes of missing documents.
+        Whether missing documents raise an error or count as empty documents.
     """
     lacks_texts = missing == "empty" and is_missing_column(X)
     return is_matrix(X) and not lacks_texts
 
 
 def is_frame(X: Any) -> bool:
-    """Return whether it is a frame of pandas, polars or the like."""
+    """Return whether it is a frame, such as one of pandas or polars."""
     # A Series of dask has the attributes of a frame; a frame of polars has no `ndim`.
     is_flat = getattr(X, "ndim", 2) != 2
     return hasattr(X, "columns") and hasattr(X, "dtypes") and not is_flat
 
 
 def check_holds_data(X: Any) -> None:
-    """Refuse queries and graphs, from which documents or a matrix have to be made.
+    """Raise an error for queries and graphs, which are not documents or matrices yet.
 
     Raises
     ------
     ValueError
-        If it is one; it says what to pass.
+        If it is one. The error says what to pass.
     """
     kind = type(X)
     if kind.__name__ == "LazyFrame":
         raise ValueError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
-    # Of the class: a frame may have columns of these names.
+    # Attributes of the class, because a frame may have columns of these names.
     if hasattr(kind, "nodes") and hasattr(kind, "adjacency"):
         raise ValueError(
             f"X is a graph ({kind.__name__}). Pass its adjacency matrix, "
@@ -128,11 +128,11 @@ def check_holds_data(X: Any) -> None:
 
 
 def resembles_walks(X: Any) -> bool:
-    """Return whether the numbers of a matrix are perhaps ids of words or nodes.
+    """Return whether the numbers of a matrix may be ids of words or nodes.
 
-    Rows of ids of one length cannot be told from counts by their form. Only lists of
-    lists are suspected, where no number is 0, most occur in several rows, and few stand
-    beside an equal one.
+    Rows of ids with equal lengths have the same form as counts. Only lists of lists are
+    suspected. In them, no number must be 0, most numbers must occur in several rows,
+    and few may be next to an equal number.
 
     Parameters
     ----------
@@ -155,12 +155,12 @@ def resembles_walks(X: Any) -> bool:
 
 
 def is_int(value: Any) -> bool:
-    """Return whether it is a whole number, and no bool."""
+    """Return whether it is an int, and not a bool."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def _is_array(X: Any) -> bool:
-    """Whether it is an array, or turns into one and cannot be iterated or is 2-D."""
+    """Whether it is an array, or converts to one and is 2-D or not iterable."""
     if isinstance(X, (np.ndarray, memoryview)):
         return True
     if not hasattr(X, "__array__") or isinstance(X, type):
@@ -169,7 +169,7 @@ def _is_array(X: Any) -> bool:
 
 
 def _are_numbers(X: np.ndarray) -> bool:
-    # Whatever else one column of objects holds is for `checked` to take or to refuse.
+    # `checked` accepts or rejects all other contents of a column of objects.
     found = (isinstance(value, _NUMBERS) for value in X.flat)
     return X.size > 0 and (all(found) if X.shape[1] == 1 else any(found))
 
@@ -201,18 +201,19 @@ def checked(
     Parameters
     ----------
     X : iterable of str, or of lists, tuples or 1-D arrays of str
-        A list, an array, a column or a frame of one, a generator. Iterated once.
+        A list, an array, a column, a frame of one column or a generator. It is iterated
+        once.
     report : callable, default=None
-        Called now and then with the share of the documents that were taken, 0 if
-        nobody knows.
+        Called now and then with the share of the documents that were read, 0 if it is
+        not known.
     missing : {"error", "empty"}, default="error"
-        Whether missing documents are refused, or are empty ones of the kind of the
-        others.
+        Whether missing documents raise an error or count as empty documents.
 
     Raises
     ------
     ValueError
-        If it or one of its documents is of another kind: where that is met.
+        If `X` or one of its documents is not valid. The iterator raises it when it
+        reaches that document.
     """
     if report is None and type(X) is list and set(map(type, X)) == {str}:
         return iter(X)
@@ -252,7 +253,7 @@ def _checked(
 
 
 def _as_iterable(X: Any) -> Iterable[Any]:
-    """Take a column out of its frame or array; refuse what holds no documents."""
+    """Return the only column of a frame or array. Raise an error for other types."""
     check_holds_data(X)
     if isinstance(X, (str, bytes)):
         raise ValueError(f"X is a single {describe(X)}. {_ADVICE} Did you mean [X]?")
@@ -286,7 +287,7 @@ def _only_column(X: Any) -> Any:
 
 
 def _as_python(X: Any) -> Any:
-    """Convert the columns whose elements are neither str nor list nor array."""
+    """Convert columns whose elements are neither str, list nor array."""
     if _library(X) == "pyarrow" and hasattr(X, "to_pylist"):
         return X.to_pylist()
     if _library(X) == "polars" and hasattr(X, "dtype") and X.dtype.is_nested():
@@ -312,7 +313,7 @@ def _as_column(X: np.ndarray) -> np.ndarray:
 def _kind(position: int, document: Any, missing: str) -> type | None:
     """Return `str` for a raw, `list` for a tokenised and None for a missing document.
 
-    A missing one is refused unless it shall be empty.
+    A missing document raises an error unless `missing` is "empty".
     """
     if isinstance(document, str):
         return str
@@ -335,16 +336,16 @@ def _kind(position: int, document: Any, missing: str) -> type | None:
 
 
 def is_missing(value: Any) -> bool:
-    """Return whether it is None or what pandas and others take for a missing value."""
+    """Return whether it is None or a missing value of pandas and others."""
     if isinstance(value, (float, np.floating)):
         return bool(np.isnan(value))
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def is_missing_column(X: Any) -> bool:
-    """Return whether it is a frame or an array of one column, all of it missing.
+    """Return whether it is a frame or array of one column of missing values.
 
-    pandas holds NaN, which is a number, where no text of a column is there.
+    pandas uses NaN, which is a number, if all texts of a column are missing.
     """
     if len(getattr(X, "shape", ())) != 2 or X.shape[1] != 1 or sparse.issparse(X):
         return False
@@ -354,7 +355,7 @@ def is_missing_column(X: Any) -> bool:
 
 
 def check_analyzed(position: int, tokens: Any) -> Collection[str]:
-    """Check what a callable analyzer returned; a generator becomes a list."""
+    """Check the result of a callable analyzer. A generator becomes a list."""
     if isinstance(tokens, (str, bytes)) or not isinstance(tokens, Iterable):
         raise ValueError(
             f"analyzer returned {describe(tokens)} for document {position}; it must "
@@ -367,7 +368,7 @@ def check_analyzed(position: int, tokens: Any) -> Collection[str]:
 
 
 def check_tokens(position: int, tokens: Collection[Any]) -> None:
-    # The set of types is built in C; only a failing document is walked in Python.
+    # The set of types is built in C. Only an invalid document is searched in Python.
     if all(issubclass(kind, str) for kind in set(map(type, tokens))):
         return
     index, token = next(
@@ -380,11 +381,11 @@ def check_tokens(position: int, tokens: Collection[Any]) -> None:
 
 
 def describe(value: Any) -> str:
-    """Return an object's type and the beginning of its text, for an error."""
+    """Return an object's type and the beginning of its repr, for an error."""
     try:
         text = " ".join(repr(value).split())
     except ValueError:
-        # Python does not write out ints of thousands of digits.
+        # Python does not convert ints of thousands of digits to str.
         return f"{type(value).__name__} (too long to show)"
     if len(text) > 40:
         text = text[:37] + "..."
@@ -397,8 +398,8 @@ def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
     Parameters
     ----------
     vocabulary : mapping of str to int, or collection of str
-        A mapping gives the rows; a set is sorted, as scikit-learn does; any other
-        keeps its order. Words may also be int, such as ids of nodes.
+        A mapping gives the rows. A set is sorted, as in scikit-learn. Other collections
+        keep their order. Words may also be int, such as ids of nodes.
 
     Returns
     -------
@@ -408,8 +409,8 @@ def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
     Raises
     ------
     ValueError
-        If it is empty, repeats a word, mixes str and int, leaves out a row, or can be
-        read once only.
+        If it is empty, repeats a word, mixes str and int, leaves out a row, or is an
+        iterator.
     """
     if isinstance(vocabulary, (str, bytes)):
         raise ValueError(f"vocabulary must be a collection of str, got {vocabulary!r}.")
@@ -450,7 +451,7 @@ def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
 
 
 def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
-    """Return sample weights as a checked array, or None where there are none.
+    """Return sample weights as a checked array, or None if there are none.
 
     Parameters
     ----------
@@ -464,8 +465,9 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
     Raises
     ------
     ValueError
-        If they are not finite and non-negative, all zero, or of another number; or if
-        one is too small, or their sum is too large, for float64.
+        If a weight is negative, not finite or too small for float64, if all weights are
+        zero, if there are not `n_documents` of them, or if their sum is too large for
+        float64.
     """
     if sample_weight is None:
         return None
@@ -504,14 +506,14 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
 
 
 def count_rows(learned: Mapping[str, Any], names: tuple[str, ...] = PER_WORD) -> int:
-    """Return for how many words a fitted estimator has vectors.
+    """Return the number of words of a fitted estimator.
 
     Parameters
     ----------
     learned : mapping of str to object
         Attributes of the estimator.
     names : tuple of str, default=PER_WORD
-        Those that are going to be used.
+        The attributes that will be used.
 
     Returns
     -------
@@ -535,7 +537,7 @@ def count_rows(learned: Mapping[str, Any], names: tuple[str, ...] = PER_WORD) ->
 def rows_of(
     vocabulary: Mapping[str, Any], words: Collection[str], n_rows: int
 ) -> np.ndarray:
-    """Return the rows of words, and check that tables have these.
+    """Return the rows of words, and check that the tables have these rows.
 
     Parameters
     ----------
@@ -543,7 +545,7 @@ def rows_of(
     words : collection of str
         Some or all of its words.
     n_rows : int
-        How many rows the tables have.
+        Number of rows of the tables.
 
     Returns
     -------
@@ -552,7 +554,7 @@ def rows_of(
     Raises
     ------
     ValueError
-        If a word has a row that the tables do not have, or no whole number.
+        If the row of a word is not an int, or if the tables do not have it.
     """
     numbers = map(index, map(vocabulary.__getitem__, words))
     try:
@@ -567,7 +569,7 @@ def rows_of(
 def _no_row(
     vocabulary: Mapping[str, Any], words: Collection[str], n_rows: int
 ) -> ValueError:
-    """Return an error that names the first word whose row is none."""
+    """Return an error that names the first word whose row is not valid."""
     word = next(w for w in words if not _is_row(vocabulary[w], n_rows))
     return ValueError(
         f"vocabulary_ has the row {vocabulary[word]!r} for {word!r}, but the vectors "
@@ -584,7 +586,7 @@ def _is_row(row: Any, n_rows: int) -> bool:
 
 
 def check_sparse(X: Any) -> None:
-    """Check that all entries of a sparse matrix are inside of it.
+    """Check that all entries of a sparse matrix are inside the matrix.
 
     Parameters
     ----------
@@ -594,7 +596,7 @@ def check_sparse(X: Any) -> None:
     Raises
     ------
     ValueError
-        If its arrays do not belong together.
+        If its arrays do not match.
     """
     if not (_coordinates_fit(X) if X.format == "coo" else _compressed_fits(X)):
         raise ValueError(
@@ -624,19 +626,19 @@ def _compressed_fits(X: Any) -> bool:
 
 
 def inside(indices: np.ndarray, n: int) -> bool:
-    """Return whether indices are whole numbers, 0 or larger and less than n."""
+    """Return whether indices are ints from 0 to n - 1."""
     if indices.dtype.kind != "i":
         return False
-    # Negative numbers are large ones without a sign: one look instead of two.
+    # As unsigned numbers, negative ones are large, so one comparison is enough.
     return not indices.size or bool(indices.view(f"u{indices.itemsize}").max() < n)
 
 
 def as_checked(X: Any) -> Any:
-    """Return a sparse matrix in a format that `check_sparse` knows, and checked."""
+    """Return a checked sparse matrix, in a format that `check_sparse` supports."""
     if X.format not in ("csr", "csc", "bsr", "coo"):
         X = sparse.csr_array(X)
     if X.format != "coo" and not (X.indices.dtype.isnative and X.indptr.dtype.isnative):
-        # Neither SciPy's compiled code nor ours knows another order of bytes.
+        # Neither SciPy's compiled code nor the kernels support other byte orders.
         X = X.copy()
         X.indices, X.indptr = (
             part.astype(part.dtype.newbyteorder("=")) for part in (X.indices, X.indptr)

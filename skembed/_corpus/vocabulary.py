@@ -1,4 +1,4 @@
-"""The two types that pass from room to room: `Vocabulary` and `Corpus`."""
+"""The types `Corpus` and `Vocabulary`, and the choice of the vocabulary."""
 
 import math
 from array import array
@@ -12,38 +12,38 @@ from scipy import sparse
 
 # Tokens that are counted or renumbered at once.
 _CHUNK = 2**18
-# Weights whose binary exponents differ by less are added up together.
+# Weights are added up together if their binary exponents differ by less than this.
 _BAND = 40
-# Fewer tokens leave each part of the weights some bits.
+# With fewer tokens than this, each part of the weights has some bits.
 _MOST_TOKENS = 2.0**50
-# Smaller numbers have less digits than others.
+# Smaller numbers have fewer digits.
 _SMALLEST = np.finfo(np.float64).tiny
 
 
 class Corpus(NamedTuple):
-    """Documents as word ids, one behind the other.
+    """Documents as token ids, concatenated.
 
-    The rows of a documents x words matrix are documents, too: each of its entries is
-    a token that counts as much as the entry says, in no particular order.
+    The rows of a documents x words matrix are documents, too. Each entry is a token
+    whose weight is the entry. These tokens have no particular order.
     """
 
     token_ids: np.ndarray  # int32 (n_tokens,)
     doc_offsets: np.ndarray  # int64 (n_documents + 1,)
-    token_weights: np.ndarray | None = None  # float64 (n_tokens,), of a matrix; or 1
-    doc_weights: np.ndarray | None = None  # float64 (n_documents,), in `fit`; or 1
-    # float64 (n_words, n_words), words x contexts, if these are given in place of
-    # documents: their rows are then the documents
+    token_weights: np.ndarray | None = None  # float64 (n_tokens,), of a matrix
+    doc_weights: np.ndarray | None = None  # float64 (n_documents,), in `fit`
+    # float64 (n_words, n_words), words x contexts, if these are given instead of
+    # documents; then the rows are the documents
     counts: sparse.csr_array | None = None
-    key: str | None = None  # what a `memory` knows it by, if there is one
+    key: str | None = None  # its key in `memory`, if there is one
 
     @classmethod
     def of_known(cls, ids: array, offsets: array) -> "Corpus":
-        """Take over the memory of C int and C long long, without tokens of id < 0."""
-        # In place: a copy would take as much again. An array shrinks only while there
-        # is no view of it, and keeps a sixteenth more than it holds.
+        """Return a corpus in the memory of the arrays, without tokens of id < 0."""
+        # In place, because a copy would double the memory. An array can shrink only
+        # while it has no view, and it keeps a sixteenth more than its size.
         n_known = _drop_negative(_view(ids, np.int32), _view(offsets, np.int64))
-        # A profiler or debugger in another thread may still hold the frame of a call
-        # that has returned, with its views: then what is left behind stays.
+        # A profiler or debugger in another thread may still hold the frame of a
+        # finished call, with its views. Then the array does not shrink.
         with suppress(BufferError):
             del ids[n_known:]
         return cls(_view(ids, np.int32)[:n_known], _view(offsets, np.int64))
@@ -54,7 +54,7 @@ class Corpus(NamedTuple):
 
     @property
     def longest(self) -> int:
-        """Tokens of the longest document that counts; no window can be wider."""
+        """Tokens of the longest document with a weight. It limits window sizes."""
         lengths = np.diff(self.doc_offsets)
         if self.doc_weights is not None:
             lengths = lengths[self.doc_weights > 0.0]
@@ -63,11 +63,11 @@ class Corpus(NamedTuple):
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Words in row order, with how often each occurs."""
+    """Words in row order, with their counts."""
 
-    # word -> row; words are int where the columns of a matrix are labelled by int
+    # word -> row; words are int if the columns of a matrix are labelled by int
     rows: dict[str, int]
-    counts: np.ndarray  # int64 (n_words,), or float64 where there are weights
+    counts: np.ndarray  # int64 (n_words,), or float64 if there are weights
 
     @property
     def words(self) -> list[str]:
@@ -83,7 +83,7 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
     Parameters
     ----------
     corpus : Corpus
-        Every token counts as much as its weight and that of its document say.
+        The count of a token is its weight times the weight of its document.
     rows : dict of str to int
 
     Returns
@@ -93,7 +93,7 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
     Raises
     ------
     ValueError
-        If none of the words occurs in a document that counts.
+        If none of the words occurs in a document with a positive weight.
     """
     if not corpus.token_ids.size:
         raise ValueError(
@@ -120,28 +120,28 @@ def build(
     Parameters
     ----------
     ids : array of C int
-        The number of each token, documents one behind the other. The corpus takes
-        its memory over.
+        The number of each token, document after document. The corpus takes over the
+        memory.
     offsets : array of C long long
-        Where each document begins in `ids`, and where the last one ends; likewise.
+        Where each document begins in `ids`, and where the last one ends. The corpus
+        takes over the memory.
     words : list of str
-        By their numbers.
+        Words in the order of their numbers.
     min_count : int
-        Words that occur less often are dropped; at least 1.
+        Words that occur less often are dropped. At least 1.
     max_features : int or None
         Keep only this many of the most frequent words.
     doc_weights : ndarray of shape (n_documents,), float64, or None, default=None
-        How often each document counts, for `min_count` and `max_features` as well;
-        not negative. Words of documents that do not count at all are dropped.
+        How often each document counts, also for `min_count` and `max_features`. Not
+        negative. Words that occur only in documents of weight 0 are dropped.
 
     Returns
     -------
     corpus : Corpus
         Without the dropped words, with the weights.
     vocabulary : Vocabulary
-        Sorted by count, descending, and by word where counts are equal. Whole weights
-        count like repeated documents, exactly. Sums of others do not depend on the
-        order of documents.
+        Sorted by count, descending, then by word. Whole weights exactly equal repeated
+        documents. Sums of other weights do not depend on the order of documents.
 
     Raises
     ------
@@ -175,7 +175,7 @@ def extend(
     Parameters
     ----------
     ids, offsets, words, min_count, max_features, doc_weights
-        As in `build`. `max_features` is that of known and new words together.
+        As in `build`. `max_features` limits known and new words together.
     known : dict of str to int
         Words that keep their rows, however often they occur.
 
@@ -183,8 +183,8 @@ def extend(
     -------
     corpus : Corpus
     vocabulary : Vocabulary
-        The known words, and behind them the new ones in the order of `build`; with
-        how often they occur here.
+        The known words, followed by the new words in the order of `build`. The counts
+        are those of these documents.
     """
     counts = _counts_of(ids, offsets, words, doc_weights)
     new = [i for i in _frequent(words, counts, min_count) if words[i] not in known]
@@ -200,17 +200,17 @@ def extend(
 def _counts_of(
     ids: array, offsets: array, words: list[str], doc_weights: np.ndarray | None
 ) -> np.ndarray:
-    # The corpus is not kept: an array of which there is a view cannot shrink.
+    # The corpus is not kept, because an array with a view cannot shrink.
     corpus = Corpus(_view(ids, np.int32), _view(offsets, np.int64), None, doc_weights)
     return add_up(corpus, len(words))
 
 
 def _frequent(words: list[str], counts: np.ndarray, min_count: int) -> list[int]:
     """Return the numbers of frequent words: by count, descending, then by word."""
-    # No count is larger than this, while a larger int may not fit into the array.
+    # No count is larger than this, and a larger int might not fit into the array.
     order = np.flatnonzero(counts >= min(min_count, 2**62))
     order = order[np.argsort(-counts[order], kind="stable")]
-    # Sorted piece by piece, since an interrupt has to wait for each.
+    # Sorted piece by piece, because an interrupt waits until a piece is sorted.
     edges = np.flatnonzero(np.diff(counts[order])) + 1
     pieces = np.split(order, edges) if order.size else []
     found: list[int] = []
@@ -226,7 +226,7 @@ def _chosen(
     index: dict[str, int],
     doc_weights: np.ndarray | None,
 ) -> Corpus:
-    """Return the documents as rows of `index`, without words that it lacks."""
+    """Return the documents as rows of `index`, without words that are not in it."""
     rows = (index.get(word, -1) for word in words)
     _renumber(_view(ids, np.int32), np.fromiter(rows, np.int32, len(words)))
     return Corpus.of_known(ids, offsets)._replace(doc_weights=doc_weights)
@@ -238,9 +238,10 @@ def _renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
 
 
 def _drop_negative(token_ids: np.ndarray, offsets: np.ndarray) -> int:
-    """Move tokens >= 0 to the front, with their documents; return how many they are.
+    """Move tokens >= 0 to the front, update offsets, and return their number.
 
-    In chunks, since a mask and a sum over all tokens need more memory than these.
+    It works in chunks, because a mask and a sum over all tokens would need more memory
+    than the tokens.
     """
     n_left = first = 0
     for chunk in _chunks(token_ids):
@@ -249,7 +250,7 @@ def _drop_negative(token_ids: np.ndarray, offsets: np.ndarray) -> int:
         if n_left < first or n_kept < chunk.size:
             here = slice(None)
             if chunk.size < token_ids.size:
-                # Offsets in front have become smaller, so that all are still in order.
+                # Earlier offsets have become smaller, so all are still in order.
                 ends = offsets.searchsorted([first, first + chunk.size], side="right")
                 here = slice(*ends)
             before = np.zeros(chunk.size + 1, dtype=np.int64)
@@ -262,7 +263,7 @@ def _drop_negative(token_ids: np.ndarray, offsets: np.ndarray) -> int:
 
 
 def add_up(corpus: Corpus, n_words: int) -> np.ndarray:
-    """Return how often each word occurs, as in `Vocabulary.counts`."""
+    """Return the count of each word, as in `Vocabulary.counts`."""
     if corpus.doc_weights is not None or corpus.token_weights is not None:
         return _weighted_counts(corpus, n_words)
     counts = np.zeros(n_words, dtype=np.int64)
@@ -274,9 +275,9 @@ def add_up(corpus: Corpus, n_words: int) -> np.ndarray:
 def _weighted_counts(corpus: Corpus, n_words: int) -> np.ndarray:
     """Add up the weights of each word's tokens, in float64.
 
-    Equal weights have equal sums, however they are mixed: weights are cut into parts
-    that are multiples of such powers of two that no sum of them is rounded. Large and
-    small weights are added up apart, so that no sum of small ones is lost.
+    Sums do not depend on the order of weights. Weights are split into parts that are
+    multiples of powers of two, chosen such that no sum is rounded. Large and small
+    weights are added up separately, so that no sum of small weights is lost.
     """
     whole = _are_times(corpus)
     largest, least, n_tokens = 0.0, np.inf, 0.0
@@ -301,11 +302,11 @@ def _weighted_counts(corpus: Corpus, n_words: int) -> np.ndarray:
 def _band_counts(
     corpus: Corpus, whole: bool, n_words: int, top: int, n_tokens: float
 ) -> np.ndarray:
-    """Add up the weights below ``2**top`` and not far below it, divided by that."""
+    """Add up the weights slightly below ``2**top``, divided by ``2**top``."""
     units: list[float] = []
     size = 1.0
     while not units or units[-1] > 2.0 ** (-53 - _BAND):
-        # Rounding to a unit adds half of it at most, for which there is a bit.
+        # Rounding adds at most half a unit. One bit is reserved for it.
         units.append(math.ldexp(1.0, math.frexp(n_tokens * size)[1] - 52))
         size = units[-1] / 2
     totals = np.zeros((len(units), n_words))
@@ -324,7 +325,7 @@ def _band_counts(
 
 
 def _are_times(corpus: Corpus) -> bool:
-    """Whether weights of documents say how often these are repeated."""
+    """Whether weights of documents are numbers of repetitions."""
     weights = corpus.doc_weights
     if weights is None:
         return True
@@ -336,10 +337,10 @@ def _are_times(corpus: Corpus) -> bool:
 def _weights(
     corpus: Corpus, whole: bool
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return words, weights and how often each counts, of tokens in chunks.
+    """Yield words, weights and numbers of repetitions of tokens, in chunks.
 
-    Weights of documents are numbers of times if they are whole: repeated documents have
-    the same weights of tokens.
+    Whole weights of documents are numbers of repetitions. Repeated documents have the
+    same weights of tokens.
     """
     offsets, doc_weights = corpus.doc_offsets, corpus.doc_weights
     if doc_weights is None:
@@ -378,7 +379,7 @@ def _not_in_range(size: str) -> ValueError:
 
 
 def _chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
-    """Cut tokens up: what is computed from a chunk takes several times its memory."""
+    """Split tokens: what is computed from a chunk takes several times its memory."""
     for first in range(0, token_ids.size, _CHUNK):
         yield token_ids[first : first + _CHUNK]
 

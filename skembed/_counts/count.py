@@ -1,4 +1,4 @@
-"""Co-occurrence counts by an estimator's parameters, subsampled, and added up."""
+"""Co-occurrence counts for the parameters of an estimator; subsampling and sums."""
 
 import math
 import warnings
@@ -16,22 +16,22 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, windows
 from skembed._utils.threads import row_ranges
 
-# Entries that are looked at at once.
+# Entries that are processed at once.
 _CHUNK = 1 << 20
 # Whole numbers up to twice this power of two, and their sums, are exact in float64.
 _WHOLE = 52
-# Distances of contexts that tell the denominator of all weights; those of larger
-# harmonic windows have none that could be used.
+# Distances from which the common denominator of all weights is computed. For longer
+# harmonic windows, it is too large to be used.
 _DISTANCES = 64
 # Larger whole numbers are not exact as float64.
 _MOST = 2.0**53
-# Counts are multiples of one over a whole number, times such a power of two where
-# weights of documents are fractions.
+# Counts are multiples of one over a whole number. If weights of documents are
+# fractions, they are multiples of that times this power of two.
 _POWERS = (0, 8, 24)
 WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
-# On which side of a word contexts are counted.
+# The side of a word on which contexts are counted.
 DIRECTIONS = ("both", "left", "right")
-# Parameters of whatever counts pairs of words in text.
+# Parameters of everything that counts pairs of words in text.
 PARAMETERS = {
     "window": [Interval(Integral, 1, None, closed="left")],
     "window_weighting": [StrOptions(set(WINDOW_WEIGHTINGS))],
@@ -57,7 +57,7 @@ def window_weights(
         ``(window + 1 - d) / window`` (word2vec draws the window's size uniformly),
         1, or ``1 / d`` (GloVe).
     longest : int, default=None
-        Tokens of the longest document, beyond which there are no contexts.
+        Tokens of the longest document. There are no contexts at larger distances.
 
     Returns
     -------
@@ -74,7 +74,7 @@ def window_weights(
 
 
 def context_totals(counts: sparse.csr_array) -> np.ndarray:
-    """Return how often each word is a context: the sums of the columns.
+    """Return the count of each word as a context: the sums of the columns.
 
     Parameters
     ----------
@@ -84,8 +84,8 @@ def context_totals(counts: sparse.csr_array) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_words,), float64
-        The same bits in whatever order rows and columns are, since counts are rounded
-        to multiples of some 2**-52 of their sum before they are added up.
+        The bits do not depend on the order of rows and columns, because counts are
+        rounded to multiples of about 2**-52 of their sum before they are added up.
     """
     scale = _scale(float(counts.data.sum()))
     totals = np.zeros(counts.shape[1])
@@ -99,8 +99,8 @@ def context_totals(counts: sparse.csr_array) -> np.ndarray:
 def _scale(total: float) -> float:
     """Return the power of two that makes sums whole numbers below 2**53.
 
-    However a total is rounded, it gets the same one: times pi, no sum of usual counts
-    is close to a power of two.
+    It does not depend on how the total is rounded: multiplied by pi, no sum of usual
+    counts is close to a power of two.
     """
     _, exponent = math.frexp(math.pi / 4 * total)
     return math.ldexp(1.0, min(_WHOLE - exponent, 1023))
@@ -109,18 +109,18 @@ def _scale(total: float) -> float:
 def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> None:
     """Multiply counts by the probabilities that both of their words are kept.
 
-    Subsampling leaves so much of each count, on average; windows stay as they are on
-    the whole text, as in the "dirty" subsampling of Levy, Goldberg & Dagan (2015),
+    The result is the expected count after subsampling. Windows are those of the text
+    without subsampling, as in the "clean" subsampling of Levy, Goldberg & Dagan (2015),
     section 3.1.
 
     Parameters
     ----------
     counts : csr_array of shape (n_words, n_words), float64
-        Is changed in place.
+        They are changed in place.
     totals : ndarray of shape (n_words,), float64
-        How often each word occurs, as `context_totals` returns it.
+        The count of each word, as returned by `context_totals`.
     subsample : float
-        The threshold, see `keep_probabilities`; 0 changes nothing.
+        The threshold, see `keep_probabilities`. 0 changes nothing.
 
     Raises
     ------
@@ -146,8 +146,8 @@ def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> Non
 def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
     """Return the probability that an occurrence of a word is kept.
 
-    The form of the word2vec program, ``sqrt(t / f) + t / f`` for a word of relative
-    frequency f, which keeps slightly more than eq. 5 of Mikolov et al. (2013).
+    It is ``sqrt(t / f) + t / f`` for a word of relative frequency f, as in the program
+    word2vec. This keeps slightly more than eq. 5 of Mikolov et al. (2013).
 
     Parameters
     ----------
@@ -161,9 +161,9 @@ def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
     """
     if subsample == 0:
         return np.ones(counts.size)
-    # Words that do not occur have no frequency; all of them are kept.
+    # Words that do not occur have no frequency. They are kept.
     frequency = np.where(counts > 0, counts, counts.max()) / counts.sum()
-    # Of words that are rarer than floats can tell, all are kept, too.
+    # Words that are too rare for floats are kept, too.
     with np.errstate(divide="ignore", over="ignore"):
         ratio = subsample / frequency
     keep = np.minimum(1.0, np.sqrt(ratio) + ratio)
@@ -171,7 +171,7 @@ def keep_probabilities(counts: np.ndarray, subsample: float) -> np.ndarray:
 
 
 def divisor(window: int, weighting: str) -> int:
-    """Return what counts are multiples of the inverse of, or 1 if it is too large."""
+    """Return D if counts are multiples of 1 / D, or 1 if D is too large."""
     weights = window_weights(window, weighting, _DISTANCES)
     return windows.common_denominator(weights, 2**52) or 1
 
@@ -181,7 +181,7 @@ def add(
 ) -> sparse.csr_array:
     """Return the sum of two matrices of multiples of ``1 / divisor``, rounded once.
 
-    Plain sums would round quotients, and then their sum.
+    A plain sum would round the quotients first and then their sum.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def add(
     Returns
     -------
     csr_array
-        Canonical. A plain sum if the entries are no such multiples.
+        Canonical. If the entries are not such multiples, it is the plain sum.
     """
     for power in _POWERS:
         scale = float(divisor << power)
@@ -206,7 +206,7 @@ def add(
 
 
 def _multiples(counts: sparse.csr_array, scale: float) -> sparse.csr_array | None:
-    """Return counts times `scale`, if these are whole numbers."""
+    """Return counts times `scale` if they are whole numbers, otherwise None."""
     whole = np.empty_like(counts.data)
     for at in range(0, whole.size, _CHUNK):
         here = slice(at, at + _CHUNK)
@@ -221,21 +221,21 @@ def _multiples(counts: sparse.csr_array, scale: float) -> sparse.csr_array | Non
 def keep(
     counts: sparse.csr_array, symmetric: bool, order: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Return private attributes of an estimator that keep counts for later fits.
+    """Return private attributes of an estimator that keep the counts for later fits.
 
     Parameters
     ----------
     counts : csr_array of shape (n_words, n_words), float64
-        Canonical; is copied.
+        Canonical. They are copied.
     symmetric : bool
-        Whether half of them says it all.
+        Whether they are symmetric, so that one half is enough.
     order : ndarray of shape (n_words,), default=None
-        Row and column of each word; by default its row in the vocabulary.
+        Row and column of each word. By default its row in the vocabulary.
 
     Returns
     -------
     dict
-        `_counts`, the upper triangle if they are symmetric, `_counts_are_half` and
+        `_counts` (the upper triangle if they are symmetric), `_counts_are_half` and
         `_counts_order`.
     """
     kept = _upper(counts) if symmetric else counts.copy()
@@ -245,7 +245,7 @@ def keep(
 def as_attributes(
     counts: sparse.csr_array, are_half: bool = False, order: np.ndarray | None = None
 ) -> dict[str, Any]:
-    """Return counts, and how they are stored, as private attributes."""
+    """Return counts and their form of storage as private attributes."""
     return {"_counts": counts, "_counts_are_half": are_half, "_counts_order": order}
 
 
@@ -269,21 +269,21 @@ def _upper(counts: sparse.csr_array) -> sparse.csr_array:
 
 
 def permute(counts: sparse.csr_array, order: np.ndarray) -> sparse.csr_array:
-    """Return the rows and columns of a square matrix in some order; canonical."""
+    """Return a square matrix with rows and columns in another order; canonical."""
     counts = counts[order][:, order]
     counts.sort_indices()
     return counts
 
 
 def restore(learned: dict[str, Any], n_words: int) -> sparse.csr_array:
-    """Return the counts that attributes keep, in the order of the vocabulary.
+    """Return the counts from attributes, in the order of the vocabulary.
 
     Parameters
     ----------
     learned : dict
-        Attributes of an estimator, those of `keep` among them.
+        Attributes of an estimator, including those of `keep`.
     n_words : int
-        Rows and columns; those of new words are empty.
+        Number of rows and columns. Those of new words are empty.
 
     Returns
     -------
@@ -311,33 +311,33 @@ def count_pairs(
     report: Callable[[float], Any] | None = None,
     may_be_empty: bool = False,
 ) -> sparse.csr_array:
-    """Return how often words and contexts co-occur in what a fit has read.
+    """Return how often words and contexts co-occur in the corpus of a fit.
 
     Parameters
     ----------
     estimator : object
         Its `window`, `window_weighting` and `n_jobs` are read, and its `memory` if the
-        corpus is of text that a cache knows.
+        corpus has a key.
     corpus : Corpus
-        Of text: words co-occur in windows. Of a matrix: words co-occur that share a
-        document. Of co-occurrence counts: these.
+        In a text, words co-occur within windows. In a documents x words matrix, words
+        co-occur if they share a document. Given co-occurrence counts are returned.
     n_words : int
     direction : {"both", "left", "right"}, default="both"
-        Of text: on which side of a word contexts are counted.
+        The side of a word on which contexts of a text are counted.
     report : callable, default=None
         Called now and then with the share of the work that is done.
     may_be_empty : bool, default=False
-        Whether no pair at all is no error.
+        Whether an empty result is allowed.
 
     Returns
     -------
     csr_array of shape (n_words, n_words), float64
-        Canonical; the caller may change it.
+        Canonical. The caller may change it.
 
     Raises
     ------
     ValueError
-        If nothing co-occurs, or a count is not finite.
+        If no words co-occur, or a count is not finite.
     MemoryError
         If there is not enough memory for the counts.
     """
@@ -381,7 +381,7 @@ def check_finite(counts: sparse.csr_array) -> None:
 def key_of_counts(
     estimator: Any, corpus: Corpus, n_words: int, direction: str
 ) -> str | None:
-    """Return the key of a text's counts in `memory`, or None if they are not there."""
+    """Return the key of a text's counts in `memory`, or None without a key."""
     if corpus.key is None:
         return None
     weights = window_weights(
@@ -393,7 +393,7 @@ def key_of_counts(
 def counts_in_memory(
     memory: Any, key: str | None, n_words: int
 ) -> sparse.csr_array | None:
-    """Return the counts that `memory` still has under a key, or None."""
+    """Return the counts if `memory` still has them under a key, or None."""
     if memory is None or key is None:
         return None
     try:
@@ -404,7 +404,7 @@ def counts_in_memory(
 
 
 class _Forgotten(Exception):
-    """Counts that would have to be computed."""
+    """Raised if counts are not in `memory` and would have to be computed."""
 
 
 def _raise_forgotten() -> Any:
@@ -465,56 +465,56 @@ def cooccurrence(
     sample_weight: Any = None,
     n_jobs: int | None = None,
 ) -> tuple[sparse.csr_array, dict[str, int]]:
-    r"""Count how often words stand in each other's window.
+    r"""Count how often words co-occur within context windows.
 
-    The counts are those that :class:`~skembed.PPMISVDEmbedder` and
-    :class:`~skembed.GloVeEmbedder` learn from. An embedder with
-    ``input="cooccurrence"`` and the vocabulary as its `vocabulary` takes them.
+    :class:`~skembed.PPMISVDEmbedder` and :class:`~skembed.GloVeEmbedder` learn from
+    these counts. The result can be passed to an embedder with
+    ``input="cooccurrence"`` and the returned vocabulary as its `vocabulary`.
 
     Parameters
     ----------
     X : iterable of str, or of lists, tuples or 1-D arrays of str
-        Documents, as in the `fit` of embedders. Of a matrix of shape
-        (n_documents, n_words), words co-occur that share a document.
+        Documents, as in the `fit` of embedders. In a matrix of shape
+        (n_documents, n_words), words co-occur if they share a document.
     window : int, default=5
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
-        How a context at distance d counts: ``(window + 1 - d) / window``, 1 or
+        Weight of a context at distance d: ``(window + 1 - d) / window``, 1 or
         ``1 / d``.
     direction : {"both", "left", "right"}, default="both"
-        Where contexts, the columns, are counted: on either side of a word, before it
-        only or behind it only.
+        Where contexts (the columns) are counted: on both sides of a word, only before
+        it, or only after it.
     analyzer, lowercase, strip_accents, stop_words, token_pattern : object
-        How a raw document is cut into tokens, as in the embedders.
+        How a raw document is split into tokens, as in the embedders.
     min_count : int, default=5
-        Words that occur less often are left out. Ignored with `vocabulary`.
+        Words that occur less often are dropped. Ignored if `vocabulary` is given.
     max_features : int, default=None
         Keep only this many of the most frequent words.
     vocabulary : mapping of str to int, or collection of str, default=None
-        The words to count; of a matrix they may be int.
+        The words to count. For a matrix, they may be int.
     missing : {"error", "empty"}, default="error"
-        Whether missing documents are an error, or empty documents.
+        Whether missing documents raise an error or count as empty documents.
     sample_weight : array-like of shape (n_documents,), default=None
-        How often each document counts. Whole numbers are the same as repeating it.
+        How often each document counts. 2 is the same as passing it twice.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
 
     Returns
     -------
     counts : csr_array of shape (n_words, n_words), float64
-        Rows are words, columns are contexts; symmetric with ``direction="both"``.
-        Each count of text is within 1e-12 (relative) of the exact sum, however
-        different weights are. Counts of a matrix are exact if all its numbers and all
-        weights are whole, up to ``2**53``. Otherwise they are rounded to the 24
-        significant bits of float32.
+        Rows are words, columns are contexts. The matrix is symmetric with
+        ``direction="both"``. Each count of a text is within 1e-12 (relative) of the
+        exact sum, even if weights differ widely. Counts of a matrix are exact up to
+        ``2**53`` if all its numbers and all weights are whole. Otherwise they are
+        rounded to the 24 significant bits of float32.
     vocabulary : dict of str to int
         Row of each word.
 
     Raises
     ------
     ValueError
-        If a parameter or a document is not valid, no word is left, or a sum is too
-        large for float64.
+        If a parameter or a document is not valid, if no word is left, or if a sum is
+        too large for float64.
 
     Examples
     --------

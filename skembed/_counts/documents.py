@@ -1,4 +1,4 @@
-"""How often words share the documents of a matrix: its product with itself."""
+"""Counts of words that share documents of a matrix: its product with itself."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,9 +10,9 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._counts.windows import INT32_MAX, check_room_for, without_weightless
 from skembed._utils.threads import row_ranges
 
-# Products that are added up between two looks at signals, in some 0.1 s.
+# Products that are added up between two checks for signals, in about 0.1 s.
 _PRODUCTS = 1 << 23
-# Smaller products have less digits than others.
+# Smaller products have fewer digits than others.
 _SMALLEST = np.finfo(np.float64).tiny
 _WHAT = "Counts of words that share documents"
 
@@ -22,15 +22,15 @@ def count_shared_documents(
 ) -> sparse.csr_array:
     """Count how often words share a document of a documents x words matrix X.
 
-    That is X' W X without its diagonal, W being the documents' weights: in every
-    document a pair of words counts the product of their entries. Entries of the same
-    word in one document are added up first.
+    The result is X' W X without its diagonal, with the weights W of the documents. In
+    each document, a pair of words counts as the product of their entries. Entries of
+    the same word in one document are added up first.
 
     Parameters
     ----------
     corpus : Corpus
-        The rows of X, with weights of tokens; none is negative, nor are those of
-        documents.
+        The rows of X, with weights of tokens. Weights of tokens and of documents are
+        not negative.
     n_words : int
     report : callable, default=None
         Called now and then with the share of the work that is done.
@@ -38,10 +38,10 @@ def count_shared_documents(
     Returns
     -------
     csr_array of shape (n_words, n_words), float64
-        With sorted columns, without zeros, and symmetric to the last bit. Exact if all
-        entries and weights are whole numbers and no sum exceeds 2**53; otherwise
-        rounded to the 24 significant bits of float32. Sums that float64 cannot hold
-        are infinite.
+        With sorted columns, without zeros, and symmetric bit for bit. Counts are exact
+        if all entries and weights are whole numbers and no sum exceeds 2**53. Otherwise
+        they are rounded to the 24 significant bits of float32. Sums that are too large
+        for float64 are infinite.
 
     Raises
     ------
@@ -70,11 +70,11 @@ def count_shared_documents(
         if whole:
             weighted = X.data * by_entry
         else:
-            # On one side only, products of a pair would differ with its order.
+            # On one side only, the product of a pair would depend on its order.
             X.data = weighted = X.data * np.sqrt(by_entry)
             _check_products(weighted)
     right = sparse.csr_array((weighted, X.indices, X.indptr), X.shape)
-    # Both entries of a pair are the same products, in the order of documents.
+    # Both entries of a pair add up the same products, in the order of documents.
     left = X.T.tocsr()
     ranges = _row_ranges(left, np.diff(X.indptr))
     blocks = []
@@ -88,7 +88,7 @@ def count_shared_documents(
 
 
 def _check_products(weighted: np.ndarray) -> None:
-    """Refuse numbers whose products have less digits than others, or none."""
+    """Raise an error if products are so small that they lose digits."""
     least = float(weighted.min(initial=1.0))
     if least**2 < _SMALLEST:
         raise ValueError(
@@ -99,7 +99,7 @@ def _check_products(weighted: np.ndarray) -> None:
 
 
 def _row_ranges(left: sparse.csr_array, lengths: np.ndarray) -> list[Any]:
-    """Cut the rows of a product into ranges (first, last, products in it)."""
+    """Split the rows of a product into ranges (first, last, number of products)."""
     of_entries = np.concatenate([[0], np.cumsum(lengths[left.indices], dtype=np.int64)])
     before = of_entries[left.indptr]
     ranges = row_ranges(before, _PRODUCTS)
@@ -118,7 +118,7 @@ def _block(counts: sparse.csr_array, first: int, whole: bool) -> sparse.csr_arra
 
 
 def _consume_blocks(blocks: list[Any], n_words: int) -> sparse.csr_array:
-    """Return the matrix of all rows; the list of blocks is emptied on the way."""
+    """Return the matrix of all rows. The list of blocks is emptied."""
     sizes = np.concatenate([np.diff(block.indptr) for block in blocks])
     total = int(sizes.sum())
     check_room_for(total / 2, _WHAT)
@@ -129,7 +129,7 @@ def _consume_blocks(blocks: list[Any], n_words: int) -> sparse.csr_array:
         here = slice(at, at + block.nnz)
         columns[here], values[here] = block.indices, block.data
         at += block.nnz
-        # The memory of one block is free before the next needs some.
+        # The memory of a block is released before the next block is copied.
         blocks[number] = None
     indptr = np.concatenate([[0], np.cumsum(sizes)]).astype(index)
     counts = sparse.csr_array((values, columns, indptr), shape=(n_words, n_words))
@@ -140,8 +140,8 @@ def _consume_blocks(blocks: list[Any], n_words: int) -> sparse.csr_array:
 def _round_to_float32(values: np.ndarray) -> None:
     """Round numbers >= 0 in place to the 24 significant bits of float32.
 
-    A document with a weight and one that is repeated are added up in other steps, whose
-    last bits differ: without these, the counts are the same.
+    Documents with a weight and repeated documents are added up in different steps, so
+    their last bits differ. After rounding, the counts are the same.
     """
     bits = values.view(np.int64)
     bits += 1 << 28

@@ -5,10 +5,10 @@ from scipy import sparse, special
 
 from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 
-# A task has about this many entries. Where there are fewer, no thread starts.
+# A task has about this many entries. With fewer entries, no thread is started.
 _TASK_ENTRIES = 1 << 17
-# Parts of the rows whose sums of columns are added up in order: their number must not
-# follow that of the threads.
+# Number of parts of the rows whose column sums are added up in order. It must not
+# depend on the number of threads.
 _LANES = 8
 
 
@@ -20,33 +20,33 @@ def ppmi(
 ) -> sparse.csr_array:
     """Return the shifted positive PMI matrix of co-occurrence counts.
 
-    ``max(0, ln(P(w, c) / (P(w) P_a(c))) - ln(shift))``, with contexts smoothed as
-    ``P_a(c) = #(c)**a / sum #(c')**a``: Levy, Goldberg & Dagan (2015), eq. 3 and
-    section 3.1; the shift is that of Levy & Goldberg (2014), eq. 11.
+    An entry is ``max(0, ln(P(w, c) / (P(w) P_a(c))) - ln(shift))``. Contexts are
+    smoothed: ``P_a(c) = #(c)**a / sum #(c')**a`` (Levy, Goldberg & Dagan 2015, eq. 3
+    and section 3.1). The shift is that of Levy & Goldberg (2014), eq. 11.
 
     Parameters
     ----------
     counts : csr_array of shape (n_words, n_contexts), float64
-        Positive. Consumed: the result is computed in its arrays, which are then
-        released, and a matrix without entries is left. Pass a copy to keep it.
+        Positive. Consumed: the result is computed in its arrays, and a matrix without
+        entries is left. Pass a copy to keep the counts.
     shift : float
-        The number k >= 1 of noise words that the shift stands for.
+        The number k >= 1 of noise words that the shift corresponds to.
     context_exponent : float
-        The exponent a; 1 smooths nothing.
+        The exponent a. 1 means no smoothing.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
 
     Returns
     -------
     csr_array of shape (n_words, n_contexts), float32
-        Without stored zeros; entries in the order of `counts`.
+        Without stored zeros. Entries are in the order of `counts`.
     """
     with ThreadTeam(n_threads(n_jobs, 1 + counts.nnz // _TASK_ENTRIES)) as team:
         tasks = row_ranges(counts.indptr, _TASK_ENTRIES)
         word_totals, context_totals = _totals(counts, team)
         of_word = np.log(np.where(word_totals > 0, word_totals, 1.0)) + np.log(shift)
         seen = context_totals > 0
-        # In logarithms no exponent is too large for the sum of powers.
+        # With logarithms, no exponent makes the sum of powers overflow.
         of_context = context_exponent * np.log(np.where(seen, context_totals, 1.0))
         if seen.any():
             of_context -= special.logsumexp(of_context[seen])
@@ -84,7 +84,7 @@ def _positive(
     tasks: list[tuple[int, int]],
     team: ThreadTeam,
 ) -> sparse.csr_array:
-    """Return ``log(counts)`` without its marginals, where positive; empty `counts`."""
+    """Return the positive entries of the shifted PMI. `counts` is emptied."""
     index = counts.indptr.dtype
     indptr = counts.indptr.astype(np.int64)
     columns = counts.indices.astype(np.int32, copy=False)
@@ -94,7 +94,7 @@ def _positive(
 
     sizes, kept = _compact(indptr, columns, data, marginals, tasks, team)
     first = [int(indptr[row]) for row, _ in tasks]
-    # The old array of one kind makes room for the new one of the other.
+    # One old array is released before the next new one is allocated.
     new_columns = _gather(columns, first, kept, index)
     del columns
     values = data.view(np.float32)
@@ -111,9 +111,9 @@ def _compact(
     tasks: list[tuple[int, int]],
     team: ThreadTeam,
 ) -> tuple[np.ndarray, list[int]]:
-    """Leave what is positive at the beginning of each task's columns and data.
+    """Move positive entries to the beginning of each task's columns and data.
 
-    Returns the new sizes of all rows, and of all tasks.
+    Returns the new sizes of all rows and of all tasks.
     """
     from skembed._kernels import counting as kernels
 
@@ -135,7 +135,7 @@ def _compact(
 def _gather(
     source: np.ndarray, first: list[int], sizes: list[int], dtype: np.dtype
 ) -> np.ndarray:
-    """Return concatenated runs of an array, given where they begin."""
+    """Return the concatenation of runs of an array, given their beginnings."""
     out = np.empty(sum(sizes), dtype=dtype)
     at = 0
     for begin, size in zip(first, sizes, strict=True):

@@ -14,37 +14,37 @@ from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 
-# A task has at most about this many pairs of a word and a context to look at, and this
-# many entries of the matrix to write. Work of one such task starts no thread.
+# A task has at most about this many pairs of a word and a context to read, and this
+# many entries of the matrix to write. If there is only one task, no thread is started.
 _TASK_PAIRS = 1 << 20
 _TASK_ENTRIES = 1 << 19
-# Entries for which memory is asked at a time: enough for large pages, and for memory
-# that is given back to the system as soon as it is free.
+# Entries for which memory is allocated at a time: enough for large pages, and for
+# memory that returns to the system as soon as it is released.
 _CHUNK_ENTRIES = 1 << 22
 # A token's position and the sizes of its window's sides share 63 bits.
 _MOST_PLACES = 1 << 63
-# Tokens whose places are sorted in one call, of some 0.1 s.
+# Tokens whose places are sorted in one call of about 0.1 s.
 _PLACED_AT_ONCE = 1 << 21
-# Sums of narrow and of wide totals stay below these powers of two.
+# Narrow and wide totals stay below these powers of two.
 _NARROW, _WIDE = 62, 126
-# Larger numbers are not whole for certain in float64, nor are products of smaller ones.
+# Larger whole numbers are not exact in float64, nor are larger products.
 _MOST_DENOMINATOR = 2**52
-# Each weight of a context is at least that large as a wide whole number, to which it is
-# cut. So it loses less than 2**-44 of itself.
+# With wide totals, each weight of a context is cut to a whole number of at least this
+# size. Its relative error is therefore less than 2**-44.
 _PRECISION = 44
-# Indices are int32 where the number of entries allows it.
+# Indices are int32 if the number of entries allows it.
 INT32_MAX = int(np.iinfo(np.int32).max)
 _ENTRY_BYTES = 12
 
 
 class _Weights(NamedTuple):
-    """Weights of contexts as whole numbers, the sums of which are exact.
+    """Weights of contexts as whole numbers, whose sums are exact.
 
-    What is counted is ``2**exponent / divisor`` times these.
+    The counts are ``2**exponent / divisor`` times these sums.
     """
 
     by_distance: np.ndarray  # int64 (window,), or float64 if totals are wide
-    by_token: np.ndarray  # float64 (n_tokens,) of its document, or (0,) if all are 1
+    by_token: np.ndarray  # float64 (n_tokens,) by document, or (0,) if all are 1
     divisor: int
     exponent: int = 0
 
@@ -54,10 +54,10 @@ class _Weights(NamedTuple):
 
 
 class _Chunks:
-    """Where one thread writes its rows, one part behind the other.
+    """Memory to which one thread writes its rows, part after part.
 
-    A part is as large as its rows and stays where it was written; memory that nothing
-    was written to costs nothing. A chunk is free when all of its parts are.
+    A part has the size of its rows and is not moved. Memory that is not written to
+    costs nothing. A chunk is released when all of its parts are released.
     """
 
     def __init__(self, size: int) -> None:
@@ -66,7 +66,7 @@ class _Chunks:
         self._values = np.empty(0, dtype=np.float64)
 
     def room(self, entries: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return arrays for the columns and values of at least so many entries."""
+        """Return arrays for the columns and values of at least `entries` entries."""
         if self._columns.size < entries:
             size = max(entries, self._size)
             check_room_for(size, "Co-occurrence counts")
@@ -75,21 +75,21 @@ class _Chunks:
         return self._columns, self._values
 
     def cut(self, used: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the part that has been written, and go on behind it."""
+        """Return the part that was written. The next part begins after it."""
         part = self._columns[:used], self._values[:used]
         self._columns, self._values = self._columns[used:], self._values[used:]
         return part
 
 
 def check_room_for(n_entries: float, what: str) -> None:
-    """Refuse to store more entries of a sparse matrix than there is memory for.
+    """Raise an error if there is not enough memory for entries of a sparse matrix.
 
     Parameters
     ----------
     n_entries : float
-        Indices of 4 and values of 8 bytes.
+        Number of entries, with indices of 4 and values of 8 bytes.
     what : str
-        What they are, for the error.
+        Their name in the error.
 
     Raises
     ------
@@ -119,38 +119,39 @@ def count_cooccurrences(
     direction: str = "both",
     report: Callable[[float], Any] | None = None,
 ) -> sparse.csr_array:
-    """Count how often words stand in each other's window.
+    """Count how often words co-occur within context windows.
 
     Windows do not cross documents. A word is paired with itself at another position.
-    Pairs count as often as the weight of their document says.
+    Pairs are multiplied by the weight of their document.
 
-    Weights become whole numbers, which are added up and divided in the end: sums do not
-    depend on an order. They are exact, and rounded once, if the weights of contexts by
-    distance have a small common denominator, as those of flat and dynamic windows and
-    of harmonic ones up to 36 do, and the weights of documents are whole numbers, or
-    such numbers times a power of two. Otherwise each count differs from the exact one
-    by less than 1e-13 of itself, however different weights are.
+    Weights are converted to whole numbers, which are added up and divided at the end.
+    Sums therefore do not depend on the order. They are exact, and rounded once, under
+    two conditions. The weights of contexts by distance have a small common denominator,
+    as for flat and dynamic windows and for harmonic windows up to 36. The weights of
+    documents are whole numbers, or whole numbers times a power of two. Otherwise the
+    relative error of each count is below 1e-13, even if weights differ widely.
 
     Parameters
     ----------
     corpus : Corpus
-        Its weights of documents are finite and not negative.
+        Weights of documents are finite and not negative.
     n_words : int
     weights : ndarray of shape (window,), float64
         Weight of a context by its distance, see `count.window_weights`.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
     direction : {"both", "left", "right"}, default="both"
-        Where contexts, the columns, are counted: on either side of a word, before it
-        only or behind it only.
+        Where contexts (the columns) are counted: on both sides of a word, only before
+        it, or only after it.
     report : callable, default=None
         Called now and then with the share of the work that is done.
 
     Returns
     -------
     csr_array of shape (n_words, n_words), float64
-        With sorted columns. Symmetric to the last bit; of one direction, the transpose
-        of that of the other. Sums that float64 cannot hold are infinite.
+        With sorted columns. It is symmetric bit for bit. With one direction, it is the
+        transpose of the other direction's matrix. Sums that are too large for float64
+        are infinite.
 
     Raises
     ------
@@ -162,8 +163,8 @@ def count_cooccurrences(
     bands = [(corpus, 0)]
     if corpus.doc_weights is not None:
         corpus = without_weightless(corpus, corpus.doc_weights)
-        # As if the documents that do not count had not been passed: contexts that are
-        # too far away may need another denominator.
+        # Documents without a weight must not matter: the longest of them could change
+        # the denominator.
         weights = weights[: np.diff(corpus.doc_offsets).max(initial=1)]
         bands = _bands(corpus, weights)
     n_tokens = corpus.token_ids.size
@@ -185,26 +186,26 @@ def count_cooccurrences(
 def _share_of(
     report: Callable[[float], Any] | None, before: int, n_parts: int
 ) -> Callable[[float], Any] | None:
-    """Return what is called with the share of a part that follows some others."""
+    """Return a function that reports the share of one part as a share of all parts."""
     if report is None or n_parts == 1:
         return report
     return lambda share: report((before + share) / n_parts)
 
 
 def _bands(corpus: Corpus, weights: np.ndarray) -> list[tuple[Corpus, int]]:
-    """Cut documents by their weights, so that those of a part share one unit.
+    """Split documents by their weights, so that the weights of a part share a unit.
 
     Returns
     -------
     list of (Corpus, int)
-        Weights of documents, at most 1, and the power of two that was taken out. There
-        is at least one part.
+        Documents with weights of at most 1, and the power of two that was divided out.
+        There is at least one part.
     """
     if not corpus.token_ids.size:
         return [(corpus._replace(doc_weights=None), 0)]
     doc_weights: Any = corpus.doc_weights
     exponents = np.frexp(doc_weights)[1]
-    # What a sum can be at most, as a multiple of its smallest term.
+    # The largest possible sum, as a multiple of its smallest term.
     terms = 2 * corpus.token_ids.size * weights.sum() / weights.min()
     width = max(1, _WIDE - _PRECISION - math.ceil(math.log2(terms)))
     numbers = (exponents.max() - exponents) // width
@@ -238,14 +239,14 @@ def _count(
     bits = int(weights.size).bit_length()
     starts, places = _list_places(corpus, n_words, (weights.size, bits), team)
     if direction != "both":
-        # Places no longer tell of contexts on the other side. Tasks keep room for both:
-        # kernels write beyond the last entry of a row.
+        # Places now have contexts on one side only. Tasks still allocate memory for
+        # both, because kernels write beyond the last entry of a row.
         other = {"left": 0, "right": bits}[direction]
         places &= ~(((1 << bits) - 1) << other)
     frequency = np.diff(starts[:, :-1]).sum(axis=0)
     whole = _whole_weights(corpus, weights, frequency)
     tasks = _tasks(frequency, 2 * weights.size)
-    # Several chunks for each thread, most of which are free before the last is joined.
+    # Several chunks for each thread: most are released before the last one is copied.
     in_all = sum(capacity for _, _, capacity in tasks)
     size = min(in_all // (8 * team.size), _CHUNK_ENTRIES)
     sizes = np.empty(n_words, dtype=np.int64)
@@ -273,7 +274,7 @@ def _count(
         return chunks[thread].cut(used)
 
     if team.size > 1:
-        # Compiled in this thread, since an interrupt has to wait for the others.
+        # Compiled in this thread, because interrupts wait for other threads.
         count(0, (0, 0, 0))
     parts = team.map(count, tasks, report)
     return _consume_parts(
@@ -284,12 +285,12 @@ def _count(
 def _whole_weights(
     corpus: Corpus, weights: np.ndarray, frequency: np.ndarray
 ) -> _Weights:
-    """Return weights as whole numbers the sums of which fit into totals.
+    """Return weights as whole numbers whose sums do not overflow.
 
     Parameters
     ----------
     corpus : Corpus
-        Its weights of documents are positive and at most 1.
+        Weights of documents are positive and at most 1.
     weights : ndarray of shape (window,), float64
     frequency : ndarray of shape (n_words,), int64
         How often each word occurs.
@@ -309,7 +310,7 @@ def _whole_weights(
     largest = 2.0 * heaviest * math.fsum(by_distance)
     if divisor and doc_weights is None and largest < 2.0**_NARROW:
         return _Weights(by_distance.astype(np.int64), by_token, divisor)
-    # The finest unit for which there is room, or one that makes all weights whole.
+    # The finest unit that does not overflow, or one that makes all weights whole.
     exponent = math.frexp(largest)[1] - _WIDE
     if divisor:
         lowest = 0 if doc_weights is None else _lowest_exponent(doc_weights)
@@ -349,12 +350,13 @@ def _list_places(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where each word's places begin in each chunk of tokens, and all places.
 
-    Threads that wrote the places of one word side by side would disturb each other.
+    Each chunk is listed by one thread. Threads that wrote to neighbouring places would
+    slow each other down.
     """
     from skembed._kernels import counting
 
     token_ids, doc_offsets = corpus.token_ids, corpus.doc_offsets
-    # Each chunk has a table of all words: not so many that this takes much memory.
+    # Each chunk has a table of all words, so the number of chunks is limited.
     wanted = max(team.size, token_ids.size // _PLACED_AT_ONCE)
     n_chunks = max(1, min(wanted, token_ids.size // (4 * n_words)))
     edges = np.arange(n_chunks + 1) * token_ids.size // n_chunks
@@ -363,7 +365,7 @@ def _list_places(
     places = np.empty(token_ids.size, dtype=np.int64)
 
     if team.size > 1:
-        # Compiled in this thread, since an interrupt has to wait for the others.
+        # Compiled in this thread, because interrupts wait for other threads.
         nothing = counting.Chunk(0, 0, 0, 0)
         counting.list_places(token_ids, doc_offsets, nothing, window, starts, places)
 
@@ -376,11 +378,11 @@ def _list_places(
 
 
 def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
-    """Cut the rows into tasks (first, last, most entries it can have)."""
+    """Split the rows into tasks (first, last, largest possible number of entries)."""
     pairs = frequency * contexts
     entries = np.minimum(pairs, frequency.size)
     size = np.cumsum(pairs / _TASK_PAIRS + entries / _TASK_ENTRIES)
-    # A task ends with the row in which its size passes a whole number.
+    # A task ends with the row in which the cumulated size passes a whole number.
     edges = np.searchsorted(size, np.arange(1, size[-1]), side="left") + 1
     edges = np.unique([0, *edges.tolist(), frequency.size])
     capacity = np.add.reduceat(entries, edges[:-1])
@@ -392,14 +394,14 @@ def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
 def _consume_parts(
     sizes: np.ndarray, parts: list[Any], unit: tuple[int, int], team: ThreadTeam
 ) -> sparse.csr_array:
-    """Return the matrix of all rows; the list of parts is emptied on the way.
+    """Return the matrix of all rows. The list of parts is emptied.
 
     Its values are those of the parts times ``2**exponent / divisor``, where `unit` is
     (divisor, exponent).
     """
     divisor, exponent = float(unit[0]), unit[1]
     ends = np.cumsum([columns.size for columns, _ in parts]).tolist()
-    # As much again as the parts have, of which one after the other is given up.
+    # As large as all parts together. The parts are released one after the other.
     check_room_for(ends[-1] / 2, "Co-occurrence counts")
     index = np.int32 if ends[-1] <= INT32_MAX else np.int64
     indptr = np.zeros(sizes.size + 1, dtype=index)
@@ -408,7 +410,7 @@ def _consume_parts(
 
     def place(_: int, number: int) -> None:
         part_columns, part_values = parts[number]
-        # The memory of one part is free before the next needs some.
+        # The memory of a part is released before the next part is copied.
         parts[number] = None
         last = ends[number]
         first = last - part_columns.size

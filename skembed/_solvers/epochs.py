@@ -1,7 +1,7 @@
-"""The epochs of a training: their losses, when they end, and what is kept of them.
+"""The epochs of a training: their losses, early stopping, and the model that is kept.
 
-Whatever ends a training early, the model is that of a whole epoch: after an interrupt
-or an infinite number the last finished one, with early stopping the best one.
+If training ends early, the model is that of a whole epoch. After an interrupt or a
+numeric overflow it is the last finished epoch, with early stopping the best epoch.
 """
 
 from collections.abc import Callable
@@ -20,18 +20,18 @@ from skembed._utils.interrupts import interruptible
 from skembed._utils.progress import Progress, rate
 from skembed._utils.threads import row_ranges
 
-# Pairs that are looked at at once.
+# Pairs that are processed at once.
 _CHUNK = 1 << 17
-# With ``max_iter="auto"``: the epochs for 100,000 tokens, the most epochs, and how many
-# pairs of words stand for a token where co-occurrence counts are given (of a dynamic
-# window of 5).
+# With ``max_iter="auto"``: the epochs for 100,000 tokens, the largest number of epochs,
+# and how many pairs of words count as one token if co-occurrence counts are given (for
+# a dynamic window of 5).
 _EPOCHS = 25
 _MOST_EPOCHS = 60
 _PAIRS_PER_TOKEN = 6
 
 
 class EarlyStopping(NamedTuple):
-    """When a training ends before its last epoch: parameters of an estimator."""
+    """The parameters of early stopping."""
 
     is_on: bool
     validation_fraction: float | None
@@ -40,7 +40,7 @@ class EarlyStopping(NamedTuple):
 
     @classmethod
     def of(cls, estimator: Any) -> "EarlyStopping":
-        """Return the parameters of an estimator that is trained in epochs."""
+        """Return the parameters of an estimator."""
         return cls(
             estimator.early_stopping,
             estimator.validation_fraction,
@@ -57,7 +57,7 @@ class EarlyStopping(NamedTuple):
 def hold_out_documents(
     corpus: Corpus, fraction: float, random: np.random.Generator
 ) -> tuple[Corpus, Corpus]:
-    """Cut documents at random into those to train on and those that are held out.
+    """Split documents at random into training documents and held-out documents.
 
     Parameters
     ----------
@@ -65,17 +65,17 @@ def hold_out_documents(
     fraction : float
         Share of the documents that is held out, rounded up.
     random : Generator
-        What it draws for a document does not depend on those behind it.
+        The numbers drawn for a document do not depend on later documents.
 
     Returns
     -------
     train, held_out : Corpus
-        Documents in their order.
+        Documents in their original order.
 
     Raises
     ------
     ValueError
-        If there are no documents, or one of the two parts holds no two words.
+        If there are no documents, or if a part has no document with two words.
     """
     if corpus.counts is not None:
         raise ValueError(
@@ -118,15 +118,15 @@ def hold_out_pairs_inplace(
     random: np.random.Generator,
     row_of: np.ndarray,
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
-    """Cut co-occurrence counts at random into pairs to train on and pairs held out.
+    """Split co-occurrence counts at random into training pairs and held-out pairs.
 
-    A pair and the one in the other direction stay together. What is drawn depends on
-    the words of a pair, not on the order of the rows or on how many there are.
+    A pair and its reverse stay together. The choice depends on the words of a pair, not
+    on the order or the number of rows.
 
     Parameters
     ----------
     counts : csr_array of shape (n_words, n_words), float64
-        Is used up.
+        It is consumed.
     fraction : float
         Probability that a pair is held out.
     random : Generator
@@ -143,7 +143,7 @@ def hold_out_pairs_inplace(
         If one of the two parts is empty.
     """
     n_words, n_pairs = counts.shape[0], counts.nnz
-    # Every pair has a random number of its own, the same in both directions.
+    # Each pair has a random number, the same in both directions.
     numbers = np.empty(n_words, dtype=np.uint64)
     numbers[row_of] = random.integers(2**64, size=n_words, dtype=np.uint64)
     limit = np.uint64(min(fraction * 2.0**64, 2.0**64 - 2048))
@@ -157,7 +157,7 @@ def hold_out_pairs_inplace(
         held = _mix(numbers[rows] + numbers[counts.indices[here]]) < limit
         n_held[first:last] = np.bincount(rows[held] - first, minlength=last - first)
         pieces.append([array[here][held] for array in entries])
-        # What is left moves together, in the memory that all of it has had.
+        # The remaining entries are moved to the front of the same memory.
         end = n_kept + int(np.count_nonzero(~held))
         for array in entries:
             array[n_kept:end] = array[here][~held]
@@ -176,8 +176,8 @@ def hold_out_pairs_inplace(
 
 
 def _matrix(entries: list[np.ndarray], lengths: np.ndarray) -> sparse.csr_array:
-    """Return a canonical square matrix of counts and columns, row by row."""
-    # Of the type of the columns, since SciPy would copy these to the larger of two.
+    """Return a canonical square matrix from its counts and columns, row by row."""
+    # Offsets have the type of the columns. Otherwise SciPy would copy the columns.
     indptr = np.zeros(lengths.size + 1, dtype=entries[1].dtype)
     np.cumsum(lengths, out=indptr[1:])
     matrix = sparse.csr_array((*entries, indptr), shape=(lengths.size, lengths.size))
@@ -195,8 +195,8 @@ def _mix(numbers: np.ndarray) -> np.ndarray:
 def auto_epochs(counts: np.ndarray, are_pairs: bool, fewest: int) -> int:
     """Return the number of epochs that ``max_iter="auto"`` stands for.
 
-    Small corpora need more epochs, until their words have been visited often enough.
-    The number falls with the square root of the number of tokens.
+    Small corpora need more epochs, so that their words are visited often enough. The
+    number is inversely proportional to the square root of the number of tokens.
 
     Parameters
     ----------
@@ -218,49 +218,49 @@ def auto_epochs(counts: np.ndarray, are_pairs: bool, fewest: int) -> int:
 
 
 class Trainer(Protocol):
-    """What an estimator's training does in an epoch; a context manager.
+    """The training of one estimator; a context manager.
 
-    Its threads live while it is entered.
+    Its threads exist only within the context.
     """
 
     learning_rate: float
     unit: str  # what is visited, e.g. "tokens"
-    size: int  # how many of them in an epoch
-    n_slices: int  # how often an epoch reports, about
-    state: list[np.ndarray]  # all that is learned, updated in place
+    size: int  # number of units in an epoch
+    n_slices: int  # approximate number of reports in an epoch
+    state: list[np.ndarray]  # all parameters, updated in place
 
     def __enter__(self) -> Any: ...
 
     def __exit__(self, *exception: object) -> None: ...
 
     def train(self, epoch: int, report: Callable[[float], bool]) -> float | None:
-        """Train an epoch, the first being 0; return its mean loss, if any."""
+        """Train one epoch (the first is 0); return its mean loss, if any."""
 
     def validate(self) -> float:
-        """Return the mean loss of what is held out; `state` stays as it is."""
+        """Return the mean loss of the held-out data; `state` does not change."""
 
     def fitted(self, n_finished: int, last: bool) -> Fitted:
-        """Return the model after so many epochs.
+        """Return the model after `n_finished` epochs.
 
-        If it is the last time, it may take over the memory of `state`.
+        In the last call, the model may take over the memory of `state`.
         """
 
 
 class Finished(NamedTuple):
-    """What is known after an epoch, in one object, so that no interrupt can part it."""
+    """The record of an epoch. As one object, an interrupt cannot leave it half set."""
 
     losses: tuple[float, ...] = ()
     validation: tuple[float, ...] = ()
-    # Whether the model is to be that of `Trainer.state`; else that of the copies.
+    # Whether the model is that of `Trainer.state`; otherwise that of the copies.
     is_live: bool = False
-    # The number of the best epoch; 0 is the fit that this one goes on from.
+    # The number of the best epoch; 0 is the fit that this one resumes from.
     best_epoch: int = 0
-    # Whether no other epoch comes.
+    # Whether this is the last epoch.
     is_over: bool = False
 
 
 class Epochs:
-    """Some epochs of one training.
+    """The epochs of one fit, with early stopping and interrupts.
 
     Parameters
     ----------
@@ -279,7 +279,7 @@ class Epochs:
         self._copies: list[np.ndarray] = []
         self._best = np.inf
         self._n_worse = 0
-        # Whether a loss was the best one before the first epoch.
+        # Whether a loss was measured before the first epoch.
         self._judged = False
         self._notes: list[str] = []
         self._warning: type[Warning] = UserWarning
@@ -288,14 +288,14 @@ class Epochs:
         self._lock = Lock()
 
     def run(self) -> Fitted:
-        """Train; return what is learned.
+        """Train, and return the model.
 
         Raises
         ------
         ValueError
             If the first epoch ends with numbers that are not finite.
         KeyboardInterrupt
-            At any time; `Job.rescue` then has the last finished epoch.
+            At any time. `Job.rescue` then returns the last finished epoch.
         """
         self.job.rescue.append(self._after_interrupt)
         with self.trainer:
@@ -321,8 +321,8 @@ class Epochs:
 
     def _result(self) -> Fitted:
         """Return the model to publish; an interrupted call may be repeated."""
-        # It takes over the memory of the training, and so must come to its end: in a
-        # thread no interrupt is raised.
+        # The model takes over the memory of the training, so this must not be
+        # interrupted. No interrupt is raised in a thread.
         interruptible(self._hand_over)
         assert self._model is not None
         return self._model
@@ -331,7 +331,7 @@ class Epochs:
         with self._lock:
             if self._model is not None:
                 return
-            # An interrupt may have come while this waited for the threads.
+            # An interrupt may have arrived while this waited for the threads.
             self.trainer.__exit__(None, None, None)
             if self._copies and not self._finished.is_live:
                 _copy(self._copies, self.trainer.state)
@@ -374,7 +374,7 @@ class Epochs:
             self._notes = [self._why_not_enough()]
 
     def _judge_start(self) -> None:
-        """Let what a fit goes on from be the best so far, until an epoch is better."""
+        """Keep the model that a fit resumes from until an epoch is better."""
         loss = self.trainer.validate()
         if np.isfinite(loss):
             self._best, self._judged = loss, True
@@ -382,11 +382,11 @@ class Epochs:
             self._keep()
 
     def _finish(self, epoch: int, loss: float, validation: float | None) -> bool:
-        """Note an epoch; return whether losses have not fallen for long enough.
+        """Record an epoch; return whether early stopping ends the training.
 
-        The rule of scikit-learn's MLPClassifier; but not of its training loss unless
-        that is asked for: with a learning rate that falls to the end, and on small
-        corpora, losses stand still for many epochs before they fall again.
+        The rule is that of scikit-learn's MLPClassifier. The training loss, however, is
+        only monitored on request. With a decreasing learning rate, and on small
+        corpora, it may not fall for many epochs before it falls again.
         """
         watched = loss if validation is None else validation
         before = self._finished
@@ -406,7 +406,7 @@ class Epochs:
         return enough
 
     def _keep(self) -> None:
-        """Copy the model if it is the one to keep, since an epoch will change it."""
+        """Copy the model if it is the one to keep, since the next epoch changes it."""
         if self._finished.is_live:
             if not self._copies:
                 self._copies = [np.empty_like(array) for array in self.trainer.state]
@@ -414,7 +414,7 @@ class Epochs:
             self._finished = self._finished._replace(is_live=False)
 
     def _is_sound(self, *losses: float) -> bool:
-        """Return whether all is finite, and features of the vectors will be."""
+        """Return whether all parameters are finite and small enough for features."""
         params, *others = self.trainer.state
         return (
             bool(np.isfinite(losses).all())
@@ -423,7 +423,7 @@ class Epochs:
         )
 
     def _refuse(self, epoch: int) -> None:
-        """Raise an error, or keep it until the last finite model is published."""
+        """Raise an error, or store it until the last finite model is published."""
         text = (
             f"{self.progress.owner}: vectors became larger than {LARGEST:.0e}, "
             f"infinite or NaN in epoch {epoch + 1}. {self._suspects} for these "
@@ -437,7 +437,7 @@ class Epochs:
 
     @property
     def _suspects(self) -> str:
-        """What most likely makes vectors infinite, for an error."""
+        """Return the parameter that is the likely cause of an overflow."""
         rate = f"learning_rate={self.trainer.learning_rate}"
         if self.job.resume.init is None:
             return f"{rate} is too large"
@@ -460,7 +460,7 @@ class Epochs:
 
     def _why_not_enough(self) -> str:
         patience = self.stopping.n_iter_no_change
-        # The first epoch is not worse than anything, unless a fit goes on.
+        # The first epoch cannot be worse than another one, unless a fit resumes.
         if self.n_epochs <= patience + (not self._judged):
             return (
                 f"early_stopping cannot end a fit of max_iter={self.n_epochs} epochs "
@@ -495,7 +495,7 @@ class Epochs:
         return self.job.attributes(self._fitted(last=False))
 
     def _fitted(self, last: bool) -> Fitted:
-        """Return the model, with what tells of the training."""
+        """Return the model, with the attributes that describe the training."""
         finished = self._finished
         fitted = self.trainer.fitted(len(finished.losses), last)
         before = self.job.resume.learned
@@ -509,7 +509,7 @@ class Epochs:
 
 
 def _is_within(array: np.ndarray, largest: float) -> bool:
-    # Of a NaN no comparison is true.
+    # All comparisons with NaN are false.
     return bool(array.max() <= largest and array.min() >= -largest)
 
 

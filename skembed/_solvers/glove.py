@@ -15,16 +15,16 @@ from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 
 # Vectors and squared gradients of a block of words should about fill a core's cache.
 _BLOCK_BYTES = 1 << 20
-# Blocks that give several threads enough tasks; fewer where tasks would become small.
+# Number of blocks that gives several threads enough tasks. Small data have fewer.
 _BLOCKS_FOR_THREADS = 15
 _MIN_ENTRIES_OF_A_BLOCK = 1000
 _ENTRIES_FOR_A_BLOCK = 1 << 20
-# Work is measured in numbers of a row that are updated; a thread does a hundred
-# million of them in some 40 ms. What is worth a thread, and what is done between two
-# looks at signals:
+# Work is measured in updated numbers of a row. A thread updates a hundred million of
+# them in about 40 ms. How much work is worth a thread, and how much is done between two
+# checks for signals:
 _WORK_OF_A_THREAD = 1 << 25
 _WORK_OF_A_SLICE = 1 << 26
-# Entries that are held out and measured by one task.
+# Held-out entries whose loss one task measures.
 _HELD_OUT_OF_A_TASK = 1 << 19
 # Counts whose logarithms are taken at once.
 _CHUNK = 1 << 15
@@ -41,11 +41,11 @@ class Settings(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Parameters of a model, words in random order."""
+    """Parameters of a model, with words in random order."""
 
     layout: Layout
     params: np.ndarray  # float32 (n_words * n_tables, width)
-    squares: np.ndarray  # float32, likewise; 1 + sums of squared gradients
+    squares: np.ndarray  # float32, same shape; 1 + sums of squared gradients
     row_of: np.ndarray  # int32 (n_words,), row of each word within a table
     start: RandomStart  # of all rows
     keeps_squares: bool  # for later fits
@@ -74,9 +74,9 @@ class Training:
     settings : Settings
     job : Job
     counts : csr_array of shape (n_words, n_words), float64
-        Words in the order of `tables`. Is used up.
+        Words in the order of `tables`. It is consumed.
     tables : Tables
-        Is updated in place.
+        They are updated in place.
     random : Generator
         Draws the order of the blocks.
     """
@@ -118,7 +118,7 @@ class Training:
         self.entries: Any = None
 
     def _hold_out_inplace(self, counts: sparse.csr_array) -> None:
-        """Take counts whose loss is to be told after every epoch; they are used up."""
+        """Take the counts whose loss is measured after every epoch. Consumes them."""
         from skembed._kernels import glove
 
         _to_targets_inplace(counts.data, self.settings.x_max, self.settings.alpha)
@@ -141,7 +141,7 @@ class Training:
                 self._counts, self.n_blocks, x_max, alpha, self.team
             )
             if self.n_threads > 1:
-                # Compiled in this thread, as interrupts have to wait for the others.
+                # Compiled in this thread, because interrupts wait for other threads.
                 order = np.zeros(self.n_blocks, dtype=np.int64)
                 workers = ThreadTeam(1), self.spaces
                 _train_stages(self.entries, self.model, order, (0, 0), workers)
@@ -152,7 +152,7 @@ class Training:
 
     def __exit__(self, *exception: object) -> None:
         self.team.__exit__(*exception)
-        # The vectors are about to be copied, into the memory of the counts.
+        # The vectors will be copied into the memory of the counts.
         self._counts = self.entries = self._held_out = None
 
     def train(self, epoch: int, report: Callable[[float], bool]) -> float:
@@ -166,7 +166,7 @@ class Training:
         )
 
     def validate(self) -> float:
-        """Return the mean objective of the entries that are held out."""
+        """Return the mean objective of the held-out entries."""
         from skembed._kernels import glove
 
         indptr = self._held_out.indptr
@@ -179,12 +179,12 @@ class Training:
         return sum(self.team.map(measure, tasks)) / int(indptr[-1])
 
     def fitted(self, n_finished: int, last: bool) -> Fitted:
-        """Return the model; after how many epochs makes no difference."""
+        """Return the model. It does not depend on the number of epochs."""
         layout, row_of = self.tables.layout, self.tables.row_of
         params = self.tables.params
         if not last:
             params = params.copy()
-        # Every pair moves its vectors: one that has not moved is in no pair.
+        # Every pair changes its vectors. An unchanged vector belongs to no pair.
         self.tables.start.erase(params, np.zeros(len(params), dtype=bool))
         word_biases, context_biases, _ = layout.biases(params)
         word_vectors, context_vectors, attributes = layout.consume_params(params)
@@ -215,7 +215,7 @@ class Training:
 def _reorder(
     words: np.ndarray, contexts: np.ndarray, row_of: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Bring rows back to the vocabulary's order; one object stays one object."""
+    """Return rows in the vocabulary's order. A shared object stays shared."""
     ordered = words[row_of]
     return ordered, (ordered if contexts is words else contexts[row_of])
 
@@ -240,13 +240,13 @@ def _model(
 
 
 def _n_blocks(n_words: int, row_bytes: int, n_entries: int) -> int:
-    """Return into how many blocks rows and columns are cut: an odd number.
+    """Return the number of blocks of rows and of columns: an odd number.
 
     It depends on the counts only, never on the machine or the number of threads.
     """
     by_cache = n_words * row_bytes // _BLOCK_BYTES
     by_threads = int((n_entries / _MIN_ENTRIES_OF_A_BLOCK) ** 0.5)
-    # A stage visits so many entries for one block, without a look at signals.
+    # Between two checks for signals, a stage visits a limited number of entries.
     by_stage = n_entries // _ENTRIES_FOR_A_BLOCK
     n_blocks = max(by_cache, by_stage, min(by_threads, _BLOCKS_FOR_THREADS))
     n_blocks = min(n_blocks, n_words)
@@ -256,7 +256,7 @@ def _n_blocks(n_words: int, row_bytes: int, n_entries: int) -> int:
 def _sort_entries_inplace(
     counts: Any, n_blocks: int, x_max: float, alpha: float, team: ThreadTeam
 ) -> Any:
-    """Return counts as a kernel visits them, in the memory they are in.
+    """Return counts in the order in which the kernel visits them, in the same memory.
 
     Parameters
     ----------
@@ -297,7 +297,7 @@ def _sort_entries_inplace(
 
 
 def _to_targets_inplace(counts: np.ndarray, x_max: float, alpha: float) -> None:
-    """Replace each count x by two float32 numbers in its place: ln x and f(x)."""
+    """Replace each count x in place by two float32 numbers: ln x and f(x)."""
     targets = counts.view(np.float32).reshape(-1, 2)
     log_max, exponent = np.log(float(x_max)), float(alpha)
     for first in range(0, counts.size, _CHUNK):
@@ -323,13 +323,13 @@ def _train_epoch(
     entries : Entries
     model : Model
     order : ndarray of shape (n_blocks,), int64
-        A permutation of the blocks, by which an epoch differs from others.
+        A permutation of the blocks, which differs between epochs.
     n_stages : int
-        Stages between two looks at signals.
+        Stages between two checks for signals.
     workers : (ThreadTeam, list of Space)
         The team, and the work space of each of its threads.
     report : callable
-        Is told the share that is done; returns whether to leave out the rest.
+        Called with the share that is done. It returns whether to skip the rest.
     """
     all_stages = 2 * order.size
     losses = []
@@ -349,7 +349,7 @@ def _train_stages(
     stages: tuple[int, int],
     workers: tuple[ThreadTeam, list[Any]],
 ) -> np.ndarray:
-    """Visit the entries of some stages; return loss and number of each task."""
+    """Visit the entries of some stages; return loss and entry count of each task."""
     from skembed._kernels import glove
 
     team, spaces = workers

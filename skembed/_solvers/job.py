@@ -1,4 +1,4 @@
-"""What an estimator's hook is asked for, and what it hands over."""
+"""The input of a solver and its result."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -15,9 +15,9 @@ from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import interruptible
 from skembed._utils.progress import Progress
 
-# Numbers that a random state gives for the seeds of a fit.
+# How many numbers are drawn from a random state to seed a fit.
 SEED_WORDS = 4
-# No other part of a fit spawns as many seeds.
+# A spawn key that no other part of a fit reaches.
 _SPLIT = 1 << 20
 # Rows of random vectors that are drawn at once.
 _ROWS_AT_ONCE = 4096
@@ -25,25 +25,24 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Resume:
-    """What a fit resumes from: earlier fits, and word vectors that users give.
+    """The state that a fit resumes from: earlier fits, and given word vectors.
 
     Attributes
     ----------
     streams : bool
-        Whether this is a `partial_fit`, which further documents may follow.
+        Whether this is a `partial_fit`. Further documents may follow.
     continues : bool
         Whether training starts with the vectors of an earlier fit.
     adds : bool
-        Whether the data of earlier fits count together with the present ones.
+        Whether the data of this fit are added to those of earlier fits.
     learned : dict of str to object
-        What earlier fits have learned, by the name of the attribute; empty if this fit
-        begins anew.
+        Learned attributes of earlier fits. Empty if this fit starts from scratch.
     n_words : int
-        How many words these attributes are of. They are the first rows of this fit.
+        Number of words of these attributes. They are the first rows of this fit.
     known : Known or None
         The vocabulary of the earlier fits.
     init : dict of str to ndarray, or None
-        The parameter `init`: vectors that new words start with.
+        The parameter `init`: initial vectors of new words.
     """
 
     streams: bool = False
@@ -55,12 +54,12 @@ class Resume:
     init: dict[Any, np.ndarray] | None = None
 
     def of_words(self, name: str, n_words: int) -> np.ndarray:
-        """Return a learned number of each word; 0 for words that are new."""
+        """Return a learned attribute with one number per word; 0 for new words."""
         numbers = self.learned[name]
         return np.pad(numbers, (0, n_words - len(numbers)))
 
     def total(self, vocabulary: Vocabulary) -> Vocabulary:
-        """Return a vocabulary with the counts of all data that count together."""
+        """Return a vocabulary with the counts of all data so far."""
         counts = self.of_words("word_counts_", vocabulary.counts.size)
         with np.errstate(over="ignore"):
             counts = counts + vocabulary.counts
@@ -75,17 +74,17 @@ class Resume:
     def write_init(
         self, params: np.ndarray, rows: dict[Any, int], places: np.ndarray | None = None
     ) -> None:
-        """Write the vectors of `init` into a table, in the place of random ones.
+        """Write the vectors of `init` into a table, in place of random vectors.
 
-        Words that earlier fits have learned keep what they have learned.
+        Words that earlier fits have learned keep their vectors.
 
         Parameters
         ----------
         params : ndarray of shape (n_rows, >= n_components), float32
         rows : dict of str to int
-            The vocabulary. Words of `init` that are not in it are of no use.
+            The vocabulary. Words of `init` that are not in it are ignored.
         places : ndarray of shape (n_words,), int, default=None
-            Where the table holds each word, if not in the order of the vocabulary.
+            Row of each word in the table. By default its row in the vocabulary.
 
         Raises
         ------
@@ -111,28 +110,28 @@ class Resume:
 
 
 class Job(NamedTuple):
-    """What to learn vectors from."""
+    """The input of a solver."""
 
     corpus: Corpus
-    vocabulary: Vocabulary  # with the counts of all data that count
+    vocabulary: Vocabulary  # with the counts of all data so far
     counts: np.ndarray  # of its words in the corpus
     strategy: Tying
     seeds: np.random.SeedSequence
     progress: Progress
     n_epochs: int
-    n_scheduled: int  # epochs in which the learning rate falls once to its end
+    n_scheduled: int  # epochs of the learning-rate schedule
     attributes: Callable[["Fitted"], dict[str, Any]]  # of a fitted estimator
     resume: Resume
-    # What returns the model to keep after an interrupt, if there is one; at most one.
+    # At most one function, which returns the model to keep after an interrupt.
     rescue: list[Callable[[], "Fitted | None"]]
 
     @property
     def split_seeds(self) -> np.random.SeedSequence:
-        """Seeds of what is held out, and of how it is visited.
+        """Seeds of the choice of held-out data, and of how they are visited.
 
-        With an int as `random_state` they are the same in fits that go on: otherwise
-        these would be judged by what earlier ones have trained on, and losses could
-        not be compared.
+        With an int as `random_state`, they are the same in fits that resume. Otherwise
+        a fit would be judged by data that earlier fits were trained on, and losses
+        could not be compared.
         """
         words: Any = self.seeds.entropy
         return np.random.SeedSequence(words[:SEED_WORDS], spawn_key=(_SPLIT,))
@@ -140,27 +139,27 @@ class Job(NamedTuple):
 
 @dataclass
 class Fitted:
-    """What an estimator's hook learned.
+    """The result of a solver.
 
     Attributes
     ----------
     n_parameters : int
-        Learned numbers, biases included.
+        Number of parameters, biases included.
     word_vectors, context_vectors : ndarray of shape (n_words, n_components), float32
     offset : ndarray of shape (n_words,), float32
-        Fixed part of a score, by its context.
+        Fixed part of a score, for each context.
     scale : ndarray of shape (n_components,), float32
-        Of the dimensions in a score, beyond what `context_vectors` carries.
+        Factors of the dimensions in a score, apart from `context_vectors`.
     word_biases, context_biases : ndarray of shape (n_words,), float32, or None
-        Learned parts of a score; the same object where they are shared.
+        Learned biases of a score. The same object if they are shared.
     attributes : dict of str to object
         Further fitted attributes of the estimator.
     notes : list of str
-        What the user should be warned of.
+        Texts of the warning to give.
     warning : type
-        Of the warning about it.
+        Category of the warning.
     problem : ValueError or None
-        Why training ended before its time, to be raised when the model is published.
+        The error that ended training early. It is raised after the model is published.
     """
 
     n_parameters: int
@@ -177,7 +176,7 @@ class Fitted:
 
 
 def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr_array:
-    """Return the co-occurrence counts of a job, and of those it is added to.
+    """Return the co-occurrence counts of a job, added to those of earlier fits.
 
     Parameters
     ----------
@@ -188,10 +187,10 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
     Returns
     -------
     csr_array of shape (n_words, n_words), float64
-        Canonical; the caller may change it. Counts of text are the same, bit for bit,
-        in however many parts it comes, if weights of documents are multiples of a
-        power of two, and counts multiples of the smallest weight of a context; see
-        `count.add`. Otherwise they are nearly the same.
+        Canonical. The caller may change it. If weights of documents are multiples of a
+        power of two, and counts are multiples of the smallest weight of a context, then
+        the counts of a text do not depend on the number of parts, bit for bit (see
+        `count.add`). Otherwise they are nearly the same.
     """
     resume, n_words = job.resume, job.counts.size
     with job.progress.step("count") as step:
@@ -218,22 +217,22 @@ def kept_counts(
     direction: str = "both",
     order: np.ndarray | None = None,
 ) -> dict[str, Any]:
-    """Return the attributes from which a later `partial_fit` knows the counts.
+    """Return the attributes that keep the counts for a later `partial_fit`.
 
     Parameters
     ----------
     estimator : GloVeEmbedder or PPMISVDEmbedder
     job : Job
     counts : csr_array of shape (n_words, n_words), float64
-        What `count_pairs` has returned; is copied.
+        The result of `count_pairs`. It is copied.
     direction : {"both", "left"}, default="both"
     order : ndarray of shape (n_words,), default=None
-        Row and column of each word; by default its row in the vocabulary.
+        Row and column of each word. By default its row in the vocabulary.
 
     Returns
     -------
     dict
-        The counts with ``warm_start=True`` and in a `partial_fit`; otherwise their key
+        With ``warm_start=True`` and in a `partial_fit`, the counts. Otherwise their key
         if `memory` has them, or nothing.
     """
     if estimator.warm_start or job.resume.streams:
@@ -249,14 +248,14 @@ def kept_counts(
 class RandomStart:
     """Uniform numbers from -0.5 / d to 0.5 / d, which can be drawn a second time.
 
-    So no copy of them has to be kept to tell which vectors have not moved.
+    No copy is needed to find the vectors that have not changed.
 
     Parameters
     ----------
     random : Generator
         `write` draws from it.
     n_rows, n_columns : int
-        How many numbers are drawn.
+        Shape of the numbers that are drawn.
     n_components : int
         The number d of dimensions. The first columns are those of the vectors.
     """
@@ -284,13 +283,13 @@ class RandomStart:
             params[rows, : numbers.shape[1]] = numbers
 
     def erase(self, params: np.ndarray, used: np.ndarray) -> None:
-        """Set unused vectors to 0 that still are what `write` has written.
+        """Set unused vectors to 0 if they still are what `write` wrote.
 
         Parameters
         ----------
         params : ndarray of shape (>= n_rows, >= n_components), float32
         used : ndarray of shape (>= n_rows,), bool
-            Rows that training has used. They stay, even if it has not moved them.
+            Rows that training has used. They are kept, even if they have not changed.
         """
         if used[: self._shape[0]].all():
             return

@@ -1,10 +1,10 @@
-"""The objectives of all estimators on documents that nothing was learned from.
+"""The objectives of all estimators on held-out documents.
 
-Where training with negative sampling draws the sizes of windows and noise words,
-skip-gram's objective is computed as an expectation here: pairs count with the weights
-of their distances, noise words with their probabilities. That of CBOW is no sum over
-pairs, so windows are drawn; and noise words too, where the products with all of them
-would take long.
+Training with negative sampling draws window sizes and noise words. Here, skip-gram's
+objective is computed as an expectation: pairs count with the weights of their
+distances, and noise words with their probabilities. CBOW's objective is not a sum over
+pairs, so windows are drawn. Noise words are drawn if the products with all of them
+would take too long.
 """
 
 from collections.abc import Iterator
@@ -19,8 +19,8 @@ from skembed._solvers.sampling import Draws, word_draws
 
 # Scores that are computed at once.
 _SCORES = 1 << 20
-# Scores of CBOW that are computed at all, which takes some seconds, as long as that
-# leaves enough noise words for each of its predictions.
+# Total number of scores for CBOW, which takes some seconds. It may be larger, so that
+# each prediction has enough noise words.
 _MOST_SCORES = 1 << 29
 _LEAST_NOISE = 64
 # Tokens that are drawn at once.
@@ -30,15 +30,15 @@ _PRODUCTS_AT_ONCE = 1 << 18
 
 
 class Tables(NamedTuple):
-    """Vectors, and in two more columns what is added to their products.
+    """Vectors with two more columns for the biases.
 
-    A word's row ends with its bias and 1, a context's with 1 and its bias and offset:
-    so the product of both is the whole score.
+    A word's row ends with its bias and 1. A context's row ends with 1 and the sum of
+    its bias and offset. The product of two rows is therefore the whole score.
     """
 
     words: np.ndarray  # float32 (n_words, n_components + 2)
-    contexts: np.ndarray  # likewise, of the words that a pair holds
-    noises: np.ndarray  # of noise words; the same object where these are contexts
+    contexts: np.ndarray  # same shape, of contexts in pairs
+    noises: np.ndarray  # of noise words; the same object if they share the table
 
 
 class Noise(NamedTuple):
@@ -49,10 +49,10 @@ class Noise(NamedTuple):
 
 
 class Total(NamedTuple):
-    """The objective of all pairs, or predicted words, and what they hold."""
+    """The summed objective of all pairs or predicted words, and their weights."""
 
     loss: float
-    contexts: np.ndarray  # float64 (n_words,), weight of each as what is predicted
+    contexts: np.ndarray  # float64 (n_words,), weight of each as the predicted word
 
 
 def softplus(x: Any) -> Any:
@@ -83,7 +83,7 @@ def constant_loss(scores: np.ndarray, contexts: np.ndarray, noise: Noise) -> flo
 def subsample(
     corpus: Corpus, keep: np.ndarray, random: np.random.RandomState
 ) -> Corpus:
-    """Drop tokens at random, as every epoch of a training does.
+    """Drop tokens at random, as every epoch of training does.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def subsample(
 
 
 def draws_of(estimator: Any) -> Draws:
-    """Return what the training of a fitted estimator drew."""
+    """Return the probabilities that a fitted estimator was trained with."""
     return word_draws(
         estimator._context_totals, estimator.subsample, estimator.noise_exponent
     )
@@ -122,10 +122,10 @@ def held_out(
     estimator : SGNSEmbedder or CBOWEmbedder
         Fitted.
     corpus : Corpus
-        Of its vocabulary.
+        In rows of its vocabulary.
     noise : Noise
     random : RandomState
-        Of the subsampling and, for CBOW, of the windows.
+        For the subsampling and, with CBOW, for the windows.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def held_out(
     """
     keep = draws_of(estimator).keep
     if corpus.token_weights is not None:
-        # Of a matrix, CBOW has one word around each, too.
+        # For a matrix, CBOW predicts from one word, too.
         return _skip_gram(estimator, corpus, noise, keep)
     corpus = subsample(corpus, keep, random)
     if not corpus.n_documents or corpus.longest < 2:
@@ -152,7 +152,7 @@ def held_out(
 
 
 def _skip_gram(estimator: Any, corpus: Corpus, noise: Noise, keep: np.ndarray) -> Total:
-    """Return the expected objective of skip-gram; pairs count as often as kept."""
+    """Return the expected objective of skip-gram over the kept pairs."""
     loss, contexts = 0.0, np.zeros(noise.probabilities.size)
     for tables, counts in _sides(estimator, corpus):
         rows = np.repeat(np.arange(keep.size), np.diff(counts.indptr))
@@ -185,7 +185,7 @@ def _bag_of_words(
         hidden = _hidden(tables.words, corpus.token_ids, places, bounds)
         if estimator._aggregation == "mean":
             hidden /= np.diff(bounds, axis=0).T - 1
-        # The column of ones, whatever became of it.
+        # Restore the column of ones, which the aggregation has changed.
         hidden[:, -1] = 1.0
         predicted = corpus.token_ids[places]
         drawn = _noise_words(noise.probabilities, n_noise, random)
@@ -220,7 +220,7 @@ def _append(vectors: np.ndarray, *columns: Any) -> np.ndarray:
 
 
 def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_array]]:
-    """Yield tables, and expected counts of the pairs whose scores they give."""
+    """Yield tables, and the expected counts of the pairs that they score."""
     sides = {"both": "context"}
     if hasattr(estimator, "left_context_vectors_"):
         sides = {side: f"{side}_context" for side in ("left", "right")}
@@ -234,7 +234,8 @@ def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_
 def _pairs_loss(tables: Tables, counts: sparse.csr_array, noise: Noise) -> float:
     """Return the summed objective of weighted pairs of a word and a context.
 
-    The expectation over noise words is exact. They differ from the pair's context.
+    The expectation over noise words is exact. Noise words differ from the pair's
+    context.
     """
     n_words = counts.shape[1]
     shares = noise.probabilities.astype(np.float32)
@@ -268,9 +269,9 @@ def _softplus_inplace(scores: np.ndarray) -> np.ndarray:
 
 
 def _half_widths(weights: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Return how far windows reach: a distance is within where its weight is larger.
+    """Return half-widths: how many weights by distance are larger than each draw.
 
-    Weights fall with the distance, and the first is 1. Draws are below 1.
+    Weights decrease with the distance, and the first is 1. Draws are below 1.
     """
     return weights.size - np.searchsorted(weights[::-1], draws, side="right")
 
@@ -278,7 +279,7 @@ def _half_widths(weights: np.ndarray, draws: np.ndarray) -> np.ndarray:
 def _windows(
     doc_offsets: np.ndarray, places: np.ndarray, halves: np.ndarray
 ) -> np.ndarray:
-    """Return the first and last + 1 token of windows around places, as two rows."""
+    """Return the first and last + 1 token of windows around tokens, as two rows."""
     document = np.searchsorted(doc_offsets, places, side="right") - 1
     return np.stack(
         [
@@ -291,7 +292,7 @@ def _windows(
 def _hidden(
     words: np.ndarray, token_ids: np.ndarray, places: np.ndarray, bounds: np.ndarray
 ) -> np.ndarray:
-    """Return the sums of windows' rows without those of the words in the middle."""
+    """Return the sum of each window's rows without the word in the middle."""
     first, last = bounds[0].min(), bounds[1].max()
     sums = np.zeros((last - first + 1, words.shape[1]))
     np.cumsum(words[token_ids[first:last]], axis=0, dtype=np.float64, out=sums[1:])
@@ -304,11 +305,12 @@ def _hidden(
 def _noise_words(
     probabilities: np.ndarray, n_noise: int, random: np.random.RandomState
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return noise words and what share of the expectation each stands for.
+    """Return noise words and their shares of the expectation.
 
-    All words if so many are asked for; else words at regular steps of the cumulated
-    probabilities, from a random start on: a word's share is right on average, and
-    frequent words have almost no spread.
+    If enough words are requested, these are all words. Otherwise they are words at
+    regular steps of the cumulated probabilities, with a random start (systematic
+    sampling). A word's share is right on average, and the shares of frequent words
+    hardly vary.
     """
     if n_noise >= probabilities.size:
         return np.arange(probabilities.size), probabilities
@@ -347,12 +349,12 @@ def sampling(estimator: Any, corpus: Corpus) -> float:
     estimator : SGNSEmbedder or CBOWEmbedder
         Fitted.
     corpus : Corpus
-        Of its vocabulary.
+        In rows of its vocabulary.
 
     Returns
     -------
     float
-        The same for every call: what has to be drawn is drawn from a fixed seed.
+        The same in every call, because random draws have a fixed seed.
     """
     draws = draws_of(estimator)
     noise = Noise(draws.noise, estimator.negative)
@@ -369,12 +371,12 @@ def least_squares(estimator: Any, corpus: Corpus) -> float:
     estimator : GloVeEmbedder
         Fitted.
     corpus : Corpus
-        Of its vocabulary.
+        In rows of its vocabulary.
 
     Returns
     -------
     float
-        Of the pairs that co-occur in the corpus.
+        The mean over the pairs that co-occur in the corpus.
     """
     counts = _count(estimator, corpus)
     rows, columns = counts.nonzero()
@@ -392,12 +394,13 @@ def closed_form(estimator: Any, corpus: Corpus) -> float:
     estimator : PPMISVDEmbedder
         Fitted.
     corpus : Corpus
-        Of its vocabulary.
+        In rows of its vocabulary.
 
     Returns
     -------
     float
-        Of all entries of the corpus's matrix, or of both matrices' of directions.
+        The mean over all entries of the corpus's matrix. With directions, over those of
+        both matrices.
     """
     sides = {"both": estimator.context_vectors_}
     if estimator.directional:
@@ -412,7 +415,7 @@ def closed_form(estimator: Any, corpus: Corpus) -> float:
         matrix = ppmi.ppmi(
             counts, estimator.shift, estimator.context_exponent, estimator.n_jobs
         )
-        # |M - S|^2 = |M|^2 - 2 <M, S> + |S|^2, where only M's non-zeros are visited.
+        # |M - S|^2 = |M|^2 - 2 <M, S> + |S|^2 visits only the non-zeros of M.
         of_scores = (scaled.T @ scaled) * (contexts.T.astype(np.float64) @ contexts)
         data = matrix.data.astype(np.float64)
         scores = _products(scaled, contexts, *matrix.nonzero())

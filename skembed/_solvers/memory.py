@@ -1,7 +1,7 @@
-"""How much memory a fit will take: the sizes of its large arrays, added up.
+"""Estimates of the memory of a fit: the sizes of its large arrays, added up.
 
-What the allocator and small arrays take is left out, and so is that arrays may overlap
-in time for a moment only. Estimates may be off by half.
+The allocator and small arrays are ignored. Arrays that exist for a moment only are
+added as if they existed together. Estimates may be off by half.
 """
 
 from typing import Any, NamedTuple
@@ -23,21 +23,21 @@ _ID, _WEIGHT = 4, 8
 _WORD = 200
 # Bytes of a sparse entry: its column, and its value as float64 or float32.
 _COUNT, _NON_ZERO = 4 + 8, 4 + 4
-# Bytes of a pair of words to draw: their rows, and a cumulated weight.
+# Bytes of a pair of words for drawing: their rows, and a cumulated weight.
 _DRAWN = 4 + 4 + 8
-# Frequencies of words by rank, where no words are given: Zipf's law as Mandelbrot
-# (1953) bends it.
+# Frequencies of words by rank, if no words are given: Zipf's law in the form of
+# Mandelbrot (1953).
 _BEND = 2.7
-# Words of about the same frequency are taken together: so many groups for each power
-# of two.
+# Words of similar frequency are grouped. This is the number of groups for each power of
+# two.
 _GROUPS = 4
 
 
 class Sizes(NamedTuple):
-    """What the memory of a fit depends on."""
+    """The sizes that the memory of a fit depends on."""
 
     n_tokens: int
-    counts: np.ndarray  # of each word, or its share
+    counts: np.ndarray  # of each word, or its share of the tokens
     longest: int  # tokens of a document
     n_pairs: float | None = None  # of different words, of co-occurrence counts
     pairs: float | None = None  # pairs of tokens, of a matrix
@@ -53,22 +53,22 @@ class Sizes(NamedTuple):
 
     @property
     def is_matrix(self) -> bool:
-        """Whether tokens are entries of a matrix."""
+        """Whether the tokens are entries of a matrix."""
         return self.pairs is not None
 
     def counting(self, n_counts: float) -> float:
-        """Return the bytes of co-occurrence counts while they are counted."""
+        """Return the bytes of co-occurrence counts during counting."""
         if self.is_square:
             return _COUNT * n_counts
-        # In pieces, and as one matrix. Of documents x words, the transpose is needed.
+        # In pieces, and as one matrix. Documents x words also need the transpose.
         transpose = 2 * _COUNT * self.n_tokens if self.is_matrix else 0
         return 2 * _COUNT * n_counts + transpose
 
     def n_counts(self, window: int) -> float:
-        """Return how many different pairs co-occur, about.
+        """Return the approximate number of distinct pairs that co-occur.
 
-        As many as if words were drawn independently of each other; of real text there
-        are 10 to 30 % less.
+        The estimate assumes that words are drawn independently of each other. Real text
+        has 10 to 30 % fewer pairs.
         """
         if self.n_pairs is not None:
             return self.n_pairs
@@ -83,7 +83,7 @@ class Sizes(NamedTuple):
 
 
 def sizes_of(corpus: Corpus, counts: np.ndarray) -> Sizes:
-    """Return the sizes of what a fit has read."""
+    """Return the sizes of documents that a fit has read."""
     n_pairs = None if corpus.counts is None else float(corpus.counts.nnz)
     pairs = None
     if corpus.token_weights is not None:
@@ -92,7 +92,7 @@ def sizes_of(corpus: Corpus, counts: np.ndarray) -> Sizes:
 
 
 def zipf_sizes(n_tokens: int, n_words: int) -> Sizes:
-    """Return the sizes of a text of which only these numbers are known."""
+    """Return the sizes of a text if only these numbers are known."""
     check_room(
         16.0 * n_words,
         f"Frequencies of n_words={n_words} words",
@@ -117,9 +117,9 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
         estimator.window, estimator.window_weighting, sizes.longest
     ).size
     n_slots = negative_sampling.count_slots(window, layout.directional, hidden)
-    # A learned matrix has steps of each lane, too.
+    # A learned matrix also has a step for each lane.
     n_rows = n_slots + (len(layout.map) if layout.is_matrix else 0)
-    # Vectors, and their copies after an epoch.
+    # The vectors, and their copies after an epoch.
     n_lanes = negative_sampling.MAX_LANES
     training = 2 * _tables(layout) + 4.0 * n_lanes * n_rows * layout.width
     if EarlyStopping.of(estimator).holds_out:
@@ -127,7 +127,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     if not sizes.is_matrix:
         return reading(sizes) + training
     n_counts = sizes.n_counts(estimator.window)
-    # As counts, as coordinates, and as those of them that are kept.
+    # As counts, as coordinates, and as the coordinates that are kept.
     drawing = (_COUNT + 2 * _DRAWN) * n_counts
     training += _DRAWN * n_counts
     return reading(sizes) + max(sizes.counting(n_counts), drawing, training)
@@ -136,12 +136,12 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
 def least_squares(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that GloVe takes at its peak."""
     n_counts = sizes.n_counts(estimator.window)
-    # Vectors and squares, and their copies after an epoch.
+    # The vectors and squares, and their copies after an epoch.
     training = 4 * _tables(estimator._layout(sizes.n_words))
     training += _COUNT * n_counts + _kept(estimator, sizes, n_counts)
     counting = sizes.counting(n_counts)
     if sizes.is_square:
-        # Rows, and then columns, change places.
+        # First the rows are permuted, then the columns.
         counting = 3 * _COUNT * n_counts
     return reading(sizes) + max(counting, training)
 
@@ -176,7 +176,7 @@ def _kept(estimator: Any, sizes: Sizes, n_counts: float) -> float:
 
 
 def pooling_fit(estimator: Any, sizes: Sizes) -> float:
-    """Return the bytes that are taken when a pooling learns, 0 if it does not."""
+    """Return the bytes that a pooling needs to learn, 0 if it learns nothing."""
     learner = _poolings.make(estimator.pooling)
     if _features.learns_nothing(learner):
         return 0.0

@@ -1,4 +1,4 @@
-"""Training with negative sampling: the way that skip-gram and CBOW share."""
+"""Training with negative sampling, for skip-gram and CBOW."""
 
 import functools
 from collections.abc import Callable
@@ -28,30 +28,30 @@ from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros, check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 
-# Words of a lane between two exchanges of updates, and noise words they share;
-# multiples of 16.
+# Words of a lane between two exchanges of updates, and the noise words that they share.
+# Both are multiples of 16.
 SPAN = 32
 SHARED_NOISE = 16
 MAX_LANES = 16
-# Updates of one row that a round may add up before they become too stale: measured
+# How many updates of one row a round may add up before they become too stale, measured
 # in pairs of the most frequent word.
 _MAX_PAIRS_OF_A_ROW = 64
 _MIN_TOKENS_OF_A_LANE = 1000
-# Work between two looks at signals, less than 0.1 s, in multiplications and additions;
-# and what a word costs beside those of its scores and updates.
+# Work between two checks for signals, less than 0.1 s, in multiplications and
+# additions; and the cost of a word apart from its scores and updates.
 _WORK_OF_A_SLICE = 1 << 29
 _WORK_OF_A_WORD = 3000
 _LAST_RATE = 1e-4
-# Kept tokens of all epochs that are worth a thread: some ten milliseconds.
+# Kept tokens of all epochs that are worth a thread: about ten milliseconds.
 _MIN_TOKENS_OF_A_THREAD = 50_000
-# An epoch is told of in so many parts at most.
+# Largest number of progress reports in an epoch.
 _MOST_PARTS = 1000
-# Tokens whose pairs are noted at once.
+# Tokens whose pairs are marked at once.
 _NOTED_AT_ONCE = 1 << 16
 
 
 class Settings(NamedTuple):
-    """The parameters of skip-gram and CBOW that training depends on."""
+    """The parameters of SGNS and CBOW that training depends on."""
 
     aggregation: str | None  # of a window's vectors, "mean" or "sum"; None: skip-gram
     layout: Layout
@@ -74,17 +74,17 @@ class Settings(NamedTuple):
 
     @property
     def side(self) -> str:
-        """Of which contexts a matrix of counts has to be."""
+        """The direction of the contexts in a matrix of counts."""
         return "left" if self.layout.directional else "both"
 
 
 class Data(NamedTuple):
-    """What an epoch visits, and how often words count."""
+    """The data that an epoch visits, and the counts of words."""
 
     source: Documents | Pairs
     held_out: Documents | Pairs | None
     draws: Draws
-    totals: np.ndarray  # of words as contexts, of all data that count
+    totals: np.ndarray  # counts of words as contexts, in all data so far
 
 
 def fit(settings: Settings, job: Job) -> Fitted:
@@ -122,7 +122,7 @@ def fit(settings: Settings, job: Job) -> Fitted:
 
 
 def _data(settings: Settings, job: Job) -> Data:
-    """Return what is visited, the probabilities, and how often each context counts."""
+    """Return the data to visit, the probabilities, and the counts of contexts."""
     if job.corpus.token_weights is not None and settings.exclude_window_noise:
         raise ValueError(
             "exclude_window_noise=True asks for the words of a window, which a matrix "
@@ -145,7 +145,7 @@ def _data_of_text(settings: Settings, job: Job, held_out: Corpus | None) -> Data
     window, longest = settings.window, job.corpus.longest
     draws = word_draws(totals, settings.subsample, settings.noise_exponent)
     weights = count.window_weights(window, settings.window_weighting, longest)
-    # Of these documents alone, where others count for the probabilities.
+    # From these documents only; the probabilities also count earlier documents.
     own = draws._replace(kept=job.counts * draws.keep)
     source = Documents(job.corpus, own, weights, job.seeds)
     held = None
@@ -177,7 +177,7 @@ def _data_of_matrix(settings: Settings, job: Job, held_out: Corpus | None) -> Da
 
 
 def _notes(settings: Settings, strategy: strategies.Tying) -> list[str]:
-    """Return what a user of this strategy should be warned of."""
+    """Return warnings about this strategy."""
     if settings.bias.name is not None or settings.negative == 1:
         return []
     # A factor of a learned diagonal hardly ever changes its sign.
@@ -195,17 +195,17 @@ def _notes(settings: Settings, strategy: strategies.Tying) -> list[str]:
 def start_model(
     settings: Settings, layout: Layout, draws: Draws, job: Job
 ) -> tuple[Any, RandomStart]:
-    """Return the model in the kernels' form: small random word vectors.
+    """Return the initial model in the kernels' form: small random word vectors.
 
-    Context vectors in tables of their own start at 0, as in word2vec, unless they do
-    not move: then word vectors would have nothing to learn from. Rows of earlier fits
-    go on from where they were, and given vectors replace random ones.
+    Context vectors in separate tables start at 0, as in word2vec. If they are not
+    trained, they start at random, because word vectors could not learn from zeros. Rows
+    of earlier fits keep their values, and given vectors replace random ones.
 
     Parameters
     ----------
     settings : Settings
     layout : Layout
-        With the map to start from.
+        With the initial map.
     draws : Draws
     job : Job
 
@@ -213,7 +213,7 @@ def start_model(
     -------
     model : Model
     start : RandomStart
-        Has written the random vectors.
+        The random vectors that were written.
     """
     from skembed._kernels import spans
 
@@ -254,7 +254,7 @@ def start_map(layout: Layout) -> dict[str, Any]:
     Returns
     -------
     dict
-        Of `mapped`, `scale`, `bound` and `map`.
+        The fields `mapped`, `scale`, `bound` and `map`.
     """
     from skembed._kernels import maps
 
@@ -286,7 +286,7 @@ def learned_map(model: Any, layout: Layout) -> np.ndarray | None:
 
 
 class _Slice(NamedTuple):
-    """The tokens of a chunk, and how they are visited."""
+    """The tokens of a chunk, and the settings of their visit."""
 
     tokens: np.ndarray
     lanes: Any
@@ -295,7 +295,7 @@ class _Slice(NamedTuple):
 
 
 class _HeldOut(NamedTuple):
-    """What is held out, as it is visited after every epoch: always the same way."""
+    """The held-out data. Every epoch visits them with the same random draws."""
 
     chunks: list[Chunk]
     lanes: Any
@@ -324,7 +324,7 @@ class _Training:
         self.source = data.source
         self.layout, self.model, self.sampler, self.start = started
         self.unit, self.size = self.source.unit, self.source.size
-        # Epochs of the learning rate's way down that are done.
+        # Finished epochs of the learning-rate schedule.
         self.first = 0
         if job.resume.adds:
             done = job.resume.learned["_schedule_epoch"]
@@ -336,12 +336,12 @@ class _Training:
         self._allocate(n_lanes)
         n_rounds = kept.sum() / (n_lanes * SPAN)
         self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
-        # All learned numbers: vectors and biases; a diagonal, or ones; a matrix.
+        # All parameters: vectors and biases; a diagonal, or ones; a matrix.
         learned = self.model.params[:, : self.layout.n_components + 1]
         self.state = [learned, self.model.scale]
         if self.model.map is not None:
             self.state.append(self.model.map.forward)
-        # 1 for words whose vectors were in a pair up to the epoch that is kept.
+        # 1 for words whose vectors were in a pair, up to the epoch that is kept.
         self.paired = np.zeros(self.layout.n_words, dtype=np.float32)
         self.state.append(self.paired)
 
@@ -363,14 +363,14 @@ class _Training:
                 pairs=np.zeros_like(self.lanes.pairs),
             )
             chunks = list(self.data.held_out.chunks())
-            # The first children of these seeds have drawn the chunks.
+            # The first children of these seeds draw the chunks.
             seeds = self.job.split_seeds.spawn(3)[2]
             states = seeds.generate_state(n_lanes, np.uint64)
             self.held_out = _HeldOut(chunks, lanes, states)
 
     def __enter__(self) -> "_Training":
         if self.n_threads > 1:
-            # Compiled in this thread, since an interrupt has to wait for the others.
+            # Compiled in this thread, because interrupts wait for other threads.
             none = _Slice(np.empty(0, dtype=np.int32), self.lanes, (0.0, 0.0), (0, 0))
             ThreadTeam(1).run(functools.partial(self._train_slice, none))
         self.team = ThreadTeam(self.n_threads)
@@ -382,19 +382,19 @@ class _Training:
     def train(self, epoch: int, report: Callable[[float], bool]) -> float | None:
         """Visit all tokens once; return the mean loss of a pair.
 
-        Or None if further documents of a fit that goes on hold no pair.
+        It is None if a fit resumes and the further documents hold no pair.
         """
         lanes, n_scheduled = self.lanes, self.job.n_scheduled
         lanes.loss[:] = 0.0
         lanes.pairs[:] = 0
         stopped = False
         for chunk in self.source.chunks():
-            # Shares of the whole training, before this chunk and after it.
+            # Shares of the whole schedule, before this chunk and after it.
             done = (self.first + epoch + chunk.done) / n_scheduled
             stopped = self._visit(chunk, done, lanes, report)
             if not (stopped or self.paired.all()):
                 self._note_pairs(chunk.tokens)
-            # Its memory is free before the next needs some.
+            # Its memory is released before the next chunk is allocated.
             del chunk
             if stopped:
                 break
@@ -415,10 +415,10 @@ class _Training:
         return float(lanes.loss.sum() / max(lanes.pairs.sum(), 1))
 
     def _note_pairs(self, tokens: np.ndarray) -> None:
-        """Note the words of neighbouring tokens, which are a pair in every window.
+        """Mark the words of neighbouring tokens, which are a pair in every window.
 
-        Of pairs in one direction, skip-gram moves the vector of the first word only,
-        and CBOW that of the second.
+        In pairs of one direction, skip-gram changes the vector of the first word only,
+        and CBOW changes the vector of the second word only.
         """
         one_way, hidden = self.source.one_way, self.settings.hidden
         for first in range(0, tokens.size - 1, _NOTED_AT_ONCE):
@@ -428,15 +428,15 @@ class _Training:
                 self.paired[behind[has_neighbor]] = 1.0
             if not (hidden and one_way):
                 word = tokens[first : first + behind.size]
-                # All other words of a document are behind one.
+                # All words of a document except the first follow another word.
                 self.paired[~word[has_neighbor & (word < 0)]] = 1.0
 
     def validate(self) -> float:
-        """Return the mean loss of a pair that is held out, each time of the same."""
+        """Return the mean loss of a held-out pair, always with the same draws."""
         held = self.held_out
         assert held is not None
         lanes, map_ = held.lanes, self.model.map
-        # The bound of a learned map comes closer in every round, even of no steps.
+        # The bound of a learned map becomes tighter in every round, even without steps.
         rough = [self.model.bound] if map_ is None else [map_.bound, map_.longest]
         before = [array.copy() for array in rough]
         lanes.states[:] = held.states
@@ -461,14 +461,14 @@ class _Training:
         lanes: Any,
         report: Callable[[float], bool],
     ) -> bool:
-        """Visit a chunk, if `done` is None without learning; return whether to stop."""
+        """Visit a chunk; return whether to stop. If `done` is None, learn nothing."""
         longest_lane = -(-chunk.tokens.size // lanes.states.size)
         n_rounds = -(-longest_lane // SPAN)
         rates = 0.0, 0.0
         if done is not None:
             rates = _rates(self.learning_rate, done, n_rounds)
         before, after = chunk.done
-        # Between two slices Python looks at signals.
+        # Between two slices, Python checks for signals.
         for first in range(0, n_rounds, self.slice):
             rounds = (first, min(first + self.slice, n_rounds))
             part = _Slice(chunk.tokens, lanes, rates, rounds)
@@ -478,7 +478,7 @@ class _Training:
         return False
 
     def _train_slice(self, part: _Slice, member: Any) -> None:
-        """Take part in some rounds, as one thread of a team."""
+        """Run some rounds as one thread of a team."""
         self.train_rounds(
             part.tokens,
             self.model,
@@ -491,16 +491,16 @@ class _Training:
         )
 
     def _used_rows(self) -> np.ndarray:
-        """Return which rows have played a part in training, as bool.
+        """Return which rows training has used, as bool.
 
-        A pair may leave its word vector as it is, while its contexts are still 0.
-        Contexts that do not move are used wherever their words are contexts.
+        A pair does not change its word vector while its contexts are still 0. Context
+        vectors that are not trained are used if their words are contexts.
         """
         of_contexts = np.tile(self.data.totals > 0.0, self.layout.n_tables - 1)
         return np.concatenate([self.paired > 0.0, of_contexts])
 
     def fitted(self, n_finished: int, last: bool) -> Fitted:
-        """Return the model after so many epochs."""
+        """Return the model after `n_finished` epochs."""
         layout, params = self.layout, self.model.params
         if not last:
             params = params.copy()
@@ -540,16 +540,16 @@ def _rates(
     ----------
     learning_rate : float
     done : ndarray of shape (2,), float64
-        Shares of the training before the chunk and after it.
+        Shares of the schedule before the chunk and after it.
     n_rounds : int
     """
-    # Python's floats: other types would compile the kernel once more.
+    # Python's floats: for other types the kernel would be compiled again.
     first, last = learning_rate * (1.0 - (1.0 - _LAST_RATE) * done)
     return float(first), float(last - first) / max(n_rounds, 1)
 
 
 def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
-    """Return how many spans may be computed before updates are added.
+    """Return the number of lanes: spans that are computed before updates are added.
 
     It depends on the documents and parameters only, never on the machine.
 
@@ -558,7 +558,7 @@ def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
     kept : ndarray of shape (n_words,), float64
         Expected number of a word's tokens in an epoch.
     weights : ndarray of shape (window,), float64
-        Of contexts by their distance.
+        Weights of contexts by distance.
     """
     if not kept.any():
         return 1
@@ -570,23 +570,23 @@ def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
 
 
 def count_slots(window: int, directional: bool = False, hidden: bool = False) -> int:
-    """Return how many rows a span works on: words, contexts and noise words.
+    """Return the number of rows of a span: words, contexts and noise words.
 
     Parameters
     ----------
     window : int
         Largest distance of a context.
     directional : bool, default=False
-        Whether left and right contexts have rows of their own.
+        Whether left and right contexts have separate rows.
     hidden : bool, default=False
-        Whether hidden vectors come first.
+        Whether there are hidden vectors, which come first.
     """
     contexts = -(-(SPAN + 2 * window) // 16) * 16 * (2 if directional else 1)
     return SPAN + contexts + SHARED_NOISE + (SPAN if hidden else 0)
 
 
 def rounds_of_slice(lanes: Any, window: int, n_map_rows: int) -> int:
-    """Return how many rounds one call of a kernel should take: less than 0.1 s.
+    """Return the number of rounds in one call of a kernel, which takes less than 0.1 s.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""What negative sampling draws: probabilities, and the tokens of an epoch.
+"""The random draws of negative sampling: probabilities, and the tokens of an epoch.
 
-An epoch visits subsampled documents, or pairs of words, which are drawn from
-co-occurrence counts and handed over as documents of two tokens.
+An epoch visits subsampled documents, or pairs of words that are drawn from
+co-occurrence counts. A pair has the form of a document of two tokens.
 """
 
 from collections.abc import Iterator
@@ -16,22 +16,23 @@ from skembed._counts.count import keep_probabilities
 
 # Tokens that are drawn at once, which bounds the memory for them.
 _CHUNK = 1 << 20
-# Tokens of an epoch, which would take days.
+# Largest number of tokens of an epoch. More would take days.
 _MOST_TOKENS = 1 << 40
-# Visits of one document in a chunk that may follow each other.
+# How often a chunk may visit one document in a row.
 _MOST_IN_A_ROW = 8
-# Visits of pairs in an epoch: all that the counts say, but for each non-zero no more
-# than the first of these; or than the second, in all no more than the third, if that
-# is more. So few pairs are visited often enough to learn from, in seconds.
+# Upper bounds for the visits of pairs in an epoch, see `_n_visits`: visits per distinct
+# pair; visits per distinct pair if there are few pairs; and the largest total for which
+# the second bound holds. With them, few pairs are visited often enough to learn from,
+# and an epoch takes seconds.
 _MOST_VISITS = 10
 _MOST_VISITS_OF_FEW = 100
 _FEW_VISITS = 4_000_000
-# Visits that are little work for any number of pairs.
+# So many visits are little work, for any number of pairs.
 _ANY_VISITS = 250_000
 
 
 class Draws(NamedTuple):
-    """What skip-gram draws at random, by word."""
+    """Probabilities of each word in negative sampling."""
 
     keep: np.ndarray  # float64, probability that an occurrence is kept
     kept: np.ndarray  # float64, expected number of kept occurrences
@@ -65,15 +66,15 @@ def noise_distribution(counts: np.ndarray, exponent: float) -> np.ndarray:
 
 
 def window_thresholds(weights: np.ndarray) -> np.ndarray:
-    """Return how to draw a half-width so that contexts have their expected weight.
+    """Return the distribution of half-widths that gives contexts their weights.
 
-    A half-width of at least d is drawn with the weight of distance d, so that
-    every context is used as often as its weight says.
+    The probability of a half-width of at least d is the weight of distance d. On
+    average, a context is therefore used as often as its weight says.
 
     Parameters
     ----------
     weights : ndarray of shape (window,), float64
-        Of contexts by their distance, see `count.window_weights`.
+        Weights of contexts by distance, see `count.window_weights`.
 
     Returns
     -------
@@ -84,7 +85,7 @@ def window_thresholds(weights: np.ndarray) -> np.ndarray:
 
 
 def alias_table(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the tables from which a word is drawn in constant time (Vose 1991).
+    """Return the tables for drawing a word in constant time (Vose 1991).
 
     Parameters
     ----------
@@ -108,8 +109,8 @@ def alias_table(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         heights[high] -= 1.0 - heights[low]
         if heights[high] < 1.0:
             small.append(large.pop())
-    # What is left differs from 1 by rounding only, except for words that must never
-    # be drawn, which rounding can leave behind without a partner.
+    # The remaining probabilities differ from 1 only by rounding. An exception are words
+    # that must never be drawn, which rounding can leave without a partner.
     for word in large:
         heights[word] = 1.0
     for word in small:
@@ -124,29 +125,29 @@ def alias_table(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 class Chunk(NamedTuple):
     """Some tokens of an epoch."""
 
-    tokens: np.ndarray  # int32; ``~id`` where a document starts
-    done: np.ndarray  # float64 (2,), shares of the epoch before it and after it
+    tokens: np.ndarray  # int32; ``~id`` for the first token of a document
+    done: np.ndarray  # float64 (2,), shares of the epoch before and after the chunk
 
 
 class Documents:
-    """The documents of a corpus, as often as they weigh, without frequent tokens.
+    """The subsampled documents of a corpus, each repeated according to its weight.
 
     Parameters
     ----------
     corpus : Corpus
     draws : Draws
     weights : ndarray of shape (window,), float64
-        Of contexts by their distance.
+        Weights of contexts by distance.
     seeds : SeedSequence
 
     Raises
     ------
     ValueError
-        If there are so many tokens by their weights that an epoch would take days.
+        If the weights make so many tokens that an epoch would take days.
     """
 
     unit = "tokens"
-    # Whether every second token is a context only.
+    # Whether every second token is only a context.
     one_way = False
 
     def __init__(
@@ -196,11 +197,11 @@ class Documents:
     def _repeat(
         self, first: int, last: int
     ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yield tokens and offsets of some documents, each as often as it weighs.
+        """Yield tokens and offsets of documents, each repeated according to its weight.
 
-        What is left of a whole number is the probability of one time more. Weights
-        that are too large for one chunk are spread over several, whose shares of all
-        these tokens come first.
+        The fractional part of a weight is the probability of one more repetition.
+        Weights that are too large for one chunk are spread over several chunks. Their
+        shares of all tokens come first.
         """
         corpus = self._corpus
         offsets = corpus.doc_offsets[first : last + 1]
@@ -212,13 +213,13 @@ class Documents:
             whole += self._random.random(whole.size) < rest
         times = whole.astype(np.int64)
         lengths = np.diff(offsets)
-        # Most chunks are a little larger than `_CHUNK`.
+        # Most chunks are slightly larger than `_CHUNK`.
         n_parts = min(int(lengths @ times) // (2 * _CHUNK), int(times.max())) + 1
         for part in range(n_parts):
             of_part = (times + part) // n_parts
             chosen = np.repeat(np.arange(times.size), of_part)
             if of_part.max() > _MOST_IN_A_ROW:
-                # In a row they would move the vectors of their own words only.
+                # Many visits in a row would change the vectors of few words only.
                 chosen = self._random.permutation(chosen)
             ends = np.cumsum(lengths[chosen])
             places = np.arange(ends[-1] if ends.size else 0)
@@ -231,7 +232,7 @@ class Documents:
 
 
 def _cut(offsets: np.ndarray) -> list[int]:
-    """Return where to cut documents into chunks of some `_CHUNK` tokens."""
+    """Return where to split documents into chunks of about `_CHUNK` tokens."""
     wanted = np.linspace(0, offsets[-1], max(1, int(offsets[-1]) // _CHUNK) + 1)
     edges = np.searchsorted(offsets, wanted)
     return np.unique([0, *edges[1:-1], offsets.size - 1]).tolist()
@@ -240,7 +241,7 @@ def _cut(offsets: np.ndarray) -> list[int]:
 class Pairs:
     """Pairs of words, drawn in proportion to their counts.
 
-    A pair's visits in an epoch differ by less than one from what its count says.
+    The visits of a pair in an epoch differ by less than one from their expected number.
 
     Parameters
     ----------
@@ -249,10 +250,10 @@ class Pairs:
     draws : Draws
     seeds : SeedSequence
     contexts_first : bool, default=False
-        Whether contexts predict the word before them, as in CBOW, where a word's
-        vector is what a context is predicted from.
+        Whether the context comes first, as in CBOW, which predicts a context from the
+        vector of a word.
     may_be_empty : bool, default=False
-        Whether no pair at all is no error.
+        Whether an empty result is allowed.
 
     Raises
     ------
@@ -278,7 +279,7 @@ class Pairs:
         weights *= draws.keep[contexts]
         weights *= pairs.data
         if not self.one_way:
-            # Two words visited together are a pair in either direction.
+            # Two words that are visited together are a pair in both directions.
             weights[words == contexts] *= 0.5
             weights[words > contexts] = 0.0
         some = weights > 0.0
@@ -295,7 +296,7 @@ class Pairs:
         self._ends = np.cumsum(weights)
         self._ends /= self._ends[-1:]
         self._random = np.random.default_rng(seeds.spawn(1)[0])
-        # The quotient of both numbers may be infinite.
+        # The quotient of the two numbers may be infinite.
         weights /= total
         weights *= self._n_visits
         self.kept = np.bincount(self._first, weights, counts.shape[0])
@@ -320,7 +321,7 @@ class Pairs:
 
 
 def _n_visits(total: float, n_pairs: int) -> int:
-    """Return how many pairs an epoch visits, of a sum of counts and different pairs."""
+    """Return how many pairs an epoch visits, given total counts and distinct pairs."""
     few = min(max(_MOST_VISITS_OF_FEW * n_pairs, _ANY_VISITS), _FEW_VISITS)
     most = max(_MOST_VISITS * n_pairs, few)
     return int(np.ceil(min(max(total, n_pairs), most)))
@@ -338,13 +339,13 @@ def pair_draws(
     ----------
     counts : csr_array of shape (n_words, n_words), float64
     totals : ndarray of shape (n_words,), float64
-        Of its columns.
+        Sums of its columns.
     subsample, noise_exponent : float
 
     Returns
     -------
     Draws
-        A pair is kept when both of its words are.
+        A pair is kept if both of its words are kept.
     """
     keep = keep_probabilities(totals, subsample)
     kept = keep * (keep @ counts)

@@ -1,13 +1,13 @@
 """Truncated decompositions of a sparse matrix, the same bits on every run.
 
-Small matrices are decomposed densely, larger ones in a Krylov space by the block
-Lanczos method with full reorthogonalisation (Golub & Underwood 1977), from a random
-start: for the same number of products it captures much more than randomised subspace
-iteration does (Musco & Musco 2015).
+Small matrices are decomposed densely. Larger ones are decomposed in a Krylov space, by
+the block Lanczos method with full reorthogonalisation (Golub & Underwood 1977) and a
+random start. For the same number of products, it captures much more energy than
+randomised subspace iteration (Musco & Musco 2015).
 
-Every number is computed by one task, and what tasks return is added up in one order, so
-that the number of threads does not show. BLAS, whose results change with its number of
-threads, gets one.
+Results do not depend on the number of threads: each number is computed by one task, and
+results of tasks are added up in a fixed order. The results of BLAS depend on its number
+of threads, so BLAS gets one thread.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,19 +24,19 @@ from skembed._utils.threads import ThreadTeam, n_threads, one_blas_thread, row_r
 
 # Columns of a block.
 _BLOCK = 16
-# How often a block is made orthogonal once more before what depends is given up.
+# How often a block is orthogonalised again before dependent columns are dropped.
 _ATTEMPTS = 4
-# What a task works on, whatever the number of threads, in rows (a multiple of 4) or in
-# entries of the matrix.
+# Size of a task for any number of threads, in rows (a multiple of 4) or in entries of
+# the matrix.
 _TASK_ROWS = 2048
 _TASK_ENTRIES = 1 << 18
-# Squares of lengths, of columns of length 1, which come from rounding to float64.
+# Squared lengths below this come from rounding to float64, if columns have length 1.
 _ROUNDING = 1e-14
-# Matrices of so many rows or columns are decomposed densely.
+# Matrices with at most so many rows or columns are decomposed densely.
 DENSE_LIMIT = 1000
-# What a dense decomposition takes, times its matrix.
+# Memory of a dense decomposition, as a multiple of its matrix.
 DENSE_COPIES = 5
-# Entries that make a thread worth its start.
+# Number of entries that is worth a thread.
 _THREAD_ENTRIES = 1 << 18
 # Values below this share of the largest come from rounding the matrix to float32.
 _NOISE = 1e-6
@@ -44,7 +44,7 @@ _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 class Rows:
-    """Work on the rows of matrices, by tasks of fixed size in all threads."""
+    """Work on the rows of matrices, in tasks of fixed size."""
 
     def __init__(self, team: ThreadTeam, n_rows: int):
         self.team = team
@@ -88,7 +88,7 @@ class Product:
         self._tasks = row_ranges(indptr, _TASK_ENTRIES)
 
     def __call__(self, block: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
-        """Return the product with a block of some times 16 columns."""
+        """Return the product with a block whose columns are a multiple of 16."""
         out = np.empty((self.n_rows, block.shape[1])) if out is None else out
 
         def multiply(_: int, rows: tuple[int, int]) -> None:
@@ -99,11 +99,11 @@ class Product:
 
 
 class KrylovSpace:
-    """An orthonormal basis of b, Ab, AAb, ... where A = M'M, and A within it.
+    """An orthonormal basis of b, Ab, AAb, ... with A = M'M, and A in this basis.
 
-    The basis is kept as float32: what it is needed for is to take rounding errors out
-    of new blocks. The recurrence, which does not need it, runs in float64. `forward`
-    and `backward` multiply with M and M'; b is random.
+    The basis is float32, because it only serves to remove rounding errors from new
+    blocks. The recurrence does not need it and runs in float64. `forward` and
+    `backward` multiply with M and M'. b is random.
     """
 
     def __init__(self, rows: Rows, forward: Product, backward: Product, seed: int):
@@ -147,10 +147,10 @@ class KrylovSpace:
                 report(self.size / size)
 
     def leading(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the vectors of the largest eigenvalues: `count` and some more.
+        """Return the vectors of the `count` largest eigenvalues, and a few more.
 
-        And the matrix to multiply them with, to be orthonormal in float64 too. Those
-        of the eigenvalue 0 may be 0.
+        The second result is the matrix that makes them orthonormal in float64 by
+        multiplication. Vectors of the eigenvalue 0 may be 0.
         """
         count = min(-(-(count + _BLOCK // 2) // _BLOCK) * _BLOCK, self.size)
         # Only the blocks on and above the diagonal are filled in.
@@ -166,7 +166,7 @@ class KrylovSpace:
         return leading, turn
 
     def _append(self) -> None:
-        """Make the next block orthonormal and a part of the basis."""
+        """Orthonormalise the next block and append it to the basis."""
         block, here = self._next, slice(self.size, self.size + _BLOCK)
         turn, _ = orthonormaliser(self._gram, scaled=True)
         for _ in range(_ATTEMPTS):
@@ -185,10 +185,10 @@ class KrylovSpace:
         self.size += _BLOCK
 
     def _project(self, turn: np.ndarray) -> np.ndarray:
-        """Turn the next block and take from it what the basis spans.
+        """Multiply the next block by `turn` and project out the basis.
 
-        Columns of zeros become random ones: the space goes on where A maps the basis
-        into itself. Returns the Gram matrix of the block.
+        Columns of zeros are replaced by random columns, so that the space can grow even
+        if A maps the basis into itself. Returns the Gram matrix of the block.
         """
         block, single = self._next, self._single
         empty = ~turn.any(axis=0)
@@ -214,7 +214,7 @@ class KrylovSpace:
         return self._rows.total(subtract)
 
     def _multiply(self) -> None:
-        """Multiply the last block with A; what is new in it will be the next one."""
+        """Multiply the last block with A, and project the basis out of the product."""
         before, last, image = self._before, self._last, self._next
         self._backward(self._forward(last, self._image), image)
 
@@ -235,10 +235,10 @@ class KrylovSpace:
 
 
 def space_size(n_components: int) -> int:
-    """Return how large a Krylov space holds the components of a PPMI matrix.
+    """Return the size of the Krylov space for a number of components.
 
-    About 1e-4 of the energy that the best approximation captures is lost: a hundredth
-    of what seven rounds of subspace iteration lose.
+    For PPMI matrices, it loses about 1e-4 of the energy that the best approximation
+    captures. This is a hundredth of the loss of seven rounds of subspace iteration.
     """
     return max(4 * n_components + 2 * _BLOCK, n_components + 8 * _BLOCK)
 
@@ -246,11 +246,12 @@ def space_size(n_components: int) -> int:
 def orthonormaliser(
     gram: np.ndarray, scaled: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what to multiply columns of this Gram matrix with to be orthonormal.
+    """Return the matrix that orthonormalises columns with this Gram matrix.
 
-    And which of the products are orthonormal. Where columns depend on each other, some
-    are 0, and others hold much of the rounding errors: less the next time. Columns of
-    other lengths than about 1 are to be `scaled`.
+    The second result says which of the products are orthonormal. If columns are
+    linearly dependent, some products are 0, and others contain large rounding errors,
+    which a repetition reduces. Columns whose lengths are not about 1 have to be
+    `scaled`.
     """
     scale = np.ones(len(gram))
     if scaled:
@@ -260,7 +261,7 @@ def orthonormaliser(
     independent = values > 0.5
     turn = vectors / np.sqrt(np.where(values > _ROUNDING, values, np.inf))
     if independent.all():
-        # The orthonormal columns that are closest to the given ones.
+        # The orthonormal columns closest to the given ones.
         turn = turn @ vectors.T
     return scale[:, None] * turn, independent
 
@@ -272,11 +273,11 @@ class TruncatedFactoriser(Factoriser):
     ----------
     matrix : csr_array of shape (n, m), float32
     seed : int
-        Of the random start.
+        Seed of the random start.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules; the result does not depend on it.
     report : callable, default=None
-        Called now and then with the share of the work that is done, about.
+        Called now and then with the approximate share of the work that is done.
     """
 
     def __init__(
@@ -294,13 +295,13 @@ class TruncatedFactoriser(Factoriser):
     def svd(self, n_components: int) -> _Triple:
         """Return P (n, d), singular values (d,) and Q (m, d), largest first.
 
-        Zeros fill up what the rank of the matrix does not provide. Rows and columns
-        without entries have vectors of zeros.
+        If the rank of the matrix is below d, zeros follow. Rows and columns without
+        entries have vectors of zeros.
         """
         with one_blas_thread():
             if self._is_small(n_components):
                 dense = self._dense(self.matrix)
-                # NumPy's, as SciPy's keeps all other threads of Python waiting.
+                # NumPy's function, because SciPy's does not release the GIL.
                 left, values, right = interruptible(np.linalg.svd, dense, False)
                 right = right.T
             else:
@@ -317,8 +318,8 @@ class TruncatedFactoriser(Factoriser):
     def eigh(self, n_components: int, positive: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return eigenvalues (d,) and vectors (n, d) of (M + M') / 2.
 
-        The largest by size or, with `positive`, the largest, where 0 replaces
-        negative ones. Rows without entries have vectors of zeros.
+        They are the largest by absolute value. With `positive`, they are the largest,
+        and 0 replaces negative ones. Rows without entries have vectors of zeros.
         """
         symmetric = sparse.csr_array((self.matrix + self.matrix.T) * np.float32(0.5))
         with one_blas_thread():
@@ -363,7 +364,7 @@ class TruncatedFactoriser(Factoriser):
             transpose = interruptible(sparse.csr_array, self.matrix.T)
             backward = Product(rows, transpose)
             del transpose
-            # Of the transpose where that makes the basis the shorter one.
+            # Of the transpose if that makes the basis shorter.
             if wide := forward.n_rows < backward.n_rows:
                 forward, backward = backward, forward
             space = KrylovSpace(rows, forward, backward, self.seed)
@@ -391,9 +392,9 @@ class TruncatedFactoriser(Factoriser):
                 vectors, turn = space.leading(wanted)
                 gram = turn.T @ rows.gram(vectors, product(vectors)) @ turn
                 values, small = np.linalg.eigh(gram)
-                # These are the largest by size: where many are negative, it takes
-                # more to have enough positive ones. Zeros among them say that there
-                # are no others.
+                # These are the largest by absolute value. If many are negative, more
+                # are needed to have enough positive ones. Zeros among them mean that
+                # there are no others.
                 found = (values > 0).sum()
                 enough = found >= n_components or not _without_noise(values).all()
                 if not positive or enough or values.size >= rows.n_rows:
@@ -403,21 +404,21 @@ class TruncatedFactoriser(Factoriser):
 
 
 def _without_noise(values: np.ndarray) -> np.ndarray:
-    """Return the values with zeros for those that are rounding errors only."""
+    """Return the values with zeros in place of rounding errors."""
     size = np.abs(values)
     return np.where(size <= _NOISE * size.max(), 0.0, values)
 
 
 def _signs(vectors: np.ndarray) -> np.ndarray:
-    """Return the signs that make each column's entry of largest size positive."""
+    """Return the signs that make the largest entry of each column positive."""
     return np.where(vectors.max(axis=0) < -vectors.min(axis=0), -1.0, 1.0)
 
 
 def _empty(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
-    """Return which rows and which columns hold nothing.
+    """Return which rows and which columns are empty.
 
-    Their entries of singular vectors are 0, but for rounding errors that a unit norm of
-    features would blow up.
+    Their entries in singular vectors are 0 except for rounding errors, which features
+    of unit norm would magnify.
     """
     columns = np.ones(matrix.shape[1], dtype=bool)
     columns[matrix.indices] = False

@@ -1,4 +1,4 @@
-"""What is added to the dot product of a score: `bias` of SGNS and CBOW."""
+"""The bias of a score, which is added to the dot product: `bias` of SGNS and CBOW."""
 
 from typing import Any, ClassVar
 
@@ -6,15 +6,15 @@ import numpy as np
 
 
 class Bias:
-    """What is added to the dot product; the base class adds nothing (word2vec).
+    """The bias that is added to the dot product. The base class adds 0 (word2vec).
 
     Attributes
     ----------
     name : str or None
         The value of `bias`.
     learned : bool
-        Whether every word has a learned bias: that of the context where there are
-        two tables, and of both words where there is one.
+        Whether every word has a learned bias. With two tables, the bias of the context
+        is added. With one table, the biases of both words are added.
     """
 
     name: ClassVar[str | None] = None
@@ -23,7 +23,7 @@ class Bias:
     def offset(self, p: np.ndarray, p_noise: np.ndarray, negative: int) -> np.ndarray:
         """Return the constant part of a score by its context.
 
-        Where it is not the same for all contexts, scores are not symmetric.
+        If it differs between contexts, scores are not symmetric.
 
         Parameters
         ----------
@@ -60,7 +60,7 @@ class ExactBias(Bias):
     name = "exact"
 
     def offset(self, p, p_noise, negative):
-        """Return the offset; for words that never occur the least of the others."""
+        """Return the offsets. Words that never occur get the smallest of the others."""
         seen = (p > 0) & (p_noise > 0)
         offset = np.log(np.where(seen, p, 1.0))
         offset -= np.log(np.where(seen, negative * p_noise, 1.0))

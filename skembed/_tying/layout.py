@@ -1,4 +1,4 @@
-"""Where the parameters of a model are stored, and what is read from them."""
+"""How the parameters of a model are stored, and how its vectors are read from them."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,24 +19,24 @@ class Layout:
 
     The score of word w with context c is ``x_w' A y_c`` with the map A: the identity,
     a diagonal, or any matrix. A row of a table holds a vector, its bias in column
-    `n_components`, and zeros up to a multiple of 16 columns, which lets kernels work
-    in whole vector registers. At least one column is left for their own use.
+    `n_components`, and zeros up to a multiple of 16 columns, so that kernels work in
+    whole vector registers. At least one column is left for the kernels' own use.
 
     Attributes
     ----------
     n_words, n_components, n_tables : int
-        Size of the tables. Word w's word vector is row w of the first.
+        Size of the tables. Word w's word vector is row w of the first table.
     context_row, noise_row : int
         Word w's context and noise vectors are rows ``context_row + w`` and
         ``noise_row + w``.
     map : ndarray of shape (0, d), (1, d) or (d, d), float32
         A before training, d = n_components: the identity, a diagonal or a matrix.
     learns_map : bool
-        Whether the map is trained, too.
+        Whether the map is trained.
     is_matrix : bool
-        Whether the map is a matrix, as one of a single dimension may be, too.
+        Whether the map is a matrix. With one dimension, its shape does not tell.
     directional : bool
-        Whether contexts to the right have a table of their own, the one after that of
+        Whether contexts to the right have a separate table, which follows the table of
         contexts to the left.
     """
 
@@ -52,7 +52,7 @@ class Layout:
 
     @property
     def shares_rows(self) -> bool:
-        """Whether a word's word vector is its context vector, but for the map."""
+        """Whether word and context vectors are the same, except for the map."""
         return self.context_row == 0
 
     @property
@@ -63,14 +63,14 @@ class Layout:
 
     @property
     def rows(self) -> tuple[int, int, int, int]:
-        """First rows of left and right contexts, of left and right noise words."""
+        """First rows of left contexts, right contexts, left and right noise words."""
         right = self.n_words if self.directional else 0
         context, noise = self.context_row, self.noise_row
         return context, context + right, noise, noise + right
 
     @property
     def n_parameters(self) -> int:
-        """Learned numbers of the tables and the map."""
+        """Number of parameters in the tables and the map."""
         tables = self.n_words * self.n_components * self.n_tables
         return tables + (self.map.size if self.learns_map else 0)
 
@@ -81,7 +81,7 @@ class Layout:
 
     @property
     def names(self) -> list[tuple[int, str]]:
-        """First row of each table, and what its vectors are called."""
+        """First row of each table, and the name of its vectors."""
         names = [(0, "word")]
         if self.directional:
             names += [(self.rows[0], "left_context"), (self.rows[1], "right_context")]
@@ -96,8 +96,8 @@ class Layout:
     ) -> None:
         """Write the vectors and biases of a fitted estimator into the tables.
 
-        The opposite of `vectors` and `biases`. A vector of zeros has learned nothing,
-        and the tables keep what they hold in its place.
+        The inverse of `consume_params` and `biases`. A vector of zeros has learned
+        nothing. The tables keep their present vector in its place.
 
         Parameters
         ----------
@@ -150,10 +150,10 @@ class Layout:
     def consume_params(
         self, params: np.ndarray, learned_map: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-        """Return word vectors, context vectors as they enter the score, and others.
+        """Return word vectors, context vectors as in the score, and other attributes.
 
-        They are moved together within `params`, which has no other use afterwards, so
-        that memory never holds the tables twice. Take the biases first.
+        The vectors are moved to the front of `params`, so that memory never holds the
+        tables twice. `params` cannot be used afterwards. Call `biases` before.
 
         Parameters
         ----------
@@ -193,9 +193,10 @@ class Layout:
     def biases(
         self, params: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-        """Return the biases of words and contexts, one object where they share.
+        """Return the biases of words, of contexts, and those of some strategies only.
 
-        And, as fitted attributes, those that only some strategies have.
+        The first two are one object if words and contexts share their biases. The
+        others are returned as fitted attributes.
         """
         attributes: dict[str, Any] = {}
         word = self._biases(params, 0)
@@ -222,5 +223,5 @@ def _mapped(vectors: np.ndarray, a: np.ndarray) -> np.ndarray:
         return vectors
     if len(a) == 1:
         return vectors * a[0]
-    # Not by BLAS, whose sums depend on its number of threads.
+    # Without BLAS, whose sums depend on its number of threads.
     return np.einsum("wj,ij->wi", vectors, a)

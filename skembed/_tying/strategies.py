@@ -1,13 +1,13 @@
 """Tying strategies: how the context vectors relate to the word vectors.
 
-A strategy is an object that says, as data, which table holds the context and noise
-vectors of a word, which map stands between word and context vectors in the score, and
-how a PMI matrix is factorised in closed form. The built-in strategies have names and
-stand in a registry, from which the allowed values of `share_context`, error messages,
-docstrings and tests derive. Users pass objects of classes of their own.
+A strategy is an object that describes, as data, which tables hold the context and noise
+vectors, and which map A the score has. A method factorises a PMI matrix in closed form.
+The built-in strategies have names and are kept in a registry. The allowed values of
+`share_context`, error messages, docstrings and tests are derived from it. Users may
+pass objects of their own classes.
 
-The score of word w with context c is ``s(w, c) = x_w' A y_c + beta(w, c)``. What beta
-is (`bias` of SGNS) has a registry of its own.
+The score of word w with context c is ``s(w, c) = x_w' A y_c + beta(w, c)``. The module
+`bias` has the registry of the choices of beta (`bias` of SGNS).
 """
 
 import inspect
@@ -22,9 +22,9 @@ from skembed._tying.bias import biases
 from skembed._tying.layout import LARGEST, Layout
 from skembed._utils.memory import check_room
 
-# What a strategy says of the map A in ``x_w' A y_c``, see `Tying.map_kind`.
+# Kinds of the map A in ``x_w' A y_c``, see `Tying.map_kind`.
 IDENTITY, DIAGONAL, MATRIX = "identity", "diagonal", "matrix"
-# What an estimator needs of a strategy, see `Tying.methods`.
+# How an estimator learns, see `Tying.methods`.
 SAMPLING, LEAST_SQUARES, CLOSED_FORM = "sampling", "least squares", "closed form"
 _METHODS = {
     "SGNSEmbedder": SAMPLING,
@@ -32,7 +32,7 @@ _METHODS = {
     "GloVeEmbedder": LEAST_SQUARES,
     "PPMISVDEmbedder": CLOSED_FORM,
 }
-# What the class of an object has to be like, beyond what negative sampling needs.
+# What a method requires of an object, beyond what negative sampling needs.
 _NEEDS = {
     LEAST_SQUARES: "whose map is the identity or a fixed diagonal, without a table of "
     "noise words",
@@ -41,7 +41,7 @@ _NEEDS = {
 
 
 class Factoriser(ABC):
-    """Decompositions of one matrix M, which a strategy can ask for."""
+    """Decompositions of one matrix M, for the closed form of a strategy."""
 
     @abstractmethod
     def svd(self, n_components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,7 +55,7 @@ class Factoriser(ABC):
         Returns
         -------
         left : ndarray of shape (n_words, d)
-            Left singular vectors P, where M is about ``P * values @ Q.T``.
+            Left singular vectors P. M is approximately ``P * values @ Q.T``.
         values : ndarray of shape (d,)
             Singular values, largest first. Zeros follow if the rank of M is below d.
         right : ndarray of shape (n_columns, d)
@@ -72,26 +72,26 @@ class Factoriser(ABC):
         n_components : int
             The number d of eigenvalues.
         positive : bool
-            False for the eigenvalues of largest absolute value, True for the largest
-            ones, with 0 in place of negative ones.
+            False: the eigenvalues of largest absolute value. True: the largest
+            eigenvalues, with 0 in place of negative ones.
 
         Returns
         -------
         values : ndarray of shape (d,)
-            Eigenvalues, in descending order of what was asked for.
+            Eigenvalues, in descending order: of the absolute values, or with
+            `positive` of the values.
         vectors : ndarray of shape (n_words, d)
-            Eigenvectors Q, where (M + M') / 2 is about ``Q * values @ Q.T``.
+            Eigenvectors Q. (M + M') / 2 is approximately ``Q * values @ Q.T``.
         """
 
 
 class Tying(BaseEstimator):
     """Base class of the strategies: how word and context vectors share parameters.
 
-    The score of a word w with a context c is ``x_w' A y_c`` plus a bias, where x_w is
-    the word vector of w, y_c a row of the table of context vectors, and A a map. A
-    strategy says in its attributes which tables there are and what kind of map A is.
-    Attributes that a subclass does not set have the values below, which describe one
-    table without a map.
+    The score of a word w with a context c is ``x_w' A y_c`` plus a bias. Here x_w is
+    the word vector of w, y_c is a row of the table of context vectors, and A is a map.
+    The attributes of a strategy say which tables there are and what kind of map A is.
+    The defaults below describe one table without a map.
 
     Derive from this class to write a strategy, and pass an object of the new class as
     `share_context`. Its parameters are arguments of ``__init__``, as in any
@@ -100,29 +100,29 @@ class Tying(BaseEstimator):
     Attributes
     ----------
     context_table : {0, 1}, default=0
-        Table of the context vectors: 0 is that of the word vectors, 1 a separate one.
+        Table of the context vectors: 0 is the table of the word vectors, 1 is a
+        separate table.
     noise_table : int, default=0
         Table of the vectors of noise words: the same number as `context_table`, or the
-        next one for a separate table.
+        next number for a separate table.
     map_kind : {"identity", "diagonal", "matrix"}, default="identity"
         The map A: none, a factor for each dimension, or a matrix.
     learns_map : bool, default=False
-        Whether the map is trained. A matrix has to be; a diagonal that is not stays
-        what `start_map` returns.
+        Whether the map is trained. A matrix has to be trained. A diagonal that is not
+        trained keeps the factors that `start_map` returns.
     has_sides : bool, default=False
-        Whether ``directional=True`` is possible: contexts to the left and to the right
-        have separate tables. Needs a table of contexts.
+        Whether ``directional=True`` is possible, with separate tables for contexts to
+        the left and to the right. It needs a separate table of contexts.
     default_bias : {None, "shift", "exact", "word"}, default=None
-        What ``bias="auto"`` of SGNS and CBOW stands for.
+        The bias that ``bias="auto"`` of SGNS and CBOW stands for.
     combine_notes : dict of str to str, default={}
-        Warnings by value of `combine`, where a combination of word and context vector
-        may surprise.
+        Warnings for values of `combine` whose result may surprise.
     note : str, default=""
-        Warning of every fit.
+        A warning that every fit gives.
     name : bool, str or None, default=None
         The value of `share_context` that stands for a built-in strategy.
     summary : str, default=""
-        What docstrings say about a built-in strategy.
+        Description of a built-in strategy in docstrings.
     """
 
     context_table: ClassVar[int] = 0
@@ -148,9 +148,9 @@ class Tying(BaseEstimator):
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether ``x_w' A y_c`` is ``x_c' A y_w``, whatever is learned.
+        """Whether ``x_w' A y_c`` always equals ``x_c' A y_w``.
 
-        Then scores differ by the constants of the two contexts at most.
+        If so, the two scores differ at most by the constants of the two contexts.
         """
         return self.context_table == 0 and self.map_kind != MATRIX
 
@@ -158,9 +158,9 @@ class Tying(BaseEstimator):
     def methods(self) -> set[str]:
         """Methods of learning that are possible with this strategy.
 
-        "sampling" (SGNS, CBOW) always is. "least squares" (GloVe) needs the identity
-        or a fixed diagonal, and no separate table of noise words. "closed form"
-        (PPMI-SVD) needs a method `factorise`.
+        "sampling" (SGNS, CBOW) is always possible. "least squares" (GloVe) needs the
+        identity or a fixed diagonal, and no separate table of noise words. "closed
+        form" (PPMI-SVD) needs a method `factorise`.
         """
         found = {SAMPLING}
         fixed = self.map_kind != MATRIX and not self.learns_map
@@ -171,10 +171,10 @@ class Tying(BaseEstimator):
         return found
 
     def start_map(self, n_components: int, n_negative: int) -> np.ndarray:
-        """Return the map before training; a map that is not learned stays so.
+        """Return the map before training. A map that is not learned does not change.
 
-        By default the factors of a diagonal are 1, and -1 in the last `n_negative`
-        dimensions; a matrix starts as the identity.
+        By default, the factors of a diagonal are -1 in the last `n_negative` dimensions
+        and 1 in the others. A matrix starts as the identity.
 
         Parameters
         ----------
@@ -186,8 +186,8 @@ class Tying(BaseEstimator):
         Returns
         -------
         ndarray of shape (n_components,) or (n_components, n_components)
-            The factors of a diagonal, or the matrix; the same in every call. Factors
-            that are not learned must not be 0.
+            The factors of a diagonal, or the matrix. They must be the same in every
+            call. Factors that are not learned must not be 0.
         """
         if self.map_kind == MATRIX:
             check_room(
@@ -213,16 +213,16 @@ class Tying(BaseEstimator):
         n_components : int
             The number d of dimensions.
         exponent : float
-            How much of the singular values goes to the word vectors:
-            `singular_exponent` of the estimator.
+            `singular_exponent` of the estimator: the power of the singular values by
+            which word vectors are multiplied.
 
         Returns
         -------
         word_vectors : ndarray of shape (n_words, d)
             Word vectors.
         context_vectors : ndarray of shape (n_columns, d)
-            Context vectors, one for each column of the matrix. The same object as
-            `word_vectors` where the two are equal.
+            Context vectors, one for each column of the matrix. If they are equal to the
+            word vectors, the same object.
         scale : ndarray of shape (d,)
             Factors such that ``(word_vectors * scale) @ context_vectors.T``
             approximates the matrix.
@@ -244,13 +244,13 @@ class Tying(BaseEstimator):
         negative_dims : float or int
             Share of the negative dimensions, or their number.
         directional : bool
-            Whether contexts to the left and to the right have tables of their own.
+            Whether contexts to the left and to the right have separate tables.
 
         Raises
         ------
         ValueError
-            If the strategy has no sides, or `negative_dims` is too large; or if its
-            map is not what it declares.
+            If the strategy has no sides, if `negative_dims` is too large, or if the
+            map is not of the declared kind.
         """
         if directional and not self.has_sides:
             raise ValueError(
@@ -261,7 +261,7 @@ class Tying(BaseEstimator):
         n_negative = count_negative(negative_dims, n_components)
         return Layout(
             n_words=n_words,
-            # Kernels are compiled anew for other types, such as NumPy's int32.
+            # Kernels would be compiled again for other types, such as NumPy's int32.
             n_components=int(n_components),
             n_tables=self.n_tables + directional,
             context_row=n_words * self.context_table,
@@ -310,7 +310,7 @@ class Tying(BaseEstimator):
 
 
 def check_declarations(strategy: Tying) -> None:
-    """Refuse a strategy whose attributes do not fit together.
+    """Raise an error if the attributes of a strategy contradict each other.
 
     Parameters
     ----------
@@ -319,14 +319,14 @@ def check_declarations(strategy: Tying) -> None:
     Raises
     ------
     ValueError
-        If kernels could not work with it.
+        If the kernels do not support it.
     """
     name, table = type(strategy).__name__, strategy.context_table
     allowed = {
         "context_table": (0, 1),
         "noise_table": (table, table + 1),
         "map_kind": (IDENTITY, DIAGONAL, MATRIX),
-        # Without "auto", which stands for it.
+        # Without "auto", which refers to this attribute.
         "default_bias": biases()[1:],
     }
     for attribute, values in allowed.items():
@@ -356,15 +356,15 @@ def check_declarations(strategy: Tying) -> None:
 def check_factors(
     strategy: Tying, factors: tuple[np.ndarray, ...], shape: tuple[int, int], d: int
 ) -> None:
-    """Refuse a closed form whose arrays do not fit the matrix.
+    """Raise an error if the arrays of a closed form do not match the matrix.
 
     Parameters
     ----------
     strategy : Tying
     factors : tuple of ndarray
-        What its `factorise` has returned.
+        The arrays that `factorise` returned.
     shape : (int, int)
-        Of the matrix.
+        Shape of the matrix.
     d : int
         Number of dimensions.
 
@@ -387,13 +387,13 @@ def check_factors(
 
 
 def count_negative(negative_dims: float, n_components: int) -> int:
-    """Return how many dimensions count negatively.
+    """Return the number of negative dimensions.
 
     Parameters
     ----------
     negative_dims : float or int
-        A share, of which at least one dimension comes unless it is 0; an int is the
-        number itself.
+        A float is a share. Unless it is 0, it stands for at least one dimension. An int
+        is the number itself.
     n_components : int
     """
     if isinstance(negative_dims, (int, np.integer)):
@@ -409,7 +409,7 @@ def count_negative(negative_dims: float, n_components: int) -> int:
 def _closed_form(method: Callable) -> Callable:
     """Append the sections of the docstring of `Tying.factorise` to that of a method."""
     shared = inspect.cleandoc(Tying.factorise.__doc__ or "")
-    # Python's option -OO leaves no docstrings.
+    # Python's option -OO removes docstrings.
     if method.__doc__ is not None:
         sections = shared[shared.index("\n\nParameters\n") :]
         method.__doc__ = f"{method.__doc__}{sections}\n"
@@ -455,7 +455,7 @@ class Tied(Tying):
 class Signed(Tying):
     """One table with fixed signs: some dimensions count negatively in the score.
 
-    Assylbekov & Takhanov (2019) reflect half of them.
+    Assylbekov & Takhanov (2019) reflect half of the dimensions.
     """
 
     name = "signed"
@@ -476,9 +476,9 @@ class Signed(Tying):
 
 
 class Diagonal(Tying):
-    """One table and a learned factor per dimension, which starts as a fixed sign.
+    """One table and a learned factor per dimension, which starts as 1 or -1.
 
-    A factor hardly ever changes its sign, so the negative dimensions are chosen.
+    A factor hardly ever changes its sign, so `negative_dims` chooses the signs.
     """
 
     name = "diagonal"
@@ -511,7 +511,7 @@ class Bilinear(Tying):
 
 
 class OwnNoise(Tying):
-    """One table for words and contexts, and one for noise words, which degenerates."""
+    """One table for words and contexts, one for noise words. It degenerates."""
 
     name = "noise"
     summary = (
@@ -528,7 +528,7 @@ class OwnNoise(Tying):
 
 
 class Three(Tying):
-    """Tables of words, of contexts and of noise words, which degenerate likewise."""
+    """Three tables: words, contexts and noise words. It degenerates like `OwnNoise`."""
 
     name = "three"
     summary = "tables of words, contexts and noise words. It degenerates likewise"
@@ -538,7 +538,7 @@ class Three(Tying):
 
 
 def _power(values: np.ndarray, exponent: float) -> np.ndarray:
-    """Return values**exponent, and 0 for the zeros that only fill up the rank."""
+    """Return values**exponent for non-negative values. Zeros stay 0."""
     return np.where(values > 0, np.maximum(values, 1e-300) ** exponent, 0.0)
 
 
@@ -546,7 +546,7 @@ _STRATEGIES: dict[bool | str | None, Tying] = {}
 
 
 def register(strategy: Tying) -> None:
-    """Give a built-in strategy its name in every estimator that can hold it.
+    """Add a built-in strategy to the registry, under its name.
 
     Parameters
     ----------
@@ -586,18 +586,18 @@ def get_strategy(share_context: Any, method: str | None = None) -> Tying:
     ----------
     share_context : bool, str or Tying
     method : {"sampling", "least squares", "closed form"}, optional
-        What must hold it.
+        The method of learning that the strategy must support.
 
     Returns
     -------
     Tying
-        A clone of an object that is given.
+        If an object is given, a clone of it.
 
     Raises
     ------
     ValueError
-        If it is neither a name nor an object of a strategy, if the method cannot hold
-        it, or if an object does not declare a possible strategy.
+        If it is neither the name of a strategy nor a `Tying` object, if the strategy
+        does not support the method, or if the declarations of an object are not valid.
     """
     strategy = _find(share_context)
     if strategy is None:

@@ -17,39 +17,39 @@ from skembed.pooling._rows import Documents
 
 COMBINATIONS = ("word", "context", "sum", "concat")
 SCALES = (None, "standard", "spherical")
-# Attributes of estimators that are the parts of a `Scaling`.
+# Attributes of estimators that make up a `Scaling`.
 SCALING = ("feature_means_", "feature_scales_")
-# What a linear model with the default penalty of scikit-learn needs, see the page on
-# defaults.
+# Length of rows that suits a linear model with scikit-learn's default penalty, see the
+# page on defaults.
 LENGTH = 3.0
-# Deviations below this share of the largest mean come from rounding, and so do rows
-# that are closer to the means.
+# Deviations below this share of the largest mean come from rounding. So do the
+# differences of rows that are closer to the means.
 _ROUNDING = 1e-6
-# Words and documents that are pooled at once, which bounds the working memory; a
-# document counts once for so many columns.
+# Words and documents that are pooled at once, which limits the working memory. A
+# document counts once for this number of columns.
 _CHUNK, _COLUMNS = 2**16, 16
 # Rows of a table whose lengths are computed at once.
 _ROWS = 2**12
 
 
 class Scaling(NamedTuple):
-    """What features are centred and divided by."""
+    """Means and deviations of features."""
 
     means: np.ndarray  # float64 (n_features,)
     deviations: np.ndarray  # float64 (n_features,), positive
 
 
 class Plan(NamedTuple):
-    """What becomes of the words of a document."""
+    """How the words of a document become features."""
 
     pooling: Any  # fitted
-    is_own: bool  # whether that is of this package; a user's may do anything
+    is_own: bool  # whether the pooling is one of this package
     combine: str
     scale: str | None
     norm: str | None
     dtype: Any
     n_features: int
-    scaling: Scaling | None = None  # None while it is learned, and without a scale
+    scaling: Scaling | None = None  # None before it is learned, and without a scale
 
 
 def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan:
@@ -64,12 +64,12 @@ def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan
     n_components : int
         Columns of the vectors.
     dtype : type
-        Of the features, if `dtype` of the estimator is "auto".
+        Type of the features, if `dtype` of the estimator is "auto".
 
     Returns
     -------
     Plan
-        Without the scaling, which is learned.
+        Without the scaling, which is learned later.
     """
     return Plan(
         pooling,
@@ -83,12 +83,12 @@ def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan
 
 
 def learned_scaling(estimator: Any, plan: Plan) -> Scaling:
-    """Return what an estimator has learned for `scale` in `fit`.
+    """Return the scaling that an estimator has learned in `fit`.
 
     Raises
     ------
     ValueError
-        If parameters have changed since, or attributes do not fit together.
+        If parameters have changed since, or attributes do not match.
     """
     if getattr(estimator, "_scaled_as", ("",))[0] != plan.combine:
         raise ValueError(
@@ -108,7 +108,7 @@ def learned_scaling(estimator: Any, plan: Plan) -> Scaling:
 
 
 def n_columns(pooling: Any, combine: str, n_components: int) -> int:
-    """Return how many features a document has."""
+    """Return the number of features of a document."""
     n_parts = len(getattr(pooling, "parts", ("",)))
     return n_parts * (2 if combine == "concat" else 1) * n_components
 
@@ -123,7 +123,7 @@ def learns_nothing(pooling):
     Returns
     -------
     bool
-        Whether it is a `Pooling` whose `fit` is that of the base.
+        Whether it is a `Pooling` that does not override `fit`.
     """
     return isinstance(pooling, Pooling) and type(pooling).fit is Pooling.fit
 
@@ -140,13 +140,13 @@ def fit(
     Parameters
     ----------
     pooling : Pooling
-        Not fitted.
+        It is fitted in place.
     corpus : Corpus
     tables : (ndarray, ndarray)
         Word and context vectors.
     combine : str
     goes_on : bool, default=False
-        Whether it has been fitted, and these are further documents.
+        Whether it is fitted already, and these are further documents.
 
     Returns
     -------
@@ -156,10 +156,10 @@ def fit(
     Raises
     ------
     ValueError
-        If its method does not return a pooling.
+        If its method does not return the pooling.
     """
     if learns_nothing(pooling):
-        # It has nothing to learn, and needs no matrix of all documents.
+        # It learns nothing, and needs no matrix of all documents.
         pooling._validate_params()
         return pooling
     corpus = _training_documents(corpus)
@@ -201,7 +201,7 @@ def fit_scaling(
     weights = corpus.doc_weights
     if weights is None:
         weights = np.ones(corpus.doc_offsets.size - 1)
-    # Sums of weights as large as float64 would be infinite.
+    # Otherwise sums of very large weights would be infinite.
     weights = weights / (weights.max(initial=0.0) or 1.0)
 
     def moments(_: int, documents: tuple[int, int]) -> Moments:
@@ -216,8 +216,8 @@ def fit_scaling(
 def _training_documents(corpus: Corpus) -> Corpus:
     """Return the documents to learn from.
 
-    Where only co-occurrence counts are given, each word is a document that occurs as
-    often as the word.
+    If only co-occurrence counts are given, each word is a document whose weight is the
+    count of the word.
     """
     if corpus.counts is None:
         return corpus
@@ -235,7 +235,7 @@ def pool(
 ) -> np.ndarray:
     """Return the features of documents.
 
-    A row depends on its own document alone, bit for bit.
+    A row depends only on its own document, bit for bit.
 
     Parameters
     ----------
@@ -254,7 +254,7 @@ def pool(
     Raises
     ------
     MemoryError
-        If there is not enough memory for them.
+        If there is not enough memory for the features.
     ValueError
         If a feature is not finite.
     """
@@ -289,7 +289,7 @@ def pool(
 def _map(
     work: Callable[[int, Any], Any], tasks: list[Any], n_jobs: int | None
 ) -> list[Any]:
-    """Return what `work` makes of every task; threads start for several only."""
+    """Return the results of `work` for all tasks. One task starts no thread."""
     if len(tasks) == 1:
         return [work(0, tasks[0])]
     with ThreadTeam(n_threads(n_jobs, len(tasks))) as team:
@@ -305,7 +305,7 @@ def _vectors(tables: tuple[np.ndarray, np.ndarray], plan: Plan) -> np.ndarray:
 
 
 def _read_only(vectors: np.ndarray) -> np.ndarray:
-    """Return a view that a user's pooling cannot write to by mistake."""
+    """Return a read-only view, so that a user's pooling cannot change the vectors."""
     view = vectors.view()
     view.flags.writeable = False
     return view
@@ -316,8 +316,8 @@ def _pooled(
 ) -> np.ndarray:
     """Return the features of some documents, not scaled.
 
-    A pooling of this package takes them as they are: that rows of words exist has been
-    checked where they were looked up. Others get a matrix.
+    Poolings of this package take them directly, because the look-up has checked that
+    the rows of words exist. Other poolings get a matrix.
     """
     chunk = _cut(corpus, documents)
     if plan.is_own:
@@ -339,7 +339,7 @@ def _check_rows(rows: Any, n_documents: int, plan: Plan) -> None:
 
 
 def _normalized(rows: np.ndarray, norm: str) -> np.ndarray:
-    # Squares of extreme numbers would be infinite or 0.
+    # The squares of extreme numbers would be infinite or 0.
     largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
     return normalize(rows / np.where(largest > 0.0, largest, 1.0), norm=norm)
 
@@ -357,17 +357,17 @@ def _check_finite(features: np.ndarray, first: int = 0) -> None:
 def _without_other_words(
     corpus: Corpus, tables: tuple[np.ndarray, np.ndarray], plan: Plan
 ) -> tuple[Corpus, tuple[np.ndarray, np.ndarray], Plan]:
-    """Number the words of few documents anew, where their vectors are to be computed.
+    """Renumber the words of few documents if their vectors have to be computed.
 
-    So a single document does not pay for the whole vocabulary. A pooling of users may
-    know words by their rows, so it gets all of them.
+    A single document then does not need the vectors of the whole vocabulary. A user's
+    pooling may depend on the rows of words, so it gets all of them.
     """
     pooling, n_words = plan.pooling, len(tables[0])
     stored = plan.combine in ("word", "context")
     if stored or not plan.is_own or corpus.token_ids.size >= n_words:
         return corpus, tables, plan
     used, ids = np.unique(corpus.token_ids, return_inverse=True)
-    # scipy's kernels take words and offsets of one type.
+    # SciPy's kernels need words and offsets of the same type.
     corpus = corpus._replace(token_ids=ids.astype(np.int32, copy=False))
     word, context = tables
     plan = plan._replace(pooling=_of_words(pooling, used))
@@ -375,7 +375,7 @@ def _without_other_words(
 
 
 def _of_words(pooling: Pooling, rows: np.ndarray) -> Pooling:
-    """Return a fitted pooling for some of its words."""
+    """Return a fitted pooling restricted to some of its words."""
     per_word = [name for name, axis in pooling._axes.items() if axis == 0]
     if per_word:
         pooling = copy.copy(pooling)
@@ -385,7 +385,7 @@ def _of_words(pooling: Pooling, rows: np.ndarray) -> Pooling:
 
 
 def _combined(tables: tuple[np.ndarray, np.ndarray], combine: str) -> np.ndarray:
-    """Return the vectors that stand for words."""
+    """Return the vectors that `combine` asks for."""
     word, context = tables
     if combine == "word":
         return word
@@ -398,8 +398,9 @@ def add_tables(word: np.ndarray, context: np.ndarray) -> np.ndarray:
     """Return word vectors plus context vectors, both of the same length.
 
     Each context vector is scaled to the length of the word's word vector. Otherwise
-    the longer of the two would decide the sum: context vectors of negative sampling
-    grow with the size of a single step, which is larger where noise words are shared.
+    the longer vector would dominate the sum. With negative sampling, the length of
+    context vectors grows with the size of a step, which is larger if noise words are
+    shared.
 
     Parameters
     ----------
@@ -408,21 +409,20 @@ def add_tables(word: np.ndarray, context: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_words, n_components), float32
-        Zeros where the word vector is zero; the word vector where the context vector
-        is zero.
+        Zeros if the word vector is zero. The word vector if the context vector is zero.
     """
     out = np.empty_like(word)
     for first in range(0, len(word), _ROWS):
         rows = slice(first, first + _ROWS)
         lengths = _lengths(word[rows]), _lengths(context[rows])
-        # Lengths of zero leave a vector of zeros as it is.
+        # A vector of zeros stays a vector of zeros.
         scale = lengths[0] / np.where(lengths[1] > 0.0, lengths[1], 1.0)
         np.add(word[rows], context[rows] * scale, out=out[rows], casting="same_kind")
     return out
 
 
 def _lengths(vectors: np.ndarray) -> np.ndarray:
-    """Return lengths as a column, float64: squares of float32 could overflow."""
+    """Return lengths as a column of float64, because float32 could overflow."""
     return np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1, keepdims=True))
 
 
@@ -448,7 +448,7 @@ def _cut(corpus: Corpus, documents: tuple[int, int]) -> Documents:
     tokens = slice(offsets[0], offsets[-1])
     words, counts = corpus.token_ids[tokens], corpus.token_weights
     offsets = offsets - offsets[0]
-    # SciPy's kernels take words and offsets of one type.
+    # SciPy's kernels need words and offsets of the same type.
     if offsets[-1] < 2**31:
         offsets = offsets.astype(np.int32)
     else:
@@ -457,7 +457,7 @@ def _cut(corpus: Corpus, documents: tuple[int, int]) -> Documents:
 
 
 def _as_matrix(documents: Documents, n_words: int) -> sparse.csr_array:
-    """Return documents as a matrix; each token of text is an entry of 1."""
+    """Return documents as a matrix. Each token of a text is an entry of 1."""
     counts, words, offsets = documents
     if counts is None:
         counts = np.ones(words.size, dtype=np.float32)
@@ -478,7 +478,7 @@ def moments_of(rows: np.ndarray, weights: np.ndarray) -> Moments:
     Parameters
     ----------
     rows : ndarray of shape (n_documents, n_features), float64
-        Rows of zeros stand for documents without known words, and are left out.
+        Rows of zeros belong to documents without known words. They are ignored.
     weights : ndarray of shape (n_documents,), float64
         How often each document counts.
 
@@ -492,9 +492,9 @@ def moments_of(rows: np.ndarray, weights: np.ndarray) -> Moments:
     weight = float(weights.sum())
     if not weight:
         return Moments(0.0, np.zeros(rows.shape[1]), np.zeros(rows.shape[1]))
-    # What becomes infinite is told by `learn_scaling`.
+    # `learn_scaling` raises an error for infinite numbers.
     with np.errstate(over="ignore", invalid="ignore"):
-        # Not by BLAS, whose sums depend on its threads; and without further copies.
+        # Without BLAS, whose sums depend on its threads, and without further copies.
         means = np.einsum("i,ij->j", weights, rows) / weight
         apart = rows - means
         squares = np.einsum("i,ij,ij->j", weights, apart, apart)
@@ -502,7 +502,7 @@ def moments_of(rows: np.ndarray, weights: np.ndarray) -> Moments:
 
 
 def add_moments(first: Moments, second: Moments) -> Moments:
-    """Return the moments of the rows of both (Chan, Golub & LeVeque 1983)."""
+    """Return the moments of all rows together (Chan, Golub & LeVeque 1983)."""
     weight = first.weight + second.weight
     if not second.weight or not first.weight:
         return first if first.weight else second
@@ -519,8 +519,7 @@ def add_moments(first: Moments, second: Moments) -> Moments:
 def learn_scaling(found: Moments) -> Scaling:
     """Return the scaling of features with these moments.
 
-    A column that does not vary, but for rounding, gets the typical deviation of the
-    others.
+    A column that is constant up to rounding gets the typical deviation of the others.
 
     Raises
     ------
@@ -542,7 +541,7 @@ def learn_scaling(found: Moments) -> Scaling:
 
 
 def _standard(rows: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Return rows with standardised columns, which are `LENGTH` long on average.
+    """Return rows with standardised columns and a typical length of `LENGTH`.
 
     Parameters
     ----------
@@ -552,7 +551,7 @@ def _standard(rows: np.ndarray, scaling: Scaling) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_documents, n_features), float64
-        Of the training documents, the root mean square of the lengths is `LENGTH`.
+        The root mean square of the training documents' lengths is `LENGTH`.
     """
     scaled = (rows - scaling.means) / scaling.deviations
     scaled *= LENGTH / np.sqrt(rows.shape[1])
@@ -560,9 +559,9 @@ def _standard(rows: np.ndarray, scaling: Scaling) -> np.ndarray:
 
 
 def _spherical(rows: np.ndarray, scaling: Scaling) -> np.ndarray:
-    """Return centred rows, all of which are `LENGTH` long; else as `_standard`."""
+    """Return centred rows of length `LENGTH`, with parameters as in `_standard`."""
     scaled = rows - scaling.means
-    # A row that equals the means but for rounding has no direction.
+    # A row that equals the means up to rounding has no direction.
     nothing = _ROUNDING * scaling.deviations.max()
     # Squares of large numbers would be infinite.
     scaled /= np.abs(scaled).max(axis=1, keepdims=True, initial=nothing)
@@ -583,7 +582,7 @@ def scale_rows(rows: np.ndarray, scaling: Scaling, scale: str) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_documents, n_features), float64
-        Zeros where all of a row is zero.
+        Rows of zeros stay zero.
     """
     scaled = (_standard if scale == "standard" else _spherical)(rows, scaling)
     scaled[~rows.any(axis=1)] = 0.0

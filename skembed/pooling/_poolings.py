@@ -1,4 +1,4 @@
-"""The interface of poolings, and the poolings: some learn from documents."""
+"""The interface of poolings, and the built-in poolings."""
 
 from collections.abc import Sequence
 from numbers import Integral, Real
@@ -16,16 +16,16 @@ from skembed.pooling._rows import Documents
 class Pooling(BaseEstimator):
     """Interface of poolings, and the base of those in this module.
 
-    To write one, derive from this class and define `pool`, and `fit` if there is
-    something to learn; `partial_fit`, too, if estimators are to go on learning. An
-    estimator takes any object with the first two methods and fits a clone. A row that
-    `pool` returns must not depend on the other documents.
+    To write a pooling, derive from this class and define `pool`. Define `fit` if there
+    is something to learn, and `partial_fit` if estimators should be able to continue
+    learning. An estimator takes any object with the methods `fit` and `pool`, and fits
+    a clone. A row that `pool` returns must not depend on the other documents.
 
     Attributes
     ----------
     parts : tuple of str
-        Names of the blocks of columns that `pool` puts out, each as wide as the
-        vectors; an attribute of the class, or a property where it depends on
+        Names of the blocks of columns that `pool` returns. Each block is as wide as
+        the vectors. It is an attribute of the class, or a property if it depends on
         parameters.
     """
 
@@ -35,13 +35,13 @@ class Pooling(BaseEstimator):
     _axes: dict[str, int] = {}
 
     def fit(self, X, vectors, sample_weight=None):
-        """Learn from the training documents; here there is nothing to learn.
+        """Learn from the training documents. This base class learns nothing.
 
         Parameters
         ----------
         X : csr_array of shape (n_documents, n_words)
             How often each word occurs, non-negative. A word may have several entries
-            in a row, in any order, which count together.
+            in a row, in any order. They are added up.
         vectors : ndarray of shape (n_words, n_features), float32
             Vectors of the words.
         sample_weight : ndarray of shape (n_documents,) or None, default=None
@@ -63,7 +63,7 @@ class Pooling(BaseEstimator):
         X : csr_array of shape (n_documents, n_words)
             As in `fit`.
         vectors : ndarray of shape (n_words, n_features), float32
-            Vectors of the words, those of `fit`.
+            Vectors of the words, the same as in `fit`.
 
         Returns
         -------
@@ -73,7 +73,7 @@ class Pooling(BaseEstimator):
         Raises
         ------
         ValueError
-            If X is not in CSR format, or does not fit to the vectors.
+            If X is not in CSR format, or does not match the vectors.
         sklearn.exceptions.NotFittedError
             If the pooling has something to learn and is not fitted.
         """
@@ -88,7 +88,7 @@ class Pooling(BaseEstimator):
     def _check_fitted(self, vectors: np.ndarray) -> None:
         """Check that what was learned belongs to vectors of this shape."""
         for name, axis in self._axes.items():
-            # scikit-learn's check takes a while, so only where it fails.
+            # scikit-learn's check is slow, so it is called only if it will fail.
             if name not in vars(self):
                 check_is_fitted(self, name)
             learned, size = getattr(self, name).shape[axis], vectors.shape[axis]
@@ -100,7 +100,7 @@ class Pooling(BaseEstimator):
                 )
 
     def _pool_documents(self, documents: Documents, vectors: np.ndarray) -> np.ndarray:
-        """Do as `pool`, for few documents whose words are known to have vectors."""
+        """Pool a few documents whose words are known to have vectors."""
         self._check_fitted(vectors)
         return self._pool(documents, vectors)
 
@@ -109,9 +109,9 @@ class Pooling(BaseEstimator):
 
 
 class MeanPooling(Pooling):
-    """Mean of the vectors of a document's words, each as often as it occurs.
+    """Mean of the vectors of a document's words, weighted by their counts.
 
-    Its error is below 1e-5 of the mean absolute value, however long the document.
+    For documents of any length, the error is below 1e-5 of the mean absolute value.
     """
 
     def _pool(self, documents, vectors):
@@ -119,16 +119,16 @@ class MeanPooling(Pooling):
 
 
 class SumPooling(Pooling):
-    """Sum of the vectors of a document's words: their mean times their number."""
+    """Sum of the vectors of a document's words, weighted by their counts."""
 
     def _pool(self, documents, vectors):
         return _rows.sums(documents, vectors)
 
 
 class MaxPooling(Pooling):
-    """Largest value of every dimension among the words of a document.
+    """Maximum of each dimension over the words of a document.
 
-    How often a word occurs makes no difference; explicit zeros are left out.
+    The number of occurrences makes no difference. Explicit zeros are ignored.
     """
 
     def _pool(self, documents, vectors):
@@ -136,7 +136,7 @@ class MaxPooling(Pooling):
 
 
 class MeanMaxPooling(Pooling):
-    """Means and maxima side by side: `MeanPooling`, then `MaxPooling`."""
+    """Means and maxima, concatenated: `MeanPooling`, then `MaxPooling`."""
 
     parts = ("mean", "max")
 
@@ -148,11 +148,11 @@ class MeanMaxPooling(Pooling):
 class _LearningPooling(Pooling):
     """A pooling that learns from documents.
 
-    What it learns in `_learn` follows from sums over the documents, `_sums`, which
-    those of further documents are added to.
+    `_learn` computes what it learns from sums over the documents, `_sums`. The sums of
+    further documents are added to these.
     """
 
-    # Learned attributes that are sums over documents; per word, or numbers.
+    # Learned attributes that are sums over documents: arrays per word, or numbers.
     _sums: tuple[str, ...] = ()
 
     def fit(self, X, vectors, sample_weight=None):
@@ -175,17 +175,17 @@ class _LearningPooling(Pooling):
         Raises
         ------
         ValueError
-            If a parameter or weight is not valid, or if shapes do not fit.
+            If a parameter or weight is not valid, or if shapes do not match.
         """
         return self._fit(X, vectors, sample_weight, {})
 
     def partial_fit(self, X, vectors, sample_weight=None):
-        """Go on learning from further documents.
+        """Continue learning from further documents.
 
         Parameters
         ----------
         X : csr_array of shape (n_documents, n_words)
-            As in `fit`. New words come behind those of earlier documents.
+            As in `fit`. New words come after the words of earlier documents.
         vectors : ndarray of shape (n_words, n_features), float32
             Vectors of the words.
         sample_weight : ndarray of shape (n_documents,) or None, default=None
@@ -215,7 +215,7 @@ class _LearningPooling(Pooling):
             missing = np.size(sums[name]) - np.size(before)
             sums[name] += np.pad(before, (0, missing)) if missing else before
         learned = self._learn(X, vectors, weights, sums, earlier)
-        # All at once, so that an error leaves nothing half fitted.
+        # In one step, so that an error leaves nothing half fitted.
         self.__dict__.update(sums, **learned)
         return self
 
@@ -230,7 +230,7 @@ class _LearningPooling(Pooling):
         sums: dict[str, Any],
         earlier: dict[str, Any],
     ) -> dict[str, Any]:
-        """Return what follows from the sums, and from `earlier` in `partial_fit`."""
+        """Return the attributes learned from the sums and, if any, from `earlier`."""
         raise NotImplementedError
 
 
@@ -256,8 +256,9 @@ class TfidfPooling(_DocumentFrequencies):
     """Mean of the words' vectors, weighted by count times inverse document frequency.
 
     The weight of a word is ``ln((1 + n) / (1 + df)) + 1``, the smooth inverse document
-    frequency of :class:`~sklearn.feature_extraction.text.TfidfTransformer`, where df of
-    n training documents hold the word (sums of weights, if `fit` gets weights).
+    frequency of :class:`~sklearn.feature_extraction.text.TfidfTransformer`. Here df of
+    the n training documents contain the word. If `fit` gets weights, n and df are sums
+    of weights.
 
     Attributes
     ----------
@@ -266,7 +267,7 @@ class TfidfPooling(_DocumentFrequencies):
     n_documents_ : float
         Number n of the training documents.
     document_frequencies_ : ndarray of shape (n_words,), float64
-        How many of them hold each word.
+        Number of training documents that contain each word.
     """
 
     def _pool(self, documents, vectors):
@@ -276,18 +277,20 @@ class TfidfPooling(_DocumentFrequencies):
 class VLADPooling(_DocumentFrequencies):
     """Vectors of locally aggregated descriptors: one block of columns for each cluster.
 
-    As in [1]_, and in [2]_ for word vectors: `fit` clusters the words of the vocabulary
-    by k-means of their vectors. For every cluster, a document has the sum of the
-    differences between the vectors of its words and the cluster's centre. Here, each
-    word of the document is counted once, with a weight: its inverse document frequency
-    (as in `TfidfPooling`) times 1 + ln n where it occurs n times (n where a fraction n
-    is below 1, as in a matrix of weights). All numbers are replaced by their square
-    roots, with the sign kept, and rows have length 1. Sublinear counts and idf come
-    from text classification; they are not part of the papers. A word whose vector is
-    zeros counts nothing.
+    The method is that of [1]_, applied to word vectors as in [2]_. `fit` clusters the
+    vectors of the vocabulary by k-means. For each cluster, the features of a document
+    are the sum of the differences between the vectors of its words and the cluster's
+    centre. Each distinct word of the document counts once, with a weight. The weight is
+    its inverse document frequency (as in `TfidfPooling`) times 1 + ln n if the word
+    occurs n times. (If n is below 1, as in a matrix of weights, the factor is n.) Each
+    feature is replaced by the square root of its absolute value, with the sign kept,
+    and rows are scaled to length 1. Sublinear counts and idf come from text
+    classification. They are not part of the papers. Words whose vectors are zeros are
+    ignored.
 
-    There are `n_clusters` times as many columns as dimensions: 1,000 of a hundred
-    dimensions, which are 4 kB in float32 for every document, 200 MB for 50,000.
+    There are `n_clusters` times as many columns as dimensions. For 100 dimensions these
+    are 1,000 columns, which take 4 kB per document in float32, or 200 MB for 50,000
+    documents.
 
     Parameters
     ----------
@@ -296,21 +299,21 @@ class VLADPooling(_DocumentFrequencies):
         columns of the remaining clusters are zeros.
     random_state : int or None, default=0
         Seed of the k-means clustering. None draws a new one for every fit. The
-        `random_state` of an estimator is the seed of its vectors alone.
+        `random_state` of an estimator does not affect the clustering.
 
     Attributes
     ----------
     cluster_centers_ : ndarray of shape (n_clusters, n_features), float64
-        Centres of the clusters; after `partial_fit`, those of the first fit. Equal
-        ones, after the first, are centres of no words.
+        Centres of the clusters. After `partial_fit`, they are those of the first fit.
+        If a centre is repeated, the repetitions have no words.
     labels_ : ndarray of shape (n_words,), int32
-        Cluster of each word: that of the nearest centre.
+        Cluster of each word: the one with the nearest centre.
     idf_ : ndarray of shape (n_words,), float64
         Inverse document frequencies of the words.
     n_documents_ : float
         Number of the training documents.
     document_frequencies_ : ndarray of shape (n_words,), float64
-        How many of them hold each word.
+        Number of training documents that contain each word.
 
     References
     ----------
@@ -337,7 +340,7 @@ class VLADPooling(_DocumentFrequencies):
         return tuple(f"cluster{i}_" for i in range(len(centres) or self.n_clusters))
 
     def _memory(self, n_words: int, n_features: int) -> float:
-        """Return the bytes that clustering takes."""
+        """Return the memory of the clustering in bytes."""
         return _rows.clustering_memory(n_words, n_features)
 
     def _learn(self, X, vectors, weights, sums, earlier):
@@ -357,7 +360,7 @@ class VLADPooling(_DocumentFrequencies):
 
 
 class _CommonComponents(_LearningPooling):
-    """Weighted means, and the removal of what training documents have in common."""
+    """Weighted means without the common components of the training documents."""
 
     _parameter_constraints: dict = {
         "n_removed": [Interval(Integral, 0, None, closed="left")]
@@ -392,32 +395,33 @@ class _CommonComponents(_LearningPooling):
 class SIFPooling(_CommonComponents):
     """Smooth inverse frequency: rare words weigh more, the common component is removed.
 
-    Algorithm 1 of [1]_: the vectors of a document's words, times ``a / (a + p(w))``
-    (equation 3), are added up and divided by the number of words; then the projection
-    on the first singular vector of the training documents' rows is subtracted. In the
-    paper this vector comes from the sentences to be embedded; here `fit` learns it,
-    and the words' probabilities p(w).
+    This is algorithm 1 of [1]_. The vectors of a document's words are multiplied by
+    ``a / (a + p(w))`` (equation 3), added up and divided by the number of words. Then
+    the projection on the first singular vector of the training documents' rows is
+    subtracted. In the paper, this vector is computed from the sentences that are
+    embedded. Here, `fit` learns it from the training documents, together with the
+    probabilities p(w) of the words.
 
     Parameters
     ----------
     a : float, default=1e-3
-        Probability at which a word has weight 1/2.
+        A word of this probability has weight 1/2.
     n_removed : int, default=1
-        Number of singular vectors that are removed; fewer if there are not as many.
+        Number of singular vectors that are removed, or all if there are fewer.
 
     Attributes
     ----------
     word_weights_ : ndarray of shape (n_words,), float64
-        Weights of the words; 1 for a word that no training document holds.
+        Weights of the words. Words that occur in no training document have weight 1.
     components_ : ndarray of shape (at most n_removed, n_features), float64
-        Singular vectors, the largest singular value first; not centred. After
-        `partial_fit`, those of the last documents.
+        Singular vectors of the rows, which are not centred, in descending order of
+        the singular values. After `partial_fit`, they are those of the last documents.
     component_weights_ : ndarray of shape (at most n_removed,), float64
-        Part of each projection that is removed: 1.
+        Share of each projection that is removed: 1.
     word_counts_ : ndarray of shape (n_words,), float64
-        How often words occur in the training documents.
+        Number of occurrences of each word in the training documents.
     n_documents_ : float
-        Number of these, without those that are empty.
+        Number of training documents that are not empty.
 
     References
     ----------
@@ -439,38 +443,40 @@ class SIFPooling(_CommonComponents):
 
 
 class USIFPooling(_CommonComponents):
-    """Unsupervised smooth inverse frequency: as `SIFPooling`, with nothing to tune.
+    """Unsupervised smooth inverse frequency: like `SIFPooling`, with nothing to tune.
 
     As in [1]_, the weight of a word is ``a / (a / 2 + p(w))`` with
     ``a = (1 - alpha) / (alpha * Z)`` and ``Z = |V| / 2``. alpha is the share of the
     words V with ``p(w) > 1 - (1 - 1 / |V|) ** n``, the probability that a random walk
-    of n steps meets a word; n is the mean length of a document. The mean over the
-    document's words then loses its projections on the first m singular vectors of the
-    training documents' rows, each times ``s_i ** 2 / (s_1 ** 2 + ... + s_m ** 2)`` with
-    the singular values s ("piecewise common component removal").
+    of n steps visits a word. n is the mean length of a document. From the weighted mean
+    of a document's words, its projections on the first m singular vectors of the
+    training documents' rows are subtracted. Each is multiplied by
+    ``s_i ** 2 / (s_1 ** 2 + ... + s_m ** 2)`` with the singular values s ("piecewise
+    common component removal").
 
-    V is the set of words that the training documents hold, and n (at least 1) their
-    mean length without those that are empty; the author's program takes a word list
-    and n = 11. If alpha is 0, a is infinite and all words weigh the same. The program
-    takes the singular vectors of the sentences to be embedded, and first divides each
-    dimension by its norm over the words of a sentence: left out, as it is not defined
-    for a dimension of zeros, and makes of a single word's vector its signs.
+    V is the set of words that occur in the training documents. n (at least 1) is the
+    mean length of the documents that are not empty. If alpha is 0, a is infinite and
+    all words weigh the same. The author's program differs: it takes V from a word list,
+    sets n to 11, and computes the singular vectors of the sentences that are embedded.
+    It also divides each dimension by its norm over the words of a sentence. This step
+    is left out here: it is not defined for a dimension of zeros, and would reduce the
+    vector of a single word to its signs.
 
     Parameters
     ----------
     n_removed : int, default=5
-        Number of singular vectors m; fewer if there are not as many.
+        Number m of singular vectors, or all if there are fewer.
 
     Attributes
     ----------
     a_ : float
-        The number a, may be infinite.
+        The number a. It may be infinite.
     word_weights_ : ndarray of shape (n_words,), float64
-        Weights of the words; 2 for a word that no training document holds.
+        Weights of the words. Words that occur in no training document have weight 2.
     components_ : ndarray of shape (at most n_removed, n_features), float64
         As in `SIFPooling`.
     component_weights_ : ndarray of shape (at most n_removed,), float64
-        Part of each projection that is removed; their sum is 1.
+        Share of each projection that is removed. The sum of the shares is 1.
     word_counts_ : ndarray of shape (n_words,), float64
         As in `SIFPooling`.
     n_documents_ : float
@@ -490,7 +496,7 @@ class USIFPooling(_CommonComponents):
         probabilities = _rows.normalised(counts)
         n_words = max(1, int(np.count_nonzero(counts)))
         threshold = 1 - (1 - 1 / n_words) ** max(1.0, mean_length)
-        # Equal probabilities must not pass because of a rounding error.
+        # A rounding error must not make equal probabilities exceed the threshold.
         alpha = np.count_nonzero(probabilities > threshold * (1 + 1e-9)) / n_words
         a = (1 - alpha) / (alpha * n_words / 2) if alpha else np.inf
         return {"a_": float(a), "word_weights_": 1 / (0.5 + probabilities / a)}
@@ -500,12 +506,12 @@ class USIFPooling(_CommonComponents):
 
 
 def n_parts(pooling):
-    """Return how many columns a pooling puts out for each column of the vectors.
+    """Return how many columns a pooling returns for each column of the vectors.
 
     Parameters
     ----------
     pooling : object
-        A pooling; one without the attribute `parts` has one block.
+        A pooling. Without the attribute `parts`, it has one block.
 
     Returns
     -------
@@ -533,7 +539,7 @@ def make(pooling):
     Parameters
     ----------
     pooling : str or object
-        A name from `POOLINGS`, or an object with `fit` and `pool`, which is cloned.
+        A name from `POOLINGS`, or an object with `fit` and `pool`. Objects are cloned.
 
     Returns
     -------

@@ -1,7 +1,7 @@
-"""What poolings compute: sums and maxima of vectors, common components, clusters.
+"""The computations of poolings: sums, maxima, common components and clusters.
 
-Everything that becomes a document's row is added up entry by entry in the order in
-which the document has them, so that a row does not depend on the other documents.
+The entries of a document are added up one by one, in their order in the document, so
+that its row does not depend on other documents.
 """
 
 import warnings
@@ -16,27 +16,27 @@ from sklearn.exceptions import ConvergenceWarning
 from skembed._corpus.validation import check_sparse
 from skembed._utils.threads import one_blas_thread, one_openmp_thread
 
-# So many vectors are added up in float32, and these sums in float64.
+# So many vectors are added up in float32. Their sums are added up in float64.
 _BLOCK = 128
-# Entries that are worked on at once, which bounds the memory; and how many of them a
-# document counts for at least, as its row of features takes memory, too: one for so
-# many columns.
+# Entries that are processed at once, which limits the memory. The row of features of a
+# document takes memory, too, so a document counts as at least one entry for this number
+# of columns.
 _CHUNK = 2**16
 _DOCUMENT, _COLUMNS = 8, 16
-# Vectors of words that are copied at once: they fit into a core's cache.
+# Vectors of words that are copied at once. They fit into a core's cache.
 _COPIED = 2**12
-# Maxima of so short documents are found for many at a time.
+# Maxima of documents up to this length are computed for many at a time.
 _SHORT = 16
 # Counts of a document are scaled where the exponent of their sum is beyond this.
 _EXPONENT = 32
 # Squared singular values below this share of the largest come from sums in float32.
 _ROUNDING = 1e-10
-# A sum below this share of what is added up is 0 but for rounding.
+# A sum below this share of its terms is 0 up to rounding.
 _CANCELLED = 1e-9
-# Clusters have at least so many words on average: the vector of a word that is alone in
-# its cluster does not differ from the centre.
+# Clusters have at least so many words on average. (The vector of a word that is alone
+# in its cluster equals the centre.)
 _PER_CLUSTER = 10
-# At most so many words are clustered, which bounds memory and time; the others are
+# At most so many words are clustered, which limits memory and time. The others are
 # assigned to the nearest centre.
 MAX_CLUSTERED = 2**16
 # Words that are assigned at once.
@@ -44,9 +44,9 @@ _ASSIGNED = 2**12
 
 
 class Documents(NamedTuple):
-    """Rows of a documents x words matrix, one behind the other."""
+    """Rows of a documents x words matrix, concatenated."""
 
-    counts: np.ndarray | None  # float (n_entries,); None where all are 1, as of text
+    counts: np.ndarray | None  # float (n_entries,); None if all are 1, as for text
     words: np.ndarray  # int (n_entries,)
     offsets: np.ndarray  # of the type of `words`, (n_documents + 1,)
 
@@ -59,7 +59,7 @@ class Documents(NamedTuple):
         return self.offsets[1:] - self.offsets[:-1]
 
     def per_entry(self, values: np.ndarray) -> np.ndarray:
-        """Return the value of its document for every entry."""
+        """Return, for every entry, the value of its document."""
         return np.repeat(values, self.lengths)
 
     def present(self) -> "Documents":
@@ -111,21 +111,20 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray:
 
 
 def chunks(X: Any, n_columns: int = 0) -> Iterator[tuple[slice, Documents]]:
-    """Cut a CSR array into chunks of documents.
+    """Split a CSR array into chunks of documents.
 
     Parameters
     ----------
     X : csr_array of shape (n_documents, n_words)
     n_columns : int, default=0
-        Number of features of a document, of which many take more memory than the
-        words.
+        Number of features of a document. Many features need more memory than the words.
 
     Yields
     ------
     rows : slice
-        Which documents these are; at least one.
+        The documents of the chunk, at least one.
     documents : Documents
-        65,536 entries at most, or one document.
+        At most 65,536 entries, or one document.
     """
     n_documents = X.shape[0]
     document = max(_DOCUMENT, n_columns // _COLUMNS)
@@ -153,7 +152,7 @@ def means(
 ) -> np.ndarray:
     """Return the mean vectors of documents' words.
 
-    The error is below 1e-5 of the mean absolute value, however long the document.
+    For documents of any length, the error is below 1e-5 of the mean absolute value.
 
     Parameters
     ----------
@@ -181,7 +180,7 @@ def means(
 
 
 def sums(documents: Documents, vectors: np.ndarray) -> np.ndarray:
-    """Return the sums of the vectors of documents' words, as `means` does."""
+    """Return the sums of the vectors of documents' words, as precise as `means`."""
     counts, _, exponents = _scaled_counts(documents)
     scaled = _sums(documents, counts, vectors)
     return np.ldexp(scaled, exponents[:, np.newaxis]) if exponents.any() else scaled
@@ -190,9 +189,10 @@ def sums(documents: Documents, vectors: np.ndarray) -> np.ndarray:
 def _scaled_counts(
     documents: Documents,
 ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-    """Return counts, their sum per document, and which power of 2 divides them.
+    """Return counts, their sum per document, and the power of 2 that divides them.
 
-    Powers of 2 change no bit of a mean, and let float32 hold counts of any size.
+    Powers of 2 do not change the bits of a mean. They make counts of any size fit into
+    float32.
     """
     if documents.counts is None:
         totals = documents.lengths.astype(np.float64)
@@ -208,7 +208,7 @@ def _scaled_counts(
 
 
 def _totals(offsets: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Return the sum of the values between every two offsets, all in float64."""
+    """Return the float64 sum of the values between each two offsets."""
     totals = np.zeros(offsets.size - 1)
     columns = np.zeros(values.size, dtype=offsets.dtype)
     _sparsetools.csr_matvec(
@@ -220,7 +220,7 @@ def _totals(offsets: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _sums(
     documents: Documents, weights: np.ndarray | None, vectors: np.ndarray
 ) -> np.ndarray:
-    """Return the sums of the words' vectors times a weight per entry, in float64."""
+    """Return the float64 sums of the words' vectors times the weights of entries."""
     words = documents.words
     if weights is None:
         weights = np.ones(words.size, dtype=np.float32)
@@ -236,16 +236,16 @@ def _sums(
 
 
 def _blocks(offsets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where documents begin among blocks, and where blocks do among entries."""
+    """Return the first block of each document, and the first entry of each block."""
     if offsets.size == 2:
-        # One document; the same numbers, sooner.
+        # The same result for one document, but faster.
         begins = np.arange(0, offsets[1] + _BLOCK, _BLOCK, dtype=offsets.dtype)
         begins[-1] = offsets[1]
         return np.array([0, begins.size - 1]), begins
     n_blocks = -(-np.diff(offsets) // _BLOCK)
     blocks = np.zeros(offsets.size, dtype=np.int64)
     np.cumsum(n_blocks, out=blocks[1:])
-    # A block ends where the next one begins, since documents lie side by side.
+    # A block ends where the next one begins, because documents are contiguous.
     begins = np.repeat(offsets[:-1] - _BLOCK * blocks[:-1], n_blocks)
     begins += _BLOCK * np.arange(begins.size)
     return blocks, np.append(begins, offsets[-1]).astype(offsets.dtype)
@@ -260,8 +260,8 @@ def _add(
 ) -> None:
     """Add a sparse matrix (offsets, columns, values) times a table to `sums`.
 
-    What SciPy's product calls, without what it costs to construct a matrix. All have
-    one type; rows are visited entry by entry.
+    This calls the function behind SciPy's product, without the cost of constructing a
+    matrix. All arrays have the same type. Rows are added entry by entry.
     """
     shape = len(sums), len(table), table.shape[1]
     flat = table.reshape(-1), sums.reshape(-1)  # views: both are contiguous
@@ -269,7 +269,7 @@ def _add(
 
 
 def maxima(documents: Documents, vectors: np.ndarray) -> np.ndarray:
-    """Return the largest value of every dimension among the words of documents.
+    """Return the maximum of each dimension over the words of documents.
 
     Parameters
     ----------
@@ -292,13 +292,13 @@ def maxima(documents: Documents, vectors: np.ndarray) -> np.ndarray:
                 np.maximum(largest, features[row], out=largest)
             features[row] = largest
     for length in set(lengths[(lengths > 0) & (lengths <= _SHORT)].tolist()):
-        # Short documents of one length at a time, side by side.
+        # Short documents of the same length together.
         rows = np.flatnonzero(lengths == length)
         for first in range(0, rows.size, _COPIED // _SHORT):
             some = rows[first : first + _COPIED // _SHORT]
             named = words[offsets[some, np.newaxis] + np.arange(length)]
             features[some] = vectors.take(named, axis=0).max(axis=1)
-    # Which of -0.0 and 0.0 is the larger one is not defined; their sum is 0.0.
+    # It is not defined whether -0.0 or 0.0 is the maximum. Adding 0.0 gives 0.0.
     features += 0.0
     return features
 
@@ -310,10 +310,10 @@ def residual_sums(
     labels: np.ndarray,
     word_weights: np.ndarray,
 ) -> np.ndarray:
-    """Return sums, per cluster, of how words' vectors differ from the cluster's centre.
+    """Return the sums of differences between words' vectors and centres, per cluster.
 
-    A word that occurs n times in a document has a weight of 1 + ln n (of n where n is
-    below 1), times its own. Words whose vectors are zeros count nothing.
+    If a word occurs n times in a document, its weight is multiplied by 1 + ln n (or by
+    n if n is below 1). Words whose vectors are zeros are ignored.
 
     Parameters
     ----------
@@ -327,7 +327,7 @@ def residual_sums(
     Returns
     -------
     ndarray of shape (n_documents, n_clusters * n_features), float64
-        Cluster after cluster. All sums of a document may be divided by a power of 2.
+        Cluster after cluster. The sums of a document may be divided by a power of 2.
     """
     n_clusters, n_features = centres.shape
     groups, words, counts = _distinct(documents, labels, n_clusters)
@@ -337,7 +337,7 @@ def residual_sums(
     weights = _scaled_up(offsets[::n_clusters], weights)
     used, columns = np.unique(words, return_inverse=True)
     residuals = vectors[used] - centres[labels[used]]
-    # Nothing is known of a word whose vector is zero.
+    # Nothing is known about a word whose vector is zero.
     residuals[~vectors[used].any(axis=1)] = 0.0
     sums = np.zeros((n_groups, n_features))
     _add(offsets, columns, weights, residuals, sums)
@@ -350,14 +350,15 @@ def residual_sums(
 def _distinct(
     documents: Documents, labels: np.ndarray, n_clusters: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each word of each document once: group, word, and how often it occurs.
+    """Return each distinct word of each document: its group, row and count.
 
-    Groups are those of the words of one document and one cluster, in this order.
+    A group consists of the words of one document and one cluster. Groups are sorted by
+    document, then by cluster.
     """
     present = documents.present()
     groups = present.per_entry(np.arange(documents.n_documents) * n_clusters)
     keys = (groups + labels[present.words]) * labels.size + present.words
-    # Counts of a word are added up in the order in which the document has them.
+    # Counts of a word are added up in their order in the document.
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     first = np.diff(keys, prepend=-1) > 0
@@ -367,7 +368,7 @@ def _distinct(
 
 
 def _dampened(counts: np.ndarray) -> np.ndarray:
-    """Return 1 + ln n, which counts below 1 would make negative; n for these."""
+    """Return 1 + ln n, or n if n is below 1, because 1 + ln n could be negative."""
     most = np.finfo(np.float64).max
     return np.where(counts < 1, counts, 1 + np.log(np.clip(counts, 1, most)))
 
@@ -400,7 +401,7 @@ def signed_roots(features: np.ndarray) -> np.ndarray:
 
 
 def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return how often words occur in all documents, and how many documents there are.
+    """Return the counts of words in all documents, and the number of documents.
 
     Parameters
     ----------
@@ -412,7 +413,7 @@ def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
     -------
     counts : ndarray of shape (n_words,), float64
     n_documents : float
-        That have words.
+        Number of documents with words.
     """
     counts, n_documents = np.zeros(X.shape[1]), 0.0
     for rows, documents in chunks(X):
@@ -426,14 +427,14 @@ def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def document_frequencies(X: Any, weights: np.ndarray) -> np.ndarray:
-    """Return the sum of the weights of the documents that hold each word, float64."""
+    """Return, for each word, the sum of the weights of documents that contain it."""
     n_words = X.shape[1]
     frequencies = np.zeros(n_words)
     for rows, documents in chunks(X):
         documents = documents.present()
         places = documents.per_entry(np.arange(documents.n_documents))
-        # A word may have several entries in a row, and counts once. (`np.unique` takes
-        # many times as long.)
+        # A word with several entries in a row counts once. (`np.unique` is many times
+        # slower.)
         pairs = np.sort(places * n_words + documents.words)
         pairs = pairs[np.diff(pairs, prepend=-1) > 0]
         np.add.at(frequencies, pairs % n_words, weights[rows][pairs // n_words])
@@ -460,10 +461,10 @@ def common_components(
     Returns
     -------
     squares : ndarray of shape (k,), float64
-        Squared singular values, largest first; k is at most `n_components`, and less
-        if the rank of the means is.
+        Squared singular values, largest first. k is `n_components`, or the rank of the
+        means if it is lower.
     components : ndarray of shape (k, n_features), float64
-        Of each, the entry that is largest by size is positive.
+        The entry of largest absolute value of each component is positive.
     """
     n_features = vectors.shape[1]
     if not n_components:
@@ -501,7 +502,7 @@ def without(
     """
     lengths = np.zeros((len(features), len(components)))
     if lengths.size:
-        # Not by BLAS, whose bits of a row change with the number of rows.
+        # Without BLAS, because the bits of a row would depend on the number of rows.
         _add_dense(features, np.ascontiguousarray(components.T), lengths)
         _add_dense(lengths * -shares, components, features)
     return features
@@ -515,7 +516,7 @@ def _add_dense(matrix: np.ndarray, table: np.ndarray, sums: np.ndarray) -> None:
 
 
 def normalised(values: np.ndarray) -> np.ndarray:
-    """Divide values by their sum; zeros where there is nothing to add up."""
+    """Return values divided by their sum, or zeros if the sum is 0."""
     total = values.sum()
     return values / total if total > 0 else np.zeros_like(values)
 
@@ -528,19 +529,19 @@ def find_centres(
     Parameters
     ----------
     vectors : ndarray of shape (n_words, n_features), float32
-        Those that are all zeros are left out.
+        Vectors of zeros are ignored.
     n_clusters : int
     random_state : int or None
 
     Returns
     -------
     ndarray of shape (n_clusters, n_features), float64
-        Where there are fewer clusters, since there are few words, the first centre is
-        repeated; `nearest_centres` assigns no word to a repetition.
+        If there are too few words for `n_clusters` clusters, the first centre is
+        repeated. `nearest_centres` assigns no word to a repetition.
     """
-    # Rows are sorted by frequency, so that regular steps meet frequent and rare words.
+    # Rows are sorted by frequency, so regular steps select frequent and rare words.
     step = -(-len(vectors) // MAX_CLUSTERED) or 1
-    # Vectors of zeros are those of words of which nothing is known.
+    # Nothing is known about words whose vectors are zeros.
     rows = step * np.flatnonzero(vectors[::step].any(axis=1))
     centres = np.zeros((n_clusters, vectors.shape[1]))
     if not rows.size:
@@ -548,7 +549,7 @@ def find_centres(
     labels = _k_means_inplace(vectors[rows], n_clusters, random_state)
     found = np.unique(labels)
     for place, label in enumerate(found):
-        # The mean of equal vectors must be this vector, which float64 sees to.
+        # In float64, the mean of equal vectors is exactly this vector.
         members = vectors[rows[labels == label]]
         centres[place] = members.mean(axis=0, dtype=np.float64)
     centres[found.size :] = centres[0]
@@ -560,7 +561,7 @@ def _k_means_inplace(
 ) -> np.ndarray:
     """Return the clusters of vectors, which are overwritten.
 
-    The same bits for any number of threads.
+    The bits do not depend on the number of threads.
     """
     from sklearn.cluster import KMeans
 
@@ -568,22 +569,22 @@ def _k_means_inplace(
     k_means = KMeans(
         min(n_clusters, at_most), n_init=1, random_state=random_state, copy_x=False
     )
-    # Squares of extreme numbers would be infinite or 0; powers of 2 round nothing.
+    # Squares of extreme numbers would be infinite or 0. Powers of 2 are exact.
     largest = max(sample.max(), -sample.min())
     np.ldexp(sample, -np.frexp(largest)[1], out=sample)
     with one_blas_thread(), one_openmp_thread(), warnings.catch_warnings():
-        # Of fewer clusters where vectors are equal.
+        # It warns about fewer clusters if vectors are equal.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return k_means.fit(sample).labels_
 
 
 def clustering_memory(n_words: int, n_features: int) -> float:
-    """Return the bytes that `find_centres` takes: two copies of what it clusters."""
+    """Return the memory of `find_centres` in bytes: two copies of the vectors."""
     return 2 * 4.0 * min(n_words, MAX_CLUSTERED) * n_features
 
 
 def nearest_centres(vectors: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Return which centre is nearest to each vector; the first of equals.
+    """Return the nearest centre of each vector, the first one among equals.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
-"""What the command lines compare: estimators, and their ways of tying two tables.
+"""The candidates of the command lines: estimators with tying strategies.
 
-The study has every strategy that an estimator takes: its list derives from the
-registry of strategies and from the parameters of estimators, so that a new strategy
-takes part by being registered. The quick comparison has three of them, and features
-without word vectors for reference.
+The study compares all strategies that an estimator supports. The list is derived from
+the registry of strategies and the parameters of estimators, so it includes new
+strategies once they are registered. The quick comparison has three strategies, and
+features without word vectors for reference.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,12 +22,12 @@ from skembed._sgns import SGNSEmbedder
 from skembed._tying import strategies as _tying
 from skembed.features import TextUnion
 
-# Parameters that decide what a word is; tf-idf has them, too.
+# Parameters that define what a word is. tf-idf has them, too.
 TEXT = ("token_pattern", "lowercase", "strip_accents", "stop_words")
 
 
 class CappedSVD(TruncatedSVD):
-    """A TruncatedSVD that makes do with fewer features than components."""
+    """A TruncatedSVD that also works with fewer features than components."""
 
     n_components: int
 
@@ -47,12 +47,12 @@ def _svd_of_tfidf(n_components: int, random_state: int, **text: Any) -> Any:
 
 
 def _union_with_tfidf(**params: Any) -> TextUnion:
-    # The tf-idf of the references, so that the two can be compared.
+    # The same tf-idf as in the references, so that the two can be compared.
     text = {name: params[name] for name in TEXT if name in params}
     return TextUnion(PPMISVDEmbedder(**params), vectorizer=TfidfVectorizer(**text))
 
 
-# Titles, and what makes them.
+# Titles, and the functions that construct them.
 _FAMILIES: dict[str, tuple[str, Callable[..., Any]]] = {
     "tf-idf": ("tf-idf", TfidfVectorizer),
     "svd": ("TruncatedSVD of tf-idf", _svd_of_tfidf),
@@ -67,35 +67,35 @@ _REFERENCES = ("tf-idf", "svd")
 QUICK = (*EMBEDDERS, "union")
 
 _NAMES: dict[Any, str] = {False: "separate", True: "tied"}
-# The constants that the study compares; other strategies have what "auto" gives them.
+# The constants that the study compares. Other strategies use `bias="auto"`.
 _BIASES: dict[Any, tuple[str | None, ...]] = {
     False: (None,),
     True: (None, "shift", "word", "exact"),
     "signed": (None, "exact"),
 }
-# Strategies of the quick comparison, and the constants of SGNS. One table is tried
-# with all that can stand for the constant it lacks.
+# Strategies of the quick comparison, and the constants of SGNS. One table has no
+# constant of its own, so it is tried with all of them.
 _QUICK_BIASES: dict[Any, tuple[str | None, ...]] = {
     False: (None, "exact"),
     True: ("exact", "shift", "word", None),
     "signed": (None, "exact"),
 }
-# Choices beside `share_context`: name, parameter, its value, values of share_context.
+# Choices besides `share_context`: name, parameter, its value, values of share_context.
 _CHOICES: tuple[tuple[str, str, Any, tuple[Any, ...]], ...] = (
     ("directional", "directional", True, (False,)),
     ("word-only", "update", "word", (False, True)),
     ("no-window-noise", "exclude_window_noise", True, (False,)),
 )
 HALF = "half-size"
-# Groups of the candidates that figures show and tables mark.
+# Groups of candidates that figures show and tables mark.
 _MAIN = ("separate", "tied", "signed")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a command is run with; the fields are options of the command lines.
+    """The settings of a command. The fields are options of the command lines.
 
-    None stands for the estimators' own defaults, and no names for all.
+    None stands for the estimators' defaults. An empty list of names stands for all.
     """
 
     estimators: tuple[str, ...] = ()
@@ -123,7 +123,7 @@ class Settings:
     n_jobs: int = 1
 
     def parameters(self, known: Iterable[str]) -> dict[str, Any]:
-        """Return those of the known parameters of an estimator that have a value."""
+        """Return the known parameters of an estimator that have a value."""
         values = {name: getattr(self, name) for name in PARAMETERS if name in known}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -142,20 +142,20 @@ PARAMETERS = (
 
 
 class Candidate(NamedTuple):
-    """One of the things that are compared.
+    """One candidate of a comparison.
 
     Attributes
     ----------
     family : str
         The estimator.
     params : dict
-        Its parameters; the study sets rate, seed and number of threads for each fit.
+        Its parameters. The study sets rate, seed and number of threads for each fit.
     group : str
-        What `Settings.strategies` calls it.
+        Its name in `Settings.strategies`.
     label : str
         Its name in tables and figures of the study.
     combines : tuple of str
-        Values of `combine` that the study judges one fit with.
+        Values of `combine` with which the study evaluates a fit.
     """
 
     family: str
@@ -170,24 +170,24 @@ class Candidate(NamedTuple):
 
     @property
     def is_reference(self) -> bool:
-        """Whether it trains no word vectors."""
+        """Whether it is a reference without word vectors."""
         return self.family in _REFERENCES
 
     @property
     def is_main(self) -> bool:
         """Whether it is one of the few that answer the study's question.
 
-        These are two tables, one table, and one with signs, each without a constant
-        and, where there is a choice, with the exact one.
+        These are two tables, one table, and one table with signs: each without a
+        constant and, if there is a choice, with the exact constant.
         """
         return self.group in _MAIN and self.params.get("bias") in (None, "exact")
 
     def make(self, **params: Any) -> Any:
-        """Return an estimator, not fitted."""
+        """Return an unfitted estimator."""
         return _FAMILIES[self.family][1](**{**self.params, **params})
 
     def rates(self, factors: Sequence[float]) -> list[float | None]:
-        """Return the learning rates to try, the smallest first; [None] without any."""
+        """Return the learning rates to try, in ascending order, or [None]."""
         default = _defaults(self.family).get("learning_rate")
         if default is None:
             return [None]
@@ -210,7 +210,7 @@ def quick(settings: Settings) -> list[Candidate]:
     -------
     list of Candidate
     """
-    # References first: they are quick, and what cannot be run at all shows early.
+    # References first: they are fast, so problems with the data show early.
     text, seed = settings.parameters(TEXT), {"random_state": settings.seed}
     svd = {"n_components": settings.n_components, **seed, **text}
     found = [Candidate("tf-idf", text), Candidate("svd", svd)]
@@ -225,7 +225,7 @@ def quick(settings: Settings) -> list[Candidate]:
             if family == "cbow":
                 biases = (strategy.default_bias,)
             if family == "glove" and strategy.n_tables < 2:
-                # The sum of both tables, as published. One table has no second one.
+                # The sum of both tables, as published. With one table there is no sum.
                 params = {**params, "combine": "word"}
             elif family == "glove":
                 params = {**params, "combine": "sum"}
@@ -234,7 +234,7 @@ def quick(settings: Settings) -> list[Candidate]:
 
 
 def study(settings: Settings) -> list[Candidate]:
-    """Return what a study compares, estimator by estimator.
+    """Return the candidates of a study, estimator by estimator.
 
     Parameters
     ----------
@@ -243,11 +243,11 @@ def study(settings: Settings) -> list[Candidate]:
     Returns
     -------
     list of Candidate
-        Some of them may be refused by the estimator's `fit`.
+        The estimator's `fit` may reject some of them.
     """
     found: list[Candidate] = []
     for family in settings.estimators or EMBEDDERS:
-        # Learning rates are searched for.
+        # A search chooses the learning rate.
         known = set(_defaults(family)) - {"learning_rate"}
         params = settings.parameters(known)
         found += _all_tied(family, params)
@@ -275,7 +275,7 @@ def _tied(
     biases: Sequence[str | None],
     params: dict[str, Any],
 ) -> Iterator[Candidate]:
-    """Yield a candidate for each bias; a single one where there is none to choose."""
+    """Yield a candidate for each bias, or a single one if there is no choice."""
     name, combines = _name(strategy), _combines(strategy)
     params = {**params, "share_context": strategy.name}
     if "bias" not in _defaults(family):
@@ -309,6 +309,6 @@ def _name(strategy: _tying.Tying) -> str:
 
 
 def _combines(strategy: _tying.Tying) -> tuple[str, ...]:
-    """Return what to judge: the sum, too, where it is not the word vector again."""
+    """Return the values of `combine` to evaluate: the sum only if it adds something."""
     doubled = strategy.n_tables < 2 or "sum" in strategy.combine_notes
     return ("word",) if doubled else ("word", "sum")

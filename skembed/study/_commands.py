@@ -30,7 +30,7 @@ from skembed.study._options import DATA_HELP, FILES_HELP, QuickCommand, StudyCom
 from skembed.study._progress import Progress, tell
 
 _LEAST_DOCUMENTS = 10
-_SPECTRUM_SHIFTS = (1, 5)  # none, and that of five noise words
+_SPECTRUM_SHIFTS = (1, 5)  # no shift, and the shift of five noise words
 _SPECTRUM_SIZE = 100
 
 COMPARISON_HELP = f"""\
@@ -90,8 +90,8 @@ def main(argv: list[str] | None = None) -> int:
     Parameters
     ----------
     argv : list of str, default=None
-        Options of the quick comparison; or "study", and the options of the study. If
-        None, those of the process.
+        Options of the quick comparison, or "study" and the options of the study. By
+        default, the arguments of the process.
 
     Returns
     -------
@@ -110,9 +110,9 @@ def study(argv: list[str] | None = None, name: str = "skembed.study") -> int:
     Parameters
     ----------
     argv : list of str, default=None
-        Options. If None, those of the process.
+        Options. By default, the arguments of the process.
     name : str, default="skembed.study"
-        What the program is called in messages.
+        Name of the program in messages.
 
     Returns
     -------
@@ -134,7 +134,7 @@ def _end(
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        # A fit that keeps what it has by then is not the result that is asked for.
+        # The model of an interrupted fit is not the requested result.
         with end_everything():
             code = run(argv, f"python -m {name}")
         sys.stdout.flush()
@@ -146,19 +146,19 @@ def _end(
         tell(f"{name}: error: {error}")
         return 2
     except BrokenPipeError:
-        _drop_output()  # whoever was reading has seen enough
+        _drop_output()  # the reader has closed the pipe
         return 0
     except OSError as error:
         if error.filename:
             tell(f"{name}: error: {error.filename}: {error.strerror}")
-        else:  # what is printed does not arrive
+        else:  # the output cannot be written
             tell(f"{name}: error: {error}")
             _drop_output()
         return 2
 
 
 def _drop_output() -> None:
-    """Let what is left in the buffers not fail once more when Python ends."""
+    """Discard buffered output, which would cause another error when Python ends."""
     for stream in (sys.stdout, sys.stderr):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
@@ -167,13 +167,13 @@ def _drop_output() -> None:
 
 
 def run_comparison(argv: list[str] | None, prog: str) -> int:
-    """Run the comparison that options ask for, and return the exit code."""
+    """Run the comparison with these options, and return the exit code."""
     formats = list(_report.FORMATS)
     options, settings = QuickCommand(
         prog, COMPARISON_HELP, COMPARISON_NOTES, formats
     ).read(argv)
     if options.plot and not _figures.can_draw():
-        # Said before the long run, which is worth its while without a picture.
+        # Checked before the long run. The run is useful without a picture, too.
         tell(f"hint: {options.plot} needs matplotlib: pip install matplotlib")
         options.plot = None
     if options.plot and (problem := _figures.picture_problem(options.plot)):
@@ -229,7 +229,7 @@ def _load_labelled(options: argparse.Namespace) -> Documents:
 
 
 def _about_comparison(documents: Documents, settings: Settings) -> dict[str, Any]:
-    """Return what is run, for the report."""
+    """Return a description of the comparison, for the report."""
     own = {"n_components", "min_count", "max_iter", "x_max"}
     return {
         "version": __version__,
@@ -254,7 +254,7 @@ def _follow(
     candidates: Sequence[Candidate],
     rows: list[dict[str, Any]],
 ) -> None:
-    """Run the comparison into `rows`, with a line about each on standard error."""
+    """Run the comparison and fill `rows`, with a line per row on standard error."""
     texts, labels, _ = documents
     total, start = len(candidates), perf_counter()
     tell(f"comparing {total} ways on {len(texts)} documents, {settings.cv} folds each")
@@ -273,7 +273,7 @@ def _follow(
 
 
 def run_study(argv: list[str] | None, prog: str) -> int:
-    """Run the study that options ask for, and return the exit code."""
+    """Run the study with these options, and return the exit code."""
     options, settings = StudyCommand(prog, STUDY_HELP, STUDY_NOTES).read(argv)
     if not _figures.can_draw():
         tell("hint: no figures without matplotlib: pip install matplotlib")
@@ -309,7 +309,7 @@ class _Study:
     def fit(
         self, candidate: Candidate, rate: float | None, seed: int
     ) -> dict[str, Any]:
-        """Fit a candidate and return the record about it."""
+        """Fit a candidate and return its record."""
         if candidate.family not in self.warm:
             # Otherwise the first fit's seconds would be those of the compiler.
             tell(f"preparing {candidate.title} (compiled the first time)")
@@ -319,7 +319,7 @@ class _Study:
         embedder = candidate.make(
             random_state=seed,
             n_jobs=self.settings.n_jobs,
-            # Features are read for several ways to combine the vectors of one fit.
+            # Features of one fit are computed with several values of `combine`.
             combine="word",
             pooling="mean",
             scale=None,
@@ -359,7 +359,7 @@ class _Study:
 def _load_data(
     options: argparse.Namespace, settings: Settings
 ) -> tuple[_evaluation.Data, str]:
-    """Return the data and what they are called."""
+    """Return the data and their name."""
     texts, labels, title = load(options, draw=False)
     if len(texts) < _LEAST_DOCUMENTS:
         raise InputError(
@@ -394,7 +394,7 @@ def _check_classes(data: _evaluation.Data, n_seeds: int, place: str) -> None:
 
 
 def _about_study(title: str, data: _evaluation.Data, settings: Settings) -> list[str]:
-    """Return what was run, a paragraph each."""
+    """Return a description of the study, as paragraphs."""
     n_words = sum(len(text.split()) for text in data.documents)
     classes = "no classes"
     if data.labels is not None:

@@ -1,8 +1,8 @@
 """The quick comparison: candidates cross-validated on one classification task.
 
-All candidates have the same folds and the same classifier behind them. It is fitted
-twice on the same features: on all labels of the training documents, and on a few of
-each class.
+All candidates have the same folds and the same classifier. It is fitted twice on the
+same features: with all labels of the training documents, and with a few labels of each
+class.
 """
 
 import math
@@ -27,13 +27,14 @@ from skembed.study._candidates import Candidate, Settings
 from skembed.study._options import message
 from skembed.study._verdict import Row
 
-# Inverse strengths of the penalty: features of embedders are best served by the first
-# ones, tf-idf by the last.
+# Inverse strengths of the penalty. The first ones suit features of embedders, the last
+# ones suit tf-idf.
 HEAD_CS = (0.1, 1.0, 10.0, 100.0)
 _MAX_ITER = 1000  # of the classifier
-# Folds by which C is chosen where labels are few.
+# Folds for choosing C with few labels.
 _FEW_FOLDS = 3
-# So few rows are replaced by coordinates; smaller eigenvalues come from rounding.
+# Up to so many rows are replaced by coordinates. Smaller eigenvalues are rounding
+# errors.
 _MOST_SPANNED, _ROUNDING = 2000, 1e-10
 
 METHOD_HELP = f"""\
@@ -49,12 +50,12 @@ METHOD_HELP = f"""\
   the seconds.
 """
 
-# What names of accuracies begin with: those of all labels, and of few.
+# Prefixes of the names of accuracies: with all labels, and with few labels.
 KINDS = ("", "few_")
 
 
 def check_labels(labels: Sequence[str], cv: int) -> None:
-    """Refuse labels that cannot be cross-validated.
+    """Raise an error for labels that cannot be cross-validated.
 
     Parameters
     ----------
@@ -65,7 +66,7 @@ def check_labels(labels: Sequence[str], cv: int) -> None:
     Raises
     ------
     ValueError
-        If there is one class only, or one with too few documents for `cv` folds.
+        If there is only one class, or a class has too few documents for `cv` folds.
     """
     counts = Counter(labels)
     if len(counts) < 2:
@@ -73,8 +74,8 @@ def check_labels(labels: Sequence[str], cv: int) -> None:
             f"All {len(labels)} documents have the same label, {labels[0]!r}: there is "
             "nothing to tell apart."
         )
-    # The documents outside a fold are split once more, to choose the head's C: they
-    # must hold two of each class.
+    # The documents outside a fold are split again to choose the classifier's C, so they
+    # must contain two documents of each class.
     least = cv if cv > 2 else 4
     small = sorted((n, label) for label, n in counts.items() if n < least)
     if small:
@@ -88,9 +89,9 @@ def check_labels(labels: Sequence[str], cv: int) -> None:
 
 
 def few_of_each(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
-    """Return the numbers of `n` documents of each class, drawn at random, in order.
+    """Return the numbers of `n` random documents of each class, in ascending order.
 
-    Of a class that has fewer, these are all.
+    A class with fewer documents contributes all of them.
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     shuffled = labels[order]
@@ -101,13 +102,13 @@ def few_of_each(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
 def warm_up(candidates: Sequence[Candidate], n_jobs: int) -> None:
     """Compile the kernels that candidates need, or load them from numba's cache.
 
-    Otherwise the first lines of a comparison would pay for it with their seconds.
+    Otherwise the seconds of the first candidates would include the compilation.
     """
     ways: dict[type, set[Any]] = {}
     for made in (c.make() for c in candidates if not c.is_reference):
         embedder = getattr(made, "embedder", made)
         ways.setdefault(type(embedder), set()).add(embedder.share_context)
-    # Compiled once and kept on disk, if that is possible, before all processes ask.
+    # Compiled once and, if possible, stored on disk, before all processes need them.
     _prepare(ways)
     n_jobs = joblib.effective_n_jobs(n_jobs)
     if n_jobs > 1:
@@ -126,7 +127,7 @@ def compare(
     lines: Sequence[Candidate],
     settings: Settings,
 ) -> Iterator[list[dict[str, Any]]]:
-    """Cross-validate the lines, a few at a time, and yield a row about each.
+    """Cross-validate the candidates, a few at a time, and yield a row for each.
 
     Parameters
     ----------
@@ -139,18 +140,18 @@ def compare(
     Yields
     ------
     list of dict
-        "estimator", "share_context", "bias" (where the line has them),
+        "estimator", "share_context", "bias" (if the candidate has them),
         "is_reference", "n_embedding_parameters" (None for tf-idf), "fit_seconds",
-        "accuracy", "accuracy_sd", "fold_accuracies", the same three of few labels
-        with "few_" before them, "pipeline" (Python code, None for references) and
-        "error": None, or why the line could not be fitted, in which case it has no
-        numbers.
+        "accuracy", "accuracy_sd", "fold_accuracies", the same three for few labels
+        with the prefix "few_", "pipeline" (Python code, None for references) and
+        "error". It is None, or the reason why the candidate could not be fitted. Such a
+        row has no numbers.
     """
     y = np.asarray(labels)
     folds = StratifiedKFold(settings.cv, shuffle=True, random_state=settings.seed)
     splits = list(folds.split(y, y))
     n_jobs = joblib.effective_n_jobs(settings.n_jobs)
-    # So many lines at a time that their folds keep all processes busy to the end.
+    # So many candidates at a time that their folds keep all processes busy.
     n_together = n_jobs // math.gcd(n_jobs, settings.cv)
     for first in range(0, len(lines), n_together):
         batch = lines[first : first + n_together]
@@ -173,11 +174,11 @@ def _measure(
     test: np.ndarray,
     settings: Settings,
 ) -> dict[str, float] | str:
-    """Return all that is measured of features in one fold, or why there is nothing.
+    """Return the measurements of one fold, or the reason why there are none.
 
-    It may run in a process of its own, where no filter of warnings set elsewhere
-    holds. One BLAS thread: results depend on their number, and for matrices as small
-    as those of the classifier more of them only get into each other's way.
+    It may run in a separate process, where warning filters of the parent do not apply.
+    BLAS has one thread, because results depend on its number of threads, and more
+    threads are slower for matrices as small as those of the classifier.
     """
     with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         warnings.simplefilter("ignore")
@@ -197,7 +198,7 @@ def _measure(
 def _classify(
     X: Any, y: np.ndarray, Z: Any, z: np.ndarray, settings: Settings
 ) -> dict[str, float]:
-    """Fit the classifier on all labels and on a few of each class, and score it."""
+    """Fit and score the classifier, with all labels and with a few of each class."""
     n_test = max(len(y) // 5, np.unique(y).size)
     holdout = StratifiedShuffleSplit(1, test_size=n_test, random_state=settings.seed)
     of_all = head(list(holdout.split(y, y))).fit(X, y)
@@ -205,7 +206,7 @@ def _classify(
     n_folds = min(_FEW_FOLDS, *Counter(y[few]).values())
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=settings.seed)
     X_few, Z_few = X[few], Z
-    # Many words and few documents: in their span the same is found in less time.
+    # With many words and few documents, the same result is found faster in their span.
     if sparse.issparse(X) and few.size <= _MOST_SPANNED:
         basis = span(X_few)
         X_few, Z_few = X_few @ basis, Z @ basis
@@ -218,10 +219,10 @@ def _classify(
 
 
 def span(X: Any) -> Any:
-    """Return an orthonormal basis of the span of sparse rows, a column each.
+    """Return an orthonormal basis of the span of sparse rows, as columns.
 
-    A linear classifier with an L2 penalty has its weights in this span, so it learns
-    and predicts the same from coordinates.
+    The weights of a linear classifier with an L2 penalty are in this span. It therefore
+    learns and predicts the same from coordinates.
     """
     values, vectors = np.linalg.eigh((X @ X.T).toarray())
     some = values > _ROUNDING * values.max()
@@ -229,7 +230,7 @@ def span(X: Any) -> Any:
 
 
 def _labels(candidate: Candidate) -> dict[str, Any]:
-    """Return what identifies a row; parameters that it does not have are left out."""
+    """Return the fields that identify a row, without parameters that it lacks."""
     own: dict[str, Any] = {
         name: candidate.params[name]
         for name in ("share_context", "bias")
@@ -243,7 +244,7 @@ def _labels(candidate: Candidate) -> dict[str, Any]:
 
 
 def without_result(candidate: Candidate, error: str) -> dict[str, Any]:
-    """Return the row of a line that has no numbers, as `compare` does, and why."""
+    """Return the row of a failed candidate, as `compare` does, with the error."""
     nothing: dict[str, Any] = {"n_embedding_parameters": None, "fit_seconds": None}
     for kind in KINDS:
         nothing |= {f"{kind}accuracy": None, f"{kind}accuracy_sd": None}
@@ -252,7 +253,7 @@ def without_result(candidate: Candidate, error: str) -> dict[str, Any]:
 
 
 def head(cv: Any) -> LogisticRegressionCV:
-    """Return the classifier of all lines, which chooses its C by the splits of `cv`."""
+    """Return the classifier of all candidates. It chooses C by the splits of `cv`."""
     return LogisticRegressionCV(
         Cs=HEAD_CS, cv=cv, scoring="accuracy", max_iter=_MAX_ITER
     )
@@ -293,7 +294,7 @@ def _mean(measured: Sequence[dict[str, float]], name: str) -> float:
 
 
 def _pipeline(candidate: Candidate, C: float) -> str | None:
-    """Return code that makes a line's pipeline, with the middle C of the folds."""
+    """Return code for the pipeline of a candidate, with the median C of the folds."""
     if candidate.is_reference:
         return None
     classifier = LogisticRegression(C=C)

@@ -1,4 +1,4 @@
-"""Documents of the command lines: from a file, or installed docstrings."""
+"""The documents of the command lines: from a file, or installed docstrings."""
 
 import argparse
 import codecs
@@ -19,7 +19,7 @@ from skembed.study._progress import tell
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _CSV_LIMIT = 2**31 - 1  # characters of a field; the module's own limit is 131,072
 _SHOWN_COLUMNS = 20  # in an error
-# No text file can be decoded to this character.
+# A character that decoded text files cannot contain.
 _MARK = "\ud800"
 
 _Columns = tuple[str, str | None]  # of the texts and the labels
@@ -27,11 +27,11 @@ _Records = Iterator[tuple[int, dict[str, Any]]]  # with their line numbers, from
 
 
 class InputError(ValueError):
-    """A file or a value that cannot be used; its text is for the user."""
+    """A file or a value that cannot be used. The message is for the user."""
 
 
 class Documents(NamedTuple):
-    """Texts, their labels if there are any, and what they are called."""
+    """Texts, their labels (if there are any), and their name."""
 
     texts: list[str]
     labels: list[str] | None
@@ -39,14 +39,14 @@ class Documents(NamedTuple):
 
 
 def load(options: argparse.Namespace, draw: bool) -> Documents:
-    """Return the documents that the options of a command line ask for.
+    """Return the documents that the options of a command line select.
 
     Parameters
     ----------
     options : Namespace
     draw : bool
-        Whether `max_documents` is the size of a random sample of a file, or the
-        number of documents at its beginning.
+        Whether `max_documents` selects a random sample of a file, or the documents at
+        its beginning.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def load(options: argparse.Namespace, draw: bool) -> Documents:
 
 
 def sample(n_documents: int, size: int, seed: int) -> list[int]:
-    """Return the numbers of `size` documents, or all, drawn at random, in order."""
+    """Return the numbers of `size` random documents, or of all, in ascending order."""
     size = min(size, n_documents)
     drawn = np.random.default_rng(seed).choice(n_documents, size, replace=False)
     return sorted(drawn.tolist())
@@ -95,7 +95,7 @@ def docstrings() -> Documents:
     InputError
         If the libraries are installed without docstrings.
     """
-    # Not needed with a file: the loader imports most of three libraries.
+    # Imported here, because the loader imports most of three libraries.
     from skembed.datasets import load_docstrings
 
     tell("collecting the docstrings of the installed libraries")
@@ -120,8 +120,8 @@ def read_file(
 ) -> tuple[list[str], list[str] | None]:
     """Return the texts and the labels in two columns of a file.
 
-    Its name says what it is: CSV, TSV or JSON lines, perhaps packed; without labels
-    it may also be plain text, with a document on every line that is not blank.
+    The file name gives the format: CSV, TSV or JSON lines, possibly compressed. Without
+    labels, it may also be plain text, with one document on each line that is not blank.
 
     Parameters
     ----------
@@ -131,12 +131,12 @@ def read_file(
     label : str, default=None
         Column of the labels.
     limit : int, default=None
-        Read only the first so many documents.
+        Read only so many documents, from the beginning.
     encoding : str, default="utf-8"
     separator : str, default=None
-        What separates columns, by default a comma in CSV and a tab in TSV.
+        Separator of columns. By default a comma in CSV and a tab in TSV.
     quotes : bool, default=True
-        Whether a field of CSV or TSV may stand in quotes.
+        Whether fields of CSV or TSV may be quoted.
 
     Returns
     -------
@@ -147,7 +147,7 @@ def read_file(
     Raises
     ------
     InputError
-        If the file cannot be read or is not of such a form.
+        If the file cannot be read or has another format.
     """
     columns = text, label
     kind = _kind(path, label is not None)
@@ -174,7 +174,7 @@ def read_file(
 
 
 def _kind(path: Path, has_labels: bool) -> str:
-    """Return the ending of a file's name that says how to read it."""
+    """Return the ending of a file name that gives its format."""
     kind = (path.with_suffix("") if _is_packed(path) else path).suffix.lower()
     kinds = [*SEPARATORS, ".jsonl", ".ndjson", *([] if has_labels else [".txt"])]
     if kind not in kinds:
@@ -191,7 +191,7 @@ def _is_packed(path: Path) -> bool:
 
 
 def _mark_error(error: UnicodeError) -> tuple[str, int]:
-    """Let a byte that cannot be decoded show in the line where it stands."""
+    """Replace a byte that cannot be decoded by a mark, to find its line."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
     byte = error.object[error.start]
@@ -202,7 +202,7 @@ codecs.register_error("skembed.mark", _mark_error)
 
 
 def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
-    """Yield the lines of a file, perhaps packed, with their ends: LF, CR LF or CR.
+    """Yield the lines of a file, possibly compressed, with their ends: LF, CRLF or CR.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def read_lines(path: Path, encoding: str = "utf-8") -> Iterator[str]:
         If the file cannot be read, or a line is not in this encoding.
     """
     opener: Callable[..., Any] = gzip.open if _is_packed(path) else open
-    # Programs of Windows begin a file with a mark that belongs to no text.
+    # Windows programs begin a file with a byte order mark.
     name = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     try:
         with (
@@ -241,7 +241,7 @@ def _table_records(
     lines: Iterable[str], path: Path, columns: _Columns, form: dict[str, Any]
 ) -> _Records:
     csv.field_size_limit(_CSV_LIMIT)
-    # Strict: a forgotten quote would otherwise make one text of the rest of the file.
+    # Strict: otherwise a missing quote would turn the rest of the file into one text.
     reader = csv.reader(lines, strict=True, **form)
     line = 1
     try:
@@ -255,7 +255,7 @@ def _table_records(
                 f"{path}: the header is a single column, {header[0]!r}; name what "
                 "separates columns with --separator"
             )
-        # Other columns may share a name, or have none: they are not read.
+        # Other columns are not read. They may share a name, or have none.
         for name in columns:
             if name is not None and header.count(name) > 1:
                 raise InputError(f"{path}: two columns are called {name!r}")
@@ -308,7 +308,7 @@ def _document(record: dict[str, Any], columns: _Columns, place: str) -> tuple[st
     if label_column is None:
         return text, ""
     label = record[label_column]
-    # NaN, which Python's JSON reader accepts, differs from itself.
+    # Python's JSON reader accepts NaN, which is not equal to itself.
     if label is None or label == "" or label != label or isinstance(label, dict | list):
         raise InputError(
             f"{place}: the label in column {label_column!r} is "
@@ -318,7 +318,7 @@ def _document(record: dict[str, Any], columns: _Columns, place: str) -> tuple[st
 
 
 def _listed(names: Iterable[str]) -> str:
-    """Return the first of some columns' names and how many more there are."""
+    """Return the first names of columns, and the number of further ones."""
     known = [name for name in names if name]
     more = len(known) - _SHOWN_COLUMNS
     listed = ", ".join(map(repr, known[:_SHOWN_COLUMNS])) or "none"

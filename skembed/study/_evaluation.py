@@ -1,7 +1,7 @@
-"""One fit of a study: what an estimator is judged by.
+"""The evaluation of one fit of a study.
 
-Documents that were not learned from are put to its vectors: their held-out loss, the
-classes that a simple classifier gives them, and how people rank pairs of words.
+It measures the held-out loss, the accuracy of a simple classifier on held-out
+documents, and the agreement with human similarity scores of words.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ _BINS = 60
 
 
 class Data(NamedTuple):
-    """What a study is about: documents, their classes, word-similarity sets.
+    """The data of a study: documents, their classes, word-similarity sets.
 
-    A document without a class, which has the label None, takes part in the training
-    of vectors and in losses only.
+    A document without a class has the label None. It is used only for training vectors
+    and for losses.
     """
 
     documents: list[str]
@@ -41,7 +41,7 @@ class Data(NamedTuple):
     sets: dict[str, list[Any]]
 
     def labelled(self, numbers: np.ndarray) -> list[int]:
-        """Return those of the documents' numbers that have a class."""
+        """Return the numbers of the documents that have a class."""
         labels = self.labels or [None] * len(self.documents)
         return [int(i) for i in numbers if labels[i] is not None]
 
@@ -67,21 +67,21 @@ def split(n_documents: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def measure(
     embedder: Any, combines: Sequence[str], data: Data, seed: int
 ) -> dict[str, Any]:
-    """Fit an estimator and judge it on documents it has not seen.
+    """Fit an estimator and evaluate it on held-out documents.
 
     Parameters
     ----------
     embedder : BaseEmbedder
     combines : sequence of str
-        Values of `combine` that document features and similarities are made with.
+        Values of `combine` for document features and similarities.
     data : Data
     seed : int
-        Of the split into training, validation and test documents.
+        Seed of the split into training, validation and test documents.
 
     Returns
     -------
     dict
-        JSON can hold it: "seconds" of the fit, "n_parameters", "loss_curve",
+        Can be stored as JSON: "seconds" of the fit, "n_parameters", "loss_curve",
         "validation" and "test" (held-out losses and baselines, or None),
         "self_scores" (mean and histogram), "readings" by `combine`, "notes".
     """
@@ -123,7 +123,7 @@ def _held_out(
         return None  # the loss of negative sampling
     documents = _at(data.documents, numbers)
     try:
-        # As many threads as the fit has: it is a few large products.
+        # It consists of a few large products, and gets as many threads as the fit.
         with threadpool_limits(effective_n_jobs(embedder.n_jobs), user_api="blas"):
             found = inspection.held_out_loss(embedder, documents, random_state=0)
     except ValueError as error:
@@ -154,7 +154,7 @@ def _reading(
     train: np.ndarray,
     test: np.ndarray,
 ) -> dict[str, Any]:
-    """Judge one way to combine a word's vectors, without another fit."""
+    """Evaluate one value of `combine`, without another fit."""
     embedder.set_params(combine=combine)
     vectors = embedder.word_vectors_
     if combine == "sum":
@@ -179,7 +179,7 @@ def _reading(
 
 
 class Pair(NamedTuple):
-    """Two words and how similar people found them."""
+    """Two words and their human similarity score."""
 
     first: str
     second: str
@@ -187,15 +187,15 @@ class Pair(NamedTuple):
 
 
 class Similarity(NamedTuple):
-    """Agreement with people.
+    """Agreement with human similarity scores.
 
     Attributes
     ----------
     correlation : float
-        Spearman's rank correlation of cosines with scores; NaN where it is not
-        defined, for lack of pairs or because all are equal.
+        Spearman's rank correlation of cosines and scores. NaN if it is not defined,
+        because there are too few pairs or all are equal.
     n_pairs : int
-        Pairs of which both words have a vector.
+        Number of pairs whose words both have a vector.
     """
 
     correlation: float
@@ -205,9 +205,9 @@ class Similarity(NamedTuple):
 def read_similarities(folder: Path) -> dict[str, list[Pair]]:
     """Return the similarity sets in a folder.
 
-    A set is a file ``.tsv`` in UTF-8: on every line two words and a number, separated
-    by tabs. The first line may be a header instead. Empty lines and comments, which
-    start with #, are skipped.
+    A set is a file ``.tsv`` in UTF-8. Each line has two words and a number, separated
+    by tabs. The first line may be a header. Empty lines and comments, which start with
+    #, are skipped.
 
     Parameters
     ----------
@@ -216,12 +216,12 @@ def read_similarities(folder: Path) -> dict[str, list[Pair]]:
     Returns
     -------
     dict of str to list of Pair
-        By the name of the file without its ending; words in lower case.
+        The keys are file names without the ending. Words are in lower case.
 
     Raises
     ------
     InputError
-        If there is no such file, or one cannot be read or is of another form.
+        If there is no such file, or if a file cannot be read or has another format.
     """
     paths = sorted(Path(folder).glob("*.tsv"))
     if not paths:
@@ -262,13 +262,13 @@ def _finite_number(text: str) -> float | None:
 def similarity(
     pairs: Iterable[Pair], vocabulary: Mapping[str, int], vectors: np.ndarray
 ) -> Similarity:
-    """Compare the cosines of words' vectors with what people said.
+    """Compare the cosines of words' vectors with human similarity scores.
 
     Parameters
     ----------
     pairs : iterable of Pair
     vocabulary : mapping of str to int
-        Row of each word. Pairs with other words are left out.
+        Row of each word. Pairs with other words are ignored.
     vectors : ndarray of shape (n_words, n_components)
 
     Returns

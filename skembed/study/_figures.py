@@ -1,4 +1,4 @@
-"""Figures of both command lines; matplotlib is imported when one is drawn."""
+"""Figures of both command lines. matplotlib is imported when a figure is drawn."""
 
 import math
 import os
@@ -25,10 +25,10 @@ CAPTIONS = {
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^"
 _COLOURS = 10  # in matplotlib's own cycle
-# More of them could not be told apart in one panel.
+# More of them could not be distinguished in one panel.
 _MOST_SHOWN = 6
 
-# Reads from a record, with a value of `combine`, what vectors are judged by.
+# Reads the score of vectors from a record, for a value of `combine`.
 _Read = Callable[[dict[str, Any], str], float | None]
 
 
@@ -38,9 +38,9 @@ def can_draw() -> bool:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure of matplotlib; the file's ending chooses the format."""
+    """Write a figure of matplotlib. The file's ending gives the format."""
     with warnings.catch_warnings():
-        # A letter of a name that the font lacks is drawn as a box.
+        # A letter that is missing in the font is drawn as a box.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure.savefig(path)
 
@@ -52,7 +52,7 @@ def tidy(axes: Any, **grid: Any) -> None:
 
 
 def picture_problem(path: Path) -> str | None:
-    """Return what would keep a figure from being written to a file, or None."""
+    """Return the reason why a figure cannot be written to a file, or None."""
     if path.suffix.lower() not in PICTURES:
         return f"the name must end in one of {', '.join(PICTURES)}"
     if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
@@ -74,7 +74,7 @@ def draw_comparison(
     about : dict
         As for `as_table`.
     path : Path
-        File to write; its ending chooses the format.
+        File to write. Its ending gives the format.
     """
     from matplotlib.figure import Figure
 
@@ -106,7 +106,7 @@ def draw_comparison(
         ha="left",
         fontsize="medium",
     )
-    title.set_parse_math(False)  # a file's name may hold dollar signs
+    title.set_parse_math(False)  # a file name may contain dollar signs
     tidy(axes, axis="x")
     save_figure(figure, path)
 
@@ -127,7 +127,7 @@ def _draw_row(axes: Any, row: _verdict.Row, position: float, colour: str) -> Non
             **fill,
         )
     size = row["n_embedding_parameters"]
-    # In the margin, where no dot can hide it.
+    # In the margin, where no dot hides it.
     axes.annotate(
         "" if size is None else f"{size:,} parameters",
         (1.01, position),
@@ -145,15 +145,15 @@ def _draw_row(axes: Any, row: _verdict.Row, position: float, colour: str) -> Non
 def draw_study(
     outcomes: Sequence[Any], spectra: Mapping[str, Sequence[float]], folder: Path
 ) -> list[str]:
-    """Write the figures that there are numbers for.
+    """Write the figures for which there are numbers.
 
-    Of an estimator with many ways of tying, figures show the main ones only.
+    If an estimator has many strategies, figures show the main ones only.
 
     Parameters
     ----------
     outcomes : sequence of Outcome
     spectra : mapping of str to sequence of float
-        Eigenvalues of the shifted PMI matrix, by a title.
+        Eigenvalues of the shifted PMI matrix, by title.
     folder : Path
 
     Returns
@@ -189,7 +189,7 @@ def _has_curve(outcome: Any) -> bool:
 def _panels(
     outcomes: Sequence[Any], fill: Callable[[Any, Sequence[Any]], None]
 ) -> Any | None:
-    """Return a figure with a panel for each estimator, legends beside them."""
+    """Return a figure with a panel and a legend for each estimator."""
     from matplotlib.figure import Figure
 
     titles = list(dict.fromkeys(outcome.candidate.title for outcome in outcomes))
@@ -210,7 +210,7 @@ def _panels(
 
 
 def _shown(group: Sequence[Any]) -> Sequence[Any]:
-    """Return the outcomes of one estimator that its panel has room for."""
+    """Return the outcomes of one estimator that its panel shows."""
     if len(group) <= _MOST_SHOWN:
         return group
     return [outcome for outcome in group if outcome.candidate.is_main] or group
@@ -243,7 +243,7 @@ def _own_scores(axes: Any, outcomes: Sequence[Any]) -> None:
         peaks.append(density.max())
         ranges.append(edges[np.searchsorted(shares.cumsum(), [0.001, 0.99])])
     axes.axvline(0.0, color="0.5", linewidth=0.8)
-    # Scores that hardly differ, or a few large ones, would flatten all the others.
+    # Scores that hardly differ, or a few large ones, would flatten the other curves.
     axes.set_ylim(0.0, min(max(peaks), 3 * float(np.median(peaks))) * 1.05)
     low, high = np.array(ranges).T
     span = 0.5 + float(np.median(high - low))
@@ -270,10 +270,10 @@ def _parameters(outcomes: Sequence[Any]) -> Any | None:
 
 
 def _best_score(outcomes: Sequence[Any]) -> tuple[str, _Read] | None:
-    """Return what vectors are judged by, and how it is read from a record.
+    """Return the title of the score of vectors, and a function that reads it.
 
-    The first of these that has numbers: accuracy, where there are classes; similarity
-    sets; the held-out loss.
+    It is the first of these that has numbers: the accuracy (if there are classes), the
+    similarity sets, the held-out loss.
     """
     records = [record for outcome in outcomes for record in outcome.chosen()]
     readings = [r for record in records for r in record["readings"].values()]
@@ -303,7 +303,7 @@ def _best_score(outcomes: Sequence[Any]) -> tuple[str, _Read] | None:
 
 
 def _scores(outcome: Any, read: _Read) -> dict[str, list[float]]:
-    """Return the scores of all seeds by `combine`, where every seed has one."""
+    """Return the scores of all seeds by `combine`, if every seed has one."""
     found = {}
     for combine in outcome.candidate.combines:
         scores = [read(record, combine) for record in outcome.chosen()]
@@ -326,11 +326,11 @@ def _against_parameters(title: str, read: _Read) -> Callable:
             for combine, scores in _scores(outcome, read).items():
                 label = outcome.candidate.label
                 label += "" if combine == "word" else f", {combine}"
-                # Equal scores may have a mean beside them by a rounding error.
+                # The mean of equal scores may differ from them by a rounding error.
                 mean = min(max(float(np.mean(scores)), min(scores)), max(scores))
                 means[label] = mean
                 axes.errorbar(
-                    # Next to each other, not one over the other.
+                    # Side by side, so that they do not overlap.
                     sizes / 1e6 * (1 + 0.006 * (number - len(outcomes) / 2)),
                     mean,
                     yerr=[[mean - min(scores)], [max(scores) - mean]],
@@ -344,13 +344,13 @@ def _against_parameters(title: str, read: _Read) -> Callable:
                 )
         _leave_out_far(axes, means)
         axes.set_xlabel("million parameters (those of one size stand side by side)")
-        axes.set_ylabel(title, parse_math=False)  # a set's name may hold dollar signs
+        axes.set_ylabel(title, parse_math=False)  # names may contain dollar signs
 
     return fill
 
 
 def _leave_out_far(axes: Any, means: Mapping[str, float]) -> None:
-    """Let no failure flatten the differences between all others; name it instead."""
+    """Leave outliers out of the range of the axis, and name them instead."""
     values = np.array(list(means.values()))
     if values.size < 4:
         return
@@ -371,7 +371,7 @@ def _leave_out_far(axes: Any, means: Mapping[str, float]) -> None:
 
 
 def _spectra(spectra: Mapping[str, Sequence[float]]) -> Any | None:
-    """Return a figure of eigenvalues by size, with the negative ones marked."""
+    """Return a figure of eigenvalues by size, in which negative ones are marked."""
     from matplotlib.figure import Figure
 
     shown = {title: found for title, found in spectra.items() if any(found)}

@@ -1,4 +1,4 @@
-"""The options of both command lines; those that both have are declared once."""
+"""The options of both command lines. Shared options are declared once."""
 
 import argparse
 import math
@@ -28,7 +28,7 @@ FILES_HELP = """\
 
 
 def count(least: int, most: int | None = None) -> Callable[[str], int]:
-    """Return a reader of whole numbers from `least` to `most`."""
+    """Return a parser of whole numbers from `least` to `most`."""
 
     def parse(text: str) -> int:
         number = int(text) if text.strip().isdecimal() else -1
@@ -43,7 +43,7 @@ def count(least: int, most: int | None = None) -> Callable[[str], int]:
 
 
 def jobs(text: str) -> int:
-    """Read a number of threads or processes: joblib's, at most one per processor."""
+    """Parse a number of processes by joblib's rules, at most one per processor."""
     try:
         number = int(text)
     except ValueError:
@@ -57,7 +57,7 @@ def jobs(text: str) -> int:
 
 
 def column(text: str) -> str:
-    """Read the name of a column."""
+    """Parse the name of a column."""
     if not text:
         raise argparse.ArgumentTypeError(
             "a column without a name cannot be chosen; name it in the file"
@@ -66,7 +66,7 @@ def column(text: str) -> str:
 
 
 def number(text: str, zero: bool = False) -> float:
-    """Read a finite number that is positive, or 0 where that is allowed."""
+    """Parse a finite number that is positive, or 0 if that is allowed."""
     try:
         value = float(text)
     except ValueError:
@@ -78,7 +78,7 @@ def number(text: str, zero: bool = False) -> float:
 
 
 def separator(text: str) -> str:
-    """Read the character between columns."""
+    """Parse the separator of columns."""
     text = {"tab": "\t", "\\t": "\t"}.get(text, text)
     if len(text) != 1 or text in '\r\n"':
         raise argparse.ArgumentTypeError(
@@ -88,7 +88,7 @@ def separator(text: str) -> str:
 
 
 def encoding(text: str) -> str:
-    """Read the name of a text encoding that Python knows."""
+    """Parse the name of a text encoding that Python knows."""
     try:
         "".encode(text)
     except (LookupError, ValueError) as error:
@@ -99,7 +99,7 @@ def encoding(text: str) -> str:
 
 
 def pattern(text: str) -> str:
-    """Read a regular expression."""
+    """Parse a regular expression."""
     try:
         n_groups = re.compile(text).groups
     except re.error as error:
@@ -115,7 +115,7 @@ def _n(kind: Callable[[str], Any], text: str) -> dict[str, Any]:
     return {"metavar": "N", "type": kind, "help": text}
 
 
-# Parameters of estimators: their options, how these are read, what they are.
+# Parameters of estimators: their options, parsers and help texts.
 _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "n_components": (
         ("--n-components", "--size"),
@@ -174,13 +174,13 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
 
 
 def message(error: Exception, searched: Sequence[str] = ()) -> str:
-    """Return an error in one line, with options in place of parameters.
+    """Return an error as one line, with options in place of parameters.
 
     Parameters
     ----------
     error : Exception
     searched : sequence of str
-        Parameters that are no option of the command line.
+        Parameters that are not options of the command line.
     """
 
     def option(found: re.Match) -> str:
@@ -193,17 +193,17 @@ def message(error: Exception, searched: Sequence[str] = ()) -> str:
 
 
 class Command(argparse.ArgumentParser):
-    """The options of a command line that both have.
+    """The options that both command lines have.
 
     Parameters
     ----------
     prog : str
     description, epilog : str
     estimators : sequence of str
-        Names of what can be compared.
+        Names of the estimators that can be compared.
     """
 
-    # Parameters that are no option, because the command tries several values.
+    # Parameters that are not options, because the command tries several values.
     searched: tuple[str, ...] = ()
     forms = "CSV, TSV or JSON lines"
 
@@ -280,7 +280,7 @@ class Command(argparse.ArgumentParser):
         )
 
     def read(self, argv: list[str] | None) -> tuple[argparse.Namespace, Settings]:
-        """Read the options, and return the settings among them apart."""
+        """Parse the options. Return all of them, and the settings separately."""
         options = self.parse_args(argv)
         for name in ("text", "label", "encoding", "separator"):
             if getattr(options, name) and not options.data:
@@ -299,7 +299,7 @@ class Command(argparse.ArgumentParser):
         return options, Settings(**chosen)
 
     def _check(self, options: argparse.Namespace) -> None:
-        """Refuse what only this command line cannot use."""
+        """Raise an error for options that this command line cannot use."""
 
 
 class QuickCommand(Command):

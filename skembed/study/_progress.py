@@ -1,4 +1,4 @@
-"""Messages to the user on standard error, apart from results."""
+"""Messages to the user on standard error, separate from results."""
 
 import sys
 from collections import Counter, defaultdict
@@ -12,13 +12,12 @@ def tell(message: str) -> None:
 
 
 class Progress:
-    """A line about every step that is done, with an estimate of the time left.
+    """A line for each finished step, with an estimate of the time left.
 
     Parameters
     ----------
     kinds : iterable of str
-        The kind of each step that is planned; steps of one kind take about the same
-        time.
+        The kind of each planned step. Steps of one kind take about the same time.
     """
 
     def __init__(self, kinds: Iterable[str]):
@@ -28,21 +27,21 @@ class Progress:
 
     @property
     def n_all(self) -> int:
-        """Steps that are done or to be done."""
+        """Number of finished and remaining steps."""
         return self.n_done + self._waiting.total()
 
     def skip(self, kind: str, n_steps: int = 1) -> None:
-        """Leave steps out."""
+        """Skip steps."""
         self._waiting[kind] -= n_steps
 
     def done(self, kind: str, seconds: float) -> None:
-        """Count a step, which took so many seconds."""
+        """Record a finished step and its seconds."""
         self.skip(kind)
         self.n_done += 1
         self._seconds[kind].append(seconds)
 
     def tell(self, text: str) -> None:
-        """Print a line about the step that was done last."""
+        """Print a line about the last finished step."""
         tell(f"[{self.n_done:{len(str(self.n_all))}}/{self.n_all}] {text}{self.left()}")
 
     def left(self) -> str:

@@ -1,4 +1,4 @@
-"""Results as tables, Markdown, CSV and JSON: those of both command lines."""
+"""The results of both command lines as tables, Markdown, CSV and JSON."""
 
 import ast
 import csv
@@ -68,7 +68,7 @@ def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def csv_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Return rows as CSV with a header; what a row lacks is an empty field."""
+    """Return rows as CSV with a header. Missing values are empty fields."""
     out = io.StringIO()
     writer = csv.DictWriter(out, columns, lineterminator="\n")
     writer.writeheader()
@@ -77,7 +77,7 @@ def csv_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a file so that it is there as a whole or not at all."""
+    """Write a file completely or not at all."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         part.write_text(text, encoding="utf-8")
@@ -150,7 +150,7 @@ _COLUMNS = (
 
 
 def progress(row: Row) -> str:
-    """Return a row's seconds and accuracy, or why it has none."""
+    """Return a row's seconds and accuracy, or the reason why it has none."""
     if row["accuracy"] is None:
         return f"failed: {row['error']}"
     shown = f"few labels {accuracy(row, 'few_')}  all {accuracy(row)}"
@@ -158,7 +158,7 @@ def progress(row: Row) -> str:
 
 
 def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
-    """Return a table for readers, with the answer in words below.
+    """Return a table as text, with the answer in words below.
 
     Parameters
     ----------
@@ -192,7 +192,7 @@ def _in_words(rows: Sequence[Row], about: dict[str, Any]) -> list[str]:
 
 
 def _to_copy(groups: list[list[Row]]) -> list[str]:
-    """Return the lines of a program that makes the best embedder's pipeline."""
+    """Return the lines of a program with the pipeline of the best embedder."""
     code = next((row["pipeline"] for group in groups for row in group), None)
     if code is None:
         return []
@@ -254,14 +254,14 @@ def _wrap(text: str) -> str:
 
 
 def as_json(rows: Sequence[Row], about: dict[str, Any]) -> str:
-    """Return one JSON object: what was run, the rows in order, the answer in words.
+    """Return one JSON object: the settings, the rows in order, the answer in words.
 
     Parameters
     ----------
     rows : sequence of dict
     about : dict
-        As for `as_table`; every entry becomes one of the object. Its "complete"
-        is false where a row has no accuracy.
+        As for `as_table`. Every entry becomes an entry of the object. "complete" is
+        false if a row has no accuracy.
 
     Returns
     -------
@@ -278,10 +278,10 @@ def as_json(rows: Sequence[Row], about: dict[str, Any]) -> str:
 
 
 def as_csv(rows: Sequence[Row], about: dict[str, Any]) -> str:
-    """Return the rows in order as CSV, accuracies of the folds in one field."""
+    """Return the rows in order as CSV. The accuracies of the folds are one field."""
     texts = []
     for row in (row for group in ranked(rows) for row in group):
-        # None is a value of `bias`; an empty field says that there is none.
+        # None is a value of `bias`. An empty field means that there is no `bias`.
         own: Row = {
             key: str(row[key]) for key in ("share_context", "bias") if key in row
         }
@@ -330,7 +330,7 @@ and test documents (20 %).
 
 
 def results(outcomes: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return a row for every fit and every way to read its vectors.
+    """Return a row for every fit and every value of `combine`.
 
     Parameters
     ----------
@@ -339,7 +339,7 @@ def results(outcomes: Iterable[Any]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        With the same keys; None where a number does not exist.
+        All rows have the same keys. Missing numbers are None.
     """
     return [
         {**_row(outcome.candidate, rate, seed, record, combine), "chosen": is_chosen}
@@ -382,7 +382,7 @@ def _row(
 
 
 def study_as_csv(outcomes: Iterable[Any]) -> str:
-    """Return all fits, also those of rates that were not chosen, as CSV."""
+    """Return all fits as CSV, including those of rates that were not chosen."""
     rows = results(outcomes)
     return csv_table(rows, list(rows[0])) if rows else ""
 
@@ -396,9 +396,9 @@ def study_as_markdown(
     ----------
     outcomes : sequence of Outcome
     about : sequence of str
-        What was run, a paragraph each.
+        Paragraphs that describe the study.
     pictures : sequence of str
-        Names of files to show.
+        Names of the files to show.
     """
     parts = ["# Tying strategies compared", *about]
     for title in dict.fromkeys(outcome.candidate.title for outcome in outcomes):
@@ -447,7 +447,7 @@ def _chosen(outcomes: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _measures(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Return the keys of the columns that there are numbers for, and their titles."""
+    """Return the keys and titles of the columns that have numbers."""
     keys = list(rows[0])
     sets = keys[keys.index("accuracy") + 1 : keys.index("own_score")]
     titles = {
@@ -455,7 +455,7 @@ def _measures(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
         "held_out_loss": "held-out loss",
         "training_loss": "training loss",
         "accuracy": "accuracy",
-        # The columns between two known ones are those of similarity sets.
+        # The columns between two known ones belong to similarity sets.
         **dict(zip(sets, sets, strict=True)),
         "own_score": "own score",
         "fit_seconds": "fit s",
@@ -470,7 +470,7 @@ def _measures(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 def _spread(values: Sequence[Any], key: str) -> str:
-    """Return mean, smallest and largest of the values that exist."""
+    """Return mean, minimum and maximum of the values that exist."""
     numbers = [float(value) for value in values if value is not None]
     if not numbers:
         return ABSENT
@@ -478,7 +478,7 @@ def _spread(values: Sequence[Any], key: str) -> str:
         return f"{np.mean(numbers):,.0f}"
     digits = {"fit_seconds": 1, "own_score": 2}.get(key, 3)
     mean, least, most = np.mean(numbers), min(numbers), max(numbers)
-    # Losses of GloVe are small numbers.
+    # GloVe's losses are small numbers.
     digits = 4 if key == "training_loss" and mean < 0.1 else digits
     if len(numbers) == 1:
         return f"{mean:.{digits}f}"
@@ -486,7 +486,7 @@ def _spread(values: Sequence[Any], key: str) -> str:
 
 
 def _marks(outcome: Any, notes: list[str]) -> str:
-    """Return the numbers of an outcome's notes, which are added to the list."""
+    """Return the numbers of an outcome's notes, and add new notes to the list."""
     own = dict.fromkeys(
         [*outcome.notes, *(n for record in outcome.chosen() for n in record["notes"])]
     )
@@ -496,8 +496,8 @@ def _marks(outcome: Any, notes: list[str]) -> str:
 
 
 def _baselines(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """Say which losses need no vectors."""
-    # The same for all strategies on one split; once for each seed.
+    """Yield sentences about the losses of baselines without vectors."""
+    # They are the same for all strategies on one split.
     by_seed = {
         row["seed"]: row for row in rows if row["held_out_loss_zero"] is not None
     }
@@ -514,7 +514,7 @@ def _baselines(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
 
 
 def _pairs(outcomes: Sequence[Any]) -> Iterator[str]:
-    """Say how many pairs of words correlations are of."""
+    """Yield sentences about the number of word pairs behind the correlations."""
     record = outcomes[0].chosen()[0]
     found = next(iter(record["readings"].values()))["similarity"]
     if found:
@@ -526,7 +526,7 @@ def _pairs(outcomes: Sequence[Any]) -> Iterator[str]:
 
 
 def _by_rate(outcomes: Sequence[Any]) -> Iterator[str]:
-    """Say how much depends on the learning rate, on the first seed."""
+    """Yield lines about the effect of the learning rate, for the first seed."""
     rates = sorted(
         {rate for o in outcomes for rate, _ in o.records if rate is not None}
     )

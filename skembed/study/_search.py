@@ -1,7 +1,7 @@
-"""The fits of a study: which are made, in which order, and where they are kept.
+"""The fits of a study: which are made, in which order, and where they are stored.
 
-A fit that is done is a small JSON file, so that a study that was stopped, however it
-was, continues where it is.
+The record of each finished fit is a small JSON file, so that a study that was stopped
+resumes where it ended.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from skembed.study._report import write
 
 
 def programs() -> str:
-    """Return what made a record: versions, and a hash of this package's own files."""
+    """Return the origin of a record: versions, and a hash of this package's files."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parents[1].rglob("*.py")):
         digest.update(path.read_bytes())
@@ -30,13 +30,13 @@ def programs() -> str:
 
 
 class Store:
-    """Records in a folder, one file each, found again by what they came from.
+    """Records in a folder, one file each, identified by their origin and key.
 
     Parameters
     ----------
     folder : Path
     *origin : str
-        What all records come from: the data and the programs.
+        The origin of all records: the data and the programs.
     """
 
     def __init__(self, folder: Path, *origin: str):
@@ -50,31 +50,31 @@ class Store:
         return self.folder / f"{name}.json"
 
     def get(self, key: dict[str, Any]) -> dict[str, Any] | None:
-        """Return the record of a key, or None."""
+        """Return the record of a key, or None if there is none."""
         try:
             return json.loads(self._path(key).read_text(encoding="utf-8"))["record"]
         except (FileNotFoundError, ValueError, KeyError, TypeError):
             return None
 
     def put(self, key: dict[str, Any], record: dict[str, Any]) -> None:
-        """Keep the record of a key."""
+        """Store the record of a key."""
         content = {"key": key, "record": record}
         write(self._path(key), json.dumps(content, default=str))
 
 
 @dataclass
 class Outcome:
-    """What became of a candidate.
+    """The result for one candidate.
 
     Attributes
     ----------
     candidate : Candidate
     records : dict
-        By learning rate and seed.
+        Records by learning rate and seed.
     rate : float or None
         The learning rate that was chosen.
     problem : str or None
-        Why there is none.
+        Why there is no result.
     notes : list of str
     """
 
@@ -92,10 +92,10 @@ class Outcome:
 
 
 def criteria(records: dict[Any, dict[str, Any]]) -> dict[Any, float]:
-    """Return what one of some records is chosen by: lower is better.
+    """Return the values by which a record is chosen. Lower is better.
 
-    The held-out loss of the validation documents; the last training loss where an
-    estimator has no such loss.
+    They are the held-out losses of the validation documents or, for an estimator
+    without such a loss, the last training losses.
     """
     has_loss = all(record["validation"] is not None for record in records.values())
     judged = {}
@@ -112,11 +112,11 @@ class Search:
     Parameters
     ----------
     plan : iterable of (Candidate, list of float or None)
-        What to compare, and the learning rates to try.
+        The candidates, and the learning rates to try.
     n_seeds : int
     run : callable
-        Takes a candidate, a rate and a seed; returns a record, with "all_seconds" it
-        took.
+        Takes a candidate, a rate and a seed. Returns a record, whose "all_seconds" is
+        the time that it took.
     store : Store
     """
 
@@ -139,7 +139,7 @@ class Search:
         )
 
     def outcomes(self) -> list[Outcome]:
-        """Make all fits that are not done."""
+        """Make all fits that are not stored yet, and return all outcomes."""
         found = [self._choose_rate(*planned) for planned in self.plan]
         for outcome in found:
             for seed in range(1, self.n_seeds) if outcome.problem is None else ():
@@ -149,7 +149,7 @@ class Search:
     def _choose_rate(self, candidate: Any, rates: list[float | None]) -> Outcome:
         outcome = Outcome(candidate)
         for rate in rates:
-            # The smallest comes first: what fails with it fails with all others.
+            # The smallest rate comes first. If it fails, all others fail, too.
             if outcome.problem is None:
                 self._fit(outcome, rate, 0)
             else:
@@ -210,7 +210,7 @@ class Search:
 
 
 def _summary(record: dict[str, Any]) -> str:
-    """Return the numbers of a record for the line about it."""
+    """Return the numbers of a record for its progress line."""
     parts = []
     if record["test"] is not None and record["test"]["loss"] is not None:
         parts.append(f"held-out loss {record['test']['loss']:.3f}")

@@ -1,10 +1,10 @@
 """The quick comparison's rows in order, and its answer in words.
 
-A row is a dict: "estimator", "share_context" and "bias" (where it has them),
+A row is a dict with the keys "estimator", "share_context" and "bias" (if it has them),
 "is_reference", "n_embedding_parameters" (None for tf-idf), "fit_seconds", "accuracy",
-"accuracy_sd", "fold_accuracies", the same three of few labels with "few_" before
-them, "pipeline" (Python code, None for references), and "error": None, or why the row
-has none of these numbers.
+"accuracy_sd", "fold_accuracies", the same three for few labels with the prefix "few_",
+"pipeline" (Python code, None for references) and "error" (None, or the reason why the
+row has no numbers).
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ NOT_RUN = "not run"
 
 
 def ranked(rows: Sequence[Row]) -> list[list[Row]]:
-    """Return the rows in groups, one per estimator, then one of the references.
+    """Return the rows in groups: one per estimator, then the references.
 
-    The estimator with the most accurate row comes first, and so does that row in it;
-    rows without an accuracy come last.
+    The estimator with the most accurate row comes first. Within a group, rows are
+    sorted by accuracy. Rows without an accuracy come last.
 
     Parameters
     ----------
@@ -60,13 +60,13 @@ def _strategy(row: Row) -> list[str]:
 
 
 def accuracy(row: Row, kind: str = "") -> str:
-    """Return a row's accuracy, mean ± standard deviation, or what it has instead.
+    """Return a row's accuracy, mean ± standard deviation, or a word if it has none.
 
     Parameters
     ----------
     row : dict
     kind : {"", "few_"}, default=""
-        That of all labels, or of few.
+        With all labels, or with few.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def accuracy(row: Row, kind: str = "") -> str:
 
 
 def reasons(rows: Sequence[Row]) -> list[str]:
-    """Say why rows failed, in one line for all that failed alike."""
+    """Return the reasons why rows failed. Rows with the same reason share a line."""
     names: dict[str, list[str]] = {}
     for row in missing(rows):
         if row["error"] != NOT_RUN:
@@ -92,7 +92,7 @@ def reasons(rows: Sequence[Row]) -> list[str]:
 
 
 def heading(about: dict[str, Any]) -> str:
-    """Say in words what was compared."""
+    """Return a sentence about the data and the comparison."""
     return (
         f"{about['data']}: {about['n_documents']} documents in {about['n_classes']} "
         f"classes. Accuracy over {about['cv']} folds, {about['n_components']} "
@@ -102,7 +102,7 @@ def heading(about: dict[str, Any]) -> str:
 
 
 def verdict(rows: Sequence[Row]) -> list[str]:
-    """Say in words what came out best, and what is not to be told from it.
+    """Return the answer in words: the best rows, and those that are about as good.
 
     Parameters
     ----------
@@ -111,8 +111,8 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     Returns
     -------
     list of str
-        A sentence or two about each estimator, then about the best of all, then
-        which rows are missing.
+        A sentence or two about each estimator, then about the best row, then about
+        missing rows.
     """
     groups = [group for group in ranked(rows) if not group[0]["is_reference"]]
     compared = [group for group in groups if _strategy(group[0])]
