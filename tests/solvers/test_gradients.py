@@ -15,7 +15,7 @@ from skembed._solvers import negative_sampling
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from tests import reference
-from tests.kernels.test_kernels import (
+from tests.kernels.test_sgns import (
     make_sampler,
     map_of,
     sgns_model,

@@ -29,7 +29,7 @@ from skembed._solvers.sampling import (
 )
 from skembed._tying import bias, strategies
 from tests.helpers import assert_same_fit, corpus_of
-from tests.kernels import test_cbow, test_kernels
+from tests.kernels import test_cbow, test_sgns
 
 small = pytest.mark.small
 
@@ -397,8 +397,8 @@ WORD, CONTEXT, NOISE = 0, 1, 2
 def trained_pair(train, strategy, tokens, **choices):
     """Return which rows of two tables a pair moves; all noise words are the same."""
     rng = np.random.default_rng(5)
-    model = test_kernels.sgns_model(strategy, "word", 4, 3, rng, **choices)
-    sampler = test_kernels.make_sampler(np.eye(4)[NOISE], 2, window=1)
+    model = test_sgns.sgns_model(strategy, "word", 4, 3, rng, **choices)
+    sampler = test_sgns.make_sampler(np.eye(4)[NOISE], 2, window=1)
     before = model.params.copy()
     lanes = train(tokens, model, sampler._replace(one_way=True), [1])
     moved = (model.params != before).any(axis=1).reshape(2, 4)
@@ -412,7 +412,7 @@ def test_a_directed_pair_moves_its_word_and_its_context(tokens):
     """The second word gets no update as a word, nor the first as a context."""
     tokens = np.array(tokens, dtype=np.int32)
     strategy = strategies.get_strategy(False)
-    words, contexts = trained_pair(test_kernels.train, strategy, tokens)
+    words, contexts = trained_pair(test_sgns.train, strategy, tokens)
     assert words == [WORD]
     assert contexts == [CONTEXT, NOISE]
 
@@ -564,7 +564,7 @@ def test_number_of_threads(estimator, directed, monkeypatch):
     for other in others:
         assert_same_fit(one, other)
     assert {size[0] for size in sizes} == {16}
-    if test_kernels.COMPILED:
+    if test_sgns.COMPILED:
         assert [size[1] for size in sizes] == [1, 2, 3]
 
 

@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 import joblib
+import numba
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -16,6 +17,7 @@ from sklearn.pipeline import Pipeline
 import skembed
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, tying, warmup
 from skembed._tying import strategies
+from tests import reference
 from tests.helpers import (
     COUNTING,
     DOCUMENTS,
@@ -29,7 +31,8 @@ from tests.helpers import (
     run_python,
     sound_strategies,
 )
-from tests.kernels import test_kernels
+from tests.kernels import test_sgns
+from tests.kernels.helpers import random_documents
 from tests.solvers import test_gradients
 from tests.tying.own_strategy import FixedFactors, compare
 
@@ -245,25 +248,23 @@ def test_rounds_with_maps_that_stretch(of_map, directional):
     tables = {"context_table": 1, "noise_table": 1, "has_sides": True}
     strategy = declared(**of_map, **(tables if directional else {}))
     random = np.random.default_rng(3)
-    documents = test_kernels.random_documents(random, 11, test_kernels.DOCUMENT_LENGTHS)
-    tokens = test_kernels.reference.mark(documents)
+    documents = random_documents(random, 11, test_sgns.DOCUMENT_LENGTHS)
+    tokens = reference.mark(documents)
     choice = {"directional": directional}
-    model = test_kernels.sgns_model(strategy, "word", 11, 7, random, **choice)
-    sampler = test_kernels.make_sampler(test_kernels.NOISE, 3)
+    model = test_sgns.sgns_model(strategy, "word", 11, 7, random, **choice)
+    sampler = test_sgns.make_sampler(test_sgns.NOISE, 3)
     rates = (0.01, 0.0)
-    test_kernels.assert_equals_twin(tokens, model, sampler, [1, 2, 3], rates)
+    test_sgns.assert_equals_twin(tokens, model, sampler, [1, 2, 3], rates)
 
 
 def test_own_strategies_need_no_kernel_of_their_own():
     """So `warmup` compiles what they need, too."""
     kinds = {}
     for strategy in [*strategies.strategies(), *POSSIBLE]:
-        model = test_kernels.sgns_model(
-            strategy, "word", 11, 7, np.random.default_rng(7)
-        )
-        sampler = test_kernels.make_sampler(test_kernels.NOISE, 3)
-        lanes, _ = test_kernels.sgns_buffers(sampler, model, [1])
-        kind = str(tuple(map(test_kernels.numba.typeof, (model, lanes))))
+        model = test_sgns.sgns_model(strategy, "word", 11, 7, np.random.default_rng(7))
+        sampler = test_sgns.make_sampler(test_sgns.NOISE, 3)
+        lanes, _ = test_sgns.sgns_buffers(sampler, model, [1])
+        kind = str(tuple(map(numba.typeof, (model, lanes))))
         kinds.setdefault(kind, set()).add(strategy.name is None)
     assert list(kinds.values()) == [{True, False}] * 2
 
