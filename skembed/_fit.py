@@ -215,7 +215,7 @@ def _meaning(estimator: Any, strategy: Tying, name: str) -> Any:
 
 def _are_equal(value: Any, earlier: Any) -> bool:
     """Return whether a parameter is what it was; strategies by their parameters."""
-    if not isinstance(value, Tying):
+    if not (isinstance(value, Tying) and isinstance(earlier, Tying)):
         return value == earlier
     # Their values may be arrays, whose comparison is not a bool.
     found = [joblib.hash(one.get_params()) for one in (value, earlier)]
