@@ -239,7 +239,9 @@ def test_parts_are_released_when_joined():
         for n in (2, 0, 3)
     ]
     with ThreadTeam(1) as team:
-        matrix = _cooccurrence._consume_parts(np.array([2, 0, 0, 3]), parts, (4, 0), team)
+        matrix = _cooccurrence._consume_parts(
+            np.array([2, 0, 0, 3]), parts, (4, 0), team
+        )
     assert parts == [None] * 3
     assert matrix.indptr.tolist() == [0, 2, 2, 2, 5]
     assert matrix.indices.tolist() == [0, 1, 0, 1, 2]
