@@ -215,7 +215,7 @@ def _meaning(estimator: Any, strategy: Tying, name: str) -> Any:
 
 def _are_equal(value: Any, earlier: Any) -> bool:
     """Return whether two values are equal. Strategies are compared by parameters."""
-    if not isinstance(value, Tying):
+    if not (isinstance(value, Tying) and isinstance(earlier, Tying)):
         return value == earlier
     # Parameters may be arrays, and comparing arrays does not give a bool.
     found = [joblib.hash(one.get_params()) for one in (value, earlier)]

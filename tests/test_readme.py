@@ -127,6 +127,15 @@ def test_readme_has_no_links_that_lead_nowhere_on_a_package_index():
 
 
 @pytest.mark.small
+def test_pages_name_test_files_that_exist():
+    pages = [*PAGES, ROOT / ".github" / "CONTRIBUTING.md"]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    named = set(re.findall(r"`(?:tests/)?((?:\w+/)?test_\w+\.py)`", " ".join(texts)))
+    assert len(named) > 10
+    assert not [path for path in named if not (ROOT / "tests" / path).is_file()]
+
+
+@pytest.mark.small
 def test_help_says_what_there_is_before_it_lists_all_modules():
     text = pydoc.render_doc(skembed, renderer=pydoc.plaintext)
     opening, _, _ = text.partition("\nPACKAGE CONTENTS")

@@ -339,6 +339,9 @@ def _check_rows(rows: Any, n_documents: int, plan: Plan) -> None:
 
 
 def _normalized(rows: np.ndarray, norm: str) -> np.ndarray:
+    # scikit-learn refuses an array without rows.
+    if not len(rows):
+        return rows
     # The squares of extreme numbers would be infinite or 0.
     largest = np.abs(rows).max(axis=1, keepdims=True, initial=0.0)
     return normalize(rows / np.where(largest > 0.0, largest, 1.0), norm=norm)

@@ -1,10 +1,12 @@
 """Pickles, copies and skops: what they hold, and what another version says."""
 
+import ast
 import copy
 import io
 import pickle
 import re
 import warnings
+from pathlib import Path
 
 import joblib
 import pytest
@@ -15,6 +17,7 @@ from skembed._tying import strategies
 from skembed.pooling import POOLINGS
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap, same
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 small = pytest.mark.small
 
 
@@ -121,6 +124,16 @@ def test_skops_trusts_known_types_only(estimator):
             assert all(allowed.fullmatch(one) for one in types), types
             loaded = sio.loads(content, trusted=types)
             assert same(loaded.transform(DOCUMENTS), embedder.transform(DOCUMENTS))
+
+
+@pytest.mark.long
+def test_docs_name_the_types_of_an_embedder():
+    sio = pytest.importorskip("skops.io")
+    text = (DOCS / "faults.md").read_text(encoding="utf-8")
+    named = re.search(r"^types = (\[.*\])$", text, re.MULTILINE)
+    embedder = SGNSEmbedder(4, min_count=1, subsample=0).fit(DOCUMENTS)
+    types = sio.get_untrusted_types(data=sio.dumps(embedder))
+    assert sorted(ast.literal_eval(named[1])) == sorted(types)
 
 
 class Planted:

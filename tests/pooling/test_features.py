@@ -144,6 +144,7 @@ def test_norm_comes_last():
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1.0, rtol=1e-6)
     without = clone_of(embedder, norm=None).transform(DOCUMENTS)
     np.testing.assert_allclose(features * _features.LENGTH, without, rtol=1e-5)
+    assert embedder.transform([]).shape == (0, features.shape[1])
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

@@ -500,6 +500,20 @@ def test_further_fits_need_equal_parameters(estimator, way):
     assert all(learned(embedder)[name] is before[name] for name in before)
 
 
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_further_fits_need_the_same_kind_of_value(estimator):
+    """A name and an object are different values, whichever comes first."""
+    values = True, tying.Tied()
+    for first, second in (values, values[::-1]):
+        embedder = cheap(estimator, share_context=first).partial_fit(DOCUMENTS)
+        before = learned(embedder)
+        embedder.set_params(share_context=second)
+        with pytest.raises(ValueError, match=r"with share_context=.* cannot go on"):
+            embedder.partial_fit(MORE)
+        assert learned(embedder).keys() == before.keys()
+        assert all(learned(embedder)[name] is before[name] for name in before)
+
+
 def test_negative_dims_of_further_fits():
     """They are bound to what was learned only where a fixed map depends on them."""
     own = declared(map_kind="diagonal", learns_map=True)
