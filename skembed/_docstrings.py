@@ -13,8 +13,8 @@ from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._tying import bias, strategies
 from skembed.pooling import POOLINGS, _features
 
-# Text by the name of its placeholder. Placeholders within it are words that estimators
-# differ in, defaults, and values that come from registries.
+# Shared texts, by the name of their placeholder. A text may contain placeholders: for
+# words that differ between estimators, for defaults, and for values from registries.
 _TEXTS = {
     "n_components": r"""
 n_components : int, default=100
@@ -246,16 +246,17 @@ negative_dims : float or int, default=0.1
     these dimensions. They are the last ones.
 """,
 }
-# A placeholder that has a line of its own, whose indentation its text gets; or another.
+# A placeholder on a line of its own, whose text gets the indentation of the line, or a
+# placeholder within a line.
 _PLACEHOLDER = re.compile(r"^( *)%\((\w+)\)s$|%\((\w+)\)s", re.MULTILINE)
 
 
 def complete_docstring(**words: str) -> Callable[[type], type]:
     """Return a class decorator that fills in the placeholders of a docstring.
 
-    A placeholder is ``%(name)s``. What it stands for is one of the texts above, a word
-    that is given here, ``default_`` and the name of a parameter, or a list of allowed
-    values.
+    A placeholder is ``%(name)s``. It is replaced by a shared text, by a word that is
+    passed here, by a list of allowed values, or by the default of a parameter. In the
+    last case, the name is ``default_`` and the name of the parameter.
 
     Parameters
     ----------

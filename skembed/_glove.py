@@ -216,7 +216,7 @@ class GloVeEmbedder(BaseEmbedder):
         resumable = bool(kept)
         totals = count.context_totals(counts)
         kept["_context_totals"] = totals[row_of]
-        count.weigh(counts, totals, self.subsample)
+        count.weigh_inplace(counts, totals, self.subsample)
         params = layout.allocate()
         n_learned = self.n_components + 1
         squares = glove.start_squares(layout, params.shape, job.resume, row_of)

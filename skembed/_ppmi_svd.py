@@ -207,7 +207,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         attributes = kept_counts(self, job, counts, direction)
         totals = count.context_totals(counts)
         attributes["_context_totals"] = totals
-        count.weigh(counts, totals, self.subsample)
+        count.weigh_inplace(counts, totals, self.subsample)
         with job.progress.step("factorise") as step:
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
@@ -279,7 +279,9 @@ class PPMISVDEmbedder(BaseEmbedder):
             sides.append(interruptible(sparse.csr_array, counts.T))
         matrices = []
         for side in sides:
-            matrix = ppmi.ppmi(side, self.shift, self.context_exponent, self.n_jobs)
+            matrix = ppmi.ppmi_inplace(
+                side, self.shift, self.context_exponent, self.n_jobs
+            )
             largest = float(matrix.data.max(initial=0.0))
             if largest > LARGEST:
                 raise ValueError(

@@ -37,11 +37,11 @@ class Corpus(NamedTuple):
     key: str | None = None  # its key in `memory`, if there is one
 
     @classmethod
-    def of_known(cls, ids: array, offsets: array) -> "Corpus":
+    def consume_known(cls, ids: array, offsets: array) -> "Corpus":
         """Return a corpus in the memory of the arrays, without tokens of id < 0."""
         # In place, because a copy would double the memory. An array can shrink only
         # while it has no view, and it keeps a sixteenth more than its size.
-        n_known = _drop_negative(_view(ids, np.int32), _view(offsets, np.int64))
+        n_known = _drop_negative_inplace(_view(ids, np.int32), _view(offsets, np.int64))
         # A profiler or debugger in another thread may still hold the frame of a
         # finished call, with its views. Then the array does not shrink.
         with suppress(BufferError):
@@ -229,7 +229,7 @@ def _chosen(
     """Return the documents as rows of `index`, without words that are not in it."""
     rows = (index.get(word, -1) for word in words)
     _renumber(_view(ids, np.int32), np.fromiter(rows, np.int32, len(words)))
-    return Corpus.of_known(ids, offsets)._replace(doc_weights=doc_weights)
+    return Corpus.consume_known(ids, offsets)._replace(doc_weights=doc_weights)
 
 
 def _renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
@@ -237,7 +237,7 @@ def _renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
         chunk[:] = new_row[chunk]
 
 
-def _drop_negative(token_ids: np.ndarray, offsets: np.ndarray) -> int:
+def _drop_negative_inplace(token_ids: np.ndarray, offsets: np.ndarray) -> int:
     """Move tokens >= 0 to the front, update offsets, and return their number.
 
     It works in chunks, because a mask and a sum over all tokens would need more memory

@@ -106,7 +106,9 @@ def _scale(total: float) -> float:
     return math.ldexp(1.0, min(_WHOLE - exponent, 1023))
 
 
-def weigh(counts: sparse.csr_array, totals: np.ndarray, subsample: float) -> None:
+def weigh_inplace(
+    counts: sparse.csr_array, totals: np.ndarray, subsample: float
+) -> None:
     """Multiply counts by the probabilities that both of their words are kept.
 
     The result is the expected count after subsampling. Windows are those of the text

@@ -112,7 +112,7 @@ def _block(counts: sparse.csr_array, first: int, whole: bool) -> sparse.csr_arra
     rows = np.arange(first, first + counts.shape[0], dtype=counts.indices.dtype)
     counts.data[counts.indices == np.repeat(rows, np.diff(counts.indptr))] = 0.0
     if not whole:
-        _round_to_float32(counts.data)
+        _round_to_float32_inplace(counts.data)
     counts.eliminate_zeros()
     return counts
 
@@ -137,7 +137,7 @@ def _consume_blocks(blocks: list[Any], n_words: int) -> sparse.csr_array:
     return counts
 
 
-def _round_to_float32(values: np.ndarray) -> None:
+def _round_to_float32_inplace(values: np.ndarray) -> None:
     """Round numbers >= 0 in place to the 24 significant bits of float32.
 
     Documents with a weight and repeated documents are added up in different steps, so

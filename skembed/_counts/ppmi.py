@@ -12,7 +12,7 @@ _TASK_ENTRIES = 1 << 17
 _LANES = 8
 
 
-def ppmi(
+def ppmi_inplace(
     counts: sparse.csr_array,
     shift: float,
     context_exponent: float,
@@ -50,7 +50,7 @@ def ppmi(
         of_context = context_exponent * np.log(np.where(seen, context_totals, 1.0))
         if seen.any():
             of_context -= special.logsumexp(of_context[seen])
-        return _positive(counts, (of_word, of_context), tasks, team)
+        return _positive_inplace(counts, (of_word, of_context), tasks, team)
 
 
 def _totals(
@@ -78,7 +78,7 @@ def _totals(
     return word_totals, context_totals.sum(axis=0)
 
 
-def _positive(
+def _positive_inplace(
     counts: sparse.csr_array,
     marginals: tuple[np.ndarray, np.ndarray],
     tasks: list[tuple[int, int]],

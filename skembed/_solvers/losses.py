@@ -412,7 +412,7 @@ def closed_form(estimator: Any, corpus: Corpus) -> float:
     error = 0.0
     for side, contexts in sides.items():
         counts = _count(estimator, corpus, side)
-        matrix = ppmi.ppmi(
+        matrix = ppmi.ppmi_inplace(
             counts, estimator.shift, estimator.context_exponent, estimator.n_jobs
         )
         # |M - S|^2 = |M|^2 - 2 <M, S> + |S|^2 visits only the non-zeros of M.
@@ -433,7 +433,7 @@ def _count(estimator: Any, corpus: Corpus, direction: str = "both") -> sparse.cs
             "X holds no pair of words of the vocabulary in a document, so there is "
             "nothing to score. Words may be unknown; pass longer documents."
         )
-    count.weigh(counts, estimator._context_totals, estimator.subsample)
+    count.weigh_inplace(counts, estimator._context_totals, estimator.subsample)
     return counts
 
 

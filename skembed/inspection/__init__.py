@@ -315,7 +315,7 @@ def similarity_kind(
         estimator.word_vectors_[words], min(n_neighbors, words.size - 1)
     )
     near, all_pairs = _pmi.compare_neighbors(
-        ppmi.ppmi(counts, 1.0, 1.0, estimator.n_jobs),
+        ppmi.ppmi_inplace(counts, 1.0, 1.0, estimator.n_jobs),
         _pmi.places(corpus, n_rows, estimator.n_jobs),
         words,
         neighbors,

@@ -111,7 +111,7 @@ def places(corpus: Corpus, n_words: int, n_jobs: int | None) -> sparse.csr_array
     """
     before = windows.count_cooccurrences(corpus, n_words, np.ones(1), n_jobs, "left")
     counts = sparse.csr_array(sparse.hstack([before, before.T]))
-    return _ppmi.ppmi(counts, 1.0, 1.0, n_jobs)
+    return _ppmi.ppmi_inplace(counts, 1.0, 1.0, n_jobs)
 
 
 def nearest(vectors: np.ndarray, n_neighbors: int) -> np.ndarray:

@@ -30,6 +30,8 @@ from skembed.study._options import DATA_HELP, FILES_HELP, QuickCommand, StudyCom
 from skembed.study._progress import Progress, tell
 
 _LEAST_DOCUMENTS = 10
+# Parameters that reports show even if they have not been passed.
+_ALWAYS_SHOWN = {"n_components", "min_count", "max_iter", "x_max"}
 _SPECTRUM_SHIFTS = (1, 5)  # no shift, and the shift of five noise words
 _SPECTRUM_SIZE = 100
 
@@ -41,7 +43,7 @@ documents, prints a table of cross-validated accuracies beside two references th
 train no word vectors, and the best pipeline to copy. All strategies, over learning
 rates and seeds: python -m skembed study --help.
 
-{DATA_HELP} A run without it takes about two minutes
+{DATA_HELP} A run without it takes a few minutes
 on two cores.
 """
 
@@ -230,7 +232,6 @@ def _load_labelled(options: argparse.Namespace) -> Documents:
 
 def _about_comparison(documents: Documents, settings: Settings) -> dict[str, Any]:
     """Return a description of the comparison, for the report."""
-    own = {"n_components", "min_count", "max_iter", "x_max"}
     return {
         "version": __version__,
         "data": documents.title,
@@ -241,7 +242,7 @@ def _about_comparison(documents: Documents, settings: Settings) -> dict[str, Any
         "epochs": settings.max_iter,
         "x_max": settings.x_max,
         "min_count": settings.min_count,
-        **settings.parameters(set(_candidates.PARAMETERS) - own),
+        **settings.parameters(set(_candidates.PARAMETERS) - _ALWAYS_SHOWN),
         "cv": settings.cv,
         "labels_per_class": settings.labels_per_class,
         "seed": settings.seed,
@@ -402,8 +403,7 @@ def _about_study(title: str, data: _evaluation.Data, settings: Settings) -> list
         classes = f"{len(named):,} of them in {len(set(named))} classes"
     epochs = "default" if settings.max_iter is None else settings.max_iter
     factors = ", ".join(f"{factor:g}" for factor in settings.rates)
-    own = {"n_components", "min_count", "max_iter", "x_max"}
-    given = settings.parameters(set(_candidates.PARAMETERS) - own)
+    given = settings.parameters(set(_candidates.PARAMETERS) - _ALWAYS_SHOWN)
     others = "Other parameters: defaults. "
     if given:
         listed = ", ".join(f"{name} {value}" for name, value in given.items())

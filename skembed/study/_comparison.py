@@ -39,15 +39,15 @@ _MOST_SPANNED, _ROUNDING = 2000, 1e-10
 
 METHOD_HELP = f"""\
   A cross-validation of every line on the same stratified, shuffled folds. Features
-  are fitted on the texts of all training documents. All lines have the same
-  classifier behind them, LogisticRegression, with C out of
+  are fitted on the texts of all training documents. All lines use the same
+  classifier, LogisticRegression, with C from
   {", ".join(f"{c:g}" for c in HEAD_CS)}.
   For all labels C is chosen on a fifth of the training documents, for few labels
   by cross-validation on these alone, which are the same for all lines.
-  What has no option here has the estimators' default, except combine: GloVe adds
-  a word's two vectors, and with one table takes that one. On one machine, and with
-  the same versions of all packages, the same seed gives the same table, apart from
-  the seconds.
+  Parameters without an option keep the estimators' defaults, except combine: GloVe
+  uses the sum of a word's two vectors, or its only vector if there is one table. On
+  one machine, and with the same versions of all packages, the same seed gives the
+  same table, apart from the seconds.
 """
 
 # Prefixes of the names of accuracies: with all labels, and with few labels.

@@ -232,7 +232,10 @@ def _caveat(rows: Sequence[Row], about: dict[str, Any]) -> str:
         "relying on a small difference."
     )
     if any(row["estimator"] == "GloVe" for row in rows):
-        text += " GloVe adds a word's two vectors up, and with one table takes its one."
+        text += (
+            " GloVe uses the sum of a word's two vectors, or its only vector if there "
+            "is one table."
+        )
     return text
 
 

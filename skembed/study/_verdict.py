@@ -120,11 +120,11 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     lines = [_group_verdict(group) for group in compared if fitted(group)]
     if references and any(map(fitted, groups)):
         best, *others = fitted([row for group in groups for row in group])
-        lines.append(f"Beside {name(best)}, {_beside(best, references)}.")
+        lines.append(f"Compared with {name(best)}, {_compared(best, references)}.")
         best = max([best, *others], key=lambda row: row["few_accuracy"])
         lines.append(
-            f"With few labels, {name(best)} came out best; beside it, "
-            f"{_beside(best, references, 'few_')}."
+            f"With few labels, {name(best)} came out best. Compared with it, "
+            f"{_compared(best, references, 'few_')}."
         )
     absent = missing(rows)
     if absent:
@@ -136,7 +136,7 @@ def verdict(rows: Sequence[Row]) -> list[str]:
     return lines
 
 
-def _beside(best: Row, references: Sequence[Row], kind: str = "") -> str:
+def _compared(best: Row, references: Sequence[Row], kind: str = "") -> str:
     return " and ".join(
         f"{row['estimator']} is {_relation(row, best, kind)}" for row in references
     )

@@ -521,7 +521,7 @@ def test_ppmi_does_not_depend_on_the_scale_of_weights(weights, window_weighting)
     for factor in (1.0, 7.0):
         counts, _ = cooccurrence(DOCUMENTS, sample_weight=factor * weights, **options)
         assert (counts != counts.T).nnz == 0
-        found.append((counts.toarray(), ppmi.ppmi(counts, 1.0, 0.75).toarray()))
+        found.append((counts.toarray(), ppmi.ppmi_inplace(counts, 1.0, 0.75).toarray()))
     (counts, plain), (larger, scaled) = found
     np.testing.assert_allclose(larger, 7 * counts, rtol=1e-12)
     np.testing.assert_allclose(scaled, plain, rtol=0, atol=1e-9)

@@ -110,7 +110,7 @@ def test_build_against_a_counter(documents, min_count, max_features, chunk):
 def test_negative_ids_are_left_out(documents, chunk):
     ids = array("i", itertools.chain.from_iterable(documents))
     with mock.patch.object(_vocabulary, "_CHUNK", chunk):
-        corpus = Corpus.of_known(ids, offsets_of(documents))
+        corpus = Corpus.consume_known(ids, offsets_of(documents))
     rows = {"a": 0, "b": 1, "c": 2}
     left = [["abc"[word] for word in words if word >= 0] for words in documents]
     assert_corpus(corpus, rows, left)
@@ -122,13 +122,13 @@ def test_views_that_others_hold(monkeypatch):
     params = {"max_features": 3}
     expected = cheap(PPMISVDEmbedder, **params).fit(DOCUMENTS)
     assert len(expected.vocabulary_) == 3
-    held, drop = [], _vocabulary._drop_negative
+    held, drop = [], _vocabulary._drop_negative_inplace
 
     def call(*views):
         held.append(views)
         return drop(*views)
 
-    monkeypatch.setattr(_vocabulary, "_drop_negative", call)
+    monkeypatch.setattr(_vocabulary, "_drop_negative_inplace", call)
     for documents in (DOCUMENTS, TOKENISED):
         found = cheap(PPMISVDEmbedder, **params).fit(documents)
         assert_same_fit(found, expected)

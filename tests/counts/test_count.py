@@ -310,14 +310,14 @@ def test_weights_in_pieces(seed, monkeypatch):
     counts = draw_counts(seed, "harmonic")
     dense = counts.toarray()
     monkeypatch.setattr(count, "_CHUNK", 50)
-    count.weigh(counts, dense.sum(axis=0), THRESHOLD)
+    count.weigh_inplace(counts, dense.sum(axis=0), THRESHOLD)
     np.testing.assert_allclose(counts.toarray(), weigh(dense), rtol=1e-12)
 
 
 def test_without_pairs():
     empty = sparse.csr_array((3, 3))
     assert not count.context_totals(empty).any()
-    count.weigh(empty, np.zeros(3), THRESHOLD)
+    count.weigh_inplace(empty, np.zeros(3), THRESHOLD)
 
 
 def test_glove_counts_in_random_order():

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from skembed._counts import ppmi as _ppmi
 from skembed._counts.count import window_weights
-from skembed._counts.ppmi import ppmi
+from skembed._counts.ppmi import ppmi_inplace
 from skembed._counts.windows import count_cooccurrences
 from skembed._utils.threads import ThreadTeam
 from tests.counts.helpers import (
@@ -53,7 +53,7 @@ def test_ppmi_against_a_double_loop(documents, window, weighting, shift, exponen
         corpus_of(documents), N_WORDS, window_weights(window, weighting)
     )
     dense = counts.toarray()
-    found = ppmi(counts, shift, exponent)
+    found = ppmi_inplace(counts, shift, exponent)
     assert isinstance(found, sparse.csr_array)
     assert found.dtype == np.float32
     assert found.shape == counts.shape
@@ -67,9 +67,9 @@ def test_ppmi_is_symmetric_without_smoothing():
     rng = np.random.default_rng(0)
     words = rng.integers(N_WORDS, size=200).tolist()
     counts = count_cooccurrences(corpus_of([words]), N_WORDS, np.ones(2))
-    plain = ppmi(counts.copy(), 1.0, 1.0).toarray()
+    plain = ppmi_inplace(counts.copy(), 1.0, 1.0).toarray()
     np.testing.assert_allclose(plain, plain.T, rtol=1e-6)
-    smoothed = ppmi(counts, 1.0, 0.75).toarray()
+    smoothed = ppmi_inplace(counts, 1.0, 0.75).toarray()
     assert not np.allclose(smoothed, smoothed.T)
 
 
@@ -77,7 +77,7 @@ def test_ppmi_is_symmetric_without_smoothing():
 def test_ppmi_is_finite_for_any_exponent(exponent):
     words = [0] * 500 + [1, 2, 1, 2, 3]
     counts = count_cooccurrences(corpus_of([words]), N_WORDS, np.ones(3))
-    found = ppmi(counts, 1.0, exponent)
+    found = ppmi_inplace(counts, 1.0, exponent)
     assert np.isfinite(found.data).all()
     # Rare contexts are expected even less often than by chance.
     assert found[1, 2] > 0
@@ -101,7 +101,7 @@ def test_ppmi_of_any_counts(shape, index):
     counts.indices, counts.indptr = (
         array.astype(index) for array in (counts.indices, counts.indptr)
     )
-    found = ppmi(counts, 1.5, 0.75)
+    found = ppmi_inplace(counts, 1.5, 0.75)
     assert found.indices.dtype == found.indptr.dtype == index
     assert 0 < found.nnz < np.count_nonzero(dense)
     expected = twin_of_ppmi(dense, 1.5, 0.75)
@@ -111,10 +111,10 @@ def test_ppmi_of_any_counts(shape, index):
 @given(st.integers(1, 200), st.sampled_from([2, 3, 7]), st.integers(0, 99))
 def test_threads_do_not_change_the_ppmi(task_entries, n_jobs, seed):
     counts = sparse.csr_array(random_counts(30, 20, seed))
-    whole = ppmi(counts.copy(), 1.0, 0.75)
+    whole = ppmi_inplace(counts.copy(), 1.0, 0.75)
     for n_threads in (1, n_jobs):
         with many_threads(task_entries=task_entries):
-            cut = ppmi(counts.copy(), 1.0, 0.75, n_threads)
+            cut = ppmi_inplace(counts.copy(), 1.0, 0.75, n_threads)
         assert_same_bits(cut, whole)
 
 
@@ -138,7 +138,7 @@ def test_ppmi_consumes_the_counts():
     counts = sparse.csr_array(random_counts(30, 20, 0))
     shape, data, indices = counts.shape, counts.data, counts.indices
     before = indices.copy()
-    found = ppmi(counts, 1.0, 0.75)
+    found = ppmi_inplace(counts, 1.0, 0.75)
     assert counts.nnz == 0
     assert counts.shape == shape
     assert not counts.toarray().any()

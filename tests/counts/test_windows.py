@@ -14,7 +14,7 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._counts import ppmi as _ppmi
 from skembed._counts import windows as _cooccurrence
 from skembed._counts.count import WINDOW_WEIGHTINGS, window_weights
-from skembed._counts.ppmi import ppmi
+from skembed._counts.ppmi import ppmi_inplace
 from skembed._counts.windows import count_cooccurrences
 from skembed._utils.threads import ThreadTeam
 from tests.benchmarks import exact_counts
@@ -154,7 +154,7 @@ def test_no_pairs_at_all(documents, n_jobs):
         counts = count_cooccurrences(corpus_of(documents), N_WORDS, np.ones(3), n_jobs)
         assert_canonical(counts)
         assert counts.nnz == 0
-        found = ppmi(counts, 1.0, 0.75, n_jobs)
+        found = ppmi_inplace(counts, 1.0, 0.75, n_jobs)
     assert found.nnz == 0
     assert found.shape == counts.shape
 
@@ -220,12 +220,12 @@ def test_threads_start_only_for_work(monkeypatch):
         monkeypatch.setattr(module, "n_threads", n_threads)
     corpus = corpus_of([[0, 1, 2, 3] * 25])
     counts = count_cooccurrences(corpus, N_WORDS, np.ones(2), 5)
-    ppmi(counts, 1.0, 1.0, 5)
+    ppmi_inplace(counts, 1.0, 1.0, 5)
     monkeypatch.setattr(_cooccurrence, "_TASK_PAIRS", 100)
     counts = count_cooccurrences(corpus, N_WORDS, np.ones(2), 5)
     monkeypatch.setattr(_ppmi, "_TASK_ENTRIES", 4)
     entries = counts.nnz
-    ppmi(counts, 1.0, 1.0, 5)
+    ppmi_inplace(counts, 1.0, 1.0, 5)
     assert asked == [(5, 1), (5, 1), (5, 1 + 400 // 100), (5, 1 + entries // 4)]
 
 
@@ -256,13 +256,16 @@ def test_many_entries_have_wide_indices(monkeypatch):
     """SciPy has one type for both; a wider one only where it is needed."""
     corpus = corpus_of([[0, 1, 2, 3, 4, 5]])
     counts = count_cooccurrences(corpus, N_WORDS, np.ones(2))
-    expected = ppmi(counts.copy(), 1.0, 0.75)
+    expected = ppmi_inplace(counts.copy(), 1.0, 0.75)
     for most, kind in [(counts.nnz, np.int32), (counts.nnz - 1, np.int64)]:
         monkeypatch.setattr(_cooccurrence, "INT32_MAX", most)
         wide = count_cooccurrences(corpus, N_WORDS, np.ones(2))
         assert wide.indptr.dtype == wide.indices.dtype == kind
         assert wide.toarray().tolist() == counts.toarray().tolist()
-        assert ppmi(wide, 1.0, 0.75).toarray().tolist() == expected.toarray().tolist()
+        assert (
+            ppmi_inplace(wide, 1.0, 0.75).toarray().tolist()
+            == expected.toarray().tolist()
+        )
 
 
 def test_too_wide_windows():

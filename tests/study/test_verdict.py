@@ -11,17 +11,17 @@ def test_verdict_does_not_claim_too_much():
         "GloVe: share_context=False came out best, by more than one standard "
         "deviation.",
         "PPMI-SVD: share_context=signed only.",
-        "Beside SGNS share_context=True bias=exact, tf-idf is better (+0.100).",
-        "With few labels, SGNS share_context=True bias=exact came out best; beside it, "
-        "tf-idf is better (+0.050).",
+        "Compared with SGNS share_context=True bias=exact, tf-idf is better (+0.100).",
+        "With few labels, SGNS share_context=True bias=exact came out best. Compared "
+        "with it, tf-idf is better (+0.050).",
     ]
     union = row("tf-idf + PPMI-SVD", 0.95)
     others = _verdict.verdict([*ROWS, union])
     assert others[:3] == _verdict.verdict(ROWS)[:3]
     assert others[3:] == [
-        "Beside tf-idf + PPMI-SVD, tf-idf is worse (-0.050).",
-        "With few labels, tf-idf + PPMI-SVD came out best; beside it, tf-idf is worse "
-        "(-0.025).",
+        "Compared with tf-idf + PPMI-SVD, tf-idf is worse (-0.050).",
+        "With few labels, tf-idf + PPMI-SVD came out best. Compared with it, tf-idf is "
+        "worse (-0.025).",
     ]
     near = [row("SGNS", 0.8 - i / 1000, share_context=i) for i in range(3)]
     assert _verdict.verdict(near) == [
@@ -37,6 +37,6 @@ def test_verdict_does_not_claim_too_much():
         row("svd", 0.1, is_reference=True),
     ]
     assert _verdict.verdict([*near, *references])[-2] == (
-        "Beside SGNS share_context=0, tf-idf is about as good (+0.005) and svd is "
-        "worse (-0.700)."
+        "Compared with SGNS share_context=0, tf-idf is about as good (+0.005) and svd "
+        "is worse (-0.700)."
     )
