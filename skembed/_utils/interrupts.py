@@ -1,7 +1,7 @@
-"""Interrupts (Ctrl-C): how they get through, and what they end.
+"""Interrupts (Ctrl-C): how a fit notices them, and what they end.
 
-Python looks at signals between two of its own steps, so a long call of foreign code in
-the main thread keeps an interrupt waiting until it returns.
+Python checks for signals between two of its own instructions. A long call of compiled
+code in the main thread therefore delays an interrupt until the call returns.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,19 +10,20 @@ from contextvars import ContextVar, copy_context
 from threading import Lock, Thread, current_thread, main_thread
 from typing import Any
 
-# Seconds between two looks at signals where waiting for a thread keeps them out, as on
-# Windows.
+# Seconds between two checks for signals on systems where waiting for a thread blocks
+# them, such as Windows.
 LOOK = 0.1
-# Whether a fit answers an interrupt by keeping the epochs that are finished.
+# Whether a fit keeps its finished epochs after an interrupt.
 _keeps_finished = ContextVar("keeps_finished", default=True)
 
 
 def interruptible(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call foreign code that may take long, so that an interrupt need not wait for it.
+    """Call compiled code that may take long without delaying interrupts.
 
-    In the main thread, the call is made in another thread, which goes on after an
-    interrupt until it has come to its end; so it must not change what is used
-    afterwards. Other threads never see an interrupt: there it is an ordinary call.
+    If this is the main thread, another thread makes the call. After an interrupt, that
+    thread continues until the call returns, so the call must not change anything that
+    is used afterwards. Other threads never receive an interrupt, so there it is an
+    ordinary call.
 
     Parameters
     ----------
@@ -53,11 +54,11 @@ def interruptible(function: Callable[..., Any], *arguments: Any) -> Any:
         finally:
             running.release()
 
-    # NumPy keeps in the context which floating-point errors it tells of.
+    # NumPy stores its handling of floating-point errors in the context.
     thread = Thread(target=copy_context().run, args=(call,), name="skembed")
     running.acquire()
     thread.start()
-    # Not by `join`: up to Python 3.12 it takes an interrupt for the end of the thread.
+    # Not `join`, which up to Python 3.12 mistakes an interrupt for the end of the thread.
     while not (results or errors):
         running.acquire(timeout=LOOK)
     if errors:
@@ -72,7 +73,7 @@ def keeps_finished() -> bool:
 
 @contextmanager
 def end_everything() -> Iterator[None]:
-    """Let an interrupt end whatever runs in this block, as programs want it."""
+    """Let an interrupt end everything in this block: no fit keeps finished epochs."""
     token = _keeps_finished.set(False)
     try:
         yield

@@ -1,4 +1,4 @@
-"""How much memory there is, asked before much of it is taken; and aligned arrays.
+"""Checks for available memory before large allocations, and aligned arrays.
 
 Linux grants memory that it does not have and kills the process that uses it, so an
 allocation that cannot succeed has to be refused beforehand.
@@ -12,11 +12,11 @@ from pathlib import Path
 import numpy as np
 
 _CACHE_LINE = 64
-# Smaller allocations are not looked at.
+# Smaller allocations are not checked.
 _SMALL = 1 << 24
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
-# Where the limit and the use of a control group are, in version 2 and 1, from the root
-# of its hierarchy; and what of the use is a cache of files, which gives way.
+# Files with the limit and the usage of a control group (versions 2 and 1), and the name
+# of the part of the usage that is a cache of files, which the system can release.
 _GROUPS = (
     ("memory.max", "memory.current", "inactive_file"),
     ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
@@ -46,21 +46,21 @@ def aligned_zeros(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarra
 
 
 def check_room(n_bytes: float, what: str, advice: str) -> None:
-    """Refuse to take more memory than there is.
+    """Raise an error if an allocation would need more memory than is available.
 
     Parameters
     ----------
     n_bytes : float
-        What is about to be taken.
+        Size of the allocation.
     what : str
-        What for, with the sizes that make it large.
+        Its purpose, with the sizes that make it large. The subject of the message.
     advice : str
-        What to do instead, as a sentence.
+        A sentence that says what to do instead.
 
     Raises
     ------
     MemoryError
-        If it is more than what is available.
+        If more memory is needed than is available.
     """
     if n_bytes < _SMALL:
         return
@@ -73,7 +73,7 @@ def check_room(n_bytes: float, what: str, advice: str) -> None:
 
 
 def in_units(n_bytes: float) -> str:
-    """Return a number of bytes for people, as in "3.5 GiB"."""
+    """Return a number of bytes as readable text, such as "3.5 GiB"."""
     number, unit = float(n_bytes), 0
     while number >= 1024.0 and unit < len(_UNITS) - 1:
         number, unit = number / 1024.0, unit + 1
@@ -81,10 +81,11 @@ def in_units(n_bytes: float) -> str:
 
 
 def available() -> int | None:
-    """Return how many bytes this process can still take, or None if nothing tells.
+    """Return how many bytes this process can still allocate, or None if unknown.
 
-    The least of what the machine has (swap included), what the control group allows
-    and what limits of the process (``ulimit -v``) leave.
+    This is the smallest of three numbers: the available memory of the machine
+    (including swap), what the control group still allows, and what the limits of the
+    process (``ulimit -v``) still allow.
     """
     found = [_of_machine(), *_of_groups(), *_of_process()]
     known = [number for number in found if number is not None]
@@ -98,7 +99,7 @@ def _of_machine() -> int | None:
     if "MemAvailable" in numbers:
         return (numbers["MemAvailable"] + numbers.get("SwapFree", 0)) * 1024
     try:
-        # macOS does not say what is free, but more than all cannot be had.
+        # macOS does not report free memory. The total is an upper bound.
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
@@ -114,12 +115,12 @@ def _of_windows() -> int | None:
 
     status = Status(length=ctypes.sizeof(Status))
     ask = ctypes.windll.kernel32.GlobalMemoryStatusEx  # type: ignore[attr-defined]
-    # The fourth of the numbers: what may still be taken, page file included.
+    # The fourth number: what can still be allocated, including the page file.
     return int(status.number3) if ask(ctypes.byref(status)) else None
 
 
 def _of_groups() -> list[int]:
-    """Return what is left to the control groups that this process is in."""
+    """Return what the control groups of this process still allow."""
     rooms = []
     for folder in _group_folders():
         for limit_name, used_name, cache_name in _GROUPS:
@@ -131,7 +132,7 @@ def _of_groups() -> list[int]:
 
 
 def _group_folders() -> list[Path]:
-    """Return the folders of this process's group and those around it."""
+    """Return the folders of this process's group and of its parents."""
     root = Path("/sys/fs/cgroup")
     try:
         lines = Path("/proc/self/cgroup").read_text().splitlines()
@@ -149,7 +150,7 @@ def _group_folders() -> list[Path]:
 
 
 def _of_process() -> list[int]:
-    """Return what the limits of this process leave."""
+    """Return what the limits of this process still allow."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""What is told of a fit while it runs: to callbacks of scikit-learn, and in lines."""
+"""The progress of a fit: notifications of scikit-learn's callbacks, printed lines."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -9,7 +9,7 @@ try:
 except ImportError:
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands for that of scikit-learn before 1.9, where there are no callbacks."""
+        """Replaces the class of scikit-learn 1.9. Older versions have no callbacks."""
 
 
 # Beside epochs, a fit consists of reading, counting and factorising at most.
@@ -21,30 +21,32 @@ _SELDOM, _OFTEN = 10.0, 1.0
 
 
 class Progress:
-    """A fit under way, a step of it, or a part of a step; a context manager.
+    """The progress of a fit, of a step of it, or of a part of a step.
 
-    Where callbacks listen, each is a task of scikit-learn's.
+    It is a context manager. If there are callbacks, each of these is a task of
+    scikit-learn.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        Its `verbose` is read.
+        Its `verbose` is used.
     data : dict
-        `X` and `y`, as callbacks may have them.
+        `X` and `y` for callbacks.
     context : sklearn.callback.CallbackContext or None
         None if there are no callbacks.
     name : str, default="fit"
     n_parts : int or None, default=0
-        Of how many parts callbacks are told; None if one for every report.
+        The number of parts that callbacks are notified of. None: one for each report.
     span : (float, float), default=(0.0, 1.0)
-        Where it lies in what began at `since`, for the time that is left of that.
+        Beginning and end of the step, as shares of the work that began at `since`. The
+        time that is left of this work follows from it.
     since : float, default=None
-        By `perf_counter`; None for now.
+        A time of `perf_counter`. None means now.
 
     Attributes
     ----------
     stopped : bool
-        Whether a callback has asked to end it, or steps like it.
+        Whether a callback has asked to end the step, or steps of this kind.
     """
 
     def __init__(
@@ -86,7 +88,7 @@ class Progress:
         span: tuple[float, float] = (0.0, 1.0),
         since: float | None = None,
     ) -> "Progress":
-        """Begin a step of it; see the parameters of the class."""
+        """Begin a step. The parameters are those of the class."""
         context = self._context
         if context is not None:
             context = context.subcontext(task_name=name, max_subtasks=n_parts)
@@ -101,26 +103,26 @@ class Progress:
 
     @property
     def listens(self) -> bool:
-        """Whether reports make a difference."""
+        """Whether reports have any effect."""
         return self._context is not None or self.verbose > 0
 
     @property
     def seconds(self) -> float:
-        """Since it began."""
+        """Seconds since the beginning."""
         return perf_counter() - self._start
 
     def report(self, share: float = 0.0) -> bool:
-        """Tell how much is done; in the thread that has called `fit`.
+        """Report the progress. Called in the thread that called `fit`.
 
         Parameters
         ----------
         share : float, default=0.0
-            Of the step; 0 if nobody knows.
+            The share of the step that is done, or 0 if it is not known.
 
         Returns
         -------
         bool
-            Whether a callback has asked to end it.
+            Whether a callback has asked to end the step.
         """
         if self._context is not None:
             reached = self._n_told + 1
@@ -137,12 +139,12 @@ class Progress:
         return self.stopped
 
     def say(self, *parts: str) -> None:
-        """Print a line, if `verbose` asks for it."""
+        """Print a line if `verbose` is set."""
         if self.verbose:
             print(f"[{self.owner}] {', '.join(filter(None, parts))}")
 
     def times(self, share: float = 1.0) -> tuple[str, str]:
-        """Return in words how long all has taken, and what time is left of it."""
+        """Return the time that has passed and the time that is left, as text."""
         first, last = self._span
         done = first + share * (last - first)
         seconds = perf_counter() - self._since
@@ -152,14 +154,14 @@ class Progress:
         return f"{seconds:.1f} s", left
 
     def end(self, fitted: Callable[[], dict[str, Any]] | None = None) -> bool:
-        """End it; return whether a callback wants no further step like it.
+        """End the step; return whether a callback wants no further step of this kind.
 
         Further calls do nothing.
 
         Parameters
         ----------
         fitted : callable, optional
-            Returns the attributes of the estimator if it were fitted now.
+            Returns the attributes that the estimator would have if the fit ended now.
         """
         if self._ended:
             return False
@@ -189,23 +191,24 @@ class Progress:
 
 
 def begin(estimator: Any, X: Any, y: Any, n_epochs: int | None = 0) -> Progress:
-    """Tell callbacks that a fit begins.
+    """Notify callbacks that a fit begins.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        Within its method `fit` or one like it.
+        The estimator whose `fit` or `partial_fit` is running.
     X, y : object
-        What was passed to `fit`. An iterator is kept from callbacks.
+        The arguments of `fit`. Callbacks do not get an iterator.
     n_epochs : int or None, default=0
-        At most; None if that is not known before the documents are read.
+        The largest number of epochs. None if it is not known before the documents are
+        read.
 
     Returns
     -------
     Progress
     """
     context = None
-    # Of a meta-estimator's callbacks, those for this fit have been handed over to it.
+    # A meta-estimator has passed on those of its callbacks that concern this fit.
     if getattr(estimator, "_skl_callbacks", None):
         n_steps = None if n_epochs is None else _STEPS + n_epochs
         context = estimator._init_callback_context(max_subtasks=n_steps)
