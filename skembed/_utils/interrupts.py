@@ -58,7 +58,7 @@ def interruptible(function: Callable[..., Any], *arguments: Any) -> Any:
     thread = Thread(target=copy_context().run, args=(call,), name="skembed")
     running.acquire()
     thread.start()
-    # Not `join`, which up to Python 3.12 mistakes an interrupt for the end of the thread.
+    # Up to Python 3.12, `join` mistakes an interrupt for the end of the thread.
     while not (results or errors):
         running.acquire(timeout=LOOK)
     if errors:
