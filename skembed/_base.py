@@ -31,6 +31,7 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import DIRECTIONS
 from skembed._counts.count import PARAMETERS as COUNTING
 from skembed._solvers import memory as _memory
+from skembed._solvers.epochs import EarlyStopping
 from skembed._solvers.job import Fitted, Job
 from skembed._solvers.memory import Sizes
 from skembed._tying import strategies
@@ -197,6 +198,16 @@ class BaseEmbedder(
     @abstractmethod
     def _held_out_loss(self, corpus: Corpus) -> float:
         """Return the mean objective per pair of documents; lower is better."""
+
+    @property
+    def _early_stopping(self) -> EarlyStopping:
+        """The parameters of early stopping, of estimators that train in epochs."""
+        return EarlyStopping(
+            self.early_stopping,
+            self.validation_fraction,
+            self.n_iter_no_change,
+            self.tol,
+        )
 
     def _layout(self, n_words: int, strategy: Tying | None = None) -> Layout:
         """Return the layout of the tables for a number of words."""

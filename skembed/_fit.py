@@ -446,6 +446,7 @@ def job_of(estimator: Any, start: Start, reading: Reading, progress: Progress) -
     """Return the input of the solver."""
     resume, vocabulary = start.resume, reading.vocabulary
     n_epochs = n_scheduled(estimator, reading, resume)
+    seeds = seeds_of(estimator, resume)
     of_all = resume.total(vocabulary) if resume.adds else vocabulary
     total = reading._replace(vocabulary=of_all)
     return Job(
@@ -453,7 +454,7 @@ def job_of(estimator: Any, start: Start, reading: Reading, progress: Progress) -
         vocabulary=of_all,
         counts=vocabulary.counts,
         strategy=start.strategy,
-        seeds=seeds(estimator, resume),
+        seeds=seeds,
         progress=progress,
         n_epochs=1 if resume.streams else n_epochs,
         n_scheduled=n_epochs,
@@ -477,7 +478,7 @@ def n_scheduled(estimator: Any, reading: Reading, resume: Resume) -> int:
     return auto_epochs(reading.vocabulary.counts, are_pairs, estimator._fewest_epochs)
 
 
-def seeds(estimator: Any, resume: Resume) -> np.random.SeedSequence:
+def seeds_of(estimator: Any, resume: Resume) -> np.random.SeedSequence:
     """Return the seeds of this fit."""
     random = check_random_state(estimator.random_state)
     entropy = random.randint(2**31, size=SEED_WORDS).tolist()

@@ -12,7 +12,7 @@ from skembed._counts import count
 from skembed._docstrings import complete_docstring
 from skembed._solvers import glove, losses
 from skembed._solvers import memory as _estimating
-from skembed._solvers.epochs import EarlyStopping, Epochs
+from skembed._solvers.epochs import Epochs
 from skembed._solvers.job import Job, RandomStart, count_pairs, kept_counts
 from skembed._tying import strategies
 from skembed._utils.interrupts import interruptible
@@ -230,7 +230,7 @@ class GloVeEmbedder(BaseEmbedder):
             x_max=self.x_max,
             alpha=self.alpha,
             learning_rate=self.learning_rate,
-            stopping=EarlyStopping.of(self),
+            stopping=self._early_stopping,
             n_jobs=self.n_jobs,
         )
         training = glove.Training(settings, job, counts, tables, random)

@@ -9,7 +9,6 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._solvers import losses, negative_sampling
 from skembed._solvers import memory as _memory
-from skembed._solvers.epochs import EarlyStopping
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 
@@ -98,6 +97,7 @@ class _NegativeSamplingEmbedder(BaseEmbedder):
     def _fit_vectors(self, job):
         settings = negative_sampling.Settings(
             aggregation=self._aggregation,
+            stopping=self._early_stopping,
             layout=self._layout(job.counts.size, job.strategy),
             bias=_bias.get_bias(self.bias, job.strategy),
             moves_contexts=self.update == "both",
@@ -108,7 +108,6 @@ class _NegativeSamplingEmbedder(BaseEmbedder):
             learning_rate=self.learning_rate,
             window=self.window,
             window_weighting=self.window_weighting,
-            stopping=EarlyStopping.of(self),
             n_jobs=self.n_jobs,
         )
         return negative_sampling.fit(settings, job)

@@ -343,10 +343,12 @@ def count_pairs(
     MemoryError
         If there is not enough memory for the counts.
     """
-    if may_be_empty and corpus.token_weights is None and corpus.longest < 2:
-        return sparse.csr_array((n_words, n_words))
     if corpus.token_weights is None:
-        of_text = _count_text(estimator, corpus, n_words, direction, report)
+        longest = corpus.longest
+        if may_be_empty and longest < 2:
+            return sparse.csr_array((n_words, n_words))
+        weights = window_weights(estimator.window, estimator.window_weighting, longest)
+        of_text = _count_text(estimator, corpus, n_words, weights, direction, report)
         if corpus.doc_weights is not None:
             check_finite(of_text)
         return of_text
@@ -417,12 +419,10 @@ def _count_text(
     estimator: Any,
     corpus: Corpus,
     n_words: int,
+    weights: np.ndarray,
     direction: str,
     report: Callable[[float], Any] | None,
 ) -> sparse.csr_array:
-    weights = window_weights(
-        estimator.window, estimator.window_weighting, corpus.longest
-    )
     of_what = corpus, n_words, weights, estimator.n_jobs, direction, report
     key = key_of_counts(estimator, corpus, n_words, direction)
     if key is None:

@@ -38,16 +38,6 @@ class EarlyStopping(NamedTuple):
     n_iter_no_change: int
     tol: float
 
-    @classmethod
-    def of(cls, estimator: Any) -> "EarlyStopping":
-        """Return the parameters of an estimator."""
-        return cls(
-            estimator.early_stopping,
-            estimator.validation_fraction,
-            estimator.n_iter_no_change,
-            estimator.tol,
-        )
-
     @property
     def holds_out(self) -> bool:
         """Whether a part of the data is held out."""

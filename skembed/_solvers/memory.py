@@ -11,7 +11,6 @@ import numpy as np
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import window_weights
 from skembed._solvers import negative_sampling
-from skembed._solvers.epochs import EarlyStopping
 from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT, space_size
 from skembed._tying.layout import Layout
 from skembed._utils.memory import check_room
@@ -122,7 +121,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     # The vectors, and their copies after an epoch.
     n_lanes = negative_sampling.MAX_LANES
     training = 2 * _tables(layout) + 4.0 * n_lanes * n_rows * layout.width
-    if EarlyStopping.of(estimator).holds_out:
+    if estimator._early_stopping.holds_out:
         training += _tokens(sizes)
     if not sizes.is_matrix:
         return reading(sizes) + training

@@ -73,7 +73,7 @@ def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan
     """
     return Plan(
         pooling,
-        type(pooling) in POOLINGS.values(),
+        is_own(pooling),
         estimator.combine,
         estimator.scale,
         estimator.norm,
@@ -113,7 +113,12 @@ def n_columns(pooling: Any, combine: str, n_components: int) -> int:
     return n_parts * (2 if combine == "concat" else 1) * n_components
 
 
-def learns_nothing(pooling):
+def is_own(pooling: Any) -> bool:
+    """Return whether a pooling is one of this package, and not of a derived class."""
+    return type(pooling) in POOLINGS.values()
+
+
+def learns_nothing(pooling: Any) -> bool:
     """Return whether a pooling has nothing to learn from documents.
 
     Parameters
@@ -165,9 +170,13 @@ def fit(
     corpus = _training_documents(corpus)
     vectors = _combined(tables, combine)
     documents = _as_matrix(_cut(corpus, (0, corpus.doc_offsets.size - 1)), len(vectors))
-    weights = {}
-    if corpus.doc_weights is not None:
-        weights["sample_weight"] = corpus.doc_weights
+    weights: Any = corpus.doc_weights
+    if is_own(pooling):
+        # The documents come from a checked corpus, and are not checked again.
+        if weights is None:
+            weights = np.ones(documents.shape[0])
+        return pooling._fit(documents, vectors, weights, goes_on)
+    weights = {} if weights is None else {"sample_weight": weights}
     learn = pooling.partial_fit if goes_on else pooling.fit
     fitted = learn(documents, _read_only(vectors), **weights)
     if not hasattr(fitted, "pool"):

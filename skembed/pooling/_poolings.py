@@ -145,6 +145,11 @@ class MeanMaxPooling(Pooling):
         return np.hstack([means, _rows.maxima(documents, vectors)])
 
 
+def _checked(X: Any, vectors: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    X, vectors = _rows.check(X, vectors)
+    return X, vectors, _rows.check_weights(sample_weight, X.shape[0])
+
+
 class _LearningPooling(Pooling):
     """A pooling that learns from documents.
 
@@ -177,7 +182,7 @@ class _LearningPooling(Pooling):
         ValueError
             If a parameter or weight is not valid, or if shapes do not match.
         """
-        return self._fit(X, vectors, sample_weight, {})
+        return self._fit(*_checked(X, vectors, sample_weight))
 
     def partial_fit(self, X, vectors, sample_weight=None):
         """Continue learning from further documents.
@@ -201,14 +206,14 @@ class _LearningPooling(Pooling):
         ValueError
             As in `fit`.
         """
-        return self._fit(X, vectors, sample_weight, dict(vars(self)))
+        return self._fit(*_checked(X, vectors, sample_weight), resumes=True)
 
     def _fit(
-        self, X: Any, vectors: np.ndarray, sample_weight: Any, earlier: dict[str, Any]
+        self, X: Any, vectors: np.ndarray, weights: np.ndarray, resumes: bool = False
     ) -> "_LearningPooling":
+        """Learn from documents, vectors and weights that are known to be valid."""
         self._validate_params()
-        X, vectors = _rows.check(X, vectors)
-        weights = _rows.check_weights(sample_weight, X.shape[0])
+        earlier = dict(vars(self)) if resumes else {}
         sums = self._add_up(X, weights)
         for name in earlier.keys() & sums.keys():
             before = earlier[name]

@@ -824,6 +824,7 @@ def test_training_stays_finite_at_any_rate(
             4,
             share_context=strategy.name,
             learning_rate=learning_rate,
+            max_iter=10,
             subsample=0,
             random_state=0,
         )
