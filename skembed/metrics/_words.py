@@ -44,19 +44,19 @@ def as_word_vectors(vectors: Any) -> WordVectors:
     """
     if isinstance(vectors, WordVectors):
         return vectors
-    if isinstance(vectors, BaseEmbedder):
+    if isinstance(vectors, BaseEmbedder) or hasattr(vectors, "word_vectors_"):
         return WordVectors.from_estimator(vectors)
     if isinstance(vectors, Mapping):
         return WordVectors.from_dict(vectors)
     if isinstance(vectors, str | os.PathLike):
         return WordVectors.load(vectors)
-    if hasattr(vectors, "key_to_index"):
+    if hasattr(vectors, "key_to_index") or hasattr(vectors, "wv"):
         return WordVectors.from_gensim(vectors)
     raise TypeError(
         "vectors must be WordVectors, a fitted embedder of skembed, a mapping of words "
         "to vectors, a KeyedVectors of gensim or the path of a file, got "
         f"{type(vectors).__name__}. Of a pipeline or a search, pass the step that "
-        "holds the embedder; of a gensim model, its attribute wv."
+        "holds the embedder."
     )
 
 
@@ -121,4 +121,6 @@ def cosines(vectors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nd
         some = known[begin : begin + _CHUNK]
         left, right = units(vectors[first[some]]), units(vectors[second[some]])
         found[some] = np.einsum("ik,ik->i", left, right)
-    return np.clip(found, -1.0, 1.0)
+    # Cosines that differ by rounding errors only, as those of words with themselves, are
+    # equal: they would get different ranks.
+    return np.clip(np.round(found, 12), -1.0, 1.0)

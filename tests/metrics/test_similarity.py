@@ -28,7 +28,7 @@ def draw_pairs(n=200, seed=1, words=WORDS):
 
 def cosine(vectors, a, b):
     x, y = (vectors.vectors[vectors.vocabulary[word]].astype(float) for word in (a, b))
-    return x @ y / np.sqrt(x @ x * (y @ y))
+    return round(x @ y / np.sqrt(x @ x * (y @ y)), 12)  # equal up to rounding: a tie
 
 
 def test_correlations_are_those_of_scipy():
@@ -48,13 +48,13 @@ def test_interval_is_a_bootstrap_of_pairs():
     x = np.array([cosine(vectors, a, b) for a, b, _ in pairs])
     y = np.array([score for _, _, score in pairs])
     rng = np.random.default_rng(5)
-    rows = rng.integers(80, size=(1000, 80))
+    rows = rng.integers(80, size=(400, 80))
     for function, ends in [
         (lambda x, y: stats.spearmanr(x, y).statistic, result.spearman_interval),
         (lambda x, y: stats.pearsonr(x, y).statistic, result.pearson_interval),
     ]:
         drawn = [function(x[some], y[some]) for some in rows]
-        np.testing.assert_allclose(ends, np.quantile(drawn, [0.05, 0.95]), atol=0.03)
+        np.testing.assert_allclose(ends, np.quantile(drawn, [0.05, 0.95]), atol=0.05)
 
 
 def test_intervals_are_seeded():
