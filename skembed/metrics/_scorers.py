@@ -1,7 +1,7 @@
 """Measures of one model as scorers of scikit-learn."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any
 
@@ -152,12 +152,13 @@ def embedder_of(estimator: Any) -> BaseEmbedder:
     return found[0]
 
 
-def _embedders(estimator: Any) -> Any:
+def _embedders(estimator: Any) -> Iterator[BaseEmbedder]:
+    """Yield the embedders in pipelines, unions and searches, at any depth."""
     if isinstance(estimator, BaseEmbedder):
         yield estimator
     for name in ("steps", "transformer_list"):
         for _, step in getattr(estimator, name, ()):
             yield from _embedders(step)
-    # Of a union with tf-idf, and of a search.
     for name in ("embedder_", "best_estimator_"):
-        yield from _embedders(getattr(estimator, name, None))
+        if hasattr(estimator, name):
+            yield from _embedders(getattr(estimator, name))
