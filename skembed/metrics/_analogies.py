@@ -1,14 +1,16 @@
 """Analogy questions: a is to b as c is to d."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skembed.metrics._files import check_questions
-from skembed.metrics._words import Rows, as_word_vectors
-from skembed.vectors import WordVectors
+from skembed.metrics._words import Rows, as_word_vectors, units
+from skembed.vectors import WordVectors, _search
+
+# Questions whose vectors are held at once.
+_CHUNK = 1 << 10
 
 
 class AnalogyScore(NamedTuple):
@@ -71,7 +73,7 @@ def analogies(
     questions: Any,
     *,
     method: str = "add",
-    among: Iterable[Any] | None = None,
+    among: Any = None,
     missing: str = "drop",
     ignore_case: bool = True,
 ) -> Analogies:
@@ -92,8 +94,10 @@ def analogies(
         "add" maximises ``cos(d, b) - cos(d, a) + cos(d, c)`` (3CosAdd), "multiply"
         ``cos(d, b) * cos(d, c) / (cos(d, a) + 1e-6)`` with cosines moved to the range
         from 0 to 1 (3CosMul).
-    among : iterable of words, default=None
-        Search answers only among these words. None means all words.
+    among : int or iterable of words, default=None
+        Which words may be answers, as in ``WordVectors.most_similar``: the most
+        frequent ones, or the given ones. A question whose answer d is none of them
+        counts as one with a missing word. None means all words.
     missing : {"drop", "zero"}, default="drop"
         What happens to a question with a word that has no vector: it is left out, or
         its answer is wrong.
@@ -138,51 +142,104 @@ def analogies(
     rows = Rows(vectors, ignore_case)
     asked = [question for some in sections.values() for question in some]
     found = rows.find(word for question in asked for word in question).reshape(-1, 4)
-    known = np.flatnonzero((found >= 0).all(axis=1))
-    if not known.size and missing == "drop":
+    allowed = vectors._among(among)
+    known = (found >= 0).all(axis=1)
+    if allowed is not None:
+        known &= np.isin(found[:, 3], rows.find(vectors.words[i] for i in allowed))
+    if not known.any() and missing == "drop":
         raise ValueError(
             f"none of the {len(asked)} questions has vectors for all its words, the "
-            f'first being {asked[0]}. Check the spelling of words, or pass missing="zero".'
+            f"first being {asked[0]}. Check the spelling of words, or pass "
+            'missing="zero".'
         )
     answers: list[Any] = [None] * len(asked)
-    for number, row in zip(known, _solve(vectors, rows, found[known], method, among), strict=True):
-        answers[number] = vectors.words[row]
-    return _summarise(sections, answers, rows, missing)
+    solved = _solve(vectors, rows, found[known, :3], method, allowed)
+    for number, row in zip(np.flatnonzero(known), solved, strict=True):
+        answers[number] = vectors.words[row] if row >= 0 else None
+    return _summarise(sections, answers, known, rows, missing)
 
 
-def _solve(vectors, rows, found, method, among):
-    from skembed.metrics._words import units
-    u = units(vectors.vectors)
-    keys = np.array([rows.vocabulary[rows.key(w)] for w in vectors.words])
-    res = []
-    for a, b, c, _ in found:
-        sims = u @ u[[a, b, c]].T
-        if method == "add":
-            s = sims @ [-1, 1, 1]
-        else:
-            sims = (sims + 1) / 2
-            s = sims[:, 1] * sims[:, 2] / (sims[:, 0] + 1e-6)
-        s[np.isin(keys, [a, b, c])] = -np.inf
-        res.append(int(np.argmax(s)))
-    return res
+def _solve(
+    vectors: WordVectors,
+    rows: Rows,
+    asked: np.ndarray,
+    method: str,
+    allowed: np.ndarray | None,
+) -> np.ndarray:
+    """Return the rows of the answers, -1 where no word may be one.
+
+    Parameters
+    ----------
+    vectors : WordVectors
+    rows : Rows
+    asked : ndarray of shape (n_questions, 3), int64
+        Rows of a, b and c.
+    method : {"add", "multiply"}
+    allowed : ndarray of int64 or None
+        Rows that may be answers, in ascending order.
+    """
+    answers = np.empty(len(asked), np.int64)
+    excluded = _with_variants(asked, vectors, rows)
+    kind = _search.Directions.sums if method == "add" else _search.Products
+    for first in range(0, len(asked), _CHUNK):
+        some = slice(first, first + _CHUNK)
+        terms = units(vectors, asked[some])
+        found, _ = _search.search(
+            vectors._table,
+            kind(terms[:, 1:], terms[:, :1]),
+            1,
+            excluded=excluded[some],
+            among=allowed,
+        )
+        answers[some] = found[:, 0]
+    return answers
+
+
+def _with_variants(asked: np.ndarray, vectors: WordVectors, rows: Rows) -> np.ndarray:
+    """Return rows and those of the same words in another case, -1 for none.
+
+    Parameters
+    ----------
+    asked : ndarray of shape (n_questions, n_words), int64
+    vectors : WordVectors
+    rows : Rows
+
+    Returns
+    -------
+    ndarray of shape (n_questions, n_words * n_variants), int64
+    """
+    if len(rows.vocabulary) == len(vectors):
+        return asked
+    others: dict[int, list[int]] = {int(row): [] for row in np.unique(asked)}
+    for row, first in enumerate(rows.find(vectors.words).tolist()):
+        if first != row and first in others:
+            others[first].append(row)
+    n_others = max(map(len, others.values()), default=0)
+    table = np.full((len(vectors), n_others), -1, np.int64)
+    for first, variants in others.items():
+        table[first, : len(variants)] = variants
+    return np.hstack([asked, table[asked].reshape(len(asked), -1)])
 
 
 def _summarise(
-    sections: dict[str, list[Any]], answers: list[Any], rows: Rows, missing: str
+    sections: dict[str, list[Any]],
+    answers: list[Any],
+    known: np.ndarray,
+    rows: Rows,
+    missing: str,
 ) -> Analogies:
     """Count correct answers in total and by section."""
     counts, answered = {}, {}
     first = 0
     for name, questions in sections.items():
-        some = answers[first : first + len(questions)]
-        first += len(questions)
-        right = [
+        some = slice(first, first + len(questions))
+        first = some.stop
+        answered[name] = answers[some]
+        n_right = sum(
             answer is not None and rows.key(answer) == rows.key(question[3])
-            for answer, question in zip(some, questions, strict=True)
-        ]
-        n_known = sum(answer is not None for answer in some)
-        counts[name] = np.array([sum(right), n_known, len(some)])
-        answered[name] = some
+            for answer, question in zip(answers[some], questions, strict=True)
+        )
+        counts[name] = np.array([n_right, known[some].sum(), len(questions)])
     syntactic = [n for name, n in counts.items() if name.startswith("gram")]
     semantic = [n for name, n in counts.items() if not name.startswith("gram")]
     return Analogies(

@@ -136,7 +136,7 @@ def categorization(
             f"none of the {len(words)} words has a vector, the first being "
             f'{words[0]!r}. Check the spelling of words, or pass missing="zero".'
         )
-    points = units(vectors.vectors[rows[known]])
+    points = units(vectors, rows[known])
     clusters = _cluster(points, len(categories), random_state)
     n_right = contingency_matrix(labels[known], clusters).max(axis=0, initial=0).sum()
     n_words = known.size if missing == "drop" else len(words)
@@ -236,8 +236,8 @@ def outlier_detection(
         others = rows.find(outliers)
         n_all += others.size
         if found.size >= 2:
-            group = units(vectors.vectors[found])
-            words = units(vectors.vectors[others[others >= 0]])
+            group = units(vectors, found)
+            words = units(vectors, others[others >= 0])
             positions += [_position(group, word) for word in words]
     n_used = len(positions) if missing == "drop" else n_all
     if not n_used:

@@ -63,8 +63,86 @@ class Procrustes(NamedTuple):
     n_words: int
 
 
-def neighbor_overlap(a, b, *, n=10, words=None):
-    """Todo."""
+@validate_params(
+    {"n": [Interval(Integral, 1, None, closed="left")]},
+    prefer_skip_nested_validation=True,
+)
+def neighbor_overlap(
+    a: Any, b: Any, *, n: int = 10, words: Any = None
+) -> NeighborOverlap:
+    """Compare the nearest neighbours of words in two models.
+
+    Fitted twice with different seeds, a model shows in this way how stable it is. The
+    neighbours of a word are the `n` words with the largest cosines. They are searched
+    among the words that both models have and whose vector is zero in neither.
+
+    Parameters
+    ----------
+    a : WordVectors, embedder, mapping, KeyedVectors, str or path
+        One model; what `as_word_vectors` takes.
+    b : WordVectors, embedder, mapping, KeyedVectors, str or path
+        The other model. Its vectors may have another length.
+    n : int, default=10
+        Number of neighbours.
+    words : sequence of words, default=None
+        Words whose neighbours are compared. They must be among those that are
+        searched. None means all of these, which takes long for large models.
+
+    Returns
+    -------
+    NeighborOverlap
+        The mean overlap, the mean Jaccard index, and the overlap of each word.
+
+    Raises
+    ------
+    ValueError
+        If both models have fewer than ``n + 1`` words in common, or one of `words` is
+        not among them.
+    TypeError
+        If an argument is of another kind.
+
+    References
+    ----------
+    Wendlandt, Kummerfeld, Mihalcea: Factors influencing the surprising instability of
+    word embeddings. NAACL 2018, section 3 (overlap of ten neighbours). Antoniak, Mimno:
+    Evaluating the stability of embedding-based word similarities. TACL 2018 (Jaccard
+    index).
+
+    Examples
+    --------
+    >>> from skembed.metrics import neighbor_overlap
+    >>> a = {"cat": [1, 0.2], "dog": [1, 0.5], "car": [0, 1], "bus": [0.3, 1]}
+    >>> b = {"cat": [0.2, 1], "dog": [1, 0], "car": [0, 1], "bus": [0.9, 0.1]}
+    >>> neighbor_overlap(a, b, n=2).overlap
+    0.75
+    """
+    a, b = as_word_vectors(a), as_word_vectors(b)
+    common = _common_words(_non_zero(a), _non_zero(b), None)
+    if len(common) <= n:
+        raise ValueError(
+            f"n={n} neighbours need at least {n + 1} words that both models have, with "
+            f"vectors other than zero, got {len(common)}. Pass a smaller n."
+        )
+    a, b = a.restrict(common), b.restrict(common)
+    compared = common if words is None else _common_words(a, b, words)
+    with one_blas_thread():
+        both = np.hstack([model.nearest(compared, n)[0] for model in (a, b)])
+    both.sort(axis=1)
+    shared = np.sum(both[:, 1:] == both[:, :-1], axis=1)
+    return NeighborOverlap(
+        float(np.mean(shared / n)),
+        float(np.mean(shared / (2 * n - shared))),
+        tuple(compared),
+        shared / n,
+    )
+
+
+def _non_zero(vectors: WordVectors) -> WordVectors:
+    rows = np.flatnonzero(vectors.vectors.any(axis=1))
+    if rows.size == len(vectors):
+        return vectors
+    words = [vectors.words[row] for row in rows]
+    return vectors.restrict(words) if words else vectors[:0]
 
 
 def procrustes(a: Any, b: Any, *, words: Any = None) -> Procrustes:

@@ -137,7 +137,7 @@ def word_similarity(
             f"{(first[0], second[0])}. Check the spelling of words, or pass "
             'missing="zero".'
         )
-    x = cosines(vectors.vectors, left[used], right[used])
+    x = cosines(vectors, left[used], right[used])
     y = np.array(scores)[used]
     seed = check_random_state(random_state).randint(2**31 - 1)
     ends = [

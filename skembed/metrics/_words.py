@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 
 from skembed._base import BaseEmbedder
-from skembed.vectors import WordVectors
-
-# Pairs of words that are compared at once.
-_CHUNK = 1 << 14
+from skembed.vectors import WordVectors, _search
 
 
 def as_word_vectors(vectors: Any) -> WordVectors:
@@ -86,7 +83,7 @@ class Rows:
     def find(self, words: Iterable[Any]) -> np.ndarray:
         """Return the row of each word, -1 where there is none."""
         rows = [self.vocabulary.get(self.key(word), -1) for word in words]
-        return np.array(rows, dtype=np.intp)
+        return np.array(rows, dtype=np.int64)
 
 
 def fold(word: Any) -> Any:
@@ -94,21 +91,17 @@ def fold(word: Any) -> Any:
     return word.casefold() if isinstance(word, str) else word
 
 
-def units(vectors: np.ndarray) -> np.ndarray:
-    """Return vectors of length 1 in float64; zero vectors stay zero."""
-    vectors = vectors.astype(np.float64)
-    largest = np.abs(vectors).max(axis=1, initial=0.0, keepdims=True)
-    vectors /= np.where(largest > 0, largest, 1.0)  # squares neither vanish nor overflow
-    lengths = np.sqrt(np.einsum("ik,ik->i", vectors, vectors))
-    return vectors / np.where(lengths > 0, lengths, 1.0)[:, None]
+def units(vectors: WordVectors, rows: np.ndarray) -> np.ndarray:
+    """Return vectors of length 1, or of zeros, of rows of a table, in float64."""
+    return vectors._table.units(rows)
 
 
-def cosines(vectors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def cosines(vectors: WordVectors, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return the cosines of pairs of rows, 0 for a zero vector and for the row -1.
 
     Parameters
     ----------
-    vectors : ndarray of shape (n_words, n_components), float32
+    vectors : WordVectors
     first, second : ndarray of shape (n_pairs,), int
 
     Returns
@@ -116,11 +109,8 @@ def cosines(vectors: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.nd
     ndarray of shape (n_pairs,), float64
     """
     found = np.zeros(first.size)
-    known = np.flatnonzero((first >= 0) & (second >= 0))
-    for begin in range(0, known.size, _CHUNK):
-        some = known[begin : begin + _CHUNK]
-        left, right = units(vectors[first[some]]), units(vectors[second[some]])
-        found[some] = np.einsum("ik,ik->i", left, right)
+    known = (first >= 0) & (second >= 0)
+    found[known] = _search.pair_cosines(vectors._table, first[known], second[known])
     # Cosines that differ by rounding errors only, as those of words with themselves, are
     # equal: they would get different ranks.
-    return np.clip(np.round(found, 12), -1.0, 1.0)
+    return np.round(found, 12)

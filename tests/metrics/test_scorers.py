@@ -98,7 +98,7 @@ def test_scorers_can_be_pickled(measure, embedder):
 
 
 def test_search_over_an_embedder(tiny_corpus):
-    """In two processes; with several scores at once."""
+    """With several scores at once."""
     scoring = {
         measure.__name__: make_scorer(measure, data) for measure, data in ALL.items()
     }
@@ -108,7 +108,6 @@ def test_search_over_an_embedder(tiny_corpus):
         scoring=scoring,
         refit="word_similarity",
         cv=2,
-        n_jobs=2,
         error_score="raise",
     ).fit(tiny_corpus)
     for name, scorer in scoring.items():
