@@ -28,6 +28,7 @@ Modules:
 - skembed.vectors: tables of words and vectors: look-ups, neighbours, files
 - skembed.features: tf-idf and word vectors side by side
 - skembed.inspection: what a fitted model is like
+- skembed.metrics: how good word vectors are, in numbers
 - skembed.datasets: documents that come with every installation
 
 Commands:
@@ -71,6 +72,7 @@ _HOMES = {
     "datasets": "skembed.datasets",
     "features": "skembed.features",
     "inspection": "skembed.inspection",
+    "metrics": "skembed.metrics",
     "pooling": "skembed.pooling",
     "tying": "skembed.tying",
     "vectors": "skembed.vectors",

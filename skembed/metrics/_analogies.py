@@ -77,7 +77,7 @@ def analogies(
     missing: str = "drop",
     ignore_case: bool = True,
 ) -> Analogies:
-    """Answer analogy questions: a is to b as c is to which word?
+    """Answer analogy questions: a is to b as c is to what.
 
     The answer is the word whose vector is closest to ``b - a + c``, other than a, b and
     c. It is correct if it is d.
@@ -143,7 +143,7 @@ def analogies(
     asked = [question for some in sections.values() for question in some]
     found = rows.find(word for question in asked for word in question).reshape(-1, 4)
     allowed = vectors._among(among)
-    known = (found >= 0).all(axis=1)
+    known = np.all(found >= 0, axis=1)
     if allowed is not None:
         known &= np.isin(found[:, 3], rows.find(vectors.words[i] for i in allowed))
     if not known.any() and missing == "drop":

@@ -117,7 +117,8 @@ def neighbor_overlap(
     0.75
     """
     a, b = as_word_vectors(a), as_word_vectors(b)
-    common = _common_words(_non_zero(a), _non_zero(b), None)
+    both = _words_with_vectors(a) & _words_with_vectors(b)
+    common = [word for word in a if word in both]
     if len(common) <= n:
         raise ValueError(
             f"n={n} neighbours need at least {n + 1} words that both models have, with "
@@ -126,9 +127,9 @@ def neighbor_overlap(
     a, b = a.restrict(common), b.restrict(common)
     compared = common if words is None else _common_words(a, b, words)
     with one_blas_thread():
-        both = np.hstack([model.nearest(compared, n)[0] for model in (a, b)])
-    both.sort(axis=1)
-    shared = np.sum(both[:, 1:] == both[:, :-1], axis=1)
+        rows = np.hstack([model.nearest(compared, n)[0] for model in (a, b)])
+    rows.sort(axis=1)  # a neighbour in both models stands side by side
+    shared = np.sum(rows[:, 1:] == rows[:, :-1], axis=1)
     return NeighborOverlap(
         float(np.mean(shared / n)),
         float(np.mean(shared / (2 * n - shared))),
@@ -137,12 +138,10 @@ def neighbor_overlap(
     )
 
 
-def _non_zero(vectors: WordVectors) -> WordVectors:
+def _words_with_vectors(vectors: WordVectors) -> set[Any]:
+    """Return the words whose vector is not zero."""
     rows = np.flatnonzero(vectors.vectors.any(axis=1))
-    if rows.size == len(vectors):
-        return vectors
-    words = [vectors.words[row] for row in rows]
-    return vectors.restrict(words) if words else vectors[:0]
+    return {vectors.words[row] for row in rows}
 
 
 def procrustes(a: Any, b: Any, *, words: Any = None) -> Procrustes:

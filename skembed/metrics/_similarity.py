@@ -141,7 +141,9 @@ def word_similarity(
     y = np.array(scores)[used]
     seed = check_random_state(random_state).randint(2**31 - 1)
     ends = [
-        bootstrap_interval(function, x, y, n_resamples, confidence_level, interval, seed)
+        bootstrap_interval(
+            function, x, y, n_resamples, confidence_level, interval, seed
+        )
         for function in (spearman, pearson)
     ]
     return WordSimilarity(

@@ -111,6 +111,6 @@ def cosines(vectors: WordVectors, first: np.ndarray, second: np.ndarray) -> np.n
     found = np.zeros(first.size)
     known = (first >= 0) & (second >= 0)
     found[known] = _search.pair_cosines(vectors._table, first[known], second[known])
-    # Cosines that differ by rounding errors only, as those of words with themselves, are
-    # equal: they would get different ranks.
+    # Cosines that differ by rounding errors only, as those of words with themselves,
+    # would get different ranks.
     return np.round(found, 12)

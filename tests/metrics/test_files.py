@@ -20,7 +20,10 @@ PAIRS = [("tiger", "cat", 7.35), ("book", "paper", 7.46)]
         ("tiger, cat, 7.35\nbook, paper, 7.46\n", {}),
         ('"tiger","cat","7.35"\r\n"book","paper","7.46"\r\n', {}),
         ("w1;w2;score\ntiger;cat;7.35\nbook;paper;7.46\n", {}),
-        ("# a, b, c\n# Word 1\tWord 2\nx\ty\tz\ntiger\tcat\t7.35\nbook\tpaper\t7.46", {}),
+        (
+            "# a, b, c\n# Word 1\tWord 2\nx\ty\tz\ntiger\tcat\t7.35\nbook\tpaper\t7.46",
+            {},
+        ),
         ("\ufefftiger\tcat\t7.35\nbook\tpaper\t7.46\n", {}),
         ("tiger cat N 7.35 x\nbook paper N 7.46 y\n", {"columns": (0, 1, 3)}),
         ("7.35|tiger|cat\n7.46|book|paper", {"columns": (1, 2, 0), "delimiter": "|"}),
@@ -78,7 +81,9 @@ def test_unusable_arguments(tmp_path):
             read_pairs(tmp_path / "torn.gz", columns=columns)
 
 
-@pytest.mark.parametrize("pair", [("a", "b"), ("a", "b", "c"), "ab1", 3, ("a", "b", "inf")])
+@pytest.mark.parametrize(
+    "pair", [("a", "b"), ("a", "b", "c"), "ab1", 3, ("a", "b", "inf")]
+)
 def test_unusable_pair(pair):
     with pytest.raises(ValueError, match=r"pairs\[1\] must be two words"):
         _files.check_pairs([("a", "b", 1), pair])

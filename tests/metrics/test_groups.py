@@ -63,7 +63,7 @@ def test_missing_words_of_categories():
     assert (result.purity, result.coverage, result.n_words) == (9 / 11, 9 / 11, 11)
     upper = {name: [word.upper() for word in some] for name, some in CATEGORIES.items()}
     assert categorization(vectors, upper, random_state=0).purity == 1.0
-    with pytest.raises(ValueError, match="none of the 11 words has a vector.* 'RED'"):
+    with pytest.raises(ValueError, match=r"none of the 11 words has a vector.* 'RED'"):
         categorization(vectors, upper, ignore_case=False)
     options = {"ignore_case": False, "missing": "zero"}
     assert categorization(vectors, upper, **options)[:3] == (0.0, 0.0, 11)
@@ -71,7 +71,7 @@ def test_missing_words_of_categories():
 
 def test_equal_points():
     """Zero vectors among them: there are fewer clusters than categories."""
-    vectors = dict.fromkeys(["a", "b", "c"], [0.0, 0.0])
+    vectors = {key: [0.0, 0.0] for key in ["a", "b", "c"]}
     categories = {"x": ["a", "b"], "y": ["c"]}
     assert categorization(vectors, categories).purity == 2 / 3
     vectors.update(d=[1.0, 0.0], e=[2.0, 0.0])

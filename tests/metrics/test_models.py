@@ -38,12 +38,14 @@ def test_disparity_is_that_of_scipy():
     result = procrustes(WordVectors(WORDS, a), WordVectors(WORDS, b))
     assert result.disparity == pytest.approx(scipy_procrustes(b, a)[2], abs=1e-6)
     assert 0.1 < result.disparity < 1
-    np.testing.assert_allclose(result.rotation @ result.rotation.T, np.eye(4), atol=1e-12)
+    np.testing.assert_allclose(
+        result.rotation @ result.rotation.T, np.eye(4), atol=1e-12
+    )
     assert result.residual == pytest.approx(np.linalg.norm(a @ result.rotation - b))
 
 
 def test_rotation_comes_from_common_words():
-    a, b = draw(0), draw(1, WORDS[10:30] + ["x"])
+    a, b = draw(0), draw(1, [*WORDS[10:30], "x"])
     result = procrustes(a, b)
     assert (result.n_words, len(result.aligned)) == (20, 40)
     part = WordVectors(WORDS[10:30], a[WORDS[10:30]])
@@ -66,7 +68,77 @@ def test_models_that_cannot_be_compared():
         procrustes(draw(0), draw(1, n_components=5))
     with pytest.raises(ValueError, match=r"no word in common.*'w0'.*'a'"):
         procrustes(draw(0), draw(1, ["a", "b"]))
-    with pytest.raises(ValueError, match="1 of 2 words are not in the second model, f.*'w3'"):
+    with pytest.raises(
+        ValueError, match=r"1 of 2 words are not in the second model, f.*'w3'"
+    ):
         procrustes(draw(0), draw(1, WORDS[:3]), words=["w1", "w3"])
-    with pytest.raises(TypeError, match="words must be a sequence, got the string 'w1'"):
+    with pytest.raises(
+        TypeError, match="words must be a sequence, got the string 'w1'"
+    ):
         procrustes(draw(0), draw(1), words="w1")
+
+
+def neighbours(vectors, word, n, among):
+    """The nearest words by cosine, word by word."""
+
+    def cosine(other):
+        x, y = vectors[word].astype(float), vectors[other].astype(float)
+        return x @ y / np.sqrt(x @ x * (y @ y))
+
+    others = [other for other in among if other != word]
+    return set(sorted(others, key=cosine, reverse=True)[:n])
+
+
+def test_overlap_is_that_of_loops():
+    a, b = draw(0), draw(1, [*WORDS[:3:-1], "x"], 6)
+    common = WORDS[4:]
+    for words in (None, ["w9", "w5", "w30"]):
+        result = neighbor_overlap(a, b, n=7, words=words)
+        compared = words or common
+        pairs = [
+            [neighbours(model, word, 7, common) for model in (a, b)]
+            for word in compared
+        ]
+        overlaps = [len(x & y) / 7 for x, y in pairs]
+        assert result.words == tuple(compared)
+        np.testing.assert_allclose(result.overlaps, overlaps)
+        assert result.overlap == pytest.approx(np.mean(overlaps))
+        jaccard = np.mean([len(x & y) / len(x | y) for x, y in pairs])
+        assert result.jaccard == pytest.approx(jaccard)
+        assert 0 < result.jaccard < result.overlap < 1
+
+
+def test_overlap_of_a_model_with_itself():
+    a = draw(0)
+    rotated = WordVectors(WORDS, 2 * a.vectors @ ortho_group.rvs(4, random_state=0))
+    for b in (a, rotated):
+        assert neighbor_overlap(a, b, n=5)[:2] == (1.0, 1.0)
+    assert neighbor_overlap(a, draw(1), n=39).overlap == 1.0
+
+
+def test_words_with_zero_vectors_have_no_neighbours():
+    a, b = draw(0).vectors.copy(), draw(1).vectors.copy()
+    expected = neighbor_overlap(
+        WordVectors(WORDS[4:], a[4:]), WordVectors(WORDS[4:], b[4:]), n=3
+    )
+    a[:2] = 0
+    b[1:4] = 0
+    a, b = WordVectors(WORDS, a), WordVectors(WORDS, b)
+    found = neighbor_overlap(a, b, n=3)
+    assert found.words == tuple(WORDS[4:])
+    np.testing.assert_array_equal(found.overlaps, expected.overlaps)
+    with pytest.raises(ValueError, match=r"1 of 2 words are not in the first.*'w1'"):
+        neighbor_overlap(a, b, n=3, words=["w5", "w1"])
+    zeros = WordVectors(WORDS, np.zeros((40, 4)))
+    for pair in [(zeros, b), (b, zeros)]:
+        with pytest.raises(
+            ValueError, match=r"n=3 neighbours need at least 4 .* got 0"
+        ):
+            neighbor_overlap(*pair, n=3)
+
+
+def test_too_few_words_for_neighbours():
+    with pytest.raises(ValueError, match=r"n=10 neighbours need at least 11 .* got 10"):
+        neighbor_overlap(draw(0), draw(1, WORDS[:10]))
+    with pytest.raises(ValueError, match="The 'n' parameter"):
+        neighbor_overlap(draw(0), draw(1), n=0)

@@ -34,7 +34,7 @@ QUESTIONS = {
     "first": [("bread", "butter", "boat", "sail")],
     "gram1": [("seed", "soil", "train", "track"), ("seed", "soil", "none", "x")],
 }
-GROUPS = [(CATEGORIES["kitchen"][:6], CATEGORIES["harbour"][:3] + ["none"])]
+GROUPS = [(CATEGORIES["kitchen"][:6], [*CATEGORIES["harbour"][:3], "none"])]
 ALL = {
     word_similarity: PAIRS,
     analogies: QUESTIONS,
@@ -152,7 +152,9 @@ def test_estimators_without_one_embedder(embedder):
 def test_unusable_arguments():
     with pytest.raises(ValueError, match="measure must be one of word_similarity, ana"):
         make_scorer(neighbor_overlap, PAIRS)
-    with pytest.raises(ValueError, match="field must be one of .*'spearman'.*'kendall'"):
+    with pytest.raises(
+        ValueError, match=r"field must be one of .*'spearman'.*'kendall'"
+    ):
         make_scorer(word_similarity, PAIRS, field="kendall")
     with pytest.raises(ValueError, match=r"pairs\[0\]"):
         make_scorer(word_similarity, [("a", "b")])

@@ -1,5 +1,7 @@
 """Where the vectors of a measure may come from."""
 
+import itertools
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -17,7 +19,7 @@ def test_every_source_gives_the_same_figures():
     embedder = cheap(PPMISVDEmbedder).fit(DOCUMENTS)
     vectors = as_word_vectors(embedder)
     assert as_word_vectors(vectors) is vectors
-    pairs = [(a, b, i) for i, (a, b) in enumerate(zip(WORDS, WORDS[1:], strict=False))]
+    pairs = [(a, b, i) for i, (a, b) in enumerate(itertools.pairwise(WORDS))]
     expected = word_similarity(vectors, pairs, random_state=0)
     rows = embedder.vocabulary_
     mapping = {word: embedder.word_vectors_[rows[word]] for word in rows}
@@ -54,4 +56,6 @@ def test_cosines():
     expected = np.sum(x * y, axis=1)[~zero] / lengths[~zero]
     np.testing.assert_allclose(found[~zero], expected, atol=1e-11)
     same = np.flatnonzero(vectors.any(axis=1))
-    np.testing.assert_array_equal(_words.cosines(WordVectors(range(9), vectors), same, same), 1)
+    np.testing.assert_array_equal(
+        _words.cosines(WordVectors(range(9), vectors), same, same), 1
+    )
