@@ -114,7 +114,7 @@ def neighbor_overlap(
     >>> a = {"cat": [1, 0.2], "dog": [1, 0.5], "car": [0, 1], "bus": [0.3, 1]}
     >>> b = {"cat": [0.2, 1], "dog": [1, 0], "car": [0, 1], "bus": [0.9, 0.1]}
     >>> neighbor_overlap(a, b, n=2).overlap
-    0.75
+    0.625
     """
     a, b = as_word_vectors(a), as_word_vectors(b)
     both = _words_with_vectors(a) & _words_with_vectors(b)

@@ -122,7 +122,7 @@ def word_similarity(
     >>> pairs = [("cat", "dog", 8), ("car", "bus", 7), ("cat", "bus", 2), ("a", "b", 1)]
     >>> result = word_similarity(vectors, pairs, random_state=0)
     >>> round(result.spearman, 3), result.coverage, result.n_pairs
-    (0.5, 0.75, 3)
+    (1.0, 0.75, 3)
     """
     vectors = as_word_vectors(vectors)
     first, second, scores = zip(*check_pairs(pairs), strict=True)

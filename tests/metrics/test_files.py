@@ -60,7 +60,7 @@ def test_fields_keep_what_does_not_separate_them(tmp_path):
         (b"a\tb\t1\na\tb\tnan\n", "line 2: .* 'a.tb.tnan'"),
         (b"a\tb\t1\na\tb\tinf\n", "line 2"),
         (b"a\tb\t1\n\tb\t1\n", "line 2"),
-        (b"a\tb\t1\nn\xe9\tb\t1\n", r"line 2: not utf-8 \(byte 0xe9"),
+        (b"a\tb\t1\nn\xe9\tb\t1\n", r"line 2: not UTF-8 \(byte 0xe9"),
     ],
 )
 def test_unusable_pairs(content, message, tmp_path):
