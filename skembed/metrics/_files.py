@@ -179,8 +179,9 @@ def _lines(path: str | os.PathLike, encoding: str) -> Iterator[tuple[int, str]]:
     except UnicodeDecodeError as error:
         number = data.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"{path}, line {number}: not {encoding.upper()} (byte "
-            f"0x{data[error.start]:02x}, {error.reason}). Pass the encoding of the file."
+            f"{path}, line {number}: not {encoding.upper()} "
+            f"(byte 0x{data[error.start]:02x}, {error.reason}). "
+            "Pass the encoding of the file."
         ) from error
     for number, line in enumerate(text.split("\n"), start=1):
         yield number, line.rstrip("\r")

@@ -126,8 +126,7 @@ def neighbor_overlap(
         )
     a, b = a.restrict(common), b.restrict(common)
     compared = common if words is None else _common_words(a, b, words)
-    with one_blas_thread():
-        rows = np.hstack([model.nearest(compared, n)[0] for model in (a, b)])
+    rows = np.hstack([model.nearest(compared, n)[0] for model in (a, b)])
     rows.sort(axis=1)  # a neighbour in both models stands side by side
     shared = np.sum(rows[:, 1:] == rows[:, :-1], axis=1)
     return NeighborOverlap(
