@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 # Similarities that are computed at once, queries times rows, and the most of either.
-_BLOCK, _QUERIES, _ROWS = 2**18, 2**8, 2**16
-# Rows of the first chunk, from which all have to be sorted.
-_FIRST = 2**12
+_BLOCK, _QUERIES, _ROWS = 2**18, 2**8, 2**18
+# Rows whose best give a first limit to the others.
+_FIRST = 2**14
 # Numbers that are gathered at once to score rows again.
 _GATHERED = 2**19
 # Lengths within which float32 products neither overflow nor lose digits.
@@ -46,6 +46,12 @@ class Table(NamedTuple):
         if lengths.min() < _SHORTEST or lengths.max() > _LONGEST:
             return cls(vectors, lengths, None)
         return cls(vectors, lengths, (1.0 / lengths).astype(np.float32))
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether a product has to copy vectors first."""
+        flags, strides = self.vectors.flags, self.vectors.strides
+        return self.reciprocals is None or not flags.aligned or strides[1] != 4
 
     def units(self, rows: Any) -> np.ndarray:
         """Return vectors of length 1, or of zeros.
@@ -276,7 +282,7 @@ def search(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows with the highest scores for each query.
 
-    The working memory is some 20 MB, or 100 bytes per result if that is more.
+    The working memory is some 20 MiB, or 100 bytes per result if that is more.
 
     Parameters
     ----------
@@ -351,9 +357,10 @@ def _bounds(
     bounds : ndarray of shape (n_queries, n_places), float32
     """
     n_rows = len(table.vectors) if among is None else len(among)
-    step = min(_ROWS, max(1, _BLOCK // (block.stop - block.start)))
-    first = min(n_rows, step, _FIRST)
-    for places in (slice(0, first), *_slices(n_rows, step, first)):
+    step = min(_ROWS, _BLOCK // (block.stop - block.start))
+    if among is not None or table.is_copied:
+        step = min(step, 2 * _GATHERED // table.vectors.shape[1])
+    for places in _slices(n_rows, step):
         rows = places if among is None else among[places]
         yield rows, places, queries.bounds(block, *table.scaled(rows))
 
@@ -376,6 +383,7 @@ def _score(
 
 def _first_floors(bounds: np.ndarray, n: int, score: Any) -> np.ndarray:
     """Return what bounds of a first chunk must exceed to be among the best."""
+    bounds = bounds[:, : max(_FIRST, 2 * n)]
     n_queries, n_columns = bounds.shape
     if n >= n_columns:
         return np.full(n_queries, -np.inf, np.float32)
