@@ -25,8 +25,10 @@ Modules:
 
 - skembed.pooling: ways to turn vectors of words into features of documents
 - skembed.tying: ways in which word and context vectors share parameters
+- skembed.vectors: tables of words and vectors: look-ups, neighbours, files
 - skembed.features: tf-idf and word vectors side by side
 - skembed.inspection: what a fitted model is like
+- skembed.metrics: how good word vectors are, in numbers
 - skembed.datasets: documents that come with every installation
 
 Commands:
@@ -70,8 +72,10 @@ _HOMES = {
     "datasets": "skembed.datasets",
     "features": "skembed.features",
     "inspection": "skembed.inspection",
+    "metrics": "skembed.metrics",
     "pooling": "skembed.pooling",
     "tying": "skembed.tying",
+    "vectors": "skembed.vectors",
     "warmup": "skembed._warmup",
 }
 

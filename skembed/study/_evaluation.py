@@ -8,22 +8,21 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import effective_n_jobs
-from scipy.stats import spearmanr
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
-from skembed import inspection
-from skembed.pooling import _features
-from skembed.study._documents import InputError, read_lines
+from skembed import inspection, metrics
+from skembed.study._documents import InputError
+from skembed.vectors import WordVectors
 
 _TEST, _VALIDATION = 0.2, 0.1  # shares of the documents
 _BINS = 60
@@ -156,13 +155,8 @@ def _reading(
 ) -> dict[str, Any]:
     """Evaluate one value of `combine`, without another fit."""
     embedder.set_params(combine=combine)
-    vectors = embedder.word_vectors_
-    if combine == "sum":
-        vectors = _features.add_tables(vectors, embedder.context_vectors_)
-    found = {
-        name: similarity(pairs, embedder.vocabulary_, vectors)
-        for name, pairs in data.sets.items()
-    }
+    vectors = WordVectors.from_estimator(embedder, which=combine)
+    found = {name: similarity(pairs, vectors) for name, pairs in data.sets.items()}
     reading: dict[str, Any] = {
         "accuracy": None,
         "similarity": {name: [_finite(rho), n] for name, (rho, n) in found.items()},
@@ -178,22 +172,14 @@ def _reading(
     return reading
 
 
-class Pair(NamedTuple):
-    """Two words and their human similarity score."""
-
-    first: str
-    second: str
-    score: float
-
-
 class Similarity(NamedTuple):
     """Agreement with human similarity scores.
 
     Attributes
     ----------
     correlation : float
-        Spearman's rank correlation of cosines and scores. NaN if it is not defined,
-        because there are too few pairs or all are equal.
+        Spearman's rank correlation of cosines and scores. NaN if fewer than two pairs
+        have vectors.
     n_pairs : int
         Number of pairs whose words both have a vector.
     """
@@ -202,12 +188,10 @@ class Similarity(NamedTuple):
     n_pairs: int
 
 
-def read_similarities(folder: Path) -> dict[str, list[Pair]]:
+def read_similarities(folder: Path) -> dict[str, list[Any]]:
     """Return the similarity sets in a folder.
 
-    A set is a file ``.tsv`` in UTF-8. Each line has two words and a number, separated
-    by tabs. The first line may be a header. Empty lines and comments, which start with
-    #, are skipped.
+    A set is a file ``.tsv`` in UTF-8 that `metrics.read_pairs` reads.
 
     Parameters
     ----------
@@ -215,7 +199,7 @@ def read_similarities(folder: Path) -> dict[str, list[Pair]]:
 
     Returns
     -------
-    dict of str to list of Pair
+    dict of str to list of (str, str, float)
         The keys are file names without the ending. Words are in lower case.
 
     Raises
@@ -229,58 +213,31 @@ def read_similarities(folder: Path) -> dict[str, list[Pair]]:
     return {path.stem: _read_pairs(path) for path in paths}
 
 
-def _read_pairs(path: Path) -> list[Pair]:
-    pairs = []
-    may_be_header = True
-    for number, line in enumerate(read_lines(path), start=1):
-        line = line.rstrip("\r\n")
-        if not line.strip() or line.startswith("#"):
-            continue
-        fields = line.split("\t")
-        score = _finite_number(fields[2]) if len(fields) == 3 else None
-        if score is not None:
-            pairs.append(Pair(fields[0].lower(), fields[1].lower(), score))
-        elif not may_be_header or len(fields) != 3:
-            raise InputError(
-                f"{path}, line {number}: two words and a number are needed, separated "
-                f"by tabs, not {line[:40]!r}"
-            )
-        may_be_header = False
-    if not pairs:
-        raise InputError(f"{path}: holds no pairs of words")
-    return pairs
-
-
-def _finite_number(text: str) -> float | None:
+def _read_pairs(path: Path) -> list[tuple[str, str, float]]:
     try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if np.isfinite(number) else None
+        pairs = metrics.read_pairs(path, delimiter="\t")
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    return [(first.lower(), second.lower(), score) for first, second, score in pairs]
 
 
-def similarity(
-    pairs: Iterable[Pair], vocabulary: Mapping[str, int], vectors: np.ndarray
-) -> Similarity:
+def similarity(pairs: Iterable[Any], vectors: WordVectors) -> Similarity:
     """Compare the cosines of words' vectors with human similarity scores.
 
     Parameters
     ----------
-    pairs : iterable of Pair
-    vocabulary : mapping of str to int
-        Row of each word. Pairs with other words are ignored.
-    vectors : ndarray of shape (n_words, n_components)
+    pairs : iterable of (str, str, float)
+        Two words and their score. Pairs with words that have no vector are ignored.
+    vectors : WordVectors
 
     Returns
     -------
     Similarity
     """
-    known = [p for p in pairs if p.first in vocabulary and p.second in vocabulary]
-    scores = np.array([p.score for p in known])
-    first = vectors[[vocabulary[p.first] for p in known]].astype(np.float64)
-    second = vectors[[vocabulary[p.second] for p in known]].astype(np.float64)
-    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-    cosines = (first * second).sum(axis=1) / np.maximum(lengths, 1e-300)
-    if len(known) < 2 or np.ptp(scores) == 0 or np.ptp(cosines) == 0:
+    known = [pair for pair in pairs if pair[0] in vectors and pair[1] in vectors]
+    if len(known) < 2:
         return Similarity(float("nan"), len(known))
-    return Similarity(float(spearmanr(cosines, scores).statistic), len(known))
+    found = metrics.word_similarity(vectors, known, ignore_case=False, n_resamples=0)
+    return Similarity(found.spearman, found.n_pairs)

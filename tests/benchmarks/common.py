@@ -7,9 +7,10 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import spearmanr
 
 import skembed
+from skembed.metrics import read_pairs, word_similarity
+from skembed.vectors import WordVectors
 
 
 def public_embedders():
@@ -27,23 +28,18 @@ def read_documents(path, limit=None):
 
 def read_similarities(folder):
     """Return {name: [(word, word, score), ...]} of the .tsv files of a folder."""
-    sets = {}
-    for path in sorted(Path(folder).glob("*.tsv")):
-        rows = [line.split("\t") for line in path.read_text("utf-8").splitlines()[1:]]
-        sets[path.stem] = [(a.lower(), b.lower(), float(score)) for a, b, score in rows]
-    return sets
+    paths = sorted(Path(folder).glob("*.tsv"))
+    return {path.stem: read_pairs(path) for path in paths}
 
 
 def similarity(pairs, rows, vectors):
     """Spearman correlation of cosines with human scores, and the pairs covered."""
-    norms = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    unit = vectors / norms
-    known = [(rows[a], rows[b], s) for a, b, s in pairs if a in rows and b in rows]
-    if len(known) < 2:
-        return np.nan, len(known)
-    first, second, scores = (np.array(column) for column in zip(*known, strict=True))
-    cosines = (unit[first.astype(int)] * unit[second.astype(int)]).sum(axis=1)
-    return spearmanr(cosines, scores).statistic, len(known)
+    table = WordVectors(sorted(rows, key=rows.get), vectors)
+    try:
+        found = word_similarity(table, pairs, n_resamples=0)
+    except ValueError:
+        return np.nan, 0
+    return found.spearman, found.n_pairs
 
 
 def describe_machine():

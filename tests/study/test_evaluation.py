@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skembed.study import _evaluation
+from skembed.vectors import WordVectors
 
 
 @pytest.mark.small
@@ -31,18 +32,16 @@ def test_split_is_a_seeded_partition():
 
 @pytest.mark.small
 def test_similarity_of_few_pairs():
-    vectors = np.array([[1, 0], [2, 0], [1, 1], [0, 3]], dtype=np.float32)
-    vocabulary = {"a": 0, "b": 1, "c": 2, "d": 3}
+    vectors = WordVectors([*"abcd"], [[1, 0], [2, 0], [1, 1], [0, 3]])
     pairs = [("a", "b", 9), ("a", "c", 5), ("a", "d", 1), ("a", "x", 7)]
-    pairs = [_evaluation.Pair(*pair) for pair in pairs]
-    found = _evaluation.similarity(pairs, vocabulary, vectors)
+    found = _evaluation.similarity(pairs, vectors)
     assert found == (pytest.approx(1.0), 3)
-    turned = [pair._replace(score=-pair.score) for pair in pairs]
-    assert _evaluation.similarity(turned, vocabulary, vectors)[0] == pytest.approx(-1)
-    for few in (pairs[:1], pairs[3:], [pairs[0], pairs[0]]):
-        assert np.isnan(_evaluation.similarity(few, vocabulary, vectors)[0])
-    zeros = np.zeros_like(vectors)
-    assert np.isnan(_evaluation.similarity(pairs, vocabulary, zeros)[0])
+    turned = [(a, b, -score) for a, b, score in pairs]
+    assert _evaluation.similarity(turned, vectors)[0] == pytest.approx(-1)
+    for few in (pairs[:1], pairs[3:]):
+        assert np.isnan(_evaluation.similarity(few, vectors)[0])
+    zeros = WordVectors([*"abcd"], np.zeros((4, 2)))
+    assert _evaluation.similarity(pairs, zeros) == (0.0, 3)
 
 
 @pytest.mark.small
