@@ -204,26 +204,32 @@ class WordVectors:
 
     @property
     def words(self) -> tuple[Any, ...]:
+        """Return the words, in the order of the rows."""
         return self._words
 
     @property
     def vectors(self) -> np.ndarray:
+        """Return the vectors, read-only."""
         return self._vectors
 
     @property
     def vocabulary(self) -> Mapping[Any, int]:
+        """Return the row of each word, read-only."""
         return MappingProxyType(self._vocabulary)
 
     @property
     def counts(self) -> np.ndarray | None:
+        """Return how often each word occurred in training, if that is known."""
         return self._counts
 
     @property
     def n_components(self) -> int:
+        """Return the number of dimensions."""
         return self._vectors.shape[1]
 
     @property
     def source(self) -> str:
+        """Return where the vectors came from."""
         return self._source
 
     # --- look-ups ---------------------------------------------------------------------
