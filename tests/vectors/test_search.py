@@ -126,10 +126,10 @@ def test_products_against_all_scores(vectors, n_positive, n_negative):
     check(found, scores, 6, own, None)
 
 
-@pytest.mark.usefixtures("cuts")
 @pytest.mark.parametrize("n", [1, 4])
-def test_many_excluded_rows(n):
+def test_many_excluded_rows(n, monkeypatch):
     """As many as the first rows, from which the search takes its limit."""
+    monkeypatch.setattr(_search, "_FIRST", 5)
     vectors = normal(60)
     queries = units_of(vectors)[:2]
     excluded = np.tile(np.arange(9), (2, 1))
