@@ -131,6 +131,7 @@ def test_many_excluded_rows(n, monkeypatch):
     """As many as the first rows, from which the search takes its limit."""
     monkeypatch.setattr(_search, "_FIRST", 5)
     vectors = normal(60)
+    vectors[:9] = vectors[0]
     queries = units_of(vectors)[:2]
     excluded = np.tile(np.arange(9), (2, 1))
     found = search(Table.of(vectors), Directions(queries), n, excluded=excluded)
