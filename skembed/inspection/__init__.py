@@ -25,6 +25,7 @@ from skembed._solvers import losses
 from skembed._tying.bias import get_bias
 from skembed._utils.threads import one_blas_thread
 from skembed.inspection import _pmi
+from skembed.inspection._contributions import WordContributions, word_contributions
 from skembed.inspection._vectors import (
     check_estimator,
     linear_predictability,
@@ -36,12 +37,14 @@ __all__ = [
     "HeldOutLoss",
     "SimilarityKind",
     "Spectrum",
+    "WordContributions",
     "held_out_loss",
     "linear_predictability",
     "pmi_spectrum",
     "self_scores",
     "similarity_kind",
     "vector_cosines",
+    "word_contributions",
 ]
 
 
