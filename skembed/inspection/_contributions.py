@@ -439,7 +439,7 @@ def _add_up(
     outputs: tuple,
 ) -> WordContributions:
     """Return what a document's words contributed, and what is left of the decision."""
-    other = {**document.other, **parts.constants}
+    other: dict[str, Any] = {**document.other, **parts.constants}
     values = [document.contributions, document.term_contributions]
     values.append(np.array(list(other.values())))
     every = np.vstack(values)

@@ -131,7 +131,8 @@ class LossCurveDisplay:
         """
         ax = axes_of(self, ax, (6.4, 4.0))
         held_out = self.validation_curves or {}
-        numbers = {name: n for n, name in enumerate([*self.curves, *held_out])}
+        names = dict.fromkeys([*self.curves, *held_out])
+        numbers = {name: number for number, name in enumerate(names)}
         self.lines_ = []
         labels = []
         for kind, curves in (("training", self.curves), ("validation", held_out)):
@@ -653,7 +654,9 @@ class ContributionsDisplay:
         check_matplotlib(f"{cls.__name__}.from_estimator")
         found = word_contributions(model, X, centred=centred)
         if not -len(found) <= document < len(found):
-            raise IndexError(f"document={document}, but X holds {len(found)} documents.")
+            raise IndexError(
+                f"document={document}, but X holds {len(found)} documents."
+            )
         display = cls(found[document])
         return display.plot(ax, output=output, n_words=n_words, **style)
 
@@ -701,7 +704,8 @@ class ContributionsDisplay:
         rest = {}
         n_left = len(words) - len(shown)
         if n_left:
-            name = f"{n_left} other {'words' if n_left > 1 else 'word'}"
+            what = "term" if found.tfidf_terms.size else "word"
+            name = f"{n_left} other {what}{'s' * (n_left > 1)}"
             rest[name] = values.sum() - values[shown].sum()
         # Rounding is too small to be seen.
         rest |= {k: of(v) for k, v in found.other.items() if k != "rounding"}

@@ -67,14 +67,19 @@ def style_of(number: int) -> dict[str, Any]:
     }
 
 
-def draw_legend(axes: Any, handles: Iterable[Any], labels: Iterable[str]) -> None:
+def draw_legend(
+    axes: Any, handles: Iterable[Any], labels: Iterable[str], title: str = ""
+) -> None:
     """Draw a legend that shows any name as it is."""
-    legend = axes.legend(list(handles), list(labels), frameon=False, fontsize="small")
+    style = {"fontsize": "small", "title_fontsize": "small", "frameon": False}
+    legend = axes.legend(list(handles), list(labels), title=title or None, **style)
     for text in legend.get_texts():
         text.set_parse_math(False)  # names may contain dollar signs
 
 
-def draw_bars(axes: Any, labels: list[str], values: Any, colours: Any, style: Any) -> Any:
+def draw_bars(
+    axes: Any, labels: list[str], values: Any, colours: Any, style: Any
+) -> Any:
     """Draw horizontal bars with the first on top, and labels as they are."""
     positions = np.arange(len(labels))
     bars = axes.barh(positions, values, **{"color": colours, "height": 0.75, **style})

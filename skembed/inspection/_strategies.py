@@ -69,6 +69,9 @@ class StrategiesDisplay:
     ['False', 'True', 'signed']
     """
 
+    ax_: Any
+    figure_: Any
+
     def __init__(
         self,
         strategies: list[str],
@@ -249,7 +252,7 @@ class StrategiesDisplay:
         else:
             self._draw_lines(axes_of(self, ax, (6.4, 4.2)), scores, style)
             self.ax_.set_ylabel(title)
-            self.ax_.set_xlabel(self.x, parse_math=False)
+            self.ax_.set_xlabel(_last_part(self.x or ""), parse_math=False)
         return self
 
     def _differences(self, reference: Any) -> np.ndarray:
@@ -281,7 +284,7 @@ class StrategiesDisplay:
         ]
         ax.set_yticks(rows, names, parse_math=False)
         ax.set_ylim(len(rows) - 0.5, -0.5)
-        ax.set_ylabel(self.param.rpartition("__")[2])
+        ax.set_ylabel(_last_part(self.param), parse_math=False)
         tidy(ax, axis="x")
 
     def _draw_lines(self, ax: Any, scores: np.ndarray, style: Any) -> None:
@@ -298,14 +301,19 @@ class StrategiesDisplay:
         ax.set_xticks(columns, self.values, parse_math=False)
         ax.set_xlim(-0.5, len(columns) - 0.5)
         tidy(ax, axis="y")
-        draw_legend(ax, self.bars_, self.strategies)
+        draw_legend(ax, self.bars_, self.strategies, _last_part(self.param))
+
+
+def _last_part(name: str) -> str:
+    """Return the name of a parameter without those of the steps that hold it."""
+    return name.rpartition("__")[2]
 
 
 def _param_of(candidates: Any, param: str | None) -> str:
     """Return the full name of a parameter that was searched."""
     names = list(dict.fromkeys(name for one in candidates for name in one))
     if param is None:
-        found = [name for name in names if name.split("__")[-1] == "share_context"]
+        found = [name for name in names if _last_part(name) == "share_context"]
         if len(found) != 1:
             raise ValueError(
                 f"{len(found)} searched parameters end with share_context. Pass param, "

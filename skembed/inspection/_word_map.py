@@ -12,11 +12,11 @@ from skembed.inspection._drawing import COLOURS, axes_of, check_matplotlib
 
 _METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 # Directions from a point in which its label may stand, in the order of preference.
-_ANGLES = np.deg2rad([0, 45, 315, 180, 135, 225, 90, 270])
-_DIRECTIONS = np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+_ANGLES = np.deg2rad([0, 45, 315, 180, 135, 225, 90, 270, 20, 340, 160, 200, 65, 115])
+_DIRECTIONS = np.round(np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)]), 9)
 # Gaps between a point and its label, in points of 1/72 inch. A line joins a label to
 # its point if the gap is larger than the first one.
-_GAPS = (3.0, 9.0, 16.0, 25.0)
+_GAPS = (3.0, 8.0, 14.0, 21.0, 30.0)
 # Empty margin around a label, in points.
 _MARGIN = 0.7
 # Places of a line that other labels must not cover.
@@ -164,14 +164,15 @@ class WordMapDisplay:
             del look["color"]
         self.points_ = ax.scatter(*positions.T, **{**look, **style})
         ax.margins(0.09, 0.06)
-        ax.spines[["top", "right"]].set_visible(False)
         if self.method == "PCA":
             ax.set_xlabel("first principal component")
             ax.set_ylabel("second principal component")
+            ax.spines[["top", "right"]].set_visible(False)
         else:
             # The axes of these methods have no meaning.
             ax.set_xticks([])
             ax.set_yticks([])
+            ax.spines[:].set_color("0.8")
             ax.set_xlabel(self.method, parse_math=False)
         names = [str(word) for word in self.words]
         # Sets the final size of the axes, on which the places of labels depend.
@@ -283,9 +284,7 @@ def place_labels(
         size = np.array([extent.width, extent.height])
         # The box of a text is not exactly in its middle.
         shift = np.array([extent.x0, extent.y0]) + size / 2 - point
-        found = _first_free(
-            point, size, per_point, frame, taken, obstacles
-        )
+        found = _first_free(point, size, per_point, frame, taken, obstacles)
         if found is None:
             text.remove()
             drawn.append(None)
@@ -323,7 +322,10 @@ def _first_free(
 ) -> tuple[np.ndarray, float, np.ndarray] | None:
     """Return the centre, gap and direction of the first free place, or None."""
     for gap in _GAPS:
-        centres = point + _DIRECTIONS * (gap * per_point + size / 2)
+        # The side or corner of the box that is next to the point is in the gap.
+        centres = (
+            point + _DIRECTIONS * gap * per_point + np.sign(_DIRECTIONS) * size / 2
+        )
         for centre, direction in zip(centres, _DIRECTIONS, strict=True):
             left, bottom, right, top = _boxes(centre, size, _MARGIN * per_point)
             if left < frame.x0 or right > frame.x1:
