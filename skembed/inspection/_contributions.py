@@ -278,7 +278,7 @@ def _outputs(last: Any, decisions: np.ndarray) -> tuple:
     classes = getattr(last, "classes_", None)
     if classes is None:
         return ()
-    return tuple(classes[1:] if decisions.ndim == 1 else classes)
+    return tuple((classes[1:] if decisions.ndim == 1 else classes).tolist())
 
 
 def _documents(
