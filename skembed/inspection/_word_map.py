@@ -17,8 +17,8 @@ _DIRECTIONS = np.round(np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)]), 9)
 # Gaps between a point and its label, in points of 1/72 inch. A line joins a label to
 # its point if the gap is larger than the first one.
 _GAPS = (3.0, 8.0, 14.0, 21.0, 30.0)
-# Empty margin around a label, in points.
-_MARGIN = 0.7
+# Empty margins of a label beside other labels, and beside points and lines.
+_MARGIN, _CLEAR = 0.7, 2.0
 # Places of a line that other labels must not cover.
 _ON_LINE = np.linspace(0.0, 1.0, 9)[:, np.newaxis]
 
@@ -289,27 +289,20 @@ def place_labels(
             text.remove()
             drawn.append(None)
             continue
-        centre, gap, direction = found
+        centre, line = found
         text.set_position((centre - point - shift) / per_point)
-        taken = np.vstack([taken, _boxes(centre, size)])
-        if gap > _GAPS[0]:
-            end = point + gap * per_point * direction
+        taken = np.vstack([taken, _box(centre, size)])
+        if line is not None:
             ax.annotate(
                 "",
                 xy,
-                xytext=(end - point) / per_point,
+                xytext=(line[-1] - point) / per_point,
                 textcoords="offset points",
                 arrowprops={"arrowstyle": "-", "color": "0.6", "linewidth": 0.6},
             ).set_in_layout(False)
-            obstacles = np.vstack([obstacles, point + _ON_LINE * (end - point)])
+            obstacles = np.vstack([obstacles, line])
         drawn.append(text)
     return drawn
-
-
-def _boxes(centres: np.ndarray, size: np.ndarray, margin: float = 0.0) -> np.ndarray:
-    """Return left, bottom, right and top of boxes around centres."""
-    half = size / 2 + margin
-    return np.concatenate([centres - half, centres + half], axis=-1)
 
 
 def _first_free(
@@ -319,31 +312,50 @@ def _first_free(
     frame: Any,
     taken: np.ndarray,
     obstacles: np.ndarray,
-) -> tuple[np.ndarray, float, np.ndarray] | None:
-    """Return the centre, gap and direction of the first free place, or None."""
+) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Return the centre of the first free place and the line to it, or None.
+
+    A label beside its point needs no line.
+    """
     for gap in _GAPS:
         # The side or corner of the box that is next to the point is in the gap.
-        centres = (
-            point + _DIRECTIONS * gap * per_point + np.sign(_DIRECTIONS) * size / 2
-        )
-        for centre, direction in zip(centres, _DIRECTIONS, strict=True):
-            left, bottom, right, top = _boxes(centre, size, _MARGIN * per_point)
-            if left < frame.x0 or right > frame.x1:
+        ends = point + _DIRECTIONS * gap * per_point
+        centres = ends + np.sign(_DIRECTIONS) * size / 2
+        for centre, end in zip(centres, ends, strict=True):
+            box = _box(centre, size, _MARGIN * per_point)
+            if (box[:2] < frame.min).any() or (box[2:] > frame.max).any():
                 continue
-            if bottom < frame.y0 or top > frame.y1:
+            if _inside(obstacles, _box(centre, size, _CLEAR * per_point)).any():
                 continue
-            x, y = obstacles.T
-            if np.any((x > left) & (x < right) & (y > bottom) & (y < top)):
+            if np.all(
+                (taken[:, :2] < box[2:]) & (taken[:, 2:] > box[:2]), axis=1
+            ).any():
                 continue
-            overlaps = (taken[:, 0] < right) & (taken[:, 2] > left)
-            overlaps &= (taken[:, 1] < top) & (taken[:, 3] > bottom)
-            if overlaps.any():
+            line = point + _ON_LINE * (end - point)
+            if gap > _GAPS[0] and not _is_clear(line, taken, obstacles, per_point):
                 continue
-            if gap > _GAPS[0]:
-                line = point + _ON_LINE * gap * per_point * direction
-                x, y = line[:, :1], line[:, 1:]
-                inside = (x > taken[:, 0]) & (x < taken[:, 2])
-                if np.any(inside & (y > taken[:, 1]) & (y < taken[:, 3])):
-                    continue
-            return centre, gap, direction
+            return centre, None if gap == _GAPS[0] else line
     return None
+
+
+def _box(centre: np.ndarray, size: np.ndarray, margin: float = 0.0) -> np.ndarray:
+    """Return left, bottom, right and top of a box."""
+    half = size / 2 + margin
+    return np.concatenate([centre - half, centre + half])
+
+
+def _inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Return which points are inside of a box, or each of some boxes."""
+    return np.all((points > boxes[..., :2]) & (points < boxes[..., 2:]), axis=-1)
+
+
+def _is_clear(
+    line: np.ndarray, taken: np.ndarray, obstacles: np.ndarray, per_point: float
+) -> bool:
+    """Return whether a line crosses no label, and passes no other point closely."""
+    if _inside(line[:, np.newaxis], taken).any():
+        return False
+    near = np.abs(line[:, np.newaxis] - obstacles).max(axis=2) < _CLEAR * per_point
+    # Its own point is near its start, as are points in the same place.
+    here = np.abs(obstacles - line[0]).max(axis=1) < _CLEAR * per_point
+    return not near[:, ~here].any()
