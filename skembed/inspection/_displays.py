@@ -57,7 +57,7 @@ class LossCurveDisplay:
     >>> from skembed import SGNSEmbedder
     >>> from skembed.inspection import LossCurveDisplay
     >>> documents = ["one two three", "two three four"] * 10
-    >>> model = SGNSEmbedder(n_components=2, max_iter=3).fit(documents)
+    >>> model = SGNSEmbedder(n_components=2, max_iter=3, subsample=0).fit(documents)
     >>> display = LossCurveDisplay.from_estimator(model)
     >>> len(display.lines_)
     1
