@@ -16,7 +16,7 @@ _ANGLES = np.deg2rad([0, 45, 315, 180, 135, 225, 90, 270, 20, 340, 160, 200, 65,
 _DIRECTIONS = np.round(np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)]), 9)
 # Gaps between a point and its label, in points of 1/72 inch. A line joins a label to
 # its point if the gap is larger than the first one.
-_GAPS = (3.0, 8.0, 14.0, 21.0, 30.0)
+_GAPS = (4.0, 9.0, 14.0, 21.0, 30.0)
 # Empty margins of a label beside other labels, and beside points and lines.
 _MARGIN, _CLEAR = 0.7, 2.0
 # Places of a line that other labels must not cover.

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 # Similarities that are computed at once, queries times rows, and the most of either.
-_BLOCK, _QUERIES, _ROWS = 2**18, 2**8, 2**16
+_BLOCK, _QUERIES, _ROWS = 2**18, 2**8, 2**18
+# Rows whose best give a first limit to the others.
+_FIRST = 2**14
 # Numbers that are gathered at once to score rows again.
 _GATHERED = 2**19
 # Lengths within which float32 products neither overflow nor lose digits.
@@ -29,7 +31,9 @@ class Table(NamedTuple):
 
     vectors: np.ndarray  # float32 (n_rows, n_components)
     lengths: np.ndarray  # float64 (n_rows,), 1 for a vector of zeros
-    is_extreme: bool  # whether a length is too large or too small for float32 products
+    # float32 (n_rows,), of lengths; None where a length is too large or too small for
+    # float32 products
+    reciprocals: np.ndarray | None
 
     @classmethod
     def of(cls, vectors: np.ndarray) -> "Table":
@@ -39,8 +43,15 @@ class Table(NamedTuple):
             some = vectors[rows].astype(np.float64, order="C")
             lengths[rows] = np.sqrt((some * some).sum(axis=1))
         lengths[lengths == 0.0] = 1.0
-        is_extreme = lengths.min() < _SHORTEST or lengths.max() > _LONGEST
-        return cls(vectors, lengths, bool(is_extreme))
+        if lengths.min() < _SHORTEST or lengths.max() > _LONGEST:
+            return cls(vectors, lengths, None)
+        return cls(vectors, lengths, (1.0 / lengths).astype(np.float32))
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether a product has to copy vectors first."""
+        flags, strides = self.vectors.flags, self.vectors.strides
+        return self.reciprocals is None or not flags.aligned or strides[1] != 4
 
     def units(self, rows: Any) -> np.ndarray:
         """Return vectors of length 1, or of zeros.
@@ -59,11 +70,10 @@ class Table(NamedTuple):
 
     def scaled(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return vectors and what makes their lengths 1, both float32."""
-        if self.is_extreme:
+        if self.reciprocals is None:
             units = self.units(rows).astype(np.float32)
             return units, np.ones(len(units), np.float32)
-        scales = 1.0 / self.lengths[rows]
-        return np.asarray(self.vectors[rows]), scales.astype(np.float32)
+        return np.asarray(self.vectors[rows]), self.reciprocals[rows]
 
 
 class Queries(Protocol):
@@ -272,12 +282,13 @@ def search(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows with the highest scores for each query.
 
-    The working memory is some 20 MB, or 100 bytes per result if that is more.
+    The working memory is some 20 MiB, or 100 bytes per result if that is more.
 
     Parameters
     ----------
     table : Table
     queries : Directions or Products
+        They hold 12 bytes per number, so that very many should be passed in parts.
     n : int
         Number of rows for each query, at least 1.
     excluded : ndarray of shape (n_queries, n_excluded), int64, default=None
@@ -347,7 +358,9 @@ def _bounds(
     bounds : ndarray of shape (n_queries, n_places), float32
     """
     n_rows = len(table.vectors) if among is None else len(among)
-    step = min(_ROWS, max(1, _BLOCK // (block.stop - block.start)))
+    step = min(_ROWS, _BLOCK // (block.stop - block.start))
+    if among is not None or table.is_copied:
+        step = min(step, 2 * _GATHERED // table.vectors.shape[1])
     for places in _slices(n_rows, step):
         rows = places if among is None else among[places]
         yield rows, places, queries.bounds(block, *table.scaled(rows))
@@ -371,6 +384,7 @@ def _score(
 
 def _first_floors(bounds: np.ndarray, n: int, score: Any) -> np.ndarray:
     """Return what bounds of a first chunk must exceed to be among the best."""
+    bounds = bounds[:, : max(_FIRST, 2 * n)]
     n_queries, n_columns = bounds.shape
     if n >= n_columns:
         return np.full(n_queries, -np.inf, np.float32)
@@ -378,12 +392,8 @@ def _first_floors(bounds: np.ndarray, n: int, score: Any) -> np.ndarray:
     at_query = np.repeat(np.arange(n_queries), n)
     scores = score(at_query, columns.ravel()).reshape(n_queries, n)
     scores[np.isneginf(np.take_along_axis(bounds, columns, axis=1))] = -np.inf
-    # A row of the same score may be an earlier one. Two steps, since one of them may
-    # only undo that float32 rounds up.
-    floors = scores.min(axis=1).astype(np.float32)
-    for _ in range(2):
-        floors = np.nextafter(floors, np.float32(-np.inf))
-    return floors
+    # A row of the same score may be an earlier one, whose bound is equal for zeros.
+    return np.nextafter(scores.min(axis=1).astype(np.float32), np.float32(-np.inf))
 
 
 class _Best:
@@ -401,12 +411,8 @@ class _Best:
 
     def floors(self) -> np.ndarray:
         """Return what bounds of later rows must exceed to be among the best."""
-        floors = self.scores[:, -1].astype(np.float32)
-        # float32 may round up. A bound that is exact, 0 for zeros, is no larger than
-        # an equal score, which is exact in float32, too.
-        up = floors > self.scores[:, -1]
-        floors[up] = np.nextafter(floors[up], np.float32(-np.inf))
-        return floors
+        # Where float32 rounds up, bounds are higher by more than that.
+        return self.scores[:, -1].astype(np.float32)
 
     def add(self, queries: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> None:
         self.candidates.append((queries, rows, scores))
@@ -448,9 +454,9 @@ def _exclude(bounds: np.ndarray, excluded: np.ndarray, places: slice) -> None:
     bounds[at_query, excluded[inside] - places.start] = -np.inf
 
 
-def _slices(n: int, step: int) -> Iterator[slice]:
+def _slices(n: int, step: int, start: int = 0) -> Iterator[slice]:
     step = max(1, step)
-    return (slice(first, min(n, first + step)) for first in range(0, n, step))
+    return (slice(first, min(n, first + step)) for first in range(start, n, step))
 
 
 # --- ranks ----------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def main():
 def save(path):
     import matplotlib.pyplot as plt
 
-    plt.savefig(path, dpi=80)
+    plt.savefig(path, dpi=100)
     plt.close()
 
 
