@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import check_is_fitted
 
+from skembed._base import BaseEmbedder
 from skembed._corpus import reader
 from skembed.inspection._vectors import check_estimator
 from skembed.pooling import (
@@ -205,7 +206,7 @@ def _take_apart(model: Any) -> _Parts:
     if {"embedder", "vectorizer", "weight"} <= getattr(first, "__dict__", {}).keys():
         check_is_fitted(first)
         union, first = first, first.embedder_
-    embedder = check_estimator(first)
+    embedder = _fitted(first)
     _check_pooling(embedder)
     scalers = steps[1:-1]
     for name, scaler in scalers:
@@ -218,6 +219,13 @@ def _take_apart(model: Any) -> _Parts:
         check_is_fitted(scaler)
     coef, constants = _collapse(scalers, last_name, last)
     return _Parts(union, embedder, scalers, last, coef, constants)
+
+
+def _fitted(embedder: Any) -> Any:
+    """Return a copy of a fitted embedder, also of one whose vectors were given."""
+    if hasattr(embedder, "_as_fitted") and not isinstance(embedder, BaseEmbedder):
+        return embedder._as_fitted()
+    return check_estimator(embedder)
 
 
 def _steps(model: Any) -> list[tuple[str, Any]]:
@@ -292,7 +300,8 @@ def _documents(
     embedding = _Embedding(embedder, of_vectors)
     corpus, _ = reader.look_up(embedder, X)
     names = _term_names(parts)
-    words = np.array([*embedder.vocabulary_, None], dtype=object)[:-1]
+    words = np.empty(len(embedder.word_vectors_), dtype=object)
+    words[list(embedder.vocabulary_.values())] = list(embedder.vocabulary_)
     for number, row in enumerate(rows):
         tokens = slice(*corpus.doc_offsets[number : number + 2])
         weights = corpus.token_weights
@@ -354,7 +363,9 @@ class _Embedding:
         self.coef = coef
         self.pooling = embedder.pooling_
         self.combine = embedder.combine
-        self.tables = embedder.word_vectors_, embedder.context_vectors_
+        word = embedder.word_vectors_
+        # Given vectors are those of words.
+        self.tables = word, getattr(embedder, "context_vectors_", word)
         n_components = self.tables[0].shape[1]
         plan = _features.plan_of(embedder, self.pooling, n_components, np.float64)
         self.means, self.columns = None, np.ones(len(coef))

@@ -24,10 +24,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
+import skembed
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from skembed.features import TextUnion
 from skembed.inspection import word_contributions
 from skembed.pooling import MeanPooling, SIFPooling
+from skembed.vectors import WordVectors
 from tests.helpers import DOCUMENTS, OTHER_DOCUMENTS, TOKENISED, WORDS, cheap
 
 small = pytest.mark.small
@@ -288,6 +290,24 @@ def test_set_output_and_passthrough():
         assert_adds_up(model, ASKED, model.decision_function(ASKED))
     model[-1].sparsify()
     assert_adds_up(model, ASKED, model.decision_function(ASKED))
+
+
+@small
+@pytest.mark.skipif(
+    not hasattr(skembed, "PretrainedEmbedder"), reason="needs PretrainedEmbedder"
+)
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_given_vectors(pooling):
+    table = WordVectors.from_estimator(embedder().fit(DOCUMENTS))
+    first = skembed.PretrainedEmbedder(table, pooling=pooling)
+    model = make_pipeline(first, LogisticRegression()).fit(DOCUMENTS, LABELS)
+    found = assert_adds_up(model, ASKED, model.decision_function(ASKED))
+    learned = make_pipeline(embedder(pooling=pooling), LogisticRegression())
+    learned.fit(DOCUMENTS, LABELS)
+    again = word_contributions(learned, ASKED)
+    for one, other in zip(found, again, strict=True):
+        assert one.words.tolist() == other.words.tolist()
+        np.testing.assert_allclose(one.contributions, other.contributions, rtol=1e-4)
 
 
 # --- what is refused ------------------------------------------------------------------
