@@ -373,8 +373,8 @@ def test_neighbours():
     assert set(display.words) == {"word4", "word5"}
     with pytest.raises(KeyError, match="jetty"):
         NeighborsDisplay.from_estimator(model, "jetty")
-    with pytest.raises(TypeError, match="got Ridge"):
-        NeighborsDisplay.from_estimator(Ridge(), "amber")
+    with pytest.raises(TypeError, match="embedder"):
+        NeighborsDisplay.from_estimator("model", "amber")
 
 
 ASKED = ["frost", "amber birch birch cedar delta ember grove"]
