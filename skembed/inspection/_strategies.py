@@ -107,8 +107,16 @@ class StrategiesDisplay:
         ----------
         search : GridSearchCV or RandomizedSearchCV
             Fitted.
-        param, x, metric, reference, ax, **style
+        param, x : str, default=None
             As in `from_cv_results`.
+        metric : str, default="score"
+            As in `from_cv_results`.
+        reference : object, default=None
+            As in `from_cv_results`.
+        ax : matplotlib Axes, default=None
+            Where to draw. None makes a figure.
+        **style : dict
+            Passed to ``ax.errorbar``.
 
         Returns
         -------
