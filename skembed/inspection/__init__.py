@@ -1,7 +1,8 @@
-"""What fitted models have learned, in numbers: diagnostics of word and context vectors.
+"""What fitted models have learned, in numbers and pictures.
 
-The functions return figures that can be compared between values of `share_context`. The
-number of parameters of a model is its attribute `n_embedding_parameters_`.
+The functions return numbers that can be compared between values of `share_context`. The
+number of parameters of a model is its attribute `n_embedding_parameters_`. The classes
+whose names end in Display draw pictures, and need matplotlib.
 """
 
 from numbers import Integral, Real
@@ -25,23 +26,42 @@ from skembed._solvers import losses
 from skembed._tying.bias import get_bias
 from skembed._utils.threads import one_blas_thread
 from skembed.inspection import _pmi
+from skembed.inspection._contributions import WordContributions, word_contributions
+from skembed.inspection._displays import (
+    ContributionsDisplay,
+    LossCurveDisplay,
+    NeighborsDisplay,
+    SelfScoresDisplay,
+    SpectrumDisplay,
+)
+from skembed.inspection._strategies import StrategiesDisplay
 from skembed.inspection._vectors import (
     check_estimator,
     linear_predictability,
     self_scores,
     vector_cosines,
 )
+from skembed.inspection._word_map import WordMapDisplay
 
 __all__ = [
+    "ContributionsDisplay",
     "HeldOutLoss",
+    "LossCurveDisplay",
+    "NeighborsDisplay",
+    "SelfScoresDisplay",
     "SimilarityKind",
     "Spectrum",
+    "SpectrumDisplay",
+    "StrategiesDisplay",
+    "WordContributions",
+    "WordMapDisplay",
     "held_out_loss",
     "linear_predictability",
     "pmi_spectrum",
     "self_scores",
     "similarity_kind",
     "vector_cosines",
+    "word_contributions",
 ]
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from skembed.inspection._displays import draw_spectrum
+from skembed.inspection._drawing import tidy
 from skembed.study import _verdict
 
 PICTURES = (".png", ".pdf", ".svg")
@@ -43,12 +45,6 @@ def save_figure(figure: Any, path: Path) -> None:
         # A letter that is missing in the font is drawn as a box.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         figure.savefig(path)
-
-
-def tidy(axes: Any, **grid: Any) -> None:
-    """Give a panel a light grid and no frame."""
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.3, **grid)
 
 
 def picture_problem(path: Path) -> str | None:
@@ -380,24 +376,7 @@ def _spectra(spectra: Mapping[str, Sequence[float]]) -> Any | None:
     figure = Figure(figsize=(4.5 * len(shown), 3.4), dpi=120, layout="constrained")
     panels = figure.subplots(1, len(shown), squeeze=False, sharey=True)[0]
     for axes, (title, found) in zip(panels, shown.items(), strict=True):
-        values = np.array(sorted(found, key=abs, reverse=True), dtype=float)
-        ranks = np.arange(1, values.size + 1)
-        for name, chosen, colour in (
-            ("positive", values > 0, "C0"),
-            ("negative", values < 0, "C3"),
-        ):
-            share = (values[chosen] ** 2).sum() / max((values**2).sum(), 1e-300)
-            axes.scatter(
-                ranks[chosen],
-                np.abs(values[chosen]),
-                s=9,
-                color=colour,
-                label=f"{name}: {chosen.sum()} of {values.size}, {share:.1%} of energy",
-            )
-        axes.set_yscale("log")
+        draw_spectrum(axes, found)
         axes.set_title(title, loc="left", fontsize="medium")
-        axes.set_xlabel("rank by size")
-        axes.legend(fontsize="small", frameon=False)
-        tidy(axes)
     panels[0].set_ylabel("size of eigenvalue")
     return figure
