@@ -15,6 +15,7 @@ Estimators:
 - CBOWEmbedder: continuous bag of words with negative sampling
 - GloVeEmbedder: global vectors
 - PPMISVDEmbedder: positive pointwise mutual information, factorised
+- PretrainedEmbedder: features from given vectors
 
 Functions:
 
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from skembed._counts.count import cooccurrence
     from skembed._glove import GloVeEmbedder
     from skembed._ppmi_svd import PPMISVDEmbedder
+    from skembed._pretrained import PretrainedEmbedder
     from skembed._sgns import SGNSEmbedder
     from skembed._warmup import warmup
 
@@ -55,6 +57,7 @@ __all__ = [
     "CBOWEmbedder",
     "GloVeEmbedder",
     "PPMISVDEmbedder",
+    "PretrainedEmbedder",
     "SGNSEmbedder",
     "__version__",
     "cooccurrence",
@@ -66,6 +69,7 @@ _HOMES = {
     "CBOWEmbedder": "skembed._cbow",
     "GloVeEmbedder": "skembed._glove",
     "PPMISVDEmbedder": "skembed._ppmi_svd",
+    "PretrainedEmbedder": "skembed._pretrained",
     "SGNSEmbedder": "skembed._sgns",
     "cooccurrence": "skembed._counts.count",
     "datasets": "skembed.datasets",

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
-from skembed import _fit
+from skembed import _diagram, _fit
 from skembed._corpus import reader
 from skembed._corpus.validation import count_rows, rows_of
 from skembed._corpus.vocabulary import Corpus
@@ -380,6 +380,15 @@ class BaseEmbedder(DocumentTransformer):
     @property
     def _tables(self) -> tuple[np.ndarray, np.ndarray]:
         return self.word_vectors_, self.context_vectors_
+
+    def _facts(self) -> list[str]:
+        counts = self.word_counts_.sum()
+        unit = "co-occurrence" if self.input == "cooccurrence" else "token"
+        facts = [*super()._facts(), _diagram.number(counts.item(), unit)]
+        if hasattr(self, "n_iter_"):
+            facts.append(_diagram.number(self.n_iter_, "epoch"))
+            facts.append(f"last loss {self.loss_curve_[-1]:.4g}")
+        return [*facts, f"share_context={self.share_context!r}"]
 
     def _score_pairs(self, words: Any, contexts: Any, direction: Any) -> np.ndarray:
         side, n_rows = self._side(direction), count_rows(vars(self))

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, NamedTuple
 
 import joblib
@@ -34,6 +35,8 @@ from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features, _poolings
 from skembed.pooling._features import SCALING
+from skembed.vectors import WordVectors
+from skembed.vectors._given import load
 
 # The largest absolute value of an int parameter.
 _MOST = 2**53
@@ -291,7 +294,8 @@ def _check_vectors(
     init : mapping of str to array-like, or array-like of shape (n_words, n_components)
         Rows of an array belong to the words of the given vocabulary. Words may also be
         int. An object with a mapping `key_to_index` and an array `vectors`, like
-        gensim's KeyedVectors, counts as a mapping.
+        gensim's KeyedVectors, counts as a mapping. So do WordVectors, and the path of a
+        file of vectors.
     vocabulary : dict of str to int, or None
     n_components : int
 
@@ -305,7 +309,11 @@ def _check_vectors(
         If a vector has another length or is not finite, or if `init` is an array and
         no vocabulary is given.
     """
-    if hasattr(init, "key_to_index") and hasattr(init, "vectors"):
+    if isinstance(init, (str, PathLike)):
+        init = load(init, "init")
+    if isinstance(init, WordVectors):
+        init = dict(zip(init.words, init.vectors, strict=True))
+    elif hasattr(init, "key_to_index") and hasattr(init, "vectors"):
         init = _keyed(init)
     elif not isinstance(init, Mapping):
         init = _by_word(init, vocabulary)
@@ -351,9 +359,9 @@ def _by_word(init: Any, vocabulary: dict[Any, int] | None) -> dict[Any, Any]:
         raise ValueError(f"init is not an array: {error}.") from error
     if rows.ndim == 0:
         raise ValueError(
-            "init must be a mapping of words to vectors, an array with a row for each "
-            "word of `vocabulary`, or KeyedVectors (model.wv of a model of gensim), "
-            f"got {init!r}."
+            "init must be WordVectors, the path of a file of vectors, a mapping of "
+            "words to vectors, KeyedVectors (model.wv of a model of gensim), or an "
+            f"array with a row for each word of `vocabulary`, got {init!r}."
         )
     if vocabulary is None:
         raise ValueError(

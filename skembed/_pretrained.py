@@ -36,7 +36,6 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
 @complete_docstring(
     steps="step",
     kept="tokens and words",
-    dropped="",
 )
 class PretrainedEmbedder(DocumentTransformer):
     r"""Document features from given word vectors.
@@ -72,15 +71,7 @@ class PretrainedEmbedder(DocumentTransformer):
         weights or a matrix of floats, it is the sum of the weights.
     n_known_tokens_ : int or float
         Number of those tokens that have a vector.
-    pooling_ : object
-        The fitted pooling.
-    feature_means_, feature_scales_ : ndarray of shape (n_features_out,), float64
-        Means and standard deviations of the training documents' pooled vectors. Not
-        defined with ``scale=None``.
-    n_features_in_ : int
-        Number of columns of the matrix in `fit`. Not defined after a fit on text.
-    feature_names_in_ : ndarray of shape (`n_features_in_`,), object
-        Names of the columns, if all of them are str.
+    %(feature_attributes)s
 
     See Also
     --------
@@ -97,7 +88,7 @@ class PretrainedEmbedder(DocumentTransformer):
     dropped. If the columns have no names, there must be one for each word of the
     table, in its order. Otherwise they have the names x0, x1 and so on.
 
-    `fit` warns if fewer than 75 %% of the tokens have a vector, and says so if the
+    `fit` warns if fewer than 75% of the tokens have a vector, and says so if the
     vectors have more of the words with other capitals or accents.
 
     Examples
@@ -214,6 +205,14 @@ class PretrainedEmbedder(DocumentTransformer):
         self._fit(X, y, sample_weight, stacklevel=4, adds=True)
         return self
 
+    def _facts(self) -> list[str]:
+        share = self.n_known_tokens_ / self.n_tokens_
+        facts = [*super()._facts(), f"{share:.0%} of the tokens have a vector"]
+        if isinstance(self.vectors, (str, PathLike)):
+            return [*facts, f"from {self.vectors}"]
+        source = getattr(self.vectors, "source", "")
+        return [*facts, f"from {source}"] if source else facts
+
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
         _fit.check_numbers(self)
         resume = _resume(self, adds)
@@ -271,11 +270,6 @@ def _table(
             step.times()[0],
         )
     vectors = table.vectors
-    if not vectors.size:
-        raise ValueError(
-            f"vectors is of shape {vectors.shape}: pass at least one word and one "
-            "dimension."
-        )
     if max(vectors.max(), -vectors.min()) > LARGEST:
         row = int(np.argmax(np.abs(vectors).max(axis=1)))
         raise ValueError(
@@ -324,46 +318,54 @@ def _advice(
 ) -> str:
     """Return why words may have no vectors, and what to do about it."""
     words, counts = reading.vocabulary.words, reading.vocabulary.counts
-    unknown = {
-        words[i]: counts[i]
-        for i in np.flatnonzero(~is_known)
-        if isinstance(words[i], str)
-    }
+    unknown = {words[i]: counts[i] for i in np.flatnonzero(~is_known)}
     found = {
-        parameter: _same_but(fold, unknown, rows)
+        parameter: _spelt(fold, bool(getattr(estimator, parameter)), unknown, rows)
         for parameter, fold in _SPELLINGS.items()
     }
     parameter = max(found, key=lambda one: sum(unknown[word] for word in found[one]))
     pairs = found[parameter]
     if not pairs:
         return (
-            f"Words without one are {_some(words, ~is_known)}, the first words of the "
-            f"vectors are {list(rows)[:3]}. Pass vectors of the language and domain of "
-            "the documents, or split the documents as those of the vectors were split."
+            f"Words without one are {list(unknown)[:3]}, and the vectors begin with "
+            f"{list(rows)[:3]}. Pass vectors of the language and domain of the "
+            "documents, or split documents as the text of the vectors was split."
         )
     share = sum(unknown[word] for word in pairs) / counts.sum()
     word = max(pairs, key=unknown.__getitem__)
-    what = {"lowercase": "capitals", "strip_accents": "accents"}[parameter]
-    value = not estimator.lowercase
-    if parameter == "strip_accents":
-        value = "unicode" if estimator.strip_accents is None else None
     return (
-        f"The vectors have {len(pairs)} more of the words ({share:.0%} of the tokens) "
-        f"with other {what}, such as {pairs[word]!r} for {word!r}: pass "
-        f"{parameter}={value!r}, or tokens as the vectors spell them."
+        f"The vectors have {len(pairs)} of the other words ({share:.0%} of the tokens) "
+        f"in another spelling, such as {pairs[word]!r} for {word!r}: "
+        f"{_other_value(estimator, parameter, word)}spell tokens as the vectors do."
     )
 
 
-def _same_but(
-    fold: Callable[[str], str], unknown: dict[str, Any], rows: dict[Any, int]
+def _spelt(
+    fold: Callable[[str], str],
+    is_folded: bool,
+    unknown: dict[Any, Any],
+    rows: dict[Any, int],
 ) -> dict[str, str]:
-    """Return the words of the table that equal unknown words, up to spelling."""
-    spelt: dict[str, str] = {}
-    for word in rows:
-        if isinstance(word, str):
-            spelt.setdefault(fold(word), word)
-    return {word: spelt[fold(word)] for word in unknown if fold(word) in spelt}
+    """Return unknown words with the word of the table that equals them when folded.
+
+    If documents are not folded yet, only those that folding would find.
+    """
+    folded = {word: fold(word) for word in unknown if isinstance(word, str)}
+    if not is_folded:
+        return {word: same for word, same in folded.items() if same in rows}
+    # The first word of the table is probably the most frequent one.
+    spelt = {fold(word): word for word in reversed(rows) if isinstance(word, str)}
+    return {word: spelt[same] for word, same in folded.items() if same in spelt}
 
 
-def _some(words: list[Any], chosen: np.ndarray) -> list[Any]:
-    return [words[i] for i in np.flatnonzero(chosen)[:3]]
+def _other_value(estimator: PretrainedEmbedder, parameter: str, word: str) -> str:
+    """Return the advice to change a parameter, unless tokens do not depend on it."""
+    if callable(estimator.analyzer):
+        return ""
+    if not getattr(estimator, parameter):
+        value: Any = True if parameter == "lowercase" else "unicode"
+    elif _SPELLINGS[parameter](word) == word:
+        value = False if parameter == "lowercase" else None
+    else:
+        return ""
+    return f"pass {parameter}={value!r}, or "

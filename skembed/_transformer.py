@@ -13,9 +13,10 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils._param_validation import HasMethods, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skembed import _version
+from skembed import _diagram, _version
 from skembed import pooling as _pooling
 from skembed._corpus import reader
 from skembed._corpus.matrix import Columns
@@ -252,6 +253,20 @@ class DocumentTransformer(
         if self.scale is not None:
             plan = plan._replace(scaling=_features.learned_scaling(self, plan))
         return _features.pool(corpus, tables, plan, self.n_jobs)
+
+    def _facts(self) -> list[str]:
+        """Return what is worth knowing of a fitted estimator, in a few words each."""
+        n_words, n_components = self.word_vectors_.shape
+        return [
+            _diagram.number(n_words, "word"),
+            _diagram.number(n_components, "dimension"),
+        ]
+
+    @available_if(lambda self: self.__sklearn_is_fitted__())
+    def _sk_visual_block_(self):
+        # scikit-learn calls it for a diagram, and draws its own box if it is missing.
+        model = self._as_fitted()
+        return _diagram.block(model, model._facts())
 
     def _as_fitted(self) -> Any:
         """Return a copy that a fit in another thread leaves as it is.
