@@ -294,9 +294,14 @@ def _translate(
     row_of[is_known] = rows_of(rows, known, len(vectors))
     n_tokens, n_known = counts.sum(), counts[is_known].sum()
     notes = []
+    if not n_tokens and not resume.adds:
+        raise ValueError(
+            "No word occurs in the documents, apart from those whose sample_weight is "
+            "0: pass documents with words."
+        )
     if not n_known and not resume.adds:
         raise ValueError(
-            f"None of the {len(words)} words of the documents has a vector. "
+            f"None of the words of the documents ({len(words)}) has a vector. "
             + _advice(estimator, reading, rows, is_known)
         )
     if n_known < _FEW * n_tokens and not resume.adds:
