@@ -15,6 +15,7 @@ Estimators:
 - CBOWEmbedder: continuous bag of words with negative sampling
 - GloVeEmbedder: global vectors
 - PPMISVDEmbedder: positive pointwise mutual information, factorised
+- PretrainedEmbedder: features from given vectors
 
 Functions:
 
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from skembed._counts.count import cooccurrence
     from skembed._glove import GloVeEmbedder
     from skembed._ppmi_svd import PPMISVDEmbedder
+    from skembed._pretrained import PretrainedEmbedder
     from skembed._sgns import SGNSEmbedder
     from skembed._warmup import warmup
 
@@ -56,6 +58,7 @@ __all__ = [
     "CBOWEmbedder",
     "GloVeEmbedder",
     "PPMISVDEmbedder",
+    "PretrainedEmbedder",
     "SGNSEmbedder",
     "__version__",
     "cooccurrence",
@@ -67,6 +70,7 @@ _HOMES = {
     "CBOWEmbedder": "skembed._cbow",
     "GloVeEmbedder": "skembed._glove",
     "PPMISVDEmbedder": "skembed._ppmi_svd",
+    "PretrainedEmbedder": "skembed._pretrained",
     "SGNSEmbedder": "skembed._sgns",
     "cooccurrence": "skembed._counts.count",
     "datasets": "skembed.datasets",

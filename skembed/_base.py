@@ -1,31 +1,15 @@
-"""`BaseEmbedder`: the one way from documents to vectors and back to features."""
+"""`BaseEmbedder`: the one way from documents to vectors."""
 
-import warnings
-from abc import ABCMeta, abstractmethod
+from abc import abstractmethod
 from numbers import Integral, Real
-from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    _fit_context,
-)
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    Options,
-    RealNotInt,
-    StrOptions,
-)
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
-from skembed import _fit, _version
-from skembed import pooling as _pooling
+from skembed import _diagram, _fit
 from skembed._corpus import reader
-from skembed._corpus.matrix import Columns
 from skembed._corpus.validation import count_rows, rows_of
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import DIRECTIONS
@@ -34,16 +18,13 @@ from skembed._solvers import memory as _memory
 from skembed._solvers.epochs import EarlyStopping
 from skembed._solvers.job import Fitted, Job
 from skembed._solvers.memory import Sizes
+from skembed._transformer import DocumentTransformer
 from skembed._tying import strategies
 from skembed._tying.layout import Layout
 from skembed._tying.strategies import Tying
-from skembed._utils.progress import CallbackSupportMixin
 from skembed._utils.threads import one_blas_thread
 from skembed.pooling import _features
 
-_VERSION = "_skembed_version"
-NORMS = (None, "l2")
-DTYPES = ("auto", "float32", "float64", np.float32, np.float64)
 # What `negative_dims` may be: a number of dimensions, or a share of them.
 NEGATIVE_DIMS = [
     Interval(Integral, 0, None, closed="left"),
@@ -62,17 +43,12 @@ TRAINING = {
 }
 
 
-class BaseEmbedder(
-    CallbackSupportMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    BaseEstimator,
-    metaclass=ABCMeta,
-):
-    """Base class of all embedders.
+class BaseEmbedder(DocumentTransformer):
+    """Base class of all estimators that learn vectors.
 
-    It reads documents, fits, sets the learned attributes, and turns documents into
-    features and scores. An estimator adds its parameters and the abstract members:
+    It reads documents, fits, sets the learned attributes, and scores documents and
+    words. `DocumentTransformer` computes features. An estimator adds its parameters and
+    the abstract members:
 
     - `_method`: the kind of strategies that it supports;
     - `_fixed_by_vectors` and `_fixed_by_counts`: parameters that must not change
@@ -84,29 +60,19 @@ class BaseEmbedder(
     - `_held_out_loss`: the objective on documents.
     """
 
-    vocabulary_: dict[str, int]
-    word_vectors_: np.ndarray
     context_vectors_: np.ndarray
     _score_scale: np.ndarray
     _score_offset: np.ndarray
 
     _parameter_constraints: ClassVar[dict] = {
+        **DocumentTransformer._parameter_constraints,
         **COUNTING,
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "share_context": [object],  # see `strategies.get_strategy`
         "new_words": [StrOptions({"grow", "freeze"})],
         "input": [StrOptions({"content", "cooccurrence"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
-        "pooling": [StrOptions(set(_pooling.POOLINGS)), HasMethods(["fit", "pool"])],
-        "scale": [StrOptions(set(filter(None, _features.SCALES))), None],
-        "norm": [StrOptions(set(filter(None, NORMS))), None],
-        "dtype": [
-            StrOptions({one for one in DTYPES if isinstance(one, str)}),
-            Options(type, {one for one in DTYPES if isinstance(one, type)}),
-        ],
         "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "memory": [str, PathLike, HasMethods("cache"), None],
     }
 
     def __init__(
@@ -219,24 +185,7 @@ class BaseEmbedder(
         return strategy._layout(n_words, self.n_components, negative_dims, directional)
 
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
-        """Fit: validate, resume, learn, publish.
-
-        Parameters
-        ----------
-        X, y, sample_weight : object
-            As in `fit`.
-        stacklevel : int
-            Stack level of warnings, from here.
-        adds : bool, default=False
-            Whether this is a `partial_fit`.
-
-        Returns
-        -------
-        reading : Reading
-            The documents.
-        model : BaseEmbedder
-            A copy of the estimator, which other fits do not change.
-        """
+        # Validate, resume, learn, publish.
         start = _fit.start(self, adds)
         reading, progress = _fit.read(self, X, y, sample_weight, start.resume)
         job = _fit.job_of(self, start, reading, progress)
@@ -325,85 +274,6 @@ class BaseEmbedder(
         self._validate_params()
         self._fit(X, y, sample_weight, stacklevel=4, adds=True)
         return self
-
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit_transform(self, X, y=None, sample_weight=None):
-        """Learn the vectors and return the features of the same documents.
-
-        Equal to ``fit(X).transform(X)``, but the documents are tokenised once.
-
-        Parameters
-        ----------
-        X : iterable of documents, or matrix
-            As in `fit`.
-        y : Ignored
-            Not used, present for API consistency by convention.
-        sample_weight : array-like of shape (n_documents,), default=None
-            As in `fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_documents, n_features)
-            Document features, as in `transform`.
-
-        Raises
-        ------
-        ValueError
-            As in `fit`.
-        """
-        # One level more: scikit-learn wraps this method for `set_output`.
-        reading, model = self._fit(X, y, sample_weight, stacklevel=5)
-        return model._pool(reading.corpus, reading.dtype)
-
-    def transform(self, X):
-        """Return the features of documents: their words' vectors, pooled.
-
-        Parameters
-        ----------
-        X : iterable of documents, or matrix
-            Documents as in `fit`. Out-of-vocabulary words are dropped. A matrix needs
-            the same columns as the matrix in `fit` or, after a fit on text, a column
-            for each word in the order of `vocabulary_`. After a fit on a matrix, text
-            can be passed if the columns have names.
-
-        Returns
-        -------
-        ndarray of shape (n_documents, n_features)
-            Document features of the type `dtype`. A document is a row of zeros if the
-            vectors of all its known words are zeros, or if it has no known words.
-
-        Raises
-        ------
-        ValueError
-            If a document is not valid.
-        """
-        model = self._as_fitted()
-        return model._pool(*reader.look_up(model, X))
-
-    def coverage(self, X):
-        """Return the share of each document's tokens that the vocabulary holds.
-
-        A low share means that the model does not suit the documents: they come from
-        another domain or language, or `min_count` is too high. Stop words are not
-        counted.
-
-        Parameters
-        ----------
-        X : iterable of documents, or matrix
-            Documents as in `transform`. For a matrix, the share is the sum of the
-            columns of the vocabulary divided by the sum of all columns.
-
-        Returns
-        -------
-        ndarray of shape (n_documents,), float64
-            Between 0 and 1. A document without tokens has a share of 0.
-
-        Raises
-        ------
-        ValueError
-            If a document is not valid.
-        """
-        return reader.coverage(self._as_fitted(), X)
 
     def score(self, X, y=None):
         """Return the mean objective per pair of documents; higher is better.
@@ -518,82 +388,18 @@ class BaseEmbedder(
             raise ValueError("Pass either X, or n_tokens and n_words, not both.")
         return int(max(self._estimate(sizes), _memory.pooling_fit(self, sizes)))
 
-    def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns that `transform` returns.
-
-        Parameters
-        ----------
-        input_features : Ignored
-            Not used, present for API consistency by convention.
-
-        Returns
-        -------
-        ndarray of str objects
-            The class name in lower case, followed by a number. Between the two stand
-            ``_mean`` or ``_max`` with ``pooling="mean_max"``, ``_cluster0_``,
-            ``_cluster1_`` and so on with ``pooling="vlad"``, and ``_word`` or
-            ``_context`` with ``combine="concat"`` (``_cluster0_word``).
-        """
-        model = self._as_fitted()
-        tables = ("word", "context") if model.combine == "concat" else ("",)
-        blocks = [
-            "_" + part + table if part or table else ""
-            for part in model._parts
-            for table in tables
-        ]
-        prefix = type(self).__name__.lower()
-        numbers = range(model.word_vectors_.shape[1])
-        return np.asarray(
-            [f"{prefix}{block}{i}" for block in blocks for i in numbers], dtype=object
-        )
-
     @property
-    def _parts(self) -> tuple[str, ...]:
-        return getattr(self.pooling_, "parts", ("",))
+    def _tables(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.word_vectors_, self.context_vectors_
 
-    @property
-    def _n_features_out(self) -> int:
-        n_components = self.word_vectors_.shape[1]
-        return _features.n_columns(self.pooling_, self.combine, n_components)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.sparse = True
-        tags.input_tags.positive_only = True
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
-        return tags
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "word_vectors_")
-
-    @property
-    def _columns(self) -> Columns | None:
-        """What is known of the columns of the matrix in `fit`."""
-        if not hasattr(self, "n_features_in_"):
-            return None
-        names = getattr(self, "feature_names_in_", None)
-        words, chosen = self._column_words, self._chosen_columns
-        return Columns(self.n_features_in_, names, words, chosen)
-
-    def _pool(self, corpus: Corpus, dtype: Any) -> np.ndarray:
-        # They may have been changed since `fit`, which checks them.
-        choices = {
-            "combine": _features.COMBINATIONS,
-            "scale": _features.SCALES,
-            "norm": NORMS,
-            "dtype": DTYPES,
-        }
-        for name, values in choices.items():
-            if getattr(self, name) not in values:
-                raise ValueError(
-                    f"{name} must be one of {values}, got {getattr(self, name)!r}."
-                )
-        tables = self.word_vectors_, self.context_vectors_
-        plan = _features.plan_of(self, self.pooling_, tables[0].shape[1], dtype)
-        if self.scale is not None:
-            plan = plan._replace(scaling=_features.learned_scaling(self, plan))
-        return _features.pool(corpus, tables, plan, self.n_jobs)
+    def _facts(self) -> list[str]:
+        counts = self.word_counts_.sum()
+        unit = "co-occurrence" if self.input == "cooccurrence" else "token"
+        facts = [*super()._facts(), _diagram.number(counts.item(), unit)]
+        if hasattr(self, "n_iter_"):
+            facts.append(_diagram.number(self.n_iter_, "epoch"))
+            facts.append(f"last loss {self.loss_curve_[-1]:.4g}")
+        return [*facts, f"share_context={self.share_context!r}"]
 
     def _score_pairs(self, words: Any, contexts: Any, direction: Any) -> np.ndarray:
         side, n_rows = self._side(direction), count_rows(vars(self))
@@ -643,35 +449,3 @@ class BaseEmbedder(
                 "words; see vocabulary_."
             )
         return rows_of(self.vocabulary_, list(words.flat), n_rows).reshape(words.shape)
-
-    def _as_fitted(self) -> Any:
-        """Return a copy that a fit in another thread leaves as it is.
-
-        All that is read of a model has to come from one copy: a fit may end at any
-        moment, and replaces all attributes in one step.
-        """
-        model = object.__new__(type(self))
-        model.__dict__ = vars(self).copy()
-        # scikit-learn's check takes a while, so only where it fails.
-        if not model.__sklearn_is_fitted__():
-            check_is_fitted(model)
-        return model
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Return what is pickled: all attributes, and the package's version."""
-        state: Any = super().__getstate__()
-        return {**state, _VERSION: _version.__version__}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        written = state.pop(_VERSION, "an unknown version")
-        ours = _version.__version__
-        if written != ours:
-            warnings.warn(
-                f"This {type(self).__name__} was pickled by skembed {written} and is "
-                f"loaded by {ours}, with which it may lack attributes or give "
-                "other results. Fit it again, or install that version.",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)

@@ -86,18 +86,15 @@ warm_start : bool, default=False
     Whether `fit` starts from the vectors of the previous fit, if there was one.
     %(also_kept)s
     Words keep their rows, see `new_words`.
-init : dict or array-like of shape (n_words, n_components), default=None
-    Initial word vectors: a dict from words to vectors, or an array with a row for
-    each word of `vocabulary`. ``KeyedVectors`` of gensim are treated like a dict.
+init : WordVectors, str, path, dict or array-like, default=None
+    Initial word vectors: a :class:`~skembed.vectors.WordVectors`, a file that its
+    method ``load`` reads, a dict from words to vectors, ``KeyedVectors`` of gensim,
+    or an array of shape (n_words, n_components) with a row for each word of
+    `vocabulary`.
     Words that are missing start with a random vector. A fit that resumes from an
     earlier one does not use the vectors of words that it already knows.
 """,
-    "shared_parameters": r"""
-window : int, default=%(default_window)s
-    Largest distance between a word and its context, in tokens of the vocabulary.
-window_weighting : %(window_weightings)s, default=%(default_window_weighting)s
-    Weight of a context at distance d: ``(window + 1 - d) / window``, 1 or
-    ``1 / d``%(windows)s.
+    "reading": r"""
 analyzer : {"word", "char", "char_wb"} or callable, default="word"
     How a raw document is split into tokens, as in
     :class:`~sklearn.feature_extraction.text.TfidfVectorizer`. A callable takes a
@@ -108,10 +105,23 @@ lowercase : bool, default=True
 strip_accents : {"ascii", "unicode"} or callable, default=None
     Remove accents from raw documents.
 stop_words : {"english"} or list of str, default=None
-    Words that are dropped before context windows are formed. As in scikit-learn,
+    Words that are dropped%(dropped)s. As in scikit-learn,
     stop words of raw documents are dropped only with ``analyzer="word"``.
 token_pattern : str or None, default=r"(?u)\b\w\w+\b"
     Regular expression of a token, for ``analyzer="word"``.
+""",
+    "missing": r"""
+missing : {"error", "empty"}, default="error"
+    Whether missing documents (None, NaN, ``pd.NA``, ``NaT``) raise an error or are
+    treated as empty documents.
+""",
+    "shared_parameters": r"""
+window : int, default=%(default_window)s
+    Largest distance between a word and its context, in tokens of the vocabulary.
+window_weighting : %(window_weightings)s, default=%(default_window_weighting)s
+    Weight of a context at distance d: ``(window + 1 - d) / window``, 1 or
+    ``1 / d``%(windows)s.
+%(reading)s
 min_count : int, default=5
     Words that occur less often are dropped. Ignored if `vocabulary` is given.
 max_features : int, default=None
@@ -131,12 +141,16 @@ input : {"content", "cooccurrence"}, default="content"
     (n_documents, n_words). With "cooccurrence": a square matrix of co-occurrence
     counts, words x contexts. `window`, `window_weighting`, `min_count` and the
     tokenisation parameters do not apply to matrices.
-missing : {"error", "empty"}, default="error"
-    Whether missing documents (None, NaN, ``pd.NA``, ``NaT``) raise an error or are
-    treated as empty documents.
+%(missing)s
 combine : %(combinations)s, default=%(default_combine)s
     Which vector represents a word in `transform`. "sum" adds the context vector,
     scaled to the length of the word vector. "concat" concatenates the two.
+%(features)s
+random_state : int, RandomState instance or None, default=None
+    Pass an int to get the same bits on every run.
+%(running)s
+""",
+    "features": r"""
 pooling : str or object, default="tfidf"
     How the vectors of a document's words become one row: the name of a
     pooling, which is one of
@@ -154,8 +168,8 @@ norm : {"l2"}, default=None
 dtype : {"auto", "float32", "float64"} or type, default="auto"
     Type of the features. "auto" means float64 for a matrix of float64, and float32
     otherwise. Word vectors are always float32.
-random_state : int, RandomState instance or None, default=None
-    Pass an int to get the same bits on every run.
+""",
+    "running": r"""
 n_jobs : int or None, default=None
     Number of threads, by joblib's rules: None means 1 outside a
     :func:`joblib.parallel_config`, and -1 means all processors. The result does not
@@ -169,13 +183,7 @@ memory : str, path or object with the joblib.Memory interface, default=None
     A callable `analyzer` is identified by its code, but not by the code of the
     functions that it calls: clear the folder when these change.
 """,
-    "shared_attributes": r"""
-vocabulary_ : dict of str to int
-    Row of each word. Words are sorted by count, the most frequent first, and then
-    by word. They are int if the columns of a matrix have int labels.
-word_counts_ : ndarray of shape (n_words,), int64 or float64
-    Occurrences of each word; float64 with sample weights or a matrix of floats. For
-    a matrix of co-occurrence counts, the sum of each row.
+    "feature_attributes": r"""
 pooling_ : object
     The fitted pooling.
 feature_means_, feature_scales_ : ndarray of shape (n_features_out,), float64
@@ -185,6 +193,15 @@ n_features_in_ : int
     Number of columns of the matrix in `fit`. Not defined after a fit on text.
 feature_names_in_ : ndarray of shape (`n_features_in_`,), object
     Names of the columns, if all of them are str.
+""",
+    "shared_attributes": r"""
+vocabulary_ : dict of str to int
+    Row of each word. Words are sorted by count, the most frequent first, and then
+    by word. They are int if the columns of a matrix have int labels.
+word_counts_ : ndarray of shape (n_words,), int64 or float64
+    Occurrences of each word; float64 with sample weights or a matrix of floats. For
+    a matrix of co-occurrence counts, the sum of each row.
+%(feature_attributes)s
 """,
     "context_vectors": r"""
 context_vectors_ : ndarray of shape (n_words, n_components), float32
@@ -270,7 +287,10 @@ def complete_docstring(**words: str) -> Callable[[type], type]:
     """
 
     def decorate(estimator: Any) -> Any:
-        known = {**_TEXTS, **_values(estimator), **words}
+        known = {**_TEXTS, **_values(estimator)}
+        if hasattr(estimator, "_method"):
+            known |= _values_of_learning(estimator)
+        known |= words
 
         def text_of(match: re.Match[str]) -> str:
             indentation, block, word = match.groups()
@@ -288,17 +308,25 @@ def complete_docstring(**words: str) -> Callable[[type], type]:
 def _values(estimator: Any) -> Mapping[str, str]:
     """Return the defaults and the allowed values of an estimator's parameters."""
     parameters = inspect.signature(estimator).parameters.values()
+    return {
+        **{f"default_{one.name}": _code(one.default) for one in parameters},
+        "dropped": "",
+        "poolings": ", ".join(map(_code, POOLINGS)),
+        "scales": _choices(_features.SCALES),
+    }
+
+
+def _values_of_learning(estimator: Any) -> Mapping[str, str]:
+    """Return what docstrings of estimators that learn vectors say in addition."""
     held = strategies.strategies(estimator._method)
     items = [f"- {_code(one.name)}: {one.summary}" for one in held]
     return {
-        **{f"default_{one.name}": _code(one.default) for one in parameters},
+        "dropped": " before context windows are formed",
         "strategies": _choices(one.name for one in held),
         "strategy_list": _listed(items),
         "biases": _choices(bias.biases()),
         "window_weightings": _choices(WINDOW_WEIGHTINGS),
         "combinations": _choices(_features.COMBINATIONS),
-        "poolings": ", ".join(map(_code, POOLINGS)),
-        "scales": _choices(_features.SCALES),
         "fewest_epochs": str(estimator._fewest_epochs),
     }
 

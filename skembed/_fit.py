@@ -2,9 +2,10 @@
 
 import copy
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, NamedTuple
 
 import joblib
@@ -34,6 +35,8 @@ from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features, _poolings
 from skembed.pooling._features import SCALING
+from skembed.vectors import WordVectors
+from skembed.vectors._given import load
 
 # The largest absolute value of an int parameter.
 _MOST = 2**53
@@ -41,6 +44,7 @@ _MOST = 2**53
 PRIVATE = frozenset(
     (
         "_chosen_columns",
+        "_column_rows",
         "_column_words",
         "_context_kept",
         "_context_totals",
@@ -93,7 +97,7 @@ def start(estimator: Any, adds: bool) -> Start:
     ValueError
         If a parameter is not valid, or if the fit cannot resume from earlier ones.
     """
-    _check_numbers(estimator)
+    check_numbers(estimator)
     if adds and getattr(estimator, "early_stopping", False):
         raise ValueError(
             "partial_fit makes one epoch at a time and does not support "
@@ -104,7 +108,7 @@ def start(estimator: Any, adds: bool) -> Start:
     return Start(strategy, resume, pooling_to_fit(estimator, resume))
 
 
-def _check_numbers(estimator: Any) -> None:
+def check_numbers(estimator: Any) -> None:
     """Raise an error for ints that are too large, and for bools instead of numbers."""
     constraints = estimator._parameter_constraints
     for name, value in estimator.get_params(deep=False).items():
@@ -290,7 +294,8 @@ def _check_vectors(
     init : mapping of str to array-like, or array-like of shape (n_words, n_components)
         Rows of an array belong to the words of the given vocabulary. Words may also be
         int. An object with a mapping `key_to_index` and an array `vectors`, like
-        gensim's KeyedVectors, counts as a mapping.
+        gensim's KeyedVectors, counts as a mapping. So do WordVectors, and the path of a
+        file of vectors.
     vocabulary : dict of str to int, or None
     n_components : int
 
@@ -304,7 +309,11 @@ def _check_vectors(
         If a vector has another length or is not finite, or if `init` is an array and
         no vocabulary is given.
     """
-    if hasattr(init, "key_to_index") and hasattr(init, "vectors"):
+    if isinstance(init, (str, PathLike)):
+        init = load(init, "init")
+    if isinstance(init, WordVectors):
+        init = dict(zip(init.words, init.vectors, strict=True))
+    elif hasattr(init, "key_to_index") and hasattr(init, "vectors"):
         init = _keyed(init)
     elif not isinstance(init, Mapping):
         init = _by_word(init, vocabulary)
@@ -350,9 +359,9 @@ def _by_word(init: Any, vocabulary: dict[Any, int] | None) -> dict[Any, Any]:
         raise ValueError(f"init is not an array: {error}.") from error
     if rows.ndim == 0:
         raise ValueError(
-            "init must be a mapping of words to vectors, an array with a row for each "
-            "word of `vocabulary`, or KeyedVectors (model.wv of a model of gensim), "
-            f"got {init!r}."
+            "init must be WordVectors, the path of a file of vectors, a mapping of "
+            "words to vectors, KeyedVectors (model.wv of a model of gensim), or an "
+            f"array with a row for each word of `vocabulary`, got {init!r}."
         )
     if vocabulary is None:
         raise ValueError(
@@ -419,27 +428,44 @@ def read(
     """
     max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
     progress = begin(estimator, X, y, None if max_iter == "auto" else max_iter)
-    n_parts = 100 if hasattr(X, "__len__") or hasattr(X, "shape") else None
-    with progress.step("read", n_parts) as step:
-        report = step.report if step.listens else None
-        reading = reader.read(estimator, X, sample_weight, resume.known, report)
-        corpus = reading.corpus
-        n_documents, longest = corpus.n_documents, corpus.longest
-        progress.say(
-            f"read {n_documents} documents: {corpus.token_ids.size} tokens of "
-            f"{reading.vocabulary.counts.size} words",
-            rate(corpus.token_ids.size, "tokens", step.seconds),
-            step.times()[0],
-        )
-    if not n_documents:
-        raise ValueError("X holds no documents: pass at least one.")
-    if corpus.token_weights is None and longest < 2 and not resume.adds:
+    reading = read_documents(
+        progress, X, partial(reader.read, estimator, X, sample_weight, resume.known)
+    )
+    corpus = reading.corpus
+    if corpus.token_weights is None and corpus.longest < 2 and not resume.adds:
         raise ValueError(
             "No document holds two words of the vocabulary, so there are no pairs "
             "of words to learn from. Pass longer documents, or more words: by a "
             f"lower min_count (now {estimator.min_count}) or a larger vocabulary."
         )
     return reading, progress
+
+
+def read_documents(
+    progress: Progress, X: Any, read: Callable[[Any], Reading]
+) -> Reading:
+    """Read the documents of a fit as a step of its progress.
+
+    Parameters
+    ----------
+    progress : Progress
+    X : iterable of documents, or matrix
+    read : callable
+        Takes a function to report to, or None, and returns a `Reading`.
+    """
+    n_parts = 100 if hasattr(X, "__len__") or hasattr(X, "shape") else None
+    with progress.step("read", n_parts) as step:
+        reading = read(step.report if step.listens else None)
+        n_tokens = reading.corpus.token_ids.size
+        progress.say(
+            f"read {reading.corpus.n_documents} documents: {n_tokens} tokens of "
+            f"{reading.vocabulary.counts.size} words",
+            rate(n_tokens, "tokens", step.seconds),
+            step.times()[0],
+        )
+    if not reading.corpus.n_documents:
+        raise ValueError("X holds no documents: pass at least one.")
+    return reading
 
 
 def job_of(estimator: Any, start: Start, reading: Reading, progress: Progress) -> Job:
@@ -511,7 +537,7 @@ def attributes(
         copy.deepcopy(pooling), reading.corpus, tables, estimator.combine, resume.adds
     )
     learned = _attributes(estimator, start.strategy, fitted, reading, pooling)
-    learned.update(_scaling_of(estimator, reading.corpus, tables, pooling, resume))
+    learned.update(scaling_of(estimator, reading.corpus, tables, pooling, resume))
     return learned
 
 
@@ -519,12 +545,9 @@ def _attributes(
     estimator: Any, strategy: Tying, fitted: Fitted, reading: Reading, pooling: Any
 ) -> dict[str, Any]:
     """Return all learned attributes except those of `scale`."""
-    columns = reading.columns
     optional = {
         "word_biases_": fitted.word_biases,
         "context_biases_": fitted.context_biases,
-        "n_features_in_": None if columns is None else columns.n_features,
-        "feature_names_in_": None if columns is None else columns.names,
     }
     return {
         "vocabulary_": reading.vocabulary.rows,
@@ -535,15 +558,27 @@ def _attributes(
         "pooling_": pooling,
         "_score_offset": fitted.offset,
         "_score_scale": fitted.scale,
-        "_column_words": None if columns is None else columns.words,
-        "_chosen_columns": None if columns is None else columns.chosen,
         "_made_with": made_with(estimator, strategy),
+        **columns_of(reading.columns),
         **{name: value for name, value in optional.items() if value is not None},
         **fitted.attributes,
     }
 
 
-def _scaling_of(
+def columns_of(columns: Columns | None) -> dict[str, Any]:
+    """Return the learned attributes about the columns of a matrix."""
+    if columns is None:
+        return {"_column_words": None, "_chosen_columns": None}
+    optional = {"feature_names_in_": columns.names, "_column_rows": columns.rows}
+    return {
+        "n_features_in_": columns.n_features,
+        "_column_words": columns.words,
+        "_chosen_columns": columns.chosen,
+        **{name: value for name, value in optional.items() if value is not None},
+    }
+
+
+def scaling_of(
     estimator: Any,
     corpus: Corpus,
     tables: tuple[np.ndarray, np.ndarray],
@@ -601,13 +636,13 @@ def publish(
     job.progress.end(lambda: learned)
     if notes and not interrupted:
         warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
-    model = _publish(estimator, learned)
+    model = set_learned(estimator, learned)
     if notes and interrupted:
         warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
     return model
 
 
-def _publish(estimator: Any, learned: dict[str, Any]) -> Any:
+def set_learned(estimator: Any, learned: dict[str, Any]) -> Any:
     """Set all learned attributes, and drop those of earlier fits, in one step.
 
     An interrupt or another thread finds either the earlier state or the new one.

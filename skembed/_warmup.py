@@ -9,6 +9,7 @@ import numpy as np
 
 from skembed._base import BaseEmbedder
 from skembed._corpus import tokenize
+from skembed._transformer import DocumentTransformer
 from skembed._tying import strategies
 
 # More words than a matrix has that is factorised densely, without the kernels of
@@ -69,7 +70,7 @@ def warmup(*estimators: Any) -> None:
 
         python -c "import skembed; skembed.warmup()"
     """
-    found: dict[type[BaseEmbedder], None] = {}
+    found: dict[type[DocumentTransformer], None] = {}
     for given in estimators or _public_embedders():
         kinds = list(_embedders_in(given))
         if not kinds:
@@ -84,26 +85,28 @@ def warmup(*estimators: Any) -> None:
     if COMPILED:
         tokenize.compile_kernel()
         for kind in found:
-            _fit_tiny(kind)
+            # Others only read documents.
+            if issubclass(kind, BaseEmbedder):
+                _fit_tiny(kind)
 
 
-def _public_embedders() -> list[type[BaseEmbedder]]:
+def _public_embedders() -> list[type[DocumentTransformer]]:
     package = import_module("skembed")
     public = [getattr(package, name) for name in package.__all__]
     return [kind for kind in public if _is_embedder(kind)]
 
 
 def _is_embedder(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseEmbedder)
+    return isinstance(kind, type) and issubclass(kind, DocumentTransformer)
 
 
-def _embedders_in(given: Any) -> Iterator[type[BaseEmbedder]]:
+def _embedders_in(given: Any) -> Iterator[type[DocumentTransformer]]:
     """Yield the classes of all embedders that an object is or holds."""
     if _is_embedder(given):
         yield given
     elif not isinstance(given, type) and hasattr(given, "get_params"):
         for part in (given, *given.get_params(deep=True).values()):
-            if isinstance(part, BaseEmbedder):
+            if isinstance(part, DocumentTransformer):
                 yield type(part)
 
 

@@ -116,10 +116,14 @@ def test_shared_text_is_filled_in(embedder):
     text = inspect.getdoc(embedder)
     assert "%(" not in text
     for name, parameter in inspect.signature(embedder).parameters.items():
+        if parameter.default is parameter.empty:
+            assert re.search(rf"(?m)^{name} : ", text)
+            continue
         (entry,) = re.findall(rf"(?m)^{name} : .*, default=(.*)$", text)
         assert eval(entry) == parameter.default
+    method = getattr(embedder, "_method", strategies.CLOSED_FORM)
     choices = {
-        "share_context": [one.name for one in strategies.strategies(embedder._method)],
+        "share_context": [one.name for one in strategies.strategies(method)],
         "pooling": pooling.POOLINGS,
         "combine": _features.COMBINATIONS,
         "scale": _features.SCALES,

@@ -19,6 +19,7 @@ from skembed._corpus import vocabulary
 from skembed._corpus.validation import (
     as_checked,
     describe,
+    inside,
     is_frame,
     is_int,
     is_missing,
@@ -47,6 +48,9 @@ class Columns(NamedTuple):
     # without names
     words: np.ndarray | None
     chosen: np.ndarray | None  # int64 (n_words,), column of each row; None for all
+    # int64 (n_chosen,), row of each chosen column in a given table; None if the rows
+    # are those of the columns
+    rows: np.ndarray | None = None
 
 
 def read(
@@ -97,6 +101,59 @@ def read(
     if rows is not None:
         words, chosen = _find(rows, words, X.shape[1])
     return _as_csr(X, estimator, whole), Columns(X.shape[1], names, words, chosen)
+
+
+def find_rows(columns: Columns, rows: dict[Any, int]) -> Columns:
+    """Choose the columns whose words have a row in a given table.
+
+    Parameters
+    ----------
+    columns : Columns
+        All columns. Without names, they are the rows of the table if there are as
+        many, and otherwise have the names x0, x1, ....
+    rows : dict of str or int to int
+        The words of the table.
+
+    Returns
+    -------
+    Columns
+        With names of all columns.
+
+    Raises
+    ------
+    ValueError
+        If no column has a row.
+    """
+    words = columns.words
+    if words is None:
+        n_columns = columns.n_features
+        unnamed = [f"x{i}" for i in range(n_columns)]
+        are_rows = n_columns == len(rows) and not rows.keys() >= set(unnamed)
+        words = np.array(list(rows) if are_rows else unnamed, dtype=object)
+    found = np.array([rows.get(_as_word(word), -1) for word in words], dtype=np.int64)
+    chosen = np.flatnonzero(found >= 0)
+    if not chosen.size:
+        raise ValueError(
+            f"None of the {words.size} columns of X is a word that has a vector. The "
+            f"columns begin with {list(words[:5])}, the words with {list(rows)[:5]}. "
+            "Pass a frame whose columns are named by words, or a column for each of "
+            f"the {len(rows)} words, in their order."
+        )
+    return columns._replace(words=words, chosen=chosen, rows=found[chosen])
+
+
+def place(matrix: sparse.csr_array, columns: Columns, n_rows: int) -> sparse.csr_array:
+    """Return the chosen columns at the rows of their words in a given table."""
+    if columns.rows is None:
+        return matrix
+    if not inside(columns.rows, n_rows):
+        raise ValueError(
+            f"Columns of X belong to rows up to {columns.rows.max()}, but there are "
+            f"{n_rows} vectors: the attributes do not come from one fit. Set them "
+            "back, or call fit."
+        )
+    parts = matrix.data, columns.rows[matrix.indices], matrix.indptr
+    return sparse.csr_array(parts, shape=(matrix.shape[0], n_rows))
 
 
 def look_up(X: Any, estimator: Any, columns: Columns | None) -> sparse.csr_array:

@@ -129,13 +129,7 @@ def read(
             "input='cooccurrence' takes a square matrix of words x contexts, got "
             f"{describe(X)}. Pass input='content' to read documents. {advice}".rstrip()
         )
-    if known is not None and of_numbers != (known.columns is not None):
-        kinds = "text", "a matrix"
-        raise ValueError(
-            f"{type(estimator).__name__} was fitted on {kinds[not of_numbers]} and is "
-            f"to go on with {kinds[of_numbers]}: pass the same kind, or call "
-            f"{fit_anew(estimator)}."
-        )
+    _check_kind(estimator, of_numbers, known)
     if of_numbers:
         return _read_matrix(estimator, X, sample_weight, rows, known)
     if rows is not None and estimator.max_features is not None:
@@ -151,6 +145,67 @@ def read(
         fixed = rows is not None or not known.grows
         choice = _Choice(known.rows, fixed, True, limits)
     return _read_text(estimator, X, sample_weight, choice, report)
+
+
+def _check_kind(estimator: Any, of_numbers: bool, known: Known | None) -> None:
+    """Raise an error for text after a matrix, and for a matrix after text."""
+    if known is None or of_numbers == (known.columns is not None):
+        return
+    kinds = "text", "a matrix"
+    raise ValueError(
+        f"{type(estimator).__name__} was fitted on {kinds[not of_numbers]} and is "
+        f"to go on with {kinds[of_numbers]}: pass the same kind, or call "
+        f"{fit_anew(estimator)}."
+    )
+
+
+def read_all(
+    estimator: Any,
+    X: Any,
+    rows: dict[Any, int],
+    sample_weight: Any = None,
+    known: Known | None = None,
+    report: Callable[[float], bool] | None = None,
+) -> Reading:
+    """Read all words of the input of a fit that learns no vectors.
+
+    Parameters
+    ----------
+    estimator, X, sample_weight, known, report
+        As in `read`.
+    rows : dict of str or int to int
+        The words that have vectors. They decide which columns of a matrix are chosen.
+
+    Returns
+    -------
+    Reading
+        With all words of the documents. The columns have the rows of the given words.
+
+    Raises
+    ------
+    ValueError
+        As in `read`, or if no column of a matrix is one of the given words.
+    """
+    of_numbers = means_matrix(X, estimator.missing)
+    _check_kind(estimator, of_numbers, known)
+    if not of_numbers:
+        # The first part of a stream must hold words. The next ones may be empty.
+        choice = _Choice(None, False, False, (0, None))
+        if known is not None:
+            choice = _Choice({}, False, True, (0, None))
+        return _read_text(estimator, X, sample_weight, choice, report)
+    matrix, columns = _matrix.read(X, estimator, None, known and known.columns)
+    if known is None:
+        columns = _matrix.find_rows(columns, rows)
+    weights = check_weights(sample_weight, matrix.shape[0])
+    vocabulary, _ = _matrix.select(matrix, columns._replace(chosen=None), None, weights)
+    return Reading(
+        _matrix.to_corpus(matrix, weights),
+        vocabulary,
+        columns,
+        np.float64 if matrix.dtype == np.float64 else np.float32,
+        (_WALKS,) if resembles_walks(X) else (),
+    )
 
 
 def _read_text(
@@ -338,6 +393,7 @@ def look_up(
         matrix = _matrix.look_up(X, estimator, columns)
         if columns is not None:
             matrix = _matrix.choose(matrix, columns)
+            matrix = _matrix.place(matrix, columns, n_rows)
         if matrix.shape[1] != n_rows:
             raise ValueError(
                 f"{type(estimator).__name__} knows {matrix.shape[1]} words, but has "

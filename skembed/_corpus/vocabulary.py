@@ -197,6 +197,28 @@ def extend(
     return _chosen(ids, offsets, words, index, doc_weights), Vocabulary(index, found)
 
 
+def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
+    """Return documents as rows of other words, without words that have none.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        It is not changed.
+    rows : ndarray of shape (n_words,), int
+        New row of each word, or -1.
+
+    Returns
+    -------
+    Corpus
+    """
+    token_ids = rows.astype(np.int32)[corpus.token_ids]
+    offsets, weights = corpus.doc_offsets.copy(), corpus.token_weights
+    if weights is not None:
+        weights = weights[token_ids >= 0]
+    n_known = _drop_negative_inplace(token_ids, offsets)
+    return Corpus(token_ids[:n_known], offsets, weights, corpus.doc_weights)
+
+
 def _counts_of(
     ids: array, offsets: array, words: list[str], doc_weights: np.ndarray | None
 ) -> np.ndarray:

@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 
 import skembed
+from skembed._base import BaseEmbedder
 from skembed.metrics import read_pairs, word_similarity
 from skembed.vectors import WordVectors
 
 
 def public_embedders():
-    """Return the classes of all public estimators."""
-    names = [name for name in skembed.__all__ if name.endswith("Embedder")]
-    return [getattr(skembed, name) for name in names]
+    """Return the classes of all public estimators that learn vectors."""
+    public = [getattr(skembed, name) for name in skembed.__all__]
+    kinds = [kind for kind in public if isinstance(kind, type)]
+    return [kind for kind in kinds if issubclass(kind, BaseEmbedder)]
 
 
 def read_documents(path, limit=None):

@@ -44,6 +44,7 @@ from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._tying import bias as _bias
 from skembed._tying import strategies
 from skembed.pooling import _features
+from tests.benchmarks.common import public_embedders
 from tests.helpers import (
     CHEAP,
     DOCUMENTS,
@@ -293,7 +294,7 @@ INVALID = {
     "n_iter_no_change": [0, 1.5, None],
     "tol": [-1e-4, NAN, None],
     "warm_start": ["yes", 1, None],
-    "init": ["random", 3, [[0.0, 1.0, 2.0]], {"amber": [1.0]}, {"amber": [NAN] * 3}],
+    "init": [{"amber"}, 3, [[0.0, 1.0, 2.0]], {"amber": [1.0]}, {"amber": [NAN] * 3}],
     "x_max": [0, -1.0, NAN],
     "alpha": [-0.1, NAN],
     "negative_dims": [-1, 1.5, NAN, None, "half", 4],
@@ -1050,9 +1051,7 @@ def test_no_check_is_lost():
     assert found["estimator"] == N_CLASS_CHECKS
     assert found["make"] == N_FIT_CHECKS
     assert len(VARIANTS) == 5 + 5 + 3 + 3
-    assert {name for name in skembed.__all__ if name.endswith("Embedder")} == {
-        estimator.__name__ for estimator in ESTIMATORS
-    }
+    assert set(public_embedders()) == set(ESTIMATORS)
 
 
 # --- what is special to one estimator, or takes another process -----------------------

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from skembed import _base, pooling
+from skembed import _transformer, pooling
 from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._tying import bias, strategies
 from skembed.pooling import _features
@@ -73,8 +73,8 @@ PARAMETERS = {
     "max_features": st.one_of(st.none(), st.integers(1, 4), st.just(2**53 + 1)),
     "combine": st.sampled_from(_features.COMBINATIONS),
     "pooling": st.sampled_from(list(pooling.POOLINGS)),
-    "norm": st.sampled_from(_base.NORMS),
-    "dtype": st.sampled_from(_base.DTYPES),
+    "norm": st.sampled_from(_transformer.NORMS),
+    "dtype": st.sampled_from(_transformer.DTYPES),
     "n_jobs": st.sampled_from([None, 1, 2]),
     "random_state": st.sampled_from([0, 1, 2**32 - 1]),
     "new_words": st.sampled_from(["grow", "freeze"]),

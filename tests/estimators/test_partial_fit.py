@@ -1,5 +1,7 @@
 """Fits that go on: partial_fit, warm_start, init."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
 from skembed._counts import count
 from skembed._tying import strategies
 from skembed.pooling import Pooling
+from skembed.vectors import WordVectors
 from tests import helpers
 from tests.helpers import (
     COUNTING,
@@ -29,6 +32,9 @@ from tests.helpers import (
 )
 
 small = pytest.mark.small
+needs_files = pytest.mark.skipif(
+    not hasattr(WordVectors, "load"), reason="files of vectors cannot be read yet"
+)
 
 
 def cheap(estimator, **params):
@@ -554,7 +560,7 @@ def as_keyed_vectors(vectors):
 
 
 @small
-@pytest.mark.parametrize("keyed", [Keyed, as_keyed_vectors])
+@pytest.mark.parametrize("keyed", [Keyed, as_keyed_vectors, WordVectors.from_dict])
 @pytest.mark.parametrize("estimator", EPOCHS)
 def test_vectors_with_keys(estimator, keyed):
     """What gensim has learned, as a dict of the same words."""
@@ -564,6 +570,27 @@ def test_vectors_with_keys(estimator, keyed):
     assert_same_fit(found, expected)
     with pytest.raises(ValueError, match=r"shape \(3,\) for 'cedar'.*n_components=2"):
         cheap(estimator, init=keyed(vectors), n_components=2).fit(DOCUMENTS)
+
+
+@small
+@needs_files
+@pytest.mark.parametrize("kind", [str, Path])
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_vectors_of_a_file(estimator, kind, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("2 3\ncedar 1 2 3\namber 4 5 6\n")
+    found = cheap(estimator, init=kind(path)).fit(DOCUMENTS)
+    vectors = {"cedar": [1.0, 2.0, 3.0], "amber": [4.0, 5.0, 6.0]}
+    assert_same_fit(found, cheap(estimator, init=vectors).fit(DOCUMENTS))
+    with pytest.raises(ValueError, match=r"shape \(3,\) for 'cedar'.*n_components=2"):
+        cheap(estimator, init=kind(path), n_components=2).fit(DOCUMENTS)
+
+
+@small
+def test_table_of_large_numbers():
+    init = WordVectors(["cedar", "amber"], [[1.0, 2.0, 3.0], [1.0, 2.0, 1e30]])
+    with pytest.raises(ValueError, match="init holds numbers for 'amber' that are"):
+        cheap(EPOCHS[0], init=init).fit(DOCUMENTS)
 
 
 @small
@@ -580,8 +607,11 @@ def test_keys_of_rows_that_vectors_do_not_have(row):
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        ("amber", "init must be a mapping of words.*got 'amber'"),
-        (3, "init must be a mapping of words.*got 3"),
+        pytest.param(
+            "amber", "init='amber' is not a file of vectors", marks=needs_files
+        ),
+        ({"amber"}, "init must be WordVectors, .*got {'amber'}"),
+        (3, "init must be WordVectors, .*got 3"),
         ({"amber": [1.0, 2.0]}, r"shape \(2,\) for 'amber'.*n_components=3"),
         ({"amber": [1.0, 2.0, np.inf]}, "init holds numbers for 'amber'"),
         ({"amber": [1.0, 2.0, 1e30]}, "larger than 1e"),

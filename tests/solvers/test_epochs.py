@@ -567,7 +567,7 @@ LAST_STEPS = {
     "hand over": lambda estimator: (TRAINERS[estimator], "fitted"),
     "pooling": lambda estimator: (_features, "fit"),
     "notes": lambda estimator: (_fit, "_notes"),
-    "publish": lambda estimator: (_fit, "_publish"),
+    "publish": lambda estimator: (_fit, "set_learned"),
     "warn": lambda estimator: (warnings, "warn"),
 }
 
@@ -610,7 +610,7 @@ def test_interrupt_after_the_last_epoch(estimator, step, interrupt, monkeypatch)
                     assert not learned(embedder)
         if number == 1 and name != "warn":
             # Notes that were told before the interrupt are told once more.
-            assert len(caught) == 1 + (name == "_publish")
+            assert len(caught) == 1 + (name == "set_learned")
             message = caught[-1][1]
             assert "The fit was interrupted after its last epoch, and is" in message
             assert first[0][1] in message

@@ -1,0 +1,67 @@
+"""Vectors that users pass: a table, a path, a model of gensim or a mapping."""
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+from skembed.vectors._word_vectors import WordVectors
+
+
+def load(path: str | PathLike[str], name: str) -> WordVectors:
+    """Return the table of a file. A file that cannot be read is an invalid value.
+
+    Parameters
+    ----------
+    path : str or path
+    name : str
+        The parameter, for errors.
+
+    Returns
+    -------
+    WordVectors
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, or has another format.
+    """
+    try:
+        return WordVectors.load(path)
+    except OSError as error:
+        raise ValueError(
+            f"{name}={path!r} is not a file of vectors that can be read: {error}."
+        ) from error
+
+
+def as_word_vectors(given: Any, name: str) -> WordVectors:
+    """Return given vectors as a table.
+
+    Parameters
+    ----------
+    given : WordVectors, str, path, KeyedVectors or mapping
+        A str or path is a file, see `WordVectors.load`.
+    name : str
+        The parameter, for errors.
+
+    Returns
+    -------
+    WordVectors
+
+    Raises
+    ------
+    ValueError
+        If it is none of these, or if its words or vectors are not valid.
+    """
+    if isinstance(given, WordVectors):
+        return given
+    if isinstance(given, (str, PathLike)):
+        return load(given, name)
+    if hasattr(given, "key_to_index") and hasattr(given, "vectors"):
+        return WordVectors.from_gensim(given)
+    if isinstance(given, Mapping):
+        return WordVectors.from_dict(given)
+    raise ValueError(
+        f"{name} must be a skembed.vectors.WordVectors, a path, KeyedVectors (model.wv "
+        f"of a model of gensim) or a mapping of words to vectors, got {given!r}. Of a "
+        "fitted embedder, pass WordVectors.from_estimator(embedder)."
+    )
