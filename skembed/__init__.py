@@ -25,6 +25,7 @@ Modules:
 
 - skembed.pooling: ways to turn vectors of words into features of documents
 - skembed.tying: ways in which word and context vectors share parameters
+- skembed.vectors: tables of words and vectors: look-ups, neighbours, files
 - skembed.features: tf-idf and word vectors side by side
 - skembed.inspection: what a fitted model is like
 - skembed.datasets: documents that come with every installation
@@ -72,6 +73,7 @@ _HOMES = {
     "inspection": "skembed.inspection",
     "pooling": "skembed.pooling",
     "tying": "skembed.tying",
+    "vectors": "skembed.vectors",
     "warmup": "skembed._warmup",
 }
 
