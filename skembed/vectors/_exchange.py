@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed.vectors._safetensors import Contents
+from skembed.vectors._sources import Parts
 
 
 def _require(*names: str, what: str) -> Any:
@@ -27,5 +27,5 @@ def read_fasttext(
     raise NotImplementedError
 
 
-def write_model2vec(contents: Contents, path: Path) -> None:
+def write_model2vec(parts: Parts, path: Path) -> None:
     raise NotImplementedError

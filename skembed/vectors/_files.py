@@ -13,7 +13,7 @@ import numpy as np
 
 from skembed._version import __version__
 from skembed.vectors import _binary, _exchange, _safetensors, _text
-from skembed.vectors._safetensors import Contents
+from skembed.vectors._sources import Parts
 from skembed.vectors._stream import GZIP, Stream
 
 # With text and binary formats these two may be packed by gzip.
@@ -33,7 +33,7 @@ class Options(NamedTuple):
     mmap: bool
 
 
-def read(path: Any, format: str, options: Options) -> Contents:
+def read(path: Any, format: str, options: Options) -> Parts:
     """Read a file.
 
     Parameters
@@ -45,7 +45,7 @@ def read(path: Any, format: str, options: Options) -> Contents:
 
     Returns
     -------
-    Contents
+    Parts
 
     Raises
     ------
@@ -69,10 +69,10 @@ def read(path: Any, format: str, options: Options) -> Contents:
     source = f"{path} ({format})"
     if format == "fasttext-bin":
         words, vectors, counts = _exchange.read_fasttext(path, options.limit)
-        return Contents(words, vectors, counts, source)
+        return Parts(words, vectors, counts, source)
     words, vectors = _read_stream(path, format, options)
     words, vectors = _without_duplicates(words, vectors, options.duplicates, path)
-    return Contents(words, vectors, None, source)
+    return Parts(words, vectors, None, source)
 
 
 def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
@@ -161,12 +161,12 @@ def _without_duplicates(
     return list(rows), vectors
 
 
-def write(contents: Contents, path: Any, format: str) -> None:
+def write(parts: Parts, path: Any, format: str) -> None:
     """Write a file; if that fails, what was there before stays.
 
     Parameters
     ----------
-    contents : Contents
+    parts : Parts
     path : str or path-like
         A name that ends in ".gz" packs the formats of text and "word2vec-binary".
     format : str
@@ -179,20 +179,20 @@ def write(contents: Contents, path: Any, format: str) -> None:
     """
     _check_choice("format", format, WRITABLE)
     path = Path(path)
-    words = _encoded(contents.words, format)
+    words = _encoded(parts.words, format)
     if format == "model2vec":
-        _exchange.write_model2vec(contents, path)
+        _exchange.write_model2vec(parts, path)
         return
     if format == "safetensors":
         if path.suffix == ".gz":
             raise ValueError(
                 f"{path}: the format 'safetensors' is not packed. Leave out '.gz'."
             )
-        pieces = _safetensors.pieces(contents, __version__)
+        pieces = _safetensors.pieces(parts, __version__)
     elif format == "word2vec-binary":
-        pieces = _binary.records(words, contents.vectors)
+        pieces = _binary.records(words, parts.vectors)
     else:
-        pieces = _text.lines(words, contents.vectors, header=format != "glove")
+        pieces = _text.lines(words, parts.vectors, header=format != "glove")
     with _replacement(path) as file:
         for piece in pieces:
             file.write(piece)

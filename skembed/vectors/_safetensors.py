@@ -11,9 +11,11 @@ See https://huggingface.co/docs/safetensors for the format.
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
+
+from skembed.vectors._sources import Parts
 
 KEY = "skembed"
 TENSOR = "vectors"
@@ -23,37 +25,28 @@ _LONGEST_HEADER = 100_000_000
 _ALIGNMENT = 8
 
 
-class Contents(NamedTuple):
-    """What a file holds."""
-
-    words: list[Any]
-    vectors: np.ndarray  # float32 (n_words, n_components)
-    counts: np.ndarray | None  # int64 or float64 (n_words,)
-    source: str
-
-
 def is_safetensors(head: bytes, size: int) -> bool:
     """Return whether a file of this size that begins like this may be one."""
     length = int.from_bytes(head[:8], "little")
     return head[8:9] == b"{" and 2 <= length <= size - 8
 
 
-def pieces(contents: Contents, version: str) -> Iterator[bytes]:
+def pieces(parts: Parts, version: str) -> Iterator[bytes]:
     """Yield the pieces of a file.
 
     Parameters
     ----------
-    contents : Contents
+    parts : Parts
     version : str
         Of skembed.
     """
-    vectors = contents.vectors
-    counts = contents.counts
+    vectors = parts.vectors
+    counts = parts.counts
     card = {
         "format": _VERSION,
         "skembed": version,
-        "source": contents.source,
-        "words": contents.words,
+        "source": parts.source,
+        "words": parts.words,
         "counts": None if counts is None else counts.tolist(),
     }
     entry = {
@@ -65,7 +58,7 @@ def pieces(contents: Contents, version: str) -> Iterator[bytes]:
     header += b" " * (-len(header) % _ALIGNMENT)
     if len(header) > _LONGEST_HEADER:
         raise ValueError(
-            f"{len(contents.words)} words take {len(header)} bytes of the header, and "
+            f"{len(parts.words)} words take {len(header)} bytes of the header, and "
             f"{_LONGEST_HEADER} are allowed. Save fewer words (see `restrict`), or "
             "pass format='word2vec-binary'."
         )
@@ -81,7 +74,7 @@ def _compact(value: Any) -> str:
     )
 
 
-def read(path: Path, limit: int | None, mmap: bool) -> Contents:
+def read(path: Path, limit: int | None, mmap: bool) -> Parts:
     """Read what `pieces` wrote.
 
     Parameters
@@ -94,7 +87,7 @@ def read(path: Path, limit: int | None, mmap: bool) -> Contents:
 
     Returns
     -------
-    Contents
+    Parts
 
     Raises
     ------
@@ -122,7 +115,7 @@ def read(path: Path, limit: int | None, mmap: bool) -> Contents:
     words, counts = _check_card(card, n_words, path)
     rows = n_words if limit is None else min(limit, n_words)
     vectors = _vectors(path, data, (rows, n_components), mmap)
-    return Contents(
+    return Parts(
         words[:rows], vectors, counts if counts is None else counts[:rows],
         card.get("source", ""),
     )
