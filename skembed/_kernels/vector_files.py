@@ -41,7 +41,7 @@ def read_text_rows(data, end, vectors, letters, reached):
         Where the last line ends: a line break precedes it.
     vectors : float32 (n_rows, n_components), INOUT
         Reading stops when it is full.
-    letters : uint8 (n_bytes or more,), OUT
+    letters : uint8 (as many as are left in `data`,), OUT
         The bytes of the words, with a line break after each.
     reached : int64 (3,), INOUT
         Position in `data`, rows in `vectors`, bytes in `letters`.
@@ -60,10 +60,10 @@ def read_text_rows(data, end, vectors, letters, reached):
             i += ONE
             byte = data[i]
         length = i - first
-        plain = length > 0
+        plain = bool(length > 0)
         column = 0
         while plain and column < n_components:
-            plain = byte == _SPACE or byte == _TAB
+            plain = bool(byte == _SPACE or byte == _TAB)
             if not plain:
                 break
             i += ONE
@@ -72,9 +72,8 @@ def read_text_rows(data, end, vectors, letters, reached):
             if negative:
                 i += ONE
                 byte = data[i]
-            digits = 0
+            digits = power = np.int64(0)
             n_digits = 0
-            power = 0
             # Below the code of "0", bytes wrap around to large values.
             digit = np.uint8(byte - _ZERO)
             while digit < _TEN:
@@ -106,9 +105,9 @@ def read_text_rows(data, end, vectors, letters, reached):
                 if minus or byte == _PLUS:
                     i += ONE
                     byte = data[i]
-                exponent = 0
+                exponent = np.int64(0)
                 digit = np.uint8(byte - _ZERO)
-                plain = plain and digit < _TEN
+                plain = bool(plain and digit < _TEN)
                 while digit < _TEN:
                     if exponent < 1000:
                         exponent = exponent * 10 + np.int64(digit)
@@ -142,7 +141,7 @@ def read_text_rows(data, end, vectors, letters, reached):
 
 
 @kernel
-def read_binary_rows(data, end, rows, letters, reached):
+def read_binary_rows(data, rows, letters, reached):
     """Read records of a word, a space and the bytes of a vector.
 
     Line breaks before a word are skipped. Reading stops before a record that is not
@@ -151,11 +150,9 @@ def read_binary_rows(data, end, rows, letters, reached):
     Parameters
     ----------
     data : uint8 (n_bytes,), IN
-    end : int
-        How many of the bytes are there.
     rows : uint8 (n_rows, n_bytes of a vector), INOUT
         Reading stops when it is full.
-    letters : uint8 (n_bytes or more,), OUT
+    letters : uint8 (as many as are left in `data`,), OUT
         The bytes of the words, with a space after each.
     reached : int64 (3,), INOUT
         Position in `data`, rows in `rows`, bytes in `letters`.
@@ -163,7 +160,7 @@ def read_binary_rows(data, end, rows, letters, reached):
     n_rows, width = rows.shape
     row = reached[N_ROWS]
     position = np.uintp(reached[POSITION])
-    last = np.uintp(end)
+    last = np.uintp(data.size)
     n_letters = np.uintp(reached[N_LETTERS])
     while row < n_rows:
         first = position

@@ -1,7 +1,8 @@
 """Binary files of vectors, as word2vec and gensim write them.
 
-A line with the number of words and of dimensions, then for each word its bytes, a space
-and its float32 numbers, the low byte first. word2vec adds a line break, gensim does not.
+A line with the number of words and of dimensions, then for each word its bytes, a
+space and its float32 numbers, the low byte first. word2vec adds a line break, gensim
+does not.
 """
 
 import re
@@ -75,15 +76,16 @@ class _Reader:
         self._reserve_all()
         while self.rows.n < self.most:
             stream, rows = self.stream, self.rows
-            n_bytes = stream.last - stream.first
-            rows.reserve(n_bytes // (2 + self.width) + 1, self.most)
+            n_bytes = len(stream.storage) - stream.first
+            rows.reserve(n_bytes // (2 + self.width), self.most)
             reached = np.array([stream.first, rows.n, 0])
-            letters = np.empty(len(stream.storage), dtype=np.uint8)
+            letters = np.empty(n_bytes, dtype=np.uint8)
             table = rows.vectors.view(np.uint8)
-            read_binary_rows(stream.data, stream.last, table, letters, reached)
+            read_binary_rows(stream.data, table, letters, reached)
             # Before the table grows, no view of it must be left.
             del table
-            self._take(*reached.tolist(), letters)
+            position, n_rows, n_letters = reached.tolist()
+            self._take(position, n_rows, letters[:n_letters].tobytes())
             if self.rows.n < self.most:
                 self._check_word()
                 if not stream.fill():
@@ -107,10 +109,9 @@ class _Reader:
             )
         self.rows.reserve(self.most, self.most)
 
-    def _take(self, position: int, n_rows: int, n_letters: int, read: np.ndarray):
+    def _take(self, position: int, n_rows: int, letters: bytes) -> None:
         """Check and keep the records that the kernel has read."""
         rows = self.rows
-        letters = read[:n_letters].tobytes()
         vectors = rows.vectors[rows.n : n_rows]
         if not np.isfinite(vectors).all():
             number = int(np.argmin(np.isfinite(vectors).all(axis=1)))
@@ -165,29 +166,30 @@ class _Reader:
     def _check_word(self) -> None:
         """Refuse a record without a word."""
         stream = self.stream
-        rest = stream.storage[stream.first : stream.last].lstrip(b"\n")
+        rest = stream.storage[stream.first :].lstrip(b"\n")
         if rest.startswith(b" "):
             self.fail(f"there is no word before the space. {self._advice()}")
 
     def _fail_at_end(self) -> None:
+        n_words, n_there = self.header.n_words, self.rows.n
+        hint = f": limit={n_there} reads what is there." if n_there else "."
         self.fail(
-            f"the file ends after {self.rows.n} words, the header says "
-            f"{self.header.n_words}. It is truncated: limit={self.rows.n} reads what "
-            "is there."
+            f"the file ends after {n_there} words, the header says {n_words}. It is "
+            f"truncated{hint}"
         )
 
     def _check_end(self) -> None:
         """Allow nothing but line breaks behind the last record."""
         stream = self.stream
         while True:
-            rest = stream.storage[stream.first : stream.last]
+            rest = stream.storage[stream.first :]
             if rest.strip(b"\r\n"):
                 self.fail(
                     f"bytes follow the {self.header.n_words} words that the header "
                     "says. The file is damaged, or a word has a space. "
                     f"limit={self.header.n_words} does not look at them."
                 )
-            stream.first = stream.last
+            stream.first = len(stream.storage)
             if not stream.fill():
                 return
 

@@ -14,7 +14,7 @@ import numpy as np
 from skembed._version import __version__
 from skembed.vectors import _binary, _exchange, _safetensors, _text
 from skembed.vectors._sources import Parts
-from skembed.vectors._stream import GZIP, Stream
+from skembed.vectors._stream import Stream
 
 # With text and binary formats these two may be packed by gzip.
 TEXT = ("word2vec", "glove", "fasttext")
@@ -117,13 +117,15 @@ def _read_stream(
             header = None
         if header is None and format != "glove":
             raise ValueError(
-                f"{path}, line 1 (byte 0): {head[:60]!r} does not begin with the number "
-                "of words and of dimensions. Without this line, pass format='glove'."
+                f"{path}, line 1 (byte 0): {head[:60]!r} are not the numbers of words "
+                "and of dimensions. Without such a line, pass format='glove'."
             )
         if header is not None and not header.n_components:
             raise ValueError(f"{path}, line 1 (byte 0): the header says 0 dimensions.")
+        if header is not None and not header.n_words:
+            raise ValueError(f"{path}, line 1 (byte 0): the header says 0 words.")
         limit = options.limit
-        if format == "word2vec-binary":
+        if header is not None and format == "word2vec-binary":
             return _binary.read(stream, header, limit, options.errors)
         return _text.read(stream, header, limit, options.errors)
 
@@ -217,9 +219,7 @@ def _encoded(words: Iterable[Any], format: str) -> list[bytes]:
             raise ValueError(
                 f"The word {word!r} is not Unicode ({error.reason}). Rename it."
             ) from error
-        if format in (*TEXT, "word2vec-binary") and (
-            not letters or min(letters) <= 32
-        ):
+        if format in (*TEXT, "word2vec-binary") and (not letters or min(letters) <= 32):
             what = "a space or a control character" if letters else "no letters"
             raise ValueError(
                 f"The word {word!r} has {what}, and readers of the format {format!r} "

@@ -69,9 +69,7 @@ def pieces(parts: Parts, version: str) -> Iterator[bytes]:
 
 
 def _compact(value: Any) -> str:
-    return json.dumps(
-        value, ensure_ascii=False, allow_nan=False, separators=(",", ":")
-    )
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def read(path: Path, limit: int | None, mmap: bool) -> Parts:
@@ -116,7 +114,9 @@ def read(path: Path, limit: int | None, mmap: bool) -> Parts:
     rows = n_words if limit is None else min(limit, n_words)
     vectors = _vectors(path, data, (rows, n_components), mmap)
     return Parts(
-        words[:rows], vectors, counts if counts is None else counts[:rows],
+        words[:rows],
+        vectors,
+        counts if counts is None else counts[:rows],
         card.get("source", ""),
     )
 
@@ -177,7 +177,8 @@ def _check_card(
     card: dict, n_words: int, path: Path
 ) -> tuple[list[Any], np.ndarray | None]:
     """Return the words and counts of a card, if there are as many as vectors."""
-    words, counts = card.get("words"), card.get("counts")
+    words: Any = card.get("words")
+    counts: Any = card.get("counts")
     for name, values, kinds in (
         ("words", words, (str, int)),
         ("counts", counts, (int, float)),

@@ -10,8 +10,6 @@ import numpy as np
 GZIP = b"\x1f\x8b"
 # Bytes that are read at a time.
 _CHUNK = 1 << 20
-# The first rows for which there is room where nobody knows how many come.
-_FIRST_ROWS = 256
 
 
 class Stream:
@@ -24,8 +22,8 @@ class Stream:
     Attributes
     ----------
     storage : bytearray
-        Bytes `first` to `last` are those that have been read and not used.
-    first, last : int
+        Bytes that have been read. Those from `first` on have not been used.
+    first : int
     offset : int
         Where `storage` begins in the unpacked file.
     size : int or None
@@ -40,9 +38,8 @@ class Stream:
         # A GzipFile checks lengths and sums of the members of the file.
         self._file: Any = gzip.GzipFile(fileobj=self._raw) if is_packed else self._raw
         self.size = None if is_packed else path.stat().st_size
-        self.storage = bytearray(_CHUNK)
-        self.first = self.last = self.offset = 0
-        self.fill()
+        self.storage = bytearray()
+        self.first = self.offset = 0
 
     def __enter__(self) -> "Stream":
         return self
@@ -57,8 +54,9 @@ class Stream:
         return np.frombuffer(self.storage, np.uint8)
 
     def head(self) -> bytes:
-        """Return what has been read and not used."""
-        return bytes(self.storage[self.first : self.last])
+        """Read the beginning of the file, and return it."""
+        self.fill()
+        return bytes(self.storage[self.first :])
 
     @property
     def position(self) -> int:
@@ -66,33 +64,21 @@ class Stream:
         return self.offset + self.first
 
     def fill(self) -> bool:
-        """Read more bytes; return whether there were any.
-
-        What is unused moves to the beginning of the storage. If it fills more than
-        half, the storage becomes larger.
-        """
-        rest = self.last - self.first
-        storage = self.storage
-        if 2 * rest > len(storage):
-            storage = bytearray(2 * len(storage))
-        storage[:rest] = self.storage[self.first : self.last]
-        self.storage = storage
+        """Drop what has been used and read more; return whether there was more."""
         self.offset += self.first
-        self.first, self.last = 0, rest
-        while self.last < len(storage):
-            n_bytes = self._read(memoryview(storage)[self.last :])
-            if not n_bytes:
-                break
-            self.last += n_bytes
-        return self.last > rest
+        del self.storage[: self.first]
+        self.first = 0
+        chunk = self._read()
+        self.storage += chunk
+        return bool(chunk)
 
-    def _read(self, view: memoryview) -> int:
+    def _read(self) -> bytes:
         try:
-            return self._file.readinto(view)
+            return self._file.read(_CHUNK)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(
-                f"{self.path}: the packed file is damaged or truncated after about "
-                f"{self.offset + self.last} unpacked bytes: {error}. Copy it again."
+                f"{self.path}, byte {self.offset + len(self.storage)} (unpacked) or "
+                f"later: the file is damaged or truncated ({error}). Copy it again."
             ) from error
 
 
@@ -120,7 +106,7 @@ class Rows:
         """
         wanted = min(self.n + n_rows, most)
         if wanted > len(self.vectors):
-            capacity = max(wanted, self.n + self.n // 8, _FIRST_ROWS)
+            capacity = max(wanted, self.n + self.n // 8)
             self._resize(min(capacity, most))
 
     def _resize(self, n_rows: int) -> None:

@@ -6,8 +6,7 @@ number of words and of dimensions before; GloVe does so on request.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -77,6 +76,12 @@ class _Reader:
     def width(self) -> int:
         return self.rows.vectors.shape[1]
 
+    @property
+    def shortest(self) -> int:
+        """The least number of bytes of a line."""
+        # A letter and the line break; a space and a digit for each number.
+        return 2 + 2 * self.width
+
     def fail(self, message: str, row: int | None = None, offset: int = -1) -> None:
         line = self.first_line + (self.rows.n if row is None else row)
         offset = self.stream.position if offset < 0 else offset
@@ -93,21 +98,20 @@ class _Reader:
         return n_numbers
 
     def _line_end(self) -> int:
-        """Return where the first unused line ends, behind its line break."""
-        return self.stream.storage.find(b"\n", self.stream.first, self.stream.last) + 1
+        """Return where the first unused line ends, behind its line break, or 0."""
+        return self.stream.storage.find(b"\n", self.stream.first) + 1
 
     def _complete_line(self) -> bool:
         """Read until there is a whole line; return whether there is one."""
         stream = self.stream
-        while not self._line_end():
+        searched = stream.first
+        while stream.storage.find(b"\n", searched) < 0:
+            searched = len(stream.storage) - stream.first
             if not stream.fill():
-                if stream.first == stream.last:
+                if not stream.storage:
                     return False
                 # The last line of a file may lack it.
-                if stream.last == len(stream.storage):
-                    stream.storage.append(0)
-                stream.storage[stream.last] = 10
-                stream.last += 1
+                stream.storage += b"\n"
         return True
 
     def read(self) -> tuple[list[str], np.ndarray]:
@@ -128,8 +132,8 @@ class _Reader:
         if header is None or size is None:
             return
         wanted = min(header.n_words, self.most)
-        # A letter, and two bytes a number, and a line break but for the last.
-        needed = wanted * (2 + 2 * self.width) - 1
+        # The last line may lack its line break.
+        needed = wanted * self.shortest - 1
         left = size - header.length
         if needed > left:
             raise ValueError(
@@ -143,11 +147,10 @@ class _Reader:
     def _read_plain(self, read_rows: Callable[..., None]) -> None:
         """Read the lines that the kernel understands."""
         stream, rows = self.stream, self.rows
-        end = stream.storage.rfind(b"\n", stream.first, stream.last) + 1
-        shortest = 2 + 2 * self.width
-        rows.reserve((end - stream.first) // shortest + 1, self.most)
+        end = stream.storage.rfind(b"\n", stream.first) + 1
+        rows.reserve((end - stream.first) // self.shortest, self.most)
         reached = np.array([stream.first, rows.n, 0])
-        letters = np.empty(len(stream.storage), dtype=np.uint8)
+        letters = np.empty(end - stream.first, dtype=np.uint8)
         most = rows.vectors[: self.most]
         read_rows(stream.data, end, most, letters, reached)
         position, n_rows, n_letters = reached.tolist()
@@ -160,7 +163,7 @@ class _Reader:
         if error:
             number, word, reason = error
             stream = self.stream
-            lines = bytes(stream.storage[stream.first : stream.last]).split(b"\n")
+            lines = bytes(stream.storage[stream.first :]).split(b"\n")
             offset = stream.position + sum(map(len, lines[:number])) + number
             self.fail(
                 f"the word {word!r} is not UTF-8 ({reason}). Pass errors='replace', "
@@ -190,9 +193,9 @@ class _Reader:
         stream = self.stream
         row, offset = self.rows.n, stream.position
         while True:
-            if bytes(stream.storage[stream.first : stream.last]).strip():
+            if bytes(stream.storage[stream.first :]).strip():
                 self.fail("the line is blank, and others follow.", row, offset)
-            stream.first = stream.last
+            stream.first = len(stream.storage)
             if not stream.fill():
                 return
 
@@ -234,10 +237,10 @@ class _Reader:
         if n_rows == header.n_words + 1 and is_unknown:
             return
         if n_rows < header.n_words:
+            hint = f": limit={n_rows} reads what is there." if n_rows else "."
             self.fail(
                 f"the file ends after {n_rows} words, the header says "
-                f"{header.n_words}. The file is truncated, or the header is wrong: "
-                f"limit={n_rows} reads what is there."
+                f"{header.n_words}. It is truncated, or the header is wrong{hint}"
             )
         self.fail(
             f"more words follow than the {header.n_words} that the header says. If "
@@ -280,9 +283,7 @@ def read(
     return _Reader(stream, header, limit, errors).read()
 
 
-def lines(
-    words: Iterable[bytes], vectors: np.ndarray, header: bool
-) -> Iterator[bytes]:
+def lines(words: Iterable[bytes], vectors: np.ndarray, header: bool) -> Iterator[bytes]:
     """Yield the lines of a file, with the shortest numbers that give these float32."""
     if header:
         yield b"%d %d\n" % vectors.shape
