@@ -66,13 +66,11 @@ def read(path: Any, format: str, options: Options) -> Parts:
         )
     if format == "safetensors":
         return _safetensors.read(path, options.limit, options.mmap)
-    source = f"{path} ({format})"
     if format == "fasttext-bin":
-        words, vectors, counts = _exchange.read_fasttext(path, options.limit)
-        return Parts(words, vectors, counts, source)
+        return _exchange.read_fasttext(path, options.limit)
     words, vectors = _read_stream(path, format, options)
     words, vectors = _without_duplicates(words, vectors, options.duplicates, path)
-    return Parts(words, vectors, None, source)
+    return Parts(words, vectors, None, f"{path} ({format})")
 
 
 def _check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
@@ -183,18 +181,35 @@ def write(parts: Parts, path: Any, format: str) -> None:
     path = Path(path)
     words = _encoded(parts.words, format)
     if format == "model2vec":
-        _exchange.write_model2vec(parts, path)
-        return
+        _write_folder(parts, path)
+    else:
+        _write_file(path, _pieces(parts, path, format, words))
+
+
+def _pieces(
+    parts: Parts, path: Path, format: str, words: list[bytes]
+) -> Iterator[bytes]:
+    """Return the pieces of a file."""
     if format == "safetensors":
         if path.suffix == ".gz":
             raise ValueError(
                 f"{path}: the format 'safetensors' is not packed. Leave out '.gz'."
             )
-        pieces = _safetensors.pieces(parts, __version__)
-    elif format == "word2vec-binary":
-        pieces = _binary.records(words, parts.vectors)
-    else:
-        pieces = _text.lines(words, parts.vectors, header=format != "glove")
+        return _safetensors.pieces(parts, __version__)
+    if format == "word2vec-binary":
+        return _binary.records(words, parts.vectors)
+    return _text.lines(words, parts.vectors, header=format != "glove")
+
+
+def _write_folder(parts: Parts, path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        raise ValueError(f"{path} is a file, and format='model2vec' needs a folder.")
+    path.mkdir(parents=True, exist_ok=True)
+    for name, pieces in _exchange.model2vec_files(parts):
+        _write_file(path / name, pieces)
+
+
+def _write_file(path: Path, pieces: Iterable[bytes]) -> None:
     with _replacement(path) as file:
         for piece in pieces:
             file.write(piece)

@@ -40,7 +40,6 @@ def pieces(parts: Parts, version: str) -> Iterator[bytes]:
     version : str
         Of skembed.
     """
-    vectors = parts.vectors
     counts = parts.counts
     card = {
         "format": _VERSION,
@@ -49,16 +48,29 @@ def pieces(parts: Parts, version: str) -> Iterator[bytes]:
         "words": parts.words,
         "counts": None if counts is None else counts.tolist(),
     }
+    yield from file(TENSOR, parts.vectors, {KEY: _compact(card)})
+
+
+def file(name: str, vectors: np.ndarray, metadata: dict[str, str]) -> Iterator[bytes]:
+    """Yield the pieces of a file with one tensor.
+
+    Parameters
+    ----------
+    name : str
+    vectors : ndarray of shape (n_words, n_components), float32
+    metadata : dict of str to str
+    """
     entry = {
         "dtype": "F32",
         "shape": list(vectors.shape),
         "data_offsets": [0, 4 * vectors.size],
     }
-    header = _compact({"__metadata__": {KEY: _compact(card)}, TENSOR: entry}).encode()
+    contents = {"__metadata__": metadata, name: entry}
+    header = _compact(contents if metadata else {name: entry}).encode()
     header += b" " * (-len(header) % _ALIGNMENT)
     if len(header) > _LONGEST_HEADER:
         raise ValueError(
-            f"{len(parts.words)} words take {len(header)} bytes of the header, and "
+            f"{len(vectors)} words take {len(header)} bytes of the header, and "
             f"{_LONGEST_HEADER} are allowed. Save fewer words (see `restrict`), or "
             "pass format='word2vec-binary'."
         )
@@ -93,14 +105,14 @@ def read(path: Path, limit: int | None, mmap: bool) -> Parts:
         If the file is none of ours, or damaged.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
+    with path.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
         if size < 10 or not 2 <= length <= size - 8:
             raise ValueError(
                 f"{path}, byte 0: a header of {length} bytes does not fit into a file "
                 f"of {size} bytes. The file is truncated, or no safetensors file."
             )
-        header = _json(file.read(length), f"{path}, byte 8: the header")
+        header = _json(opened.read(length), f"{path}, byte 8: the header")
     card, shape, begin = _check_header(header, path)
     n_words, n_components = shape
     data = 8 + length + begin

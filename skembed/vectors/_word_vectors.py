@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed.vectors import _files, _sources
+from skembed.vectors import _exchange, _files, _sources
 from skembed.vectors._validation import (
     as_numbers,
     check_counts,
@@ -259,8 +259,27 @@ class WordVectors:
         ValueError
             If the format cannot hold one of the words, such as one with a space.
         """
-        parts = self._words, self._vectors, self._counts, self._source
-        _files.write(_sources.Parts(*parts), path, format)
+        _files.write(self._parts(), path, format)
+
+    def to_spacy(self) -> Any:
+        """Return a copy as spaCy's Vectors, such as for ``nlp.vocab.vectors``.
+
+        Returns
+        -------
+        spacy.vectors.Vectors
+            With the same rows, and with the words among its strings.
+
+        Raises
+        ------
+        ImportError
+            If spaCy is not installed.
+        ValueError
+            If a word is no str, or empty.
+        """
+        return _exchange.to_spacy(self._parts())
+
+    def _parts(self) -> "_sources.Parts":
+        return _sources.Parts(self._words, self._vectors, self._counts, self._source)
 
     @classmethod
     def _from_parts(cls, parts: "_sources.Parts") -> "WordVectors":
