@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from skembed.vectors import _exchange, _files, _sources
+from skembed.vectors import _exchange, _files, _search, _sources
 from skembed.vectors._validation import (
     as_numbers,
     check_counts,
@@ -17,8 +18,11 @@ from skembed.vectors._validation import (
     rows_of_words,
 )
 
+METHODS = ("add", "multiply")
 # Words that the representations show.
 _SHOWN = 5
+# Queries of `nearest` whose vectors are prepared at once.
+_QUERIES = 2**12
 
 
 class WordVectors:
@@ -92,6 +96,7 @@ class WordVectors:
         if counts is not None:
             self._counts = check_counts(counts, len(self._words))
         self._source = source
+        self._found_table: _search.Table | None = None
 
     # --- from and to other objects ----------------------------------------------------
 
@@ -438,6 +443,345 @@ class WordVectors:
                 f"({self.n_components},)."
             ) from None
 
+    # --- neighbours -------------------------------------------------------------------
+
+    def most_similar(
+        self,
+        positive: Any,
+        negative: Any = (),
+        *,
+        n: int = 10,
+        method: str = "add",
+        among: Any = None,
+    ) -> list[tuple[Any, float]]:
+        """Return the words that are most similar to a combination of words.
+
+        Parameters
+        ----------
+        positive : str, int, ndarray of shape (n_components,), or list of these
+            Words or vectors that a result should be similar to.
+        negative : str, int, ndarray of shape (n_components,), or list of these
+            Words or vectors that a result should not be similar to. For the analogy
+            "Paris is to France as ... is to Italy", `positive` is Paris and Italy, and
+            `negative` is France.
+        n : int, default=10
+            Number of results.
+        method : {"add", "multiply"}, default="add"
+            How similarities to several words are combined [1]_. "add" is 3CosAdd: the
+            cosine with the sum of the positive minus the negative vectors, all of
+            length 1. "multiply" is 3CosMul: the product of the cosines with positive
+            vectors, divided by the product of those with negative ones plus 1e-6, after
+            shifting all cosines to the range from 0 to 1.
+        among : int or iterable of str or int, default=None
+            Which words may be results. An int stands for this number of the most
+            frequent words, by `counts` or otherwise by row. None means all words.
+
+        Returns
+        -------
+        list of (str or int, float)
+            Words and similarities, by descending similarity, then by row. Words of
+            `positive` and `negative` are left out. There are fewer than `n` if the
+            table has no more.
+
+        Raises
+        ------
+        KeyError
+            If a word is not in the table.
+        ValueError
+            If there is nothing to be similar to, or if a vector or a parameter is not
+            valid.
+
+        Notes
+        -----
+        The search is exact. One matrix product finds the candidates in float32, and
+        their similarities are computed again in float64, so that equal vectors have
+        equal similarities, and results do not depend on the number of threads. Vectors
+        of zeros have cosine 0 with all others.
+
+        References
+        ----------
+        .. [1] O. Levy and Y. Goldberg. "Linguistic Regularities in Sparse and Explicit
+           Word Representations". CoNLL, 2014. Equations (3) and (4).
+
+        Examples
+        --------
+        >>> from skembed.vectors import WordVectors
+        >>> table = WordVectors(["cat", "dog", "car"], [[2, 1], [2, 2], [-1, 2]])
+        >>> [(word, round(cosine, 2)) for word, cosine in table.most_similar("cat")]
+        [('dog', 0.95), ('car', 0.0)]
+        """
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
+        terms, minus = self._terms(positive), self._terms(negative)
+        if not terms and (method == "multiply" or not minus):
+            raise ValueError(
+                "positive is empty, so there is nothing to be similar to. Pass a word."
+            )
+        excluded = [term for term in terms + minus if isinstance(term, int)]
+        kind = _search.Directions.sums if method == "add" else _search.Products
+        rows, scores = _search.search(
+            self._table,
+            kind(self._units(terms), self._units(minus)),
+            _check_n(n),
+            excluded=np.array([excluded], dtype=np.int64),
+            among=self._among(among),
+        )
+        return [
+            (self._words[row], float(score))
+            for row, score in zip(rows[0], scores[0], strict=True)
+            if row >= 0
+        ]
+
+    def nearest(
+        self, queries: Any, n: int = 10, *, among: Any = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows that are most similar to each of many words or vectors.
+
+        For many queries this is much faster than as many calls of `most_similar`.
+
+        Parameters
+        ----------
+        queries : iterable of str or int, or ndarray of shape (n_queries, n_components)
+            Words, or vectors. A single word or vector is also allowed.
+        n : int, default=10
+            Number of results for each query. It is reduced to the number of words that
+            may be results.
+        among : int or iterable of str or int, default=None
+            Which words may be results, as in `most_similar`.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_queries, n), int64
+            Rows by descending similarity, then by row. ``table.words[row]`` is the
+            word. A word is not among its own results. Of shape (n,) for a single query.
+        similarities : ndarray of shape (n_queries, n), float64
+            Cosines, the same as those of `most_similar`.
+
+        Raises
+        ------
+        KeyError
+            If a word is not in the table.
+        ValueError
+            If a vector or a parameter is not valid, or no word is left that may be a
+            result.
+        """
+        n, allowed = _check_n(n), self._among(among)
+        vectors = _as_vectors(queries)
+        if vectors is None:
+            return self._nearest_of_words(queries, n, allowed)
+        self._check_width(vectors)
+        rows, scores = self._search_all(np.atleast_2d(vectors), None, n, allowed)
+        return (rows[0], scores[0]) if vectors.ndim == 1 else (rows, scores)
+
+    def similarity(self, a: Any, b: Any) -> Any:
+        """Return the cosine of two words, or those of many pairs.
+
+        Parameters
+        ----------
+        a : str, int, or array-like of these
+            Words.
+        b : str, int, or array-like of these
+            Words, broadcast against `a`.
+
+        Returns
+        -------
+        float or ndarray, float64
+            Between -1 and 1, in the broadcast shape. 0 if one of the two vectors is
+            zero.
+
+        Raises
+        ------
+        KeyError
+            If a word is not in the table.
+        ValueError
+            If the shapes do not match.
+        """
+        rows_a, rows_b = self._rows_of_array(a), self._rows_of_array(b)
+        try:
+            rows_a, rows_b = np.broadcast_arrays(rows_a, rows_b)
+        except ValueError:
+            raise ValueError(
+                f"a of shape {rows_a.shape} and b of shape {rows_b.shape} cannot be "
+                "broadcast: pass as many words in both, or one word in either."
+            ) from None
+        found = _search.pair_cosines(self._table, rows_a.ravel(), rows_b.ravel())
+        return found.reshape(rows_a.shape) if rows_a.ndim else float(found[0])
+
+    def doesnt_match(self, words: Iterable[Any]) -> Any:
+        """Return the word that fits least to the others.
+
+        Parameters
+        ----------
+        words : iterable of str or int
+            At least three words of the table.
+
+        Returns
+        -------
+        str or int
+            The word whose vector has the smallest cosine with the mean of all vectors
+            at length 1. The first one if there are several.
+
+        Raises
+        ------
+        KeyError
+            If a word is not in the table.
+        ValueError
+            If there are fewer than three words.
+        """
+        words = _listed(words)
+        if len(words) < 3:
+            raise ValueError(f"Of {words} none fits least: pass at least three words.")
+        units = self._table.units(self._rows(words))
+        middle = _search.unit_vectors(units.mean(axis=0))
+        return words[int(np.argmin(_search.cosines(units, middle)))]
+
+    def rank(self, word: Any, other: Any) -> int:
+        """Return the place of a word among the neighbours of another.
+
+        Parameters
+        ----------
+        word : str or int
+            The word whose neighbours are meant.
+        other : str or int
+            The word whose place is returned.
+
+        Returns
+        -------
+        int
+            The place in the list that `most_similar` returns for all words; 1 for the
+            nearest.
+
+        Raises
+        ------
+        KeyError
+            If a word is not in the table.
+        ValueError
+            If both are the same word.
+        """
+        rows = self._row(word), self._row(other)
+        if rows[0] == rows[1]:
+            raise ValueError(
+                f"{word!r} is not among its own neighbours: pass two different words."
+            )
+        return _search.rank(self._table, *rows)
+
+    @property
+    def _table(self) -> _search.Table:
+        """What is searched. The lengths of vectors are computed once."""
+        # Two threads may both compute them, and get the same.
+        if self._found_table is None:
+            self._found_table = _search.Table.of(self._vectors)
+        return self._found_table
+
+    def _nearest_of_words(
+        self, queries: Any, n: int, allowed: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        own = self._rows(queries)
+        n_allowed = len(self) if allowed is None else len(allowed)
+        n_own = 1 if allowed is None else int(np.isin(own, allowed).any())
+        if n_allowed == n_own:
+            raise ValueError(
+                f"{self._words[own[0]]!r} is the only word that may be a result, and a "
+                "word is not among its own results. Pass a larger `among`."
+            )
+        n = min(n, n_allowed - n_own)
+        rows, scores = self._search_all(self._vectors, own, n, allowed)
+        return (rows[0], scores[0]) if is_word(queries) else (rows, scores)
+
+    def _search_all(
+        self, vectors: np.ndarray, own: np.ndarray | None, n: int, allowed: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Search for the neighbours of vectors, or of the table's rows `own`."""
+        n_queries = len(vectors) if own is None else len(own)
+        n = min(n, len(self) if allowed is None else len(allowed))
+        rows = np.empty((n_queries, n), np.int64)
+        scores = np.empty((n_queries, n))
+        for first in range(0, n_queries, _QUERIES):
+            some = slice(first, first + _QUERIES)
+            excluded = None if own is None else own[some, np.newaxis]
+            if own is None:
+                units = _search.unit_vectors(vectors[some].astype(np.float64))
+            else:
+                units = self._table.units(own[some])
+            rows[some], scores[some] = _search.search(
+                self._table,
+                _search.Directions(units),
+                n,
+                excluded=excluded,
+                among=allowed,
+            )
+        return rows, scores
+
+    def _terms(self, given: Any) -> list[Any]:
+        """Return words as rows, which are int, and vectors as arrays."""
+        if is_word(given):
+            return [self._row(given)]
+        if isinstance(given, np.ndarray) and given.ndim == 1 and _is_numeric(given):
+            given = [given]
+        if not isinstance(given, (list, tuple, np.ndarray)):
+            given = _listed(given)
+        return [
+            self._row(one) if is_word(one) else self._as_direction(one) for one in given
+        ]
+
+    def _as_direction(self, given: Any) -> np.ndarray:
+        if isinstance(given, (tuple, Mapping, set)) or not hasattr(given, "__len__"):
+            raise TypeError(
+                f"{given!r} is neither a word nor a vector of {self.n_components} "
+                "numbers."
+            )
+        vector = as_numbers(given, "a vector")
+        if vector.ndim != 1:
+            raise ValueError(f"A vector must have one dimension, got {vector.shape}.")
+        self._check_width(vector)
+        return _search.unit_vectors(vector.astype(np.float64))
+
+    def _check_width(self, vectors: np.ndarray) -> None:
+        if vectors.shape[-1] != self.n_components:
+            raise ValueError(
+                f"The vectors of the table have {self.n_components} dimensions, and a "
+                f"given one has {vectors.shape[-1]}."
+            )
+        if not np.isfinite(vectors).all():
+            raise ValueError("A given vector holds numbers that are not finite.")
+
+    def _units(self, terms: list[Any]) -> np.ndarray:
+        """Return terms as vectors of length 1, as one query."""
+        units = np.empty((1, len(terms), self.n_components))
+        for place, term in enumerate(terms):
+            is_row = isinstance(term, int)
+            units[0, place] = self._table.units(np.array(term)) if is_row else term
+        return units
+
+    def _among(self, among: Any) -> np.ndarray | None:
+        """Return the rows that may be results, in ascending order, or None for all."""
+        if among is None:
+            return None
+        if isinstance(among, Integral) and not isinstance(among, bool):
+            return self._most_frequent(int(among))
+        if isinstance(among, str):
+            raise TypeError(f"among must be an int or a list of words, got {among!r}.")
+        rows = np.unique(self._rows(among))
+        if not rows.size:
+            raise ValueError("among is empty: no word may be a result.")
+        return rows
+
+    def _most_frequent(self, n: int) -> np.ndarray | None:
+        if n < 1:
+            raise ValueError(f"among must be positive, got {n}.")
+        if n >= len(self):
+            return None
+        counts = self._counts
+        if counts is None or (counts[:-1] >= counts[1:]).all():
+            return np.arange(n)
+        return np.sort(np.argsort(-counts, kind="stable")[:n])
+
+    def _rows_of_array(self, words: Any) -> np.ndarray:
+        if is_word(words):
+            return np.array(self._row(words))
+        words = np.asarray(words, dtype=object)
+        return self._rows(words.ravel()).reshape(words.shape)
+
     # --- comparing, copying, showing --------------------------------------------------
 
     def __eq__(self, other: object) -> bool:
@@ -524,6 +868,35 @@ def _listed(words: Any) -> list[Any]:
                 "words of the table are int."
             )
     return words
+
+
+def _as_vectors(queries: Any) -> np.ndarray | None:
+    """Return queries as an array of numbers, or None if they are words."""
+    if isinstance(queries, np.ndarray):
+        is_array = _is_numeric(queries) and (
+            queries.ndim != 1 or queries.dtype.kind == "f"
+        )
+    else:
+        first = queries[:1] if isinstance(queries, (list, tuple)) else ()
+        is_array = not all(map(is_word, first))
+    if not is_array:
+        return None
+    vectors = as_numbers(queries, "queries")
+    if vectors.ndim > 2:
+        raise ValueError(
+            f"queries must have one or two dimensions, got shape {vectors.shape}."
+        )
+    return vectors
+
+
+def _is_numeric(array: np.ndarray) -> bool:
+    return array.dtype.kind in "iuf"
+
+
+def _check_n(n: Any) -> int:
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"n must be a positive int, got {n!r}.")
+    return int(n)
 
 
 def _or_empty(counts: np.ndarray | None) -> np.ndarray:
