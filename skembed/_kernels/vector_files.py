@@ -1,13 +1,15 @@
-"""Rows of files of word vectors, from bytes to float32.
+"""Rows of files of word vectors, from bytes to float32 and back to text.
 
 The bytes of words are copied, each with a separator behind it, and decoded elsewhere.
-A line of text is left to the caller if it is not plain, or if the nearest float32 of a
-number is in doubt.
+A line of text is left to the caller if it is not plain, or if the rounding of a number
+is in doubt.
 """
+
+import math
 
 import numpy as np
 
-from skembed._utils.jit import kernel
+from skembed._utils.jit import helper, kernel
 
 ONE = np.uintp(1)
 # Powers of ten, each rounded to the nearest float64.
@@ -25,6 +27,12 @@ _TAB, _NEWLINE, _RETURN, _SPACE = np.uint8(9), np.uint8(10), np.uint8(13), np.ui
 _MINUS, _POINT, _ZERO = np.uint8(45), np.uint8(46), np.uint8(48)
 _CAPITAL_E, _SMALL_E, _PLUS = np.uint8(69), np.uint8(101), np.uint8(43)
 _TEN = np.uint8(10)
+# Bytes that a number takes at most, with the space before it.
+WIDEST = 24
+# How near to one half a fraction is in doubt, after a product of at most 10**9.
+_DOUBT = 1e-6
+# Powers of first digits. Beyond these, numbers are written with an exponent.
+_SMALLEST, _GREATEST = -4, 5
 
 
 @kernel
@@ -183,3 +191,146 @@ def read_binary_rows(data, rows, letters, reached):
     reached[POSITION] = position
     reached[N_ROWS] = row
     reached[N_LETTERS] = n_letters
+
+
+@helper
+def shortest_digits(size):
+    """Return the fewest decimal digits that give a positive float32 again.
+
+    Returns
+    -------
+    digits : int
+        A whole number of `n_digits` digits, or 0 if rounding is in doubt.
+    n_digits : int
+    power : int
+        That of the first digit.
+    """
+    value = np.float64(size)
+    nothing = np.int64(0)
+    power = np.int64(math.floor(math.log10(value)))
+    if power < _LOWEST + 40 or power > _HIGHEST - 24:
+        return nothing, 0, power
+    # The logarithm may be off by one next to a power of ten.
+    if value >= POWERS[power + 1 - _LOWEST]:
+        power += 1
+    elif value < POWERS[power - _LOWEST]:
+        power -= 1
+    digits = nothing
+    n_digits = 0
+    # Most numbers need eight. Nine are always enough.
+    n_tried = 8
+    while 0 < n_tried <= 9:
+        scale = n_tried - 1 - power
+        scaled = value * POWERS[scale - _LOWEST]
+        tried = np.int64(scaled + 0.5)
+        again = np.float64(tried) * POWERS[-scale - _LOWEST]
+        below = np.float32(again * BELOW)
+        above = np.float32(again * ABOVE)
+        fits = below == size or above == size
+        if fits:
+            if below != above or abs(scaled - np.float64(tried)) > 0.5 - _DOUBT:
+                return nothing, 0, power
+            digits = tried
+            n_digits = n_tried
+        # Fewer if these are enough, more if not, until both are known.
+        if fits and n_tried <= 8:
+            n_tried -= 1
+        elif not fits and n_tried == 8:
+            n_tried = 9
+        else:
+            break
+    # Rounding may have carried into one more digit.
+    if n_digits > 0 and np.float64(digits) >= POWERS[n_digits - _LOWEST]:
+        return np.int64(1), 1, power + 1
+    return digits, n_digits, power
+
+
+@kernel
+def write_text_rows(vectors, letters, out, reached):
+    """Write lines of a word and the shortest numbers that give its vector.
+
+    Numbers look as those that NumPy writes. Writing stops at a row in which the
+    rounding of a number is in doubt.
+
+    Parameters
+    ----------
+    vectors : float32 (n_rows, n_components), IN
+    letters : uint8 (n_letters,), IN
+        The bytes of the words, with a line break after each.
+    out : uint8 (n_letters + `WIDEST` for each number,), OUT
+    reached : int64 (3,), INOUT
+        Position in `letters`, rows of `vectors`, bytes in `out`.
+    """
+    n_rows, n_components = vectors.shape
+    row = reached[N_ROWS]
+    position = np.uintp(reached[POSITION])
+    n_out = np.uintp(reached[N_LETTERS])
+    certain = True
+    while row < n_rows:
+        i = position
+        j = n_out
+        while letters[i] != _NEWLINE:
+            out[j] = letters[i]
+            i += ONE
+            j += ONE
+        for column in range(n_components):
+            number = vectors[row, column]
+            out[j] = _SPACE
+            j += ONE
+            if np.signbit(number):
+                out[j] = _MINUS
+                j += ONE
+            digits = power = np.int64(0)
+            n_digits = 1
+            if number != 0.0:
+                digits, n_digits, power = shortest_digits(np.float32(abs(number)))
+                certain = bool(n_digits > 0)
+                if not certain:
+                    break
+            exponent = bool(power < _SMALLEST or power > _GREATEST)
+            # Digits before the point. If it is first, zeros come before the digits.
+            n_before = np.int64(1) if exponent else power + 1
+            if n_before <= 0:
+                out[j] = _ZERO
+                out[j + ONE] = _POINT
+                j += ONE + ONE
+                for _ in range(-n_before):
+                    out[j] = _ZERO
+                    j += ONE
+            unit = np.int64(1)
+            for _ in range(n_digits - 1):
+                unit *= 10
+            n_written = 0
+            while n_written < n_digits or n_written < n_before:
+                if n_written == n_before and n_written > 0:
+                    out[j] = _POINT
+                    j += ONE
+                if unit > 0:
+                    digit = digits // unit
+                    digits -= digit * unit
+                    unit //= 10
+                    out[j] = np.uint8(digit + 48)
+                else:
+                    out[j] = _ZERO
+                j += ONE
+                n_written += 1
+            if exponent:
+                out[j] = _SMALL_E
+                out[j + ONE] = _MINUS if power < 0 else _PLUS
+                j += ONE + ONE
+                out[j] = np.uint8(abs(power) // 10 + 48)
+                out[j + ONE] = np.uint8(abs(power) % 10 + 48)
+                j += ONE + ONE
+            elif n_written <= n_before:
+                out[j] = _POINT
+                out[j + ONE] = _ZERO
+                j += ONE + ONE
+        if not certain:
+            break
+        out[j] = _NEWLINE
+        n_out = j + ONE
+        position = i + ONE
+        row += 1
+    reached[POSITION] = position
+    reached[N_ROWS] = row
+    reached[N_LETTERS] = n_out

@@ -70,7 +70,7 @@ class _Reader:
         raise ValueError(f"{self.stream.path}, byte {offset}: {message}")
 
     def read(self) -> tuple[list[str], np.ndarray]:
-        # Imported here: who writes files needs no compiler.
+        # Imported here: look-ups need no compiler.
         from skembed._kernels.vector_files import read_binary_rows
 
         self._reserve_all()

@@ -198,7 +198,7 @@ def _pieces(
         return _safetensors.pieces(parts, __version__)
     if format == "word2vec-binary":
         return _binary.records(words, parts.vectors)
-    return _text.lines(words, parts.vectors, header=format != "glove")
+    return _text.pieces(words, parts.vectors, header=format != "glove")
 
 
 def _write_folder(parts: Parts, path: Path) -> None:

@@ -5,7 +5,7 @@ number of words and of dimensions before; GloVe does so on request.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ _NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 _NOT_FINITE = re.compile(rb"[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 # GloVe writes this row after those that its header counts.
 UNKNOWN = b"<unk>"
+# Numbers that are written at a time.
+_PIECE = 1 << 15
 _LARGEST = np.finfo(np.float32).max
 
 
@@ -115,7 +117,7 @@ class _Reader:
         return True
 
     def read(self) -> tuple[list[str], np.ndarray]:
-        # Imported here: who writes files needs no compiler.
+        # Imported here: look-ups need no compiler.
         from skembed._kernels.vector_files import read_text_rows
 
         self._reserve_all()
@@ -283,9 +285,37 @@ def read(
     return _Reader(stream, header, limit, errors).read()
 
 
-def lines(words: Iterable[bytes], vectors: np.ndarray, header: bool) -> Iterator[bytes]:
-    """Yield the lines of a file, with the shortest numbers that give these float32."""
+def pieces(words: list[bytes], vectors: np.ndarray, header: bool) -> Iterator[bytes]:
+    """Yield the pieces of a file, with the shortest numbers that give these float32.
+
+    Parameters
+    ----------
+    words : list of bytes
+    vectors : ndarray of shape (n_words, n_components), float32
+    header : bool
+        Whether the first line has the number of words and of dimensions.
+    """
     if header:
         yield b"%d %d\n" % vectors.shape
-    for word, vector in zip(words, vectors, strict=True):
-        yield word + b" " + " ".join(map(str, vector)).encode() + b"\n"
+    step = max(1, _PIECE // vectors.shape[1])
+    for first in range(0, len(words), step):
+        rows = slice(first, first + step)
+        yield from _lines(words[rows], np.array(vectors[rows], np.float32))
+
+
+def _lines(words: list[bytes], vectors: np.ndarray) -> Iterator[bytes]:
+    from skembed._kernels.vector_files import WIDEST, write_text_rows
+
+    letters = np.frombuffer(bytearray(b"\n".join(words) + b"\n"), np.uint8)
+    out = np.empty(letters.size + WIDEST * vectors.size, dtype=np.uint8)
+    reached = np.zeros(3, dtype=np.int64)
+    while True:
+        write_text_rows(vectors, letters, out, reached)
+        _, row, n_out = reached.tolist()
+        yield out[:n_out].tobytes()
+        if row == len(words):
+            return
+        # The kernel is in doubt about this row.
+        numbers = " ".join(map(str, vectors[row]))
+        yield words[row] + b" " + numbers.encode() + b"\n"
+        reached += (len(words[row]) + 1, 1, -n_out)

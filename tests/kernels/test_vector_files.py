@@ -1,4 +1,4 @@
-"""Kernels that read rows of files, against Python's own reading of numbers."""
+"""Kernels that read and write rows of files, against Python's own numbers."""
 
 import struct
 
@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from skembed._kernels import vector_files
+from skembed._utils import jit
+from skembed.vectors import WordVectors
 from tests import reference
 
 
@@ -141,3 +143,90 @@ def test_binary_word_without_letters():
     vector_files.read_binary_rows(data, rows, letters, reached)
     assert reached.tolist() == [6, 1, 2]
     assert rows.tolist() == [[0] * 4, [1] * 4]
+
+
+def write_text(vectors, words):
+    """Return what the kernel writes, and how many rows that is."""
+    letters = np.frombuffer(bytearray(b"\n".join(words) + b"\n"), dtype=np.uint8)
+    size = letters.size + vector_files.WIDEST * vectors.size
+    out = np.zeros(size, dtype=np.uint8)
+    reached = np.zeros(3, dtype=np.int64)
+    vector_files.write_text_rows(vectors, letters, out, reached)
+    position, row, n_out = reached.tolist()
+    assert position == sum(map(len, words[:row])) + row
+    return out[:n_out].tobytes(), row
+
+
+def spelled(number):
+    """The shortest spelling by NumPy, with an exponent for small and large numbers."""
+    if number == 0 or 1e-4 <= abs(float(number)) < 1e6:
+        return np.format_float_positional(number, trim="0")
+    return np.format_float_scientific(number, trim="-")
+
+
+@pytest.mark.small
+def test_written_numbers():
+    """As NumPy writes them; a row in doubt is left to the caller, as few are."""
+    rng = np.random.default_rng(0)
+    bits = rng.integers(0, 2**32, size=1000, dtype=np.uint32).view(np.float32)
+    given = [0.0, -0.0, 0.001, 0.00099999, 99999.99, 123456.0, 5.0, -0.5, 9.9999999]
+    given += [999999.94, 1000000.0, 16777216.0, 1e-5, 1.5e30, 3.4028235e38, 1e-45]
+    numbers = np.concatenate(
+        [
+            bits[np.isfinite(bits)],
+            rng.normal(size=1000).astype(np.float32),
+            (rng.integers(-(10**6), 10**6, size=300) / 1e6).astype(np.float32),
+            rng.integers(-(10**4), 10**4, size=100).astype(np.float32),
+            np.array(given, dtype=np.float32),
+        ]
+    )
+    n_left = 0
+    for number in numbers:
+        written, row = write_text(number.reshape(1, 1), [b"w"])
+        if not row:
+            assert not written
+            n_left += 1
+            continue
+        assert written == f"w {spelled(number)}\n".encode()
+    assert n_left < 0.05 * len(numbers)
+
+
+@pytest.mark.small
+def test_written_powers_of_two():
+    """Below them float32 lie closer. One digit more than needed is allowed."""
+    for power in range(-90, 100):
+        number = np.float32(2.0**power)
+        written, row = write_text(number.reshape(1, 1), [b"w"])
+        if row:
+            assert np.float32(written.split()[1]) == number
+            assert len(written) <= len(f"w {spelled(number)}\n") + 1
+
+
+@pytest.mark.small
+def test_written_rows():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(5, 4)).astype(np.float32)
+    words = [b"a", "é".encode(), b"c" * 50, b"d", b"e"]
+    lines = [
+        word + b" " + " ".join(map(spelled, vector)).encode() + b"\n"
+        for word, vector in zip(words, vectors, strict=True)
+    ]
+    assert write_text(vectors, words) == (b"".join(lines), 5)
+    vectors[3, 2] = 1e-45
+    assert write_text(vectors, words) == (b"".join(lines[:3]), 3)
+
+
+@pytest.mark.skipif(not jit.COMPILED, reason="needs the compiler")
+def test_one_signature(tmp_path):
+    """Whatever is read and written, each kernel is compiled once."""
+    vectors = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    table = WordVectors([f"w{i}" for i in range(9)], vectors)
+    table.save(tmp_path / "v")
+    for saved in (table, table[:3], WordVectors.load(tmp_path / "v", mmap=True)):
+        for format in ("word2vec", "glove", "word2vec-binary"):
+            for name in ("v.txt", "v.gz"):
+                saved.save(tmp_path / name, format)
+                assert WordVectors.load(tmp_path / name, limit=5) == saved[:5]
+                assert WordVectors.load(tmp_path / name, format) == saved
+    for name in ("read_text_rows", "read_binary_rows", "write_text_rows"):
+        assert len(getattr(vector_files, name).signatures) == 1, name

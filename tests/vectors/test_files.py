@@ -541,7 +541,7 @@ def test_failed_writing_leaves_the_old_file(table, tmp_path, monkeypatch):
         yield b"begin"
         raise OSError("disk full")
 
-    monkeypatch.setattr(_text, "lines", broken)
+    monkeypatch.setattr(_text, "pieces", broken)
     with pytest.raises(OSError, match="disk full"):
         table.save(path, "glove")
     assert path.read_bytes() == b"old"
