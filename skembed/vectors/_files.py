@@ -23,6 +23,15 @@ WRITABLE = (*TEXT, "word2vec-binary", "safetensors", "model2vec")
 # The first four bytes of a file that fastText writes besides text.
 _FASTTEXT = (793712314).to_bytes(4, "little")
 
+# First bytes of files that hold no vectors that can be read here, and what to do.
+_OTHERS = {
+    b"PK\x03\x04": "a zip archive. Unpack it, and load a file of it",
+    b"\xfd7zXZ\x00": "packed by xz. Unpack it",
+    b"\x28\xb5\x2f\xfd": "packed by zstd. Unpack it",
+    b"\x93NUMPY": "an array of NumPy. Pass words and this array to WordVectors",
+    b"\x80": "a pickle. If gensim saved it, load it there, and use from_gensim",
+}
+
 
 class Options(NamedTuple):
     """How to read a file."""
@@ -57,8 +66,14 @@ def read(path: Any, format: str, options: Options) -> Parts:
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Pass the path of a file.")
+    with path.open("rb") as file:
+        head = file.read(16)
+    for begin, what in _OTHERS.items():
+        # The length of a header may begin with any byte.
+        if head.startswith(begin) and head[8:9] != b"{":
+            raise ValueError(f"{path} is {what}.")
     if format == "auto":
-        format = _detect(path)
+        format = _detect(path, head)
     if options.mmap and format != "safetensors":
         raise ValueError(
             f"mmap=True needs a file in the format 'safetensors', and {path} is "
@@ -87,10 +102,8 @@ def _check_options(options: Options) -> None:
         raise ValueError(f"limit={limit!r} must be a whole number of at least 1.")
 
 
-def _detect(path: Path) -> str:
+def _detect(path: Path, head: bytes) -> str:
     """Return the format of a file by its first bytes."""
-    with path.open("rb") as file:
-        head = file.read(16)
     if head.startswith(_FASTTEXT):
         return "fasttext-bin"
     if _safetensors.is_safetensors(head, path.stat().st_size):

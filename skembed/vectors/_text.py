@@ -316,6 +316,13 @@ def _lines(words: list[bytes], vectors: np.ndarray) -> Iterator[bytes]:
         if row == len(words):
             return
         # The kernel is in doubt about this row.
-        numbers = " ".join(map(str, vectors[row]))
+        numbers = " ".join(map(_spelled, vectors[row]))
         yield words[row] + b" " + numbers.encode() + b"\n"
         reached += (len(words[row]) + 1, 1, -n_out)
+
+
+def _spelled(number: np.float32) -> str:
+    """Return the shortest spelling, as the kernel writes it."""
+    if number == 0 or 1e-4 <= abs(float(number)) < 1e6:
+        return np.format_float_positional(number, trim="0")
+    return np.format_float_scientific(number, trim="-")

@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import lzma
+import pickle
 import re
 import struct
 import warnings
@@ -503,6 +505,21 @@ def test_damaged_gzip(load):
         load(bytes(changed))
     # Two members are one file.
     assert_is_sample(load(gzip.compress(TEXT[:11]) + gzip.compress(TEXT[11:])))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\3\4" + b"\0" * 99, "is a zip archive. Unpack it"),
+        (lzma.compress(TEXT), "is packed by xz. Unpack it"),
+        (pickle.dumps([1]), "is a pickle. .* from_gensim"),
+        (b"\x93NUMPY\1\0v\0{'descr", "is an array of NumPy"),
+    ],
+)
+def test_other_files(load, content, message):
+    for format in ("auto", "glove"):
+        with pytest.raises(ValueError, match=message):
+            load(content, format)
 
 
 # --- writing --------------------------------------------------------------------------
