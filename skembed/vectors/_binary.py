@@ -6,13 +6,15 @@ does not.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
 from skembed.vectors._stream import Rows, Stream, word_error
 from skembed.vectors._text import Header, count_numbers
 
+# How many bytes tell text from binary, and rows that are written at a time.
+_SAMPLE, _ROWS = 1 << 16, 1024
 _CONTROL = re.compile(rb"[\x00-\x08\x0b-\x1f]")
 _CONTROL_IN_WORD = re.compile(rb"[\x00-\x1f]")
 
@@ -26,7 +28,7 @@ def is_binary(head: bytes, header: Header) -> bool:
         The beginning of the file.
     header : Header
     """
-    rest = head[header.length :]
+    rest = head[header.length :][:_SAMPLE]
     if count_numbers(rest.partition(b"\n")[0]) == header.n_components:
         return False
     if _CONTROL.search(rest.replace(b"\r\n", b"\n")):
@@ -221,8 +223,16 @@ def read(
     return _Reader(stream, header, limit, errors).read()
 
 
-def records(words: Iterable[bytes], vectors: np.ndarray) -> Iterator[bytes]:
-    """Yield the pieces of a file as gensim writes it, without line breaks."""
+def pieces(words: list[bytes], vectors: np.ndarray) -> Iterator[bytes]:
+    """Yield the pieces of a file as gensim writes it, without line breaks.
+
+    Parameters
+    ----------
+    words : list of bytes
+    vectors : ndarray of shape (n_words, n_components), float32
+    """
     yield b"%d %d\n" % vectors.shape
-    for word, vector in zip(words, vectors, strict=True):
-        yield word + b" " + vector.astype("<f4").tobytes()
+    for first in range(0, len(words), _ROWS):
+        rows = slice(first, first + _ROWS)
+        some = zip(words[rows], vectors[rows].astype("<f4"), strict=True)
+        yield b"".join(word + b" " + vector.tobytes() for word, vector in some)

@@ -210,7 +210,7 @@ def _pieces(
             )
         return _safetensors.pieces(parts, __version__)
     if format == "word2vec-binary":
-        return _binary.records(words, parts.vectors)
+        return _binary.pieces(words, parts.vectors)
     return _text.pieces(words, parts.vectors, header=format != "glove")
 
 
