@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 GZIP = b"\x1f\x8b"
-# Bytes that are read at a time.
+# Bytes that are read at a time, at least.
 _CHUNK = 1 << 20
 
 
@@ -65,16 +65,17 @@ class Stream:
 
     def fill(self) -> bool:
         """Drop what has been used and read more; return whether there was more."""
+        rest = memoryview(self.storage)[self.first :]
+        chunk = self._read(max(_CHUNK, len(rest) // 4))
+        # Not in place: what has compiled a kernel may still hold its arguments.
+        self.storage = bytearray().join((rest, chunk))
         self.offset += self.first
-        del self.storage[: self.first]
         self.first = 0
-        chunk = self._read()
-        self.storage += chunk
         return bool(chunk)
 
-    def _read(self) -> bytes:
+    def _read(self, n_bytes: int) -> bytes:
         try:
-            return self._file.read(_CHUNK)
+            return self._file.read(n_bytes)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise ValueError(
                 f"{self.path}, byte {self.offset + len(self.storage)} (unpacked) or "

@@ -113,7 +113,7 @@ class _Reader:
                 if not stream.storage:
                     return False
                 # The last line of a file may lack it.
-                stream.storage += b"\n"
+                stream.storage = stream.storage + b"\n"
         return True
 
     def read(self) -> tuple[list[str], np.ndarray]:

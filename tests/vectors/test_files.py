@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from skembed.vectors import WordVectors
+from skembed.vectors._stream import Stream
 
 WORDS = [
     "the",
@@ -164,6 +165,23 @@ def test_many_rows(tmp_path):
             assert_same(WordVectors.load(tmp_path / name), table)
             part = WordVectors.load(tmp_path / name, limit=21_234)
             assert_same(part, table[:21_234])
+
+
+def test_streams(tmp_path):
+    """Bytes that are in use elsewhere stay as they are."""
+    content = np.random.default_rng(0).bytes(3 * 2**20)
+    (tmp_path / "v").write_bytes(content)
+    with Stream(tmp_path / "v") as stream:
+        found = stream.head()
+        assert found == content[: len(found)]
+        stream.first = 1000
+        data = stream.data
+        assert stream.fill()
+        assert data.tobytes() == found
+        assert stream.position == 1000
+        while stream.fill():
+            pass
+        assert stream.storage == content[1000:]
 
 
 # --- safetensors ----------------------------------------------------------------------
