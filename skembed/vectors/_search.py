@@ -288,6 +288,7 @@ def search(
     ----------
     table : Table
     queries : Directions or Products
+        They hold 12 bytes per number, so that very many should be passed in parts.
     n : int
         Number of rows for each query, at least 1.
     excluded : ndarray of shape (n_queries, n_excluded), int64, default=None
@@ -391,12 +392,8 @@ def _first_floors(bounds: np.ndarray, n: int, score: Any) -> np.ndarray:
     at_query = np.repeat(np.arange(n_queries), n)
     scores = score(at_query, columns.ravel()).reshape(n_queries, n)
     scores[np.isneginf(np.take_along_axis(bounds, columns, axis=1))] = -np.inf
-    # A row of the same score may be an earlier one. Two steps, since one of them may
-    # only undo that float32 rounds up.
-    floors = scores.min(axis=1).astype(np.float32)
-    for _ in range(2):
-        floors = np.nextafter(floors, np.float32(-np.inf))
-    return floors
+    # A row of the same score may be an earlier one, whose bound is equal for zeros.
+    return np.nextafter(scores.min(axis=1).astype(np.float32), np.float32(-np.inf))
 
 
 class _Best:
@@ -414,12 +411,8 @@ class _Best:
 
     def floors(self) -> np.ndarray:
         """Return what bounds of later rows must exceed to be among the best."""
-        floors = self.scores[:, -1].astype(np.float32)
-        # float32 may round up. A bound that is exact, 0 for zeros, is no larger than
-        # an equal score, which is exact in float32, too.
-        up = floors > self.scores[:, -1]
-        floors[up] = np.nextafter(floors[up], np.float32(-np.inf))
-        return floors
+        # Where float32 rounds up, bounds are higher by more than that.
+        return self.scores[:, -1].astype(np.float32)
 
     def add(self, queries: np.ndarray, rows: np.ndarray, scores: np.ndarray) -> None:
         self.candidates.append((queries, rows, scores))

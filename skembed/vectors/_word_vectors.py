@@ -295,26 +295,32 @@ class WordVectors:
 
     @property
     def words(self) -> tuple[Any, ...]:
+        """Return the words, in the order of the rows."""
         return self._words
 
     @property
     def vectors(self) -> np.ndarray:
+        """Return the vectors, read-only."""
         return self._vectors
 
     @property
     def vocabulary(self) -> Mapping[Any, int]:
+        """Return the row of each word, read-only."""
         return MappingProxyType(self._vocabulary)
 
     @property
     def counts(self) -> np.ndarray | None:
+        """Return how often each word occurred in training, if that is known."""
         return self._counts
 
     @property
     def n_components(self) -> int:
+        """Return the number of dimensions."""
         return self._vectors.shape[1]
 
     @property
     def source(self) -> str:
+        """Return where the vectors came from."""
         return self._source
 
     # --- look-ups ---------------------------------------------------------------------
@@ -459,11 +465,11 @@ class WordVectors:
         Parameters
         ----------
         positive : str, int, ndarray of shape (n_components,), or list of these
-            Words or vectors that a result should be similar to.
+            Words, or vectors of float, that a result should be similar to.
         negative : str, int, ndarray of shape (n_components,), or list of these
-            Words or vectors that a result should not be similar to. For the analogy
-            "Paris is to France as ... is to Italy", `positive` is Paris and Italy, and
-            `negative` is France.
+            Words, or vectors of float, that a result should not be similar to. For the
+            analogy "Paris is to France as ... is to Italy", `positive` is Paris and
+            Italy, and `negative` is France.
         n : int, default=10
             Number of results.
         method : {"add", "multiply"}, default="add"
@@ -542,7 +548,7 @@ class WordVectors:
         Parameters
         ----------
         queries : iterable of str or int, or ndarray of shape (n_queries, n_components)
-            Words, or vectors. A single word or vector is also allowed.
+            Words, or vectors of float. A single word or vector is also allowed.
         n : int, default=10
             Number of results for each query. It is reduced to the number of words that
             may be results.
@@ -716,7 +722,7 @@ class WordVectors:
         """Return words as rows, which are int, and vectors as arrays."""
         if is_word(given):
             return [self._row(given)]
-        if isinstance(given, np.ndarray) and given.ndim == 1 and _is_numeric(given):
+        if isinstance(given, np.ndarray) and given.ndim == 1 and _is_vectors(given):
             given = [given]
         if not isinstance(given, (list, tuple, np.ndarray)):
             given = _listed(given)
@@ -873,9 +879,7 @@ def _listed(words: Any) -> list[Any]:
 def _as_vectors(queries: Any) -> np.ndarray | None:
     """Return queries as an array of numbers, or None if they are words."""
     if isinstance(queries, np.ndarray):
-        is_array = _is_numeric(queries) and (
-            queries.ndim != 1 or queries.dtype.kind == "f"
-        )
+        is_array = _is_vectors(queries)
     else:
         first = queries[:1] if isinstance(queries, (list, tuple)) else ()
         is_array = not all(map(is_word, first))
@@ -889,8 +893,10 @@ def _as_vectors(queries: Any) -> np.ndarray | None:
     return vectors
 
 
-def _is_numeric(array: np.ndarray) -> bool:
-    return array.dtype.kind in "iuf"
+def _is_vectors(array: np.ndarray) -> bool:
+    """Return whether an array holds vectors. In one dimension, int are words."""
+    kinds = "f" if array.ndim == 1 else "iuf"
+    return array.dtype.kind in kinds
 
 
 def _check_n(n: Any) -> int:

@@ -101,6 +101,7 @@ def test_directions_against_all_scores(vectors, n, some):
     excluded = np.stack([own, rng.integers(-1, len(vectors), size=8)], axis=1)
     among = np.unique(rng.integers(len(vectors), size=60)) if some else None
     queries = units_of(vectors)[own]
+    queries[1] = 0
     found = search(
         Table.of(vectors), Directions(queries), n, excluded=excluded, among=among
     )
@@ -123,6 +124,19 @@ def test_products_against_all_scores(vectors, n_positive, n_negative):
         for plus, minus in zip(positive, negative, strict=True)
     ]
     check(found, scores, 6, own, None)
+
+
+@pytest.mark.parametrize("n", [1, 4])
+def test_many_excluded_rows(n, monkeypatch):
+    """As many as the first rows, from which the search takes its limit."""
+    monkeypatch.setattr(_search, "_FIRST", 5)
+    vectors = normal(60)
+    vectors[:9] = vectors[0]
+    queries = units_of(vectors)[:2]
+    excluded = np.tile(np.arange(9), (2, 1))
+    found = search(Table.of(vectors), Directions(queries), n, excluded=excluded)
+    scores = [cosines_twin(vectors, query) for query in queries]
+    check(found, scores, n, excluded, None)
 
 
 def test_sums_are_means_of_unit_vectors():

@@ -62,6 +62,8 @@ def test_words_of_any_kind():
     np.testing.assert_array_equal(ints[3], [0, 1])
     np.testing.assert_array_equal(ints[[3, 2]], [[0, 1], [1, 0]])
     assert ints.most_similar(3) == [(2, 0.0)]
+    assert ints.most_similar(np.array([3])) == [(2, 0.0)]
+    assert ints.nearest(np.array([3, 2]))[0].tolist() == [[0], [1]]
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", ">f4", "f8", "i4", "u1", "O"])
