@@ -7,6 +7,7 @@ can hand both sides the same arrays.
 """
 
 import itertools
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -701,3 +702,18 @@ def best_psd(matrix, rank):
     values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
     kept = np.argsort(-values)[:rank]
     return (vectors[:, kept] * np.maximum(values[kept], 0.0)) @ vectors[:, kept].T
+
+
+# --- files of vectors -----------------------------------------------------------------
+
+
+def read_text_rows(text, n_components, n_rows):
+    """Return words, numbers and the rest from the first line that is not plain."""
+    number = rb"[ \t]-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+    plain = re.compile(rb"([^ \t\n]+)((?:%b){%d})[ \t\r]*\n" % (number, n_components))
+    words, rows = [], []
+    while len(words) < n_rows and (match := plain.match(text)):
+        words.append(match[1])
+        rows.append([float(np.float32(float(field))) for field in match[2].split()])
+        text = text[match.end() :]
+    return words, rows, text

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed.vectors import _search, _sources
+from skembed.vectors import _exchange, _files, _search, _sources
 from skembed.vectors._validation import (
     as_numbers,
     check_counts,
@@ -194,6 +194,97 @@ class WordVectors:
             If gensim is not installed.
         """
         return _sources.to_gensim(self._words, self._vectors, self._counts)
+
+    # --- files ------------------------------------------------------------------------
+
+    @classmethod
+    def load(
+        cls,
+        path: Any,
+        format: str = "auto",
+        *,
+        limit: int | None = None,
+        errors: str = "strict",
+        duplicates: str = "error",
+        mmap: bool = False,
+    ) -> "WordVectors":
+        """Read a file of vectors.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. Text and binary files may be packed by gzip.
+        format : {"auto", "word2vec", "word2vec-binary", "glove", "fasttext", \
+                "safetensors", "fasttext-bin"}, default="auto"
+            The format. "auto" looks at the first bytes of the file. "fasttext-bin" is
+            read through gensim or fasttext, which have to be installed.
+        limit : int, default=None
+            How many words to read. None reads all.
+        errors : {"strict", "replace"}, default="strict"
+            What to do with words that are not UTF-8: raise an error, or replace the
+            bytes that are wrong by U+FFFD.
+        duplicates : {"error", "first"}, default="error"
+            What to do with a word that occurs twice: raise an error, or keep the first
+            of its vectors.
+        mmap : bool, default=False
+            Whether the vectors stay in the file as a read-only memory map, which
+            several processes share. Only for "safetensors".
+
+        Returns
+        -------
+        WordVectors
+
+        Raises
+        ------
+        ImportError
+            If a library is needed for this format and not installed.
+        ValueError
+            If the file is damaged, or a parameter is wrong. The message names the line
+            or the byte.
+        """
+        options = _files.Options(limit, errors, duplicates, mmap)
+        return cls._from_parts(_files.read(path, format, options))
+
+    def save(self, path: Any, format: str = "safetensors") -> None:
+        """Write a file of vectors.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file. It is replaced when the new one is complete. A name that ends in
+            ".gz" packs files of text and "word2vec-binary" by gzip.
+        format : {"safetensors", "word2vec", "word2vec-binary", "glove", "fasttext", \
+                "model2vec"}, default="safetensors"
+            The format. "safetensors" keeps everything, and the same table gives the
+            same bytes. The others hold words and vectors. The numbers of text are the
+            shortest that give the same float32. "model2vec" is a folder.
+
+        Raises
+        ------
+        ValueError
+            If the format cannot hold one of the words, such as one with a space.
+        """
+        _files.write(self._parts(), path, format)
+
+    def to_spacy(self) -> Any:
+        """Return a copy as spaCy's Vectors, such as for ``nlp.vocab.vectors``.
+
+        Returns
+        -------
+        spacy.vectors.Vectors
+            With the same rows, and with the words among its strings.
+
+        Raises
+        ------
+        ImportError
+            If spaCy is not installed.
+        ValueError
+            If a word is no str, or empty.
+        """
+        return _exchange.to_spacy(self._parts())
+
+    def _parts(self) -> "_sources.Parts":
+        return _sources.Parts(self._words, self._vectors, self._counts, self._source)
 
     @classmethod
     def _from_parts(cls, parts: "_sources.Parts") -> "WordVectors":

@@ -1,0 +1,160 @@
+"""Tables for and from other libraries, where these are installed."""
+
+import builtins
+import json
+
+import numpy as np
+import pytest
+
+from skembed.vectors import WordVectors, _exchange
+
+
+@pytest.fixture(scope="module")
+def table():
+    words = ["cat", "sat", "über", "."]
+    vectors = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32)
+    return WordVectors(words, vectors)
+
+
+def hide(monkeypatch, *hidden):
+    """Make some packages impossible to import."""
+    original = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name.partition(".")[0] in hidden:
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+
+
+def test_model2vec(table, tmp_path):
+    """The means of model2vec are those of the words that it finds."""
+    model2vec = pytest.importorskip("model2vec")
+    table.save(tmp_path / "m", "model2vec")
+    model = model2vec.StaticModel.from_pretrained(tmp_path / "m")
+    np.testing.assert_array_equal(model.embedding[:4], table.vectors)
+    found = model.encode(["The CAT sat. On Über"])
+    wanted = table[["cat", "sat", ".", "über"]].mean(axis=0)
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-5)
+    # Nothing is cut, however long it is.
+    long = "cat " * 1000 + "sat " * 3000
+    wanted = (table["cat"] + 3 * table["sat"]) / 4
+    np.testing.assert_allclose(model.encode([long])[0], wanted, rtol=1e-4)
+
+
+def test_model2vec_cased(tmp_path):
+    model2vec = pytest.importorskip("model2vec")
+    table = WordVectors(["Cat", "cat", "[UNK]"], [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    table.save(tmp_path, "model2vec")
+    model = model2vec.StaticModel.from_pretrained(tmp_path)
+    assert model.encode(["Cat dog", "cat"]).tolist() == [[1, 2], [3, 4]]
+
+
+def test_model2vec_folder(table, tmp_path):
+    """What is written, and again the same bytes."""
+    for _ in range(2):
+        table.save(tmp_path / "m", "model2vec")
+        files = {path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()}
+        names = ["config.json", "model.safetensors", "modules.json", "tokenizer.json"]
+        assert sorted(files) == names
+        content = files["model.safetensors"]
+        assert content.endswith(table.vectors.tobytes() + b"\0" * 20)
+        tokenizer = json.loads(files["tokenizer.json"])
+        assert list(tokenizer["model"]["vocab"]) == [*table.words, "[UNK]"]
+    with pytest.raises(ValueError, match="is a file"):
+        table.save(tmp_path / "m" / "config.json", "model2vec")
+    with pytest.raises(ValueError, match="is no str"):
+        WordVectors([1], [[1.0]]).save(tmp_path / "m", "model2vec")
+    assert files == {
+        path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()
+    }
+
+
+def test_spacy(table):
+    spacy = pytest.importorskip("spacy")
+    vectors = table.to_spacy()
+    for word in table:
+        np.testing.assert_array_equal(vectors[word], table[word])
+    nlp = spacy.blank("en")
+    nlp.vocab.vectors = vectors
+    document = nlp("cat sat nowhere")
+    np.testing.assert_array_equal(document[0].vector, table["cat"])
+    assert not document[2].has_vector
+    vectors.data[0] = 0
+    assert table["cat"].any()
+    for words in ([1, 2], ["a", ""]):
+        with pytest.raises(ValueError, match=f"cannot hold the word {words[-1]!r}|1"):
+            WordVectors(words, np.ones((2, 2))).to_spacy()
+
+
+def test_spacy_is_not_installed(table, monkeypatch):
+    hide(monkeypatch, "spacy")
+    with pytest.raises(ImportError, match="python -m pip install spacy"):
+        table.to_spacy()
+
+
+# --- fastText -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A model that fastText trained, and what it writes."""
+    fasttext = pytest.importorskip("fasttext")
+    folder = tmp_path_factory.mktemp("fasttext")
+    (folder / "text").write_text("the cat sat on the été mat\n" * 20, encoding="utf-8")
+    model = fasttext.train_unsupervised(
+        str(folder / "text"), dim=4, minCount=1, epoch=1, bucket=50, thread=1, verbose=0
+    )
+    model.save_model(str(folder / "m.bin"))
+    return model, folder / "m.bin"
+
+
+@pytest.mark.parametrize("hidden", [(), ("gensim",)], ids=["gensim", "fasttext"])
+def test_fasttext_bin(trained, monkeypatch, hidden):
+    model, path = trained
+    if not hidden:
+        pytest.importorskip("gensim.models.fasttext")
+    hide(monkeypatch, *hidden)
+    for format in ("auto", "fasttext-bin"):
+        found = WordVectors.load(path, format)
+        words, counts = model.get_words(include_freq=True)
+        assert list(found.words) == words
+        assert found.counts.tolist() == counts.tolist()
+        wanted = [model.get_word_vector(word) for word in words]
+        np.testing.assert_allclose(found.vectors, wanted, rtol=1e-5, atol=1e-7)
+    assert WordVectors.load(path, limit=2) == found[:2]
+    with pytest.raises(ValueError, match="mmap=True needs"):
+        WordVectors.load(path, mmap=True)
+
+
+def test_fasttext_vec(trained, tmp_path):
+    """Lines as fastText's program writes them: five digits, a space at the end."""
+    model, _ = trained
+    words = model.get_words()
+    lines = [f"{len(words)} {model.get_dimension()}\n"]
+    for word in words:
+        numbers = "".join(f"{number:.5g} " for number in model.get_word_vector(word))
+        lines.append(f"{word} {numbers}\n")
+    (tmp_path / "m.vec").write_text("".join(lines), encoding="utf-8")
+    found = WordVectors.load(tmp_path / "m.vec", "fasttext")
+    assert list(found.words) == words
+    for word in words:
+        np.testing.assert_allclose(found[word], model.get_word_vector(word), rtol=1e-4)
+
+
+def test_damaged_fasttext_bin(trained, tmp_path):
+    pytest.importorskip("gensim.models.fasttext")
+    content = trained[1].read_bytes()
+    (tmp_path / "m.bin").write_bytes(content[:200])
+    with pytest.raises(ValueError, match="gensim cannot read this fastText file"):
+        WordVectors.load(tmp_path / "m.bin")
+
+
+def test_fasttext_is_not_installed(monkeypatch, tmp_path):
+    hide(monkeypatch, "gensim", "fasttext")
+    (tmp_path / "m.bin").write_bytes((793712314).to_bytes(4, "little") + b"\0" * 99)
+    with pytest.raises(ImportError, match="needs gensim or fasttext"):
+        WordVectors.load(tmp_path / "m.bin")
+    with pytest.raises(ImportError, match="python -m pip install gensim"):
+        _exchange.read_fasttext(tmp_path / "m.bin", None)
