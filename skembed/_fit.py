@@ -427,12 +427,10 @@ def read(
     The word counts are those of these documents only.
     """
     max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
-    progress = begin(estimator, X, y, None if max_iter == "auto" else max_iter)
-    reading = read_documents(
-        progress, X, partial(reader.read, estimator, X, sample_weight, resume.known)
-    )
-    corpus = reading.corpus
-    if corpus.token_weights is None and corpus.longest < 2 and not resume.adds:
+    n_epochs = None if max_iter == "auto" else max_iter
+    how = partial(reader.read, estimator, X, sample_weight, resume.known)
+    reading, longest, progress = read_documents(estimator, X, y, how, n_epochs)
+    if reading.corpus.token_weights is None and longest < 2 and not resume.adds:
         raise ValueError(
             "No document holds two words of the vocabulary, so there are no pairs "
             "of words to learn from. Pass longer documents, or more words: by a "
@@ -442,30 +440,46 @@ def read(
 
 
 def read_documents(
-    progress: Progress, X: Any, read: Callable[[Any], Reading]
-) -> Reading:
-    """Read the documents of a fit as a step of its progress.
+    estimator: Any,
+    X: Any,
+    y: Any,
+    read: Callable[[Any], Reading],
+    n_epochs: int | None = 0,
+) -> tuple[Reading, int, Progress]:
+    """Begin the progress of a fit, and read its documents as the first step.
 
     Parameters
     ----------
-    progress : Progress
+    estimator : BaseEstimator
     X : iterable of documents, or matrix
+    y : object
     read : callable
         Takes a function to report to, or None, and returns a `Reading`.
+    n_epochs : int or None, default=0
+        The largest number of epochs, None if it is not known yet.
+
+    Returns
+    -------
+    reading : Reading
+    longest : int
+        Tokens of the longest document.
+    progress : Progress
     """
     n_parts = 100 if hasattr(X, "__len__") or hasattr(X, "shape") else None
+    progress = begin(estimator, X, y, n_epochs)
     with progress.step("read", n_parts) as step:
         reading = read(step.report if step.listens else None)
         n_tokens = reading.corpus.token_ids.size
+        n_documents, longest = reading.corpus.n_documents, reading.corpus.longest
         progress.say(
-            f"read {reading.corpus.n_documents} documents: {n_tokens} tokens of "
+            f"read {n_documents} documents: {n_tokens} tokens of "
             f"{reading.vocabulary.counts.size} words",
             rate(n_tokens, "tokens", step.seconds),
             step.times()[0],
         )
-    if not reading.corpus.n_documents:
+    if not n_documents:
         raise ValueError("X holds no documents: pass at least one.")
-    return reading
+    return reading, longest, progress
 
 
 def job_of(estimator: Any, start: Start, reading: Reading, progress: Progress) -> Job:

@@ -19,7 +19,6 @@ from skembed._docstrings import complete_docstring
 from skembed._solvers.job import Resume
 from skembed._transformer import DocumentTransformer
 from skembed._tying.layout import LARGEST
-from skembed._utils.progress import Progress, begin
 from skembed.pooling import _features
 from skembed.vectors import WordVectors
 from skembed.vectors._given import as_word_vectors
@@ -217,10 +216,9 @@ class PretrainedEmbedder(DocumentTransformer):
         _fit.check_numbers(self)
         resume = _resume(self, adds)
         pooling = copy.deepcopy(_fit.pooling_to_fit(self, resume))
-        progress = begin(self, X, y)
-        rows, vectors = _table(self, resume, progress)
+        rows, vectors = _table(self, resume)
         read = partial(reader.read_all, self, X, rows, sample_weight, resume.known)
-        reading = _fit.read_documents(progress, X, read)
+        reading, _, progress = _fit.read_documents(self, X, y, read)
         corpus, counted, note = _translate(self, reading, rows, vectors, resume)
         tables = vectors, vectors
         pooling = _features.fit(pooling, corpus, tables, self.combine, resume.adds)
@@ -258,17 +256,12 @@ def _resume(estimator: PretrainedEmbedder, adds: bool) -> Resume:
 
 
 def _table(
-    estimator: PretrainedEmbedder, resume: Resume, progress: Progress
+    estimator: PretrainedEmbedder, resume: Resume
 ) -> tuple[dict[Any, int], np.ndarray]:
     """Return the row of each word, and the vectors."""
     if resume.adds:
         return resume.learned["vocabulary_"], resume.learned["word_vectors_"]
-    with progress.step("load", 1) as step:
-        table = as_word_vectors(estimator.vectors, "vectors")
-        progress.say(
-            f"loaded {len(table)} vectors of {table.n_components} dimensions",
-            step.times()[0],
-        )
+    table = as_word_vectors(estimator.vectors, "vectors")
     vectors = table.vectors
     if max(vectors.max(), -vectors.min()) > LARGEST:
         row = int(np.argmax(np.abs(vectors).max(axis=1)))

@@ -50,6 +50,8 @@ def members_of(cls, name):
         else:
             # Resolved: a method may sit behind a descriptor, as with `available_if`.
             written = member = getattr(cls, attribute)
+            # A class method is bound anew at each look-up.
+            written = getattr(written, "__func__", written)
         if callable(written) and is_ours(inspect.unwrap(written)):
             yield f"{name}.{attribute}", inspect.unwrap(written)
 
