@@ -156,7 +156,7 @@ def resume_of(estimator: Any, strategy: Tying, adds: bool) -> Resume:
     if "_made_with" not in learned:
         raise ValueError(
             f"This {name} was fitted by an earlier version, which has not kept what it "
-            f"takes to go on. Call {fit_anew(estimator)}."
+            f"takes to resume. Call {fit_anew(estimator)}."
         )
     columns = estimator._columns
     for parameter in _fixed(estimator, strategy, adds, columns):
@@ -165,8 +165,8 @@ def resume_of(estimator: Any, strategy: Tying, adds: bool) -> Resume:
         earlier = learned["_made_with"].get(parameter, value)
         if not _are_equal(value, earlier):
             raise ValueError(
-                f"{name} was fitted with {parameter}={earlier!r}, and cannot go on "
-                f"with {parameter}={value!r}. Set it back, or call "
+                f"{name} was fitted with {parameter}={earlier!r}, and cannot "
+                f"resume with {parameter}={value!r}. Set it back, or call "
                 f"{fit_anew(estimator)}."
             )
     if adds and "_counts" in estimator._state and "_counts" not in learned:
@@ -246,8 +246,8 @@ def _check_vocabulary(estimator: Any, rows: dict[str, int]) -> None:
     given = estimator.vocabulary
     if given is not None and list(check_vocabulary(given)) != list(rows):
         raise ValueError(
-            f"{type(estimator).__name__} has learned {len(rows)} words, and cannot go "
-            "on with another vocabulary. Set it back, pass None and new_words="
+            f"{type(estimator).__name__} has learned {len(rows)} words, and cannot "
+            "resume with another vocabulary. Set it back, pass None and new_words="
             f"'grow' for more words, or call {fit_anew(estimator)}."
         )
 
@@ -399,14 +399,14 @@ def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
     if type(fitted) is not type(pooling) or _params(fitted) != _params(pooling):
         raise ValueError(
             f"{type(estimator).__name__} was fitted with the pooling {fitted!r}, and "
-            f"partial_fit cannot go on with pooling={estimator.pooling!r}, which has "
+            f"partial_fit cannot resume with pooling={estimator.pooling!r}, which has "
             "to learn from all documents. Set it back, or fit anew."
         )
     pooling = fitted
     if not hasattr(pooling, "partial_fit"):
         raise ValueError(
             f"pooling={estimator.pooling!r} learns from documents and has no method "
-            "partial_fit to go on with more of them. Add one, or use another pooling."
+            "partial_fit to learn from more of them. Add one, or use another pooling."
         )
     return pooling
 

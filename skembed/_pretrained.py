@@ -249,7 +249,7 @@ def _resume(estimator: PretrainedEmbedder, adds: bool) -> Resume:
     if earlier is not now and not (are_comparable and earlier == now):
         raise ValueError(
             f"{type(estimator).__name__} was fitted with vectors={earlier!r}, and "
-            f"cannot go on with vectors={now!r}. Set them back, or call fit."
+            f"cannot resume with vectors={now!r}. Set them back, or call fit."
         )
     known = Known(learned["vocabulary_"], False, estimator._columns)
     return Resume(True, True, True, learned, len(learned["word_vectors_"]), known)

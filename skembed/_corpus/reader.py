@@ -154,7 +154,7 @@ def _check_kind(estimator: Any, of_numbers: bool, known: Known | None) -> None:
     kinds = "text", "a matrix"
     raise ValueError(
         f"{type(estimator).__name__} was fitted on {kinds[not of_numbers]} and is "
-        f"to go on with {kinds[of_numbers]}: pass the same kind, or call "
+        f"to resume with {kinds[of_numbers]}: pass the same kind, or call "
         f"{fit_anew(estimator)}."
     )
 

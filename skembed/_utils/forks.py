@@ -8,8 +8,8 @@ from typing import Any
 
 TOO_EARLY = (
     "This process was forked while another thread of its parent loaded the compiler or "
-    "compiled, which it cannot go on with. Call skembed.warmup() before any thread is "
-    "started or process forked, or start processes by 'spawn'."
+    "compiled, and cannot continue from there. Call skembed.warmup() before any thread "
+    "is started or process forked, or start processes by 'spawn'."
 )
 _KERNELS = "skembed._kernels"
 _COMPILER = ("numba", "llvmlite", _KERNELS)

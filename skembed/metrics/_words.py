@@ -1,13 +1,12 @@
 """What all measures share: where vectors come from, and rows of words."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from skembed._base import BaseEmbedder
-from skembed.vectors import WordVectors, _search
+from skembed._transformer import DocumentTransformer
+from skembed.vectors import WordVectors, _given, _search
 
 
 def as_word_vectors(vectors: Any) -> WordVectors:
@@ -26,8 +25,8 @@ def as_word_vectors(vectors: Any) -> WordVectors:
 
     Raises
     ------
-    TypeError
-        If it is something else.
+    InvalidParameterError
+        If it is something else. It is a ValueError and a TypeError.
     NotFittedError
         If it is an embedder that is not fitted.
     ValueError
@@ -39,22 +38,9 @@ def as_word_vectors(vectors: Any) -> WordVectors:
     >>> as_word_vectors({"left": [1, 0], "right": [0, 1]}).words
     ('left', 'right')
     """
-    if isinstance(vectors, WordVectors):
-        return vectors
-    if isinstance(vectors, BaseEmbedder) or hasattr(vectors, "word_vectors_"):
+    if isinstance(vectors, DocumentTransformer) or hasattr(vectors, "word_vectors_"):
         return WordVectors.from_estimator(vectors)
-    if isinstance(vectors, Mapping):
-        return WordVectors.from_dict(vectors)
-    if isinstance(vectors, str | os.PathLike):
-        return WordVectors.load(vectors)
-    if hasattr(vectors, "key_to_index") or hasattr(vectors, "wv"):
-        return WordVectors.from_gensim(vectors)
-    raise TypeError(
-        "vectors must be WordVectors, a fitted embedder of skembed, a mapping of words "
-        "to vectors, a KeyedVectors of gensim or the path of a file, got "
-        f"{type(vectors).__name__}. Of a pipeline or a search, pass the step that "
-        "holds the embedder."
-    )
+    return _given.as_word_vectors(vectors, "vectors")
 
 
 class Rows:

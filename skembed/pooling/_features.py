@@ -138,7 +138,7 @@ def fit(
     corpus: Corpus,
     tables: tuple[np.ndarray, np.ndarray],
     combine: str,
-    goes_on: bool = False,
+    resumes: bool = False,
 ) -> Any:
     """Fit a pooling on the documents of an estimator's fit.
 
@@ -150,7 +150,7 @@ def fit(
     tables : (ndarray, ndarray)
         Word and context vectors.
     combine : str
-    goes_on : bool, default=False
+    resumes : bool, default=False
         Whether it is fitted already, and these are further documents.
 
     Returns
@@ -175,9 +175,9 @@ def fit(
         # The documents come from a checked corpus, and are not checked again.
         if weights is None:
             weights = np.ones(documents.shape[0])
-        return pooling._fit(documents, vectors, weights, goes_on)
+        return pooling._fit(documents, vectors, weights, resumes)
     weights = {} if weights is None else {"sample_weight": weights}
-    learn = pooling.partial_fit if goes_on else pooling.fit
+    learn = pooling.partial_fit if resumes else pooling.fit
     fitted = learn(documents, _read_only(vectors), **weights)
     if not hasattr(fitted, "pool"):
         raise ValueError(

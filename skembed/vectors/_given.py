@@ -49,19 +49,24 @@ def as_word_vectors(given: Any, name: str) -> WordVectors:
 
     Raises
     ------
+    InvalidParameterError
+        If it is none of these. It is a ValueError and a TypeError.
     ValueError
-        If it is none of these, or if its words or vectors are not valid.
+        If its words or vectors are not valid, or a file cannot be read.
     """
     if isinstance(given, WordVectors):
         return given
     if isinstance(given, (str, PathLike)):
         return load(given, name)
-    if hasattr(given, "key_to_index") and hasattr(given, "vectors"):
-        return WordVectors.from_gensim(given)
     if isinstance(given, Mapping):
         return WordVectors.from_dict(given)
-    raise ValueError(
-        f"{name} must be a skembed.vectors.WordVectors, a path, KeyedVectors (model.wv "
-        f"of a model of gensim) or a mapping of words to vectors, got {given!r}. Of a "
-        "fitted embedder, pass WordVectors.from_estimator(embedder)."
+    if hasattr(given, "key_to_index") or hasattr(given, "wv"):
+        return WordVectors.from_gensim(given)
+    from sklearn.utils._param_validation import InvalidParameterError
+
+    raise InvalidParameterError(
+        f"{name} must be skembed.vectors.WordVectors, a path, KeyedVectors or a model "
+        f"of gensim, or a mapping of words to vectors, got {given!r}. For a fitted "
+        "embedder, pass WordVectors.from_estimator(embedder). For a pipeline or a "
+        "search, pass that of the step with the embedder."
     )

@@ -32,9 +32,6 @@ from tests.helpers import (
 )
 
 small = pytest.mark.small
-needs_files = pytest.mark.skipif(
-    not hasattr(WordVectors, "load"), reason="files of vectors cannot be read yet"
-)
 
 
 def cheap(estimator, **params):
@@ -573,7 +570,6 @@ def test_vectors_with_keys(estimator, keyed):
 
 
 @small
-@needs_files
 @pytest.mark.parametrize("kind", [str, Path])
 @pytest.mark.parametrize("estimator", EPOCHS)
 def test_vectors_of_a_file(estimator, kind, tmp_path):
@@ -607,9 +603,7 @@ def test_keys_of_rows_that_vectors_do_not_have(row):
 @pytest.mark.parametrize(
     ("init", "message"),
     [
-        pytest.param(
-            "amber", "init='amber' is not a file of vectors", marks=needs_files
-        ),
+        ("amber", "init='amber' is not a file of vectors"),
         ({"amber"}, "init must be WordVectors, .*got {'amber'}"),
         (3, "init must be WordVectors, .*got 3"),
         ({"amber": [1.0, 2.0]}, r"shape \(2,\) for 'amber'.*n_components=3"),

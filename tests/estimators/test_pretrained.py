@@ -42,9 +42,6 @@ from tests.helpers import (
 )
 
 pytestmark = pytest.mark.small
-needs_files = pytest.mark.skipif(
-    not hasattr(WordVectors, "load"), reason="files of vectors cannot be read yet"
-)
 N_CHECKS = 54
 
 
@@ -362,7 +359,6 @@ def test_vectors_of_other_kinds(kind):
     assert same(pickle.loads(pickle.dumps(embedder)).transform(DOCUMENTS), features)
 
 
-@needs_files
 @pytest.mark.parametrize("kind", [str, Path])
 def test_vectors_of_a_file(kind, tmp_path):
     path = tmp_path / "vectors.txt"
@@ -570,14 +566,16 @@ def test_partial_fit_with_other_parameters():
     for name, value, message in (
         ("vectors", other, "was fitted with vectors=<WordVectors"),
         ("vectors", as_dict(TABLE), "was fitted with vectors="),
-        ("pooling", "sif", "cannot go on with pooling='sif'"),
+        ("pooling", "sif", "cannot resume with pooling='sif'"),
     ):
         embedder.set_params(**{name: value})
         with pytest.raises(ValueError, match=message):
             embedder.partial_fit(DOCUMENTS)
         embedder.set_params(**{name: getattr(before, name)})
         assert_same_fit(embedder, before)
-    with pytest.raises(ValueError, match="was fitted on text and is to go on with a m"):
+    with pytest.raises(
+        ValueError, match="was fitted on text and is to resume with a m"
+    ):
         embedder.partial_fit(FRAME)
     embedder.set_params(vectors=equal).partial_fit(DOCUMENTS)
     assert embedder.n_tokens_ == 240
@@ -626,7 +624,7 @@ def test_set_output():
     assert [*frame.columns] == [*embedder.get_feature_names_out()]
 
 
-@pytest.mark.parametrize("kind", ["table", pytest.param("path", marks=needs_files)])
+@pytest.mark.parametrize("kind", ["table", "path"])
 def test_search(kind, tmp_path):
     """Over vectors and poolings; tables may be of different sizes."""
     labels = [text.count("amber") > 0 for text in DOCUMENTS]

@@ -40,7 +40,7 @@ def cheap(estimator, **params):
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 
 
-# --- what cannot go on ----------------------------------------------------------------
+# --- what cannot resume ----------------------------------------------------------------
 
 
 @small
@@ -56,7 +56,7 @@ def test_parameters_that_have_to_stay(estimator):
         embedder = cheap(estimator, combine="word", **signed).fit(DOCUMENTS)
         before = dict(learned(embedder))
         embedder.set_params(**{name: values[name]})
-        with pytest.raises(ValueError, match=rf"fitted with {name}=.*cannot go on"):
+        with pytest.raises(ValueError, match=rf"fitted with {name}=.*cannot resume"):
             embedder.partial_fit(MORE)
         assert all(same(learned(embedder)[key], before[key]) for key in before)
     if estimator is GloVeEmbedder:
@@ -127,8 +127,8 @@ def test_text_and_matrices_do_not_mix(estimator):
     X = CountVectorizer().fit_transform(DOCUMENTS)
     of_text, of_matrix = cheap(estimator).fit(DOCUMENTS), cheap(estimator).fit(X)
     for embedder, other, message in (
-        (of_text, X, "fitted on text and is to go on with a matrix"),
-        (of_matrix, DOCUMENTS, "fitted on a matrix and is to go on with text"),
+        (of_text, X, "fitted on text and is to resume with a matrix"),
+        (of_matrix, DOCUMENTS, "fitted on a matrix and is to resume with text"),
         (of_matrix, X[:, :-1], "X has 7 features, but .* is expecting 8"),
     ):
         before = dict(learned(embedder))
@@ -234,7 +234,7 @@ def test_another_pooling_that_learns(estimator, first):
 def test_another_vocabulary(estimator):
     embedder = cheap(estimator).fit(DOCUMENTS)
     embedder.set_params(vocabulary=["amber", "zebra"])
-    with pytest.raises(ValueError, match="cannot go on with another vocabulary"):
+    with pytest.raises(ValueError, match="cannot resume with another vocabulary"):
         embedder.partial_fit(MORE)
     embedder.set_params(vocabulary=list(embedder.vocabulary_)).partial_fit(MORE)
     if estimator in EPOCHS:

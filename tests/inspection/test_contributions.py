@@ -292,9 +292,6 @@ def test_set_output_and_passthrough():
 
 
 @small
-@pytest.mark.skipif(
-    not hasattr(skembed, "PretrainedEmbedder"), reason="needs PretrainedEmbedder"
-)
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_given_vectors(pooling):
     table = WordVectors.from_estimator(embedder().fit(DOCUMENTS))

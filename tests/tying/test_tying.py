@@ -494,7 +494,7 @@ def test_further_fits_need_equal_parameters(estimator, way):
         with pytest.raises(ValueError, match=r"share_context=FixedFactors.* cannot go"):
             fit(DOCUMENTS)
     embedder.set_params(share_context="signed")
-    with pytest.raises(ValueError, match="cannot go on with share_context='signed'"):
+    with pytest.raises(ValueError, match="cannot resume with share_context='signed'"):
         fit(DOCUMENTS)
     assert learned(embedder).keys() == before.keys()
     assert all(learned(embedder)[name] is before[name] for name in before)
@@ -508,7 +508,7 @@ def test_further_fits_need_the_same_kind_of_value(estimator):
         embedder = cheap(estimator, share_context=first).partial_fit(DOCUMENTS)
         before = learned(embedder)
         embedder.set_params(share_context=second)
-        with pytest.raises(ValueError, match=r"with share_context=.* cannot go on"):
+        with pytest.raises(ValueError, match=r"with share_context=.* cannot resume"):
             embedder.partial_fit(MORE)
         assert learned(embedder).keys() == before.keys()
         assert all(learned(embedder)[name] is before[name] for name in before)
