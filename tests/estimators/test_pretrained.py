@@ -573,9 +573,7 @@ def test_partial_fit_with_other_parameters():
             embedder.partial_fit(DOCUMENTS)
         embedder.set_params(**{name: getattr(before, name)})
         assert_same_fit(embedder, before)
-    with pytest.raises(
-        ValueError, match="was fitted on text and is to resume with a m"
-    ):
+    with pytest.raises(ValueError, match="on text and is to resume with a matrix"):
         embedder.partial_fit(FRAME)
     embedder.set_params(vectors=equal).partial_fit(DOCUMENTS)
     assert embedder.n_tokens_ == 240
@@ -606,9 +604,8 @@ def test_verbose():
     with redirect_stdout(spoken):
         assert_same_fit(embedder_of(verbose=1).fit(DOCUMENTS), expected)
     assert not silent.getvalue()
-    first, second = spoken.getvalue().splitlines()
-    assert first.startswith("[PretrainedEmbedder] loaded 9 vectors of 3 dimensions")
-    assert second.startswith("[PretrainedEmbedder] read 20 documents: 120 tokens of 8")
+    (line,) = spoken.getvalue().splitlines()
+    assert line.startswith("[PretrainedEmbedder] read 20 documents: 120 tokens of 8")
 
 
 # --- in scikit-learn ------------------------------------------------------------------

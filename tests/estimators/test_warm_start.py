@@ -40,7 +40,7 @@ def cheap(estimator, **params):
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 
 
-# --- what cannot resume ----------------------------------------------------------------
+# --- what cannot resume --------------------------------------------------------------
 
 
 @small
