@@ -134,7 +134,8 @@ def test_gensim(table, tmp_path, format, packed):
     other = tmp_path / ("w.gz" if packed else "w")
     theirs.save_word2vec_format(other, binary=is_binary, write_header=not no_header)
     assert_same(WordVectors.load(other), table)
-    if not packed:
+    # gensim writes what NumPy does, and older versions have other exponents.
+    if not packed and (is_binary or str(np.float32(1e6)) == "1e+06"):
         assert other.read_bytes() == path.read_bytes()
 
 
