@@ -198,8 +198,8 @@ class StrategiesDisplay:
         if x is not None:
             _param_of(candidates, x)
         folds = _folds(cv_results, metric)
-        places = [_value(one, param) for one in candidates]
-        others = [_value(one, x) if x is not None else "" for one in candidates]
+        places = _names(candidates, param)
+        others = [""] * len(candidates) if x is None else _names(candidates, x)
         strategies = list(dict.fromkeys(places))
         values = _ordered(candidates, x, others)
         scores = np.full((len(strategies), len(values), folds.shape[1]), np.nan)
@@ -351,8 +351,32 @@ def _folds(cv_results: Mapping[str, Any], metric: str) -> np.ndarray:
     return np.column_stack([np.asarray(cv_results[name], float) for name in names])
 
 
-def _value(candidate: Mapping[str, Any], name: str) -> str:
-    return str(candidate[name]) if name in candidate else _NOT_SET
+def _names(candidates: Any, param: str) -> list[str]:
+    """Return the value of a parameter as text, by candidate.
+
+    Different values with the same text are numbered.
+    """
+    named: dict[str, Any] = {}
+    names = []
+    for candidate in candidates:
+        value = candidate.get(param, _NOT_SET)
+        text = name = str(value)
+        number = 1
+        while name in named and not _are_equal(named[name], value):
+            number += 1
+            name = f"{text} #{number}"
+        named.setdefault(name, value)
+        names.append(name)
+    return names
+
+
+def _are_equal(a: Any, b: Any) -> bool:
+    if a is b:
+        return True
+    try:
+        return type(a) is type(b) and bool(a == b)
+    except ValueError:  # arrays
+        return False
 
 
 def _ordered(candidates: Any, x: str | None, values: list[str]) -> list[str]:
@@ -360,7 +384,9 @@ def _ordered(candidates: Any, x: str | None, values: list[str]) -> list[str]:
     distinct = dict.fromkeys(values)
     if x is None:
         return list(distinct)
-    found = {str(one[x]): one[x] for one in candidates if x in one}
+    found = {
+        name: one[x] for name, one in zip(values, candidates, strict=True) if x in one
+    }
     if all(isinstance(v, (int, float, np.number)) for v in found.values()):
         known = sorted(found, key=lambda name: found[name])
         return [*known, *(name for name in distinct if name not in found)]

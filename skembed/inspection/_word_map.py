@@ -10,6 +10,8 @@ from skembed._utils.threads import one_blas_thread
 from skembed.inspection._displays import table_of
 from skembed.inspection._drawing import COLOURS, axes_of, check_matplotlib
 
+# Directions that differ by less cannot be drawn: methods divide by their spread.
+_SAME = 1e-7
 _METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 # Directions from a point in which its label may stand, in the order of preference.
 _ANGLES = np.deg2rad([0, 45, 315, 180, 135, 225, 90, 270, 20, 340, 160, 200, 65, 115])
@@ -176,7 +178,8 @@ class WordMapDisplay:
             ax.set_xlabel(self.method, parse_math=False)
         names = [str(word) for word in self.words]
         # Sets the final size of the axes, on which the places of labels depend.
-        ax.figure.draw_without_rendering()
+        # Axes of a part of a figure belong to the whole, too.
+        ax.figure.canvas.figure.draw_without_rendering()
         drawn = place_labels(ax, positions, names, fontsize)
         self.labels_ = [label for label in drawn if label is not None]
         self.unlabelled_ = [
@@ -200,6 +203,11 @@ def _reduce(vectors: np.ndarray, method: Any, random_state: int | None) -> np.nd
     # Squares of extreme numbers would be infinite or 0.
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     vectors = normalize(vectors / np.where(largest > 0.0, largest, 1.0))
+    if np.ptp(vectors, axis=0).max() < _SAME:
+        raise ValueError(
+            f"The vectors of all {len(vectors)} words have the same direction, so "
+            "there is nothing to map. Pass other words."
+        )
     places = _reducer(method, len(vectors), random_state).fit_transform(vectors)
     places = np.asarray(places, dtype=np.float64)
     if places.shape != (len(vectors), 2) or not np.isfinite(places).all():

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -266,7 +267,11 @@ def _replacement(path: Path) -> Iterator[Any]:
     """
     # What is replaced is the file itself, not a link to it.
     path = Path(os.path.realpath(path))
-    new = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}")
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder. Pass the path of a file.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder {path.parent} does not exist.")
+    new = path.with_name(f".{uuid.uuid4().hex}")
     try:
         with new.open("xb") as raw:
             if path.suffix == ".gz":
@@ -275,6 +280,8 @@ def _replacement(path: Path) -> Iterator[Any]:
                     yield packed
             else:
                 yield raw
+        if path.exists():
+            shutil.copymode(path, new)
         os.replace(new, path)
     except BaseException:
         new.unlink(missing_ok=True)

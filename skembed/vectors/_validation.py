@@ -1,6 +1,6 @@
 """Checks of words, vectors and counts before a table is made of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, KeysView, Set
 from numbers import Integral, Real
 from typing import Any
 
@@ -20,12 +20,17 @@ def check_words(words: Any) -> tuple[Any, ...]:
     Raises
     ------
     TypeError
-        If it is no iterable of words.
+        If it is not an iterable of words, or has no order.
     ValueError
         If it is empty.
     """
     if isinstance(words, (str, bytes)) or not isinstance(words, Iterable):
         raise TypeError(f"words must be an iterable of str, got {words!r}.")
+    if isinstance(words, Set) and not isinstance(words, KeysView):
+        raise TypeError(
+            f"words is a {type(words).__name__}, which has no order: pass a list in "
+            "the order of the vectors."
+        )
     words = tuple(words)
     if not words:
         raise ValueError("A table needs at least one word, and words is empty.")
@@ -114,6 +119,8 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
     TypeError
         If they are not real numbers, or no array can be made of them.
     """
+    if np.ma.is_masked(values):
+        raise TypeError(f"{name} has masked numbers. Replace them, by filled(0) say.")
     if isinstance(values, np.memmap):
         array: np.ndarray = values
     else:
@@ -124,7 +131,10 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
                 f"{name} cannot be made an array of numbers: {error}."
             ) from error
     if array.dtype.kind == "O" and all(isinstance(x, Real) for x in array.flat):
-        array = array.astype(np.float64)
+        try:
+            array = array.astype(np.float64)
+        except OverflowError as error:
+            raise TypeError(f"{name} has a number that is too large.") from error
     if array.dtype.kind not in "iuf" or not array.ndim:
         raise TypeError(
             f"{name} must be an array of real numbers, got {type(values).__name__} of "

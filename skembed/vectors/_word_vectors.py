@@ -95,7 +95,8 @@ class WordVectors:
         self._counts = None
         if counts is not None:
             self._counts = check_counts(counts, len(self._words))
-        self._source = source
+        # Names of files may not be Unicode.
+        self._source = source.encode(errors="replace").decode()
         self._found_table: _search.Table | None = None
 
     # --- from and to other objects ----------------------------------------------------
@@ -551,7 +552,7 @@ class WordVectors:
             Words, or vectors of float. A single word or vector is also allowed.
         n : int, default=10
             Number of results for each query. It is reduced to the number of words that
-            may be results.
+            may be results of every query.
         among : int or iterable of str or int, default=None
             Which words may be results, as in `most_similar`.
 
@@ -685,10 +686,11 @@ class WordVectors:
         own = self._rows(queries)
         n_allowed = len(self) if allowed is None else len(allowed)
         n_own = 1 if allowed is None else int(np.isin(own, allowed).any())
-        if n_allowed == n_own:
+        if n_allowed == n_own and own.size:
+            only = self._words[0 if allowed is None else allowed[0]]
             raise ValueError(
-                f"{self._words[own[0]]!r} is the only word that may be a result, and a "
-                "word is not among its own results. Pass a larger `among`."
+                f"{only!r} is the only word that may be a result, and a word is not "
+                "among its own results. Pass a larger `among`."
             )
         n = min(n, n_allowed - n_own)
         rows, scores = self._search_all(self._vectors, own, n, allowed)

@@ -19,6 +19,7 @@ from skembed.inspection import (
     SpectrumDisplay,
     StrategiesDisplay,
     WordMapDisplay,
+    _word_map,
     self_scores,
     word_contributions,
 )
@@ -588,3 +589,33 @@ def test_words_without_a_map():
     assert list(display.words) == ["a", "b", "c", "d"]
     assert np.isfinite(display.positions).all()
     assert len(WORDS) == len(WordMapDisplay.from_estimator(ppmi()).words)
+
+
+@pytest.mark.parametrize("method", ["pca", "tsne"])
+@pytest.mark.parametrize("vectors", [[[1, 1], [2, 2], [3, 3]], np.zeros((3, 2))])
+def test_map_of_one_direction(method, vectors, monkeypatch):
+    """It is refused before any method sees it."""
+    monkeypatch.setattr(_word_map, "_reducer", None)
+    table = WordVectors(["a", "b", "c"], vectors)
+    with pytest.raises(ValueError, match="all 3 words have the same direction"):
+        WordMapDisplay.from_estimator(table, method=method)
+
+
+def test_map_in_a_part_of_a_figure():
+    table = WordVectors(["a", "b", "c"], np.eye(3))
+    part = plt.figure().subfigures(1, 2)[0]
+    display = WordMapDisplay.from_estimator(table, ax=part.subplots())
+    assert len(display.labels_) == 3
+
+
+def test_strategies_of_the_same_text():
+    tables = [WordVectors(["a"], [[number]]) for number in (1, 2)]
+    results = {
+        "params": [{"vectors": one} for one in (tables[0], tables[1], tables[0])],
+        "split0_test_score": np.array([0.1, 0.2, 0.3]),
+        "split1_test_score": np.array([0.1, 0.2, 0.3]),
+    }
+    display = StrategiesDisplay.from_cv_results(results, param="vectors")
+    text = str(tables[0])
+    assert display.strategies == [text, f"{text} #2"]
+    assert display.scores[:, 0].tolist() == [[0.3, 0.3], [0.2, 0.2]]

@@ -3,6 +3,7 @@
 import gzip
 import json
 import lzma
+import os
 import pickle
 import re
 import struct
@@ -622,3 +623,23 @@ def test_parameters(table, tmp_path):
         WordVectors.load(tmp_path / "none")
     with pytest.raises(ValueError, match="is not packed"):
         table.save(tmp_path / "v.gz", "safetensors")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_permissions_of_a_file_that_is_replaced(table, tmp_path):
+    path = tmp_path / "v"
+    table.save(path)
+    path.chmod(0o600)
+    table.save(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_files_that_cannot_be_written(table, tmp_path):
+    with pytest.raises(ValueError, match=f"{tmp_path} is a folder"):
+        table.save(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"folder .*missing does not exist"):
+        table.save(tmp_path / "missing" / "v")
+    long = tmp_path / ("v" * 255)
+    table.save(long)
+    assert WordVectors.load(long) == table
+    assert [*tmp_path.iterdir()] == [long]

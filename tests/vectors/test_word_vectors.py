@@ -2,6 +2,7 @@
 
 import copy
 import html
+import os
 import pickle
 import re
 import subprocess
@@ -141,6 +142,9 @@ def test_memory_maps(tmp_path, mode):
         (["a", "b"], np.ones((2, 0)), None, ValueError, "0 components"),
         (["a", "b"], [[1, 2], [3]], None, TypeError, "array of numbers"),
         (["a"], [["1"]], None, TypeError, "real numbers"),
+        ({"a", "b"}, np.eye(2), None, TypeError, "set, which has no order"),
+        (["a"], [[10**400, 1]], None, TypeError, "too large"),
+        (["a"], np.ma.array([[1.0, 9.0]], mask=[[0, 1]]), None, TypeError, "masked"),
         (["a"], [[1j]], None, TypeError, "real numbers"),
         (["a"], [[True]], None, TypeError, "real numbers"),
         (["a"], [[None]], None, TypeError, "real numbers"),
@@ -706,3 +710,22 @@ def test_bad_queries(table, arguments, error, message):
 def test_bad_batches(table, queries, error, message):
     with pytest.raises(error, match=message):
         table.nearest(queries)
+
+
+def test_keys_of_a_dict_have_an_order():
+    vectors = {"b": 0, "a": 1}
+    assert WordVectors(vectors.keys(), np.eye(2)).words == ("b", "a")
+
+
+def test_source_that_is_not_unicode():
+    table = WordVectors(["a"], [[1.0]], source=os.fsdecode(b"caf\xe9.txt"))
+    assert table.source == "caf?.txt"
+
+
+def test_the_only_word_that_may_be_a_result():
+    table = WordVectors(["a", "b", "c"], np.eye(3))
+    with pytest.raises(ValueError, match="'b' is the only word that may be a result"):
+        table.nearest(["a", "b"], among=["b"])
+    assert table.nearest(["a", "b"], 2, among=["a", "c"])[0].tolist() == [[2], [0]]
+    rows, similarities = table[:1].nearest([])
+    assert rows.shape == similarities.shape == (0, 0)
