@@ -147,9 +147,10 @@ def analogies(
     if allowed is not None:
         known &= np.isin(found[:, 3], rows.find(vectors.words[i] for i in allowed))
     if not known.any() and missing == "drop":
+        number = "1 question" if len(asked) == 1 else f"{len(asked)} questions"
         raise ValueError(
-            f"none of the {len(asked)} questions has vectors for all its words, the "
-            f"first being {asked[0]}. Check the spelling of words, or pass "
+            f"No question has vectors for all four words ({number}, the first: "
+            f"{asked[0]}). Check the spelling of words, or pass "
             'missing="zero".'
         )
     answers: list[Any] = [None] * len(asked)

@@ -92,7 +92,7 @@ def test_missing_words():
     assert result.syntactic == (0.0, 0, 10, 0.0)
     assert analogies(vectors, FAMILY[:5]).syntactic == (0.0, 0, 0, 0.0)
     unknown = [("A", "b", "c", "d")] * 2
-    with pytest.raises(ValueError, match=r"none of the 2 questions .*\('A', 'b'"):
+    with pytest.raises(ValueError, match=r"No question .*\(2 questions, .*\('A', 'b'"):
         analogies(vectors, unknown)
     assert analogies(vectors, unknown, missing="zero").total == (0.0, 0, 2, 0.0)
     # Nor can a word that may not be an answer be found.
@@ -110,7 +110,7 @@ def test_case():
     result = analogies(vectors, title)
     assert result.total.accuracy == 1.0
     assert result.answers[""] == [question[3] for question in FAMILY]
-    with pytest.raises(ValueError, match="none of the 30 questions"):
+    with pytest.raises(ValueError, match=r"No question .*\(30 questions, "):
         analogies(vectors, title, ignore_case=False)
     result = analogies(vectors, FAMILY, ignore_case=False)
     assert set(result.answers[""]) <= {*WOMEN, *words}
