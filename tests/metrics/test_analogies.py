@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skembed.metrics import _analogies, analogies, read_analogies
-from skembed.vectors import WordVectors
+from skembed.metrics import analogies, read_analogies
+from skembed.vectors import WordVectors, _word_vectors
 
 pytestmark = pytest.mark.small
 
@@ -50,7 +50,7 @@ def answer(vectors, question, method, candidates=None):
 @pytest.mark.parametrize("method", ["add", "multiply"])
 @pytest.mark.parametrize("among", [None, WOMEN, 9])
 def test_answers_are_those_of_a_loop(method, among, monkeypatch):
-    monkeypatch.setattr(_analogies, "_CHUNK", 7)
+    monkeypatch.setattr(_word_vectors, "_QUERIES", 21)
     vectors = build(QUESTIONS, 0.8)
     result = analogies(vectors, QUESTIONS, method=method, among=among)
     candidates = vectors.words[:9] if among == 9 else among
@@ -97,6 +97,8 @@ def test_missing_words():
     assert analogies(vectors, unknown, missing="zero").total == (0.0, 0, 2, 0.0)
     # Nor can a word that may not be an answer be found.
     assert analogies(vectors, FAMILY, among=WOMEN[1:5]).total[1:] == (9, 9, 9 / 30)
+    with pytest.raises(ValueError, match=r"for all four words \(1 question, the first"):
+        analogies(vectors, [("nobody", "a", "b", "c")])
     with pytest.raises(KeyError, match="nobody"):
         analogies(vectors, FAMILY, among=["nobody"])
 
