@@ -107,7 +107,7 @@ def _split(line: str, delimiter: str) -> list[str]:
 
 
 def _is_header(fields: list[str], columns: Sequence[int]) -> bool:
-    """Return whether fields are names. What begins as a number is none."""
+    """Return whether fields are names. What begins with a digit is not."""
     if len(fields) <= max(columns):
         return False
     return not fields[columns[2]].lstrip("+-.")[:1].isdigit()

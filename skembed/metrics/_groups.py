@@ -253,9 +253,9 @@ def outlier_detection(
     n_used = len(positions) if missing == "drop" else n_all
     if not n_used:
         raise ValueError(
-            "No outlier has a vector and a group of at least two words with vectors "
-            f"({n_all} outliers in all). Check the spelling of words, or pass "
-            'missing="zero".'
+            f"None of the outliers ({n_all} in all) can be examined: it needs a "
+            "vector, and at least two words of its group need one. Check the spelling "
+            'of words, or pass missing="zero".'
         )
     return OutlierDetection(
         sum(position == 1 for position in positions) / n_used,

@@ -47,7 +47,7 @@ def of_estimator(estimator: Any, which: Any) -> Parts:
     NotFittedError
         If it is not fitted.
     TypeError
-        If it is no embedder.
+        If it is not an embedder.
     ValueError
         If it has no such vectors, or its attributes do not come from one fit.
     """
@@ -134,7 +134,7 @@ def of_mapping(mapping: Any, name: str = "mapping") -> Parts:
     Raises
     ------
     TypeError
-        If it is no mapping, or a vector does not hold numbers.
+        If it is not a mapping, or a vector does not hold numbers.
     ValueError
         If vectors differ in length.
     """

@@ -20,7 +20,7 @@ def check_words(words: Any) -> tuple[Any, ...]:
     Raises
     ------
     TypeError
-        If it is no iterable of words.
+        If it is not an iterable of words.
     ValueError
         If it is empty.
     """

@@ -124,7 +124,7 @@ class WordVectors:
         NotFittedError
             If the embedder is not fitted.
         TypeError
-            If it is no embedder.
+            If it is not an embedder.
         ValueError
             If it has no context vectors, or its attributes do not come from one fit.
         """
@@ -147,7 +147,7 @@ class WordVectors:
         Raises
         ------
         TypeError
-            If it is no mapping of words to vectors of real numbers.
+            If it is not a mapping of words to vectors of real numbers.
         ValueError
             If vectors differ in length, or a number is not finite.
         """
@@ -173,7 +173,7 @@ class WordVectors:
         Raises
         ------
         TypeError
-            If it is no such object.
+            If it is not such an object.
         ValueError
             If a number is not finite.
         """
@@ -279,7 +279,7 @@ class WordVectors:
         ImportError
             If spaCy is not installed.
         ValueError
-            If a word is no str, or empty.
+            If a word is not a str, or is empty.
         """
         return _exchange.to_spacy(self._parts())
 
@@ -375,7 +375,7 @@ class WordVectors:
         Raises
         ------
         ValueError
-            If a default is needed for one of some words, and it is no such number or
+            If a default is needed for one of some words, and it is not such a number or
             array.
         """
         if is_word(key):
@@ -989,7 +989,7 @@ def _listed(words: Any) -> list[Any]:
     Raises
     ------
     TypeError
-        If it is none.
+        If it is not an iterable of words.
     """
     if isinstance(words, (bytes, Mapping, set, frozenset)) or not hasattr(
         words, "__iter__"
@@ -1001,8 +1001,8 @@ def _listed(words: Any) -> list[Any]:
     for word in words:
         if not is_word(word):
             raise TypeError(
-                f"{word!r} ({type(word).__name__}) is no word: pass str, or int if the "
-                "words of the table are int."
+                f"{word!r} ({type(word).__name__}) is not a word: pass str, or int if "
+                "the words of the table are int."
             )
     return words
 
@@ -1013,7 +1013,7 @@ def _as_sequence(queries: Any, name: str) -> list[Any]:
     Raises
     ------
     TypeError
-        If it is no sequence.
+        If it is not a sequence.
     """
     if isinstance(queries, (str, bytes, Mapping, set, frozenset)) or not hasattr(
         queries, "__iter__"
