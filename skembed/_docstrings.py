@@ -88,9 +88,9 @@ warm_start : bool, default=False
     Words keep their rows, see `new_words`.
 init : WordVectors, str, path, dict or array-like, default=None
     Initial word vectors: a :class:`~skembed.vectors.WordVectors`, a file that its
-    method ``load`` reads, a dict from words to vectors, ``KeyedVectors`` of gensim,
-    or an array of shape (n_words, n_components) with a row for each word of
-    `vocabulary`.
+    method ``load`` reads, a mapping of words to vectors, ``KeyedVectors`` or a model
+    of gensim, or an array of shape (n_words, n_components) with a row for each word
+    of `vocabulary`.
     Words that are missing start with a random vector. A fit that resumes from an
     earlier one does not use the vectors of words that it already knows.
 """,

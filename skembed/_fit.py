@@ -2,10 +2,9 @@
 
 import copy
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from numbers import Integral, Real
-from os import PathLike
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import joblib
@@ -21,7 +20,6 @@ from skembed._corpus.validation import (
     check_sparse,
     check_vocabulary,
     count_rows,
-    is_int,
     rows_of,
 )
 from skembed._corpus.vocabulary import Corpus
@@ -36,7 +34,7 @@ from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features, _poolings
 from skembed.pooling._features import SCALING
 from skembed.vectors import WordVectors
-from skembed.vectors._given import load
+from skembed.vectors._given import as_word_vectors, is_given
 
 # The largest absolute value of an int parameter.
 _MOST = 2**53
@@ -273,86 +271,60 @@ def _count_rows(estimator: Any, learned: dict[str, Any]) -> int:
     return n_words
 
 
-def _init(estimator: Any) -> dict[str, np.ndarray] | None:
+def _init(estimator: Any) -> WordVectors | None:
     """Return the checked parameter `init`, or None if there is none."""
     init = getattr(estimator, "init", None)
     if init is None:
         return None
-    rows = None
-    if estimator.vocabulary is not None:
-        rows = check_vocabulary(estimator.vocabulary)
-    return _check_vectors(init, rows, estimator.n_components)
+    # What else comes with the words of its vectors, or is no table at all.
+    if not is_given(init):
+        init = _rows_of_vocabulary(init, estimator.vocabulary)
+    table = given_table(init, "init")
+    n_components = estimator.n_components
+    if table.n_components != n_components:
+        raise ValueError(
+            f"init holds a vector of shape ({table.n_components},) for "
+            f"{table.words[0]!r}; with n_components={n_components} it must be of shape "
+            f"({n_components},)."
+        )
+    return table
 
 
-def _check_vectors(
-    init: Any, vocabulary: dict[Any, int] | None, n_components: int
-) -> dict[Any, np.ndarray]:
-    """Return the parameter `init` as a dict from word to vector.
+def given_table(given: Any, name: str) -> WordVectors:
+    """Return given vectors as a table whose numbers are not too large for a fit.
 
     Parameters
     ----------
-    init : mapping of str to array-like, or array-like of shape (n_words, n_components)
-        Rows of an array belong to the words of the given vocabulary. Words may also be
-        int. An object with a mapping `key_to_index` and an array `vectors`, like
-        gensim's KeyedVectors, counts as a mapping. So do WordVectors, and the path of a
-        file of vectors.
-    vocabulary : dict of str to int, or None
-    n_components : int
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_components,), float32
+    given : object
+        What `as_word_vectors` takes.
+    name : str
+        The parameter, for errors.
 
     Raises
     ------
     ValueError
-        If a vector has another length or is not finite, or if `init` is an array and
-        no vocabulary is given.
+        If its words or vectors are not valid, or a file cannot be read.
     """
-    if isinstance(init, (str, PathLike)):
-        init = load(init, "init")
-    if isinstance(init, WordVectors):
-        init = dict(zip(init.words, init.vectors, strict=True))
-    elif hasattr(init, "key_to_index") and hasattr(init, "vectors"):
-        init = _keyed(init)
-    elif not isinstance(init, Mapping):
-        init = _by_word(init, vocabulary)
-    found = {}
-    for word, given in init.items():
-        if not (isinstance(word, str) or is_int(word)):
-            raise ValueError(
-                f"init must map words, which are str (or int, as those of a matrix may "
-                f"be), got {word!r}."
-            )
-        vector = _as_vector(word, given)
-        if vector.shape != (n_components,):
-            raise ValueError(
-                f"init holds a vector of shape {vector.shape} for {word!r}; with "
-                f"n_components={n_components} it must be of shape ({n_components},)."
-            )
-        with np.errstate(over="ignore"):
-            vector = vector.astype(np.float32, copy=False)
-        if not (np.abs(vector) <= LARGEST).all():
-            raise ValueError(
-                f"init holds numbers for {word!r} that are infinite, missing or larger "
-                f"than {LARGEST:.0e}. Replace them, or leave that word out."
-            )
-        found[word] = vector
-    return found
+    try:
+        table = as_word_vectors(given, name)
+    except (TypeError, ValueError) as error:
+        text = str(error)
+        if text.startswith(name) and isinstance(error, ValueError):
+            raise
+        text = text if text.startswith(name) else f"{name}: {text}"
+        raise ValueError(text) from error
+    vectors = table.vectors
+    if max(vectors.max(), -vectors.min()) > LARGEST:
+        row = int(np.argmax(np.abs(vectors).max(axis=1)))
+        raise ValueError(
+            f"{name} holds numbers for {table.words[row]!r} that are larger than "
+            f"{LARGEST:.0e}. Replace them, or leave that word out."
+        )
+    return table
 
 
-def _keyed(init: Any) -> dict[Any, Any]:
-    n_rows = len(init.vectors)
-    for word, row in init.key_to_index.items():
-        if not (is_int(row) and 0 <= row < n_rows):
-            raise ValueError(
-                f"init.key_to_index has the row {row!r} for {word!r}, but init.vectors "
-                f"has the rows 0, 1, ..., {n_rows - 1}."
-            )
-    return {word: init.vectors[row] for word, row in init.key_to_index.items()}
-
-
-def _by_word(init: Any, vocabulary: dict[Any, int] | None) -> dict[Any, Any]:
+def _rows_of_vocabulary(init: Any, vocabulary: Any) -> dict[Any, np.ndarray]:
+    """Return the rows of an array by the words of a given vocabulary."""
     try:
         rows = np.asarray(init)
     except ValueError as error:
@@ -360,34 +332,21 @@ def _by_word(init: Any, vocabulary: dict[Any, int] | None) -> dict[Any, Any]:
     if rows.ndim == 0:
         raise ValueError(
             "init must be WordVectors, the path of a file of vectors, a mapping of "
-            "words to vectors, KeyedVectors (model.wv of a model of gensim), or an "
-            f"array with a row for each word of `vocabulary`, got {init!r}."
+            "words to vectors, KeyedVectors or a model of gensim, or an array with a "
+            f"row for each word of `vocabulary`, got {init!r}."
         )
     if vocabulary is None:
         raise ValueError(
             "init is an array, whose rows do not say which words they belong to. Pass "
             "these words as `vocabulary`, or a mapping of words to vectors."
         )
-    if rows.ndim != 2 or len(rows) != len(vocabulary):
+    places = check_vocabulary(vocabulary)
+    if rows.ndim != 2 or len(rows) != len(places):
         raise ValueError(
             f"init is an array of shape {rows.shape}; it needs one row for each of the "
-            f"{len(vocabulary)} words of vocabulary."
+            f"{len(places)} words of vocabulary."
         )
-    return {word: rows[row] for word, row in vocabulary.items()}
-
-
-def _as_vector(word: Any, given: Any) -> np.ndarray:
-    try:
-        vector = np.asarray(given)
-        if vector.dtype.kind == "O" and all(isinstance(x, Real) for x in vector.flat):
-            vector = vector.astype(np.float64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"init[{word!r}] is not an array: {error}.") from error
-    if vector.dtype.kind not in "biuf":
-        raise ValueError(
-            f"init holds {vector.dtype} for {word!r}; vectors are of real numbers."
-        )
-    return vector
+    return {word: rows[row] for word, row in places.items()}
 
 
 def pooling_to_fit(estimator: Any, resume: Resume) -> Any:

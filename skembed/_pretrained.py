@@ -18,10 +18,8 @@ from skembed._corpus.validation import rows_of
 from skembed._docstrings import complete_docstring
 from skembed._solvers.job import Resume
 from skembed._transformer import DocumentTransformer
-from skembed._tying.layout import LARGEST
 from skembed.pooling import _features
 from skembed.vectors import WordVectors
-from skembed.vectors._given import as_word_vectors
 
 # A fit warns if the share of tokens that have a vector is lower.
 _FEW = 0.75
@@ -103,7 +101,7 @@ class PretrainedEmbedder(DocumentTransformer):
 
     _parameter_constraints: ClassVar[dict] = {
         **DocumentTransformer._parameter_constraints,
-        "vectors": [object],  # see `as_word_vectors`
+        "vectors": [object],  # see `_given.as_word_vectors`
     }
 
     def __init__(
@@ -261,15 +259,8 @@ def _table(
     """Return the row of each word, and the vectors."""
     if resume.adds:
         return resume.learned["vocabulary_"], resume.learned["word_vectors_"]
-    table = as_word_vectors(estimator.vectors, "vectors")
-    vectors = table.vectors
-    if max(vectors.max(), -vectors.min()) > LARGEST:
-        row = int(np.argmax(np.abs(vectors).max(axis=1)))
-        raise ValueError(
-            f"vectors holds numbers for {table.words[row]!r} that are larger than "
-            f"{LARGEST:.0e}. Replace them, or leave that word out."
-        )
-    return dict(table.vocabulary), vectors
+    table = _fit.given_table(estimator.vectors, "vectors")
+    return dict(table.vocabulary), table.vectors
 
 
 def _translate(
@@ -325,9 +316,9 @@ def _advice(
     pairs = found[parameter]
     if not pairs:
         return (
-            f"Words without one are {list(unknown)[:3]}, and the vectors begin with "
-            f"{list(rows)[:3]}. Pass vectors of the language and domain of the "
-            "documents, or split documents as the text of the vectors was split."
+            f"Words without a vector: {list(unknown)[:3]}. The table begins with "
+            f"{list(rows)[:3]}. Pass vectors of the same language and domain, or "
+            "tokenise documents as the training text of the vectors was tokenised."
         )
     share = sum(unknown[word] for word in pairs) / counts.sum()
     word = max(pairs, key=unknown.__getitem__)

@@ -41,7 +41,7 @@ class Resume:
         Number of words of these attributes. They are the first rows of this fit.
     known : Known or None
         The vocabulary of the earlier fits.
-    init : dict of str to ndarray, or None
+    init : WordVectors or None
         The parameter `init`: initial vectors of new words.
     """
 
@@ -51,7 +51,7 @@ class Resume:
     learned: dict[str, Any] = field(default_factory=dict)
     n_words: int = 0
     known: Known | None = None
-    init: dict[Any, np.ndarray] | None = None
+    init: Any = None
 
     def of_words(self, name: str, n_words: int) -> np.ndarray:
         """Return a learned attribute with one number per word; 0 for new words."""
@@ -93,7 +93,12 @@ class Resume:
         """
         if self.init is None:
             return
-        found = [word for word in self.init if rows.get(word, -1) >= self.n_words]
+        rows_of_init = self.init.vocabulary
+        found = [
+            word
+            for word, row in rows.items()
+            if row >= self.n_words and word in rows_of_init
+        ]
         if not found:
             if self.continues:
                 return
@@ -102,7 +107,7 @@ class Resume:
                 f"the {len(rows)} words of the vocabulary. Check that both are written "
                 "in the same way, e.g. in lower case."
             )
-        vectors = np.stack([self.init[word] for word in found])
+        vectors = self.init[found]
         first = np.array([rows[word] for word in found], dtype=np.int64)
         if places is not None:
             first = places[first]

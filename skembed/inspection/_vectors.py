@@ -39,8 +39,9 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
         if kinds == (BaseEmbedder,):
             names = "embedder of skembed"
         raise TypeError(
-            f"estimator must be a fitted {names}, got {type(estimator).__name__}. Of a "
-            "pipeline or a search, pass the step that holds the embedder."
+            f"estimator must be a fitted {names}, got {type(estimator).__name__}. "
+            "For a pipeline, pass its embedder step, such as pipeline[0]. For a "
+            "search, use best_estimator_."
         )
     fitted: Any = estimator
     model = fitted._as_fitted()

@@ -6,11 +6,8 @@ import numpy as np
 from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skembed.metrics._files import check_questions
-from skembed.metrics._words import Rows, as_word_vectors, units
-from skembed.vectors import WordVectors, _search
-
-# Questions whose vectors are held at once.
-_CHUNK = 1 << 10
+from skembed.metrics._words import Rows, as_word_vectors
+from skembed.vectors import WordVectors
 
 
 class AnalogyScore(NamedTuple):
@@ -147,9 +144,10 @@ def analogies(
     if allowed is not None:
         known &= np.isin(found[:, 3], rows.find(vectors.words[i] for i in allowed))
     if not known.any() and missing == "drop":
+        size = "1 question" if len(asked) == 1 else f"{len(asked)} questions"
         raise ValueError(
-            f"none of the {len(asked)} questions has vectors for all its words, the "
-            f"first being {asked[0]}. Check the spelling of words, or pass "
+            f"No question has vectors for all four words ({size}, the first: "
+            f"{asked[0]}). Check the spelling of words, or pass "
             'missing="zero".'
         )
     answers: list[Any] = [None] * len(asked)
@@ -178,21 +176,15 @@ def _solve(
     allowed : ndarray of int64 or None
         Rows that may be answers, in ascending order.
     """
-    answers = np.empty(len(asked), np.int64)
-    excluded = _with_variants(asked, vectors, rows)
-    kind = _search.Directions.sums if method == "add" else _search.Products
-    for first in range(0, len(asked), _CHUNK):
-        some = slice(first, first + _CHUNK)
-        terms = units(vectors, asked[some])
-        found, _ = _search.search(
-            vectors._table,
-            kind(terms[:, 1:], terms[:, :1]),
-            1,
-            excluded=excluded[some],
-            among=allowed,
-        )
-        answers[some] = found[:, 0]
-    return answers
+    found, _ = vectors._search_combinations(
+        asked[:, 1:].tolist(),
+        asked[:, :1].tolist(),
+        1,
+        method,
+        allowed,
+        excluded=_with_variants(asked, vectors, rows),
+    )
+    return found[:, 0]
 
 
 def _with_variants(asked: np.ndarray, vectors: WordVectors, rows: Rows) -> np.ndarray:

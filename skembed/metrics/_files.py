@@ -26,8 +26,9 @@ def read_pairs(
 ) -> list[Pair]:
     """Read pairs of words with similarity scores from a file.
 
-    The first line may be a header. Empty lines are skipped, and so are lines that start
-    with #. A file whose name ends in .gz is unpacked.
+    The first line may be a header, whose field of the score does not begin with a
+    digit. Empty lines are skipped, and so are lines that start with #, and what follows
+    a # after the score. A file whose name ends in .gz is unpacked.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def read_pairs(
         read_pairs("SimLex-999.txt", columns=(0, 1, 3))
     """
     if len(columns) != 3 or min(columns) < 0:
-        raise ValueError(f"columns must be three numbers >= 0, got {columns!r}")
+        raise ValueError(f"columns must be three numbers >= 0, got {columns!r}.")
     pairs: list[Pair] = []
     may_be_header = True
     for number, line in _lines(path, encoding):
@@ -76,7 +77,7 @@ def read_pairs(
         pair = _pair_of(fields, columns)
         if pair is not None:
             pairs.append(pair)
-        elif not (may_be_header and len(fields) > max(columns)):
+        elif not (may_be_header and _is_header(fields, columns)):
             raise ValueError(
                 f"{path}, line {number}: two words and a number are needed in the "
                 f"columns {tuple(columns)}, separated by {delimiter!r}, not "
@@ -84,7 +85,7 @@ def read_pairs(
             )
         may_be_header = False
     if not pairs:
-        raise ValueError(f"{path}: holds no pairs of words")
+        raise ValueError(f"{path} holds no pairs of words.")
     return pairs
 
 
@@ -105,10 +106,17 @@ def _split(line: str, delimiter: str) -> list[str]:
     return [field.strip() for field in fields]
 
 
+def _is_header(fields: list[str], columns: Sequence[int]) -> bool:
+    """Return whether fields are names. What begins with a digit is not."""
+    if len(fields) <= max(columns):
+        return False
+    return not fields[columns[2]].lstrip("+-.")[:1].isdigit()
+
+
 def _pair_of(fields: list[str], columns: Sequence[int]) -> Pair | None:
     try:
         first, second, score = (fields[column] for column in columns)
-        pair = Pair(first, second, float(score))
+        pair = Pair(first, second, float(score.partition("#")[0]))
     except (IndexError, ValueError):
         return None
     return pair if first and second and math.isfinite(pair.score) else None
@@ -157,12 +165,12 @@ def read_analogies(
         elif len(words) != 4:
             raise ValueError(
                 f"{path}, line {number}: a question has four words, not "
-                f"{len(words)}: {line[:60]!r}"
+                f"{len(words)}: {line[:60]!r}."
             )
         else:
             sections.setdefault(section, []).append(tuple(words))
     if not any(sections.values()):
-        raise ValueError(f"{path}: holds no questions")
+        raise ValueError(f"{path} holds no questions.")
     return sections
 
 
@@ -173,7 +181,7 @@ def _lines(path: str | os.PathLike, encoding: str) -> Iterator[tuple[int, str]]:
         try:
             data = gzip.decompress(data)
         except (OSError, EOFError) as error:
-            raise ValueError(f"{path}: not a whole gzip file ({error})") from error
+            raise ValueError(f"{path} is not a whole gzip file: {error}.") from error
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -202,19 +210,19 @@ def check_pairs(pairs: Any) -> list[Pair]:
     listed = as_list(pairs, "pairs")
     checked = [_check_pair(number, pair) for number, pair in enumerate(listed)]
     if not checked:
-        raise ValueError("pairs must not be empty")
+        raise ValueError("pairs must not be empty.")
     return checked
 
 
 def as_list(items: Any, name: str) -> list[Any]:
     """Return what a sequence holds; a string is not one."""
     if isinstance(items, str):
-        raise TypeError(f"{name} must be a sequence, got the string {items!r}")
+        raise TypeError(f"{name} must be a sequence, got the string {items!r}.")
     try:
         return list(items)
     except TypeError:
         raise TypeError(
-            f"{name} must be a sequence, got {type(items).__name__}"
+            f"{name} must be a sequence, got {type(items).__name__}."
         ) from None
 
 
@@ -226,7 +234,7 @@ def _check_pair(number: int, pair: Any) -> Pair:
         checked = None
     if checked is None or isinstance(pair, str) or not math.isfinite(checked.score):
         raise ValueError(
-            f"pairs[{number}] must be two words and a finite number, got {pair!r}"
+            f"pairs[{number}] must be two words and a finite number, got {pair!r}."
         )
     return checked
 
@@ -249,7 +257,7 @@ def check_questions(questions: Any) -> dict[str, list[tuple[Any, Any, Any, Any]]
         listed = as_list(some, f"questions[{name!r}]" if name else "questions")
         checked[name] = [_check_question(name, i, one) for i, one in enumerate(listed)]
     if not any(checked.values()):
-        raise ValueError("questions must not be empty")
+        raise ValueError("questions must not be empty.")
     return checked
 
 
@@ -259,6 +267,6 @@ def _check_question(section: Any, number: int, question: Any) -> tuple:
     if len(words) != 4:
         where = f" of the section {section!r}" if section else ""
         raise ValueError(
-            f"question {number}{where} must be four words, got {question!r}"
+            f"Question {number}{where} must be four words, got {question!r}."
         )
     return words

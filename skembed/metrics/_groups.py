@@ -128,13 +128,15 @@ def categorization(
     (1.0, 0.8)
     """
     vectors = as_word_vectors(vectors)
-    words, labels = _check_categories(categories)
+    lists = check_categories(categories).values()
+    words = [word for some in lists for word in some]
+    labels = np.repeat(np.arange(len(lists)), [len(some) for some in lists])
     rows = Rows(vectors, ignore_case).find(words)
     known = np.flatnonzero(rows >= 0)
     if not known.size and missing == "drop":
         raise ValueError(
-            f"none of the {len(words)} words has a vector, the first being "
-            f'{words[0]!r}. Check the spelling of words, or pass missing="zero".'
+            f"No word has a vector ({len(words)} in all, the first: {words[0]!r}). "
+            'Check the spelling of words, or pass missing="zero".'
         )
     points = units(vectors, rows[known])
     clusters = _cluster(points, len(categories), random_state)
@@ -148,18 +150,27 @@ def categorization(
     )
 
 
-def _check_categories(categories: Any) -> tuple[list[Any], np.ndarray]:
-    """Return the words of all categories, and the number of the category of each."""
+def check_categories(categories: Any) -> dict[Any, list[Any]]:
+    """Return the words of each category.
+
+    Raises
+    ------
+    TypeError
+        If they are not a mapping of sequences.
+    ValueError
+        If fewer than two categories have words.
+    """
     if not isinstance(categories, Mapping):
         raise TypeError(
             "categories must be a mapping of names to words, got "
-            f"{type(categories).__name__}"
+            f"{type(categories).__name__}."
         )
-    lists = [as_list(words, f"categories[{k!r}]") for k, words in categories.items()]
-    if sum(map(bool, lists)) < 2:
-        raise ValueError(f"two categories with words are needed, got {categories!r}")
-    words = [word for some in lists for word in some]
-    return words, np.repeat(np.arange(len(lists)), [len(some) for some in lists])
+    lists = {k: as_list(words, f"categories[{k!r}]") for k, words in categories.items()}
+    if sum(map(bool, lists.values())) < 2:
+        raise ValueError(
+            f"categories must have at least two with words, got {categories!r}."
+        )
+    return lists
 
 
 def _cluster(points: np.ndarray, n_clusters: int, random_state: Any) -> np.ndarray:
@@ -230,7 +241,7 @@ def outlier_detection(
     rows = Rows(vectors, ignore_case)
     positions: list[float] = []
     n_all = 0
-    for members, outliers in _check_groups(groups):
+    for members, outliers in check_groups(groups):
         found = rows.find(members)
         found = found[found >= 0]
         others = rows.find(outliers)
@@ -242,8 +253,9 @@ def outlier_detection(
     n_used = len(positions) if missing == "drop" else n_all
     if not n_used:
         raise ValueError(
-            f"none of the {n_all} outliers can be examined: the words have no vectors. "
-            'Check the spelling of words, or pass missing="zero".'
+            f"None of the outliers ({n_all} in all) can be examined: it needs a "
+            "vector, and at least two words of its group need one. Check the spelling "
+            'of words, or pass missing="zero".'
         )
     return OutlierDetection(
         sum(position == 1 for position in positions) / n_used,
@@ -265,14 +277,23 @@ def _position(group: np.ndarray, outlier: np.ndarray) -> float:
     return float(np.mean(sums > to_outlier.sum() + _TIE))
 
 
-def _check_groups(groups: Any) -> list[tuple[list[Any], list[Any]]]:
+def check_groups(groups: Any) -> list[tuple[list[Any], list[Any]]]:
+    """Return the members and the outliers of each group.
+
+    Raises
+    ------
+    TypeError
+        If they are not sequences.
+    ValueError
+        If a group is something else, or there is no outlier.
+    """
     checked = []
     for number, group in enumerate(as_list(groups, "groups")):
         name = f"groups[{number}]"
         if isinstance(group, str | Mapping) or len(as_list(group, name)) != 2:
-            raise ValueError(f"{name} must be members and outliers, got {group!r}")
+            raise ValueError(f"{name} must be members and outliers, got {group!r}.")
         members, outliers = (as_list(words, name) for words in group)
         checked.append((members, outliers))
     if not any(outliers for _, outliers in checked):
-        raise ValueError("groups must have at least one outlier")
+        raise ValueError("groups must have at least one outlier.")
     return checked

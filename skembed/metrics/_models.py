@@ -192,8 +192,8 @@ def procrustes(a: Any, b: Any, *, words: Any = None) -> Procrustes:
     a, b = as_word_vectors(a), as_word_vectors(b)
     if a.n_components != b.n_components:
         raise ValueError(
-            "the vectors of both models must have the same length, got "
-            f"{a.n_components} and {b.n_components} dimensions"
+            "The vectors of both models must have the same length, got "
+            f"{a.n_components} and {b.n_components} dimensions."
         )
     common = _common_words(a, b, words)
     x = a.vectors[[a.vocabulary[word] for word in common]].astype(np.float64)
@@ -224,11 +224,11 @@ def _common_words(a: WordVectors, b: WordVectors, words: Any) -> list[Any]:
         if missing:
             raise ValueError(
                 f"words: {len(missing)} of {len(common)} words are not in the {name} "
-                f"model, for example {missing[0]!r}"
+                f"model, for example {missing[0]!r}."
             )
     if not common:
         raise ValueError(
-            f"the models have no word in common; their first words are {a.words[:3]} "
-            f"and {b.words[:3]}"
+            "The models have no word in common. Their first words are "
+            f"{a.words[:3]} and {b.words[:3]}."
         )
     return common

@@ -7,10 +7,15 @@ from typing import Any
 
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from skembed._base import BaseEmbedder
+from skembed._transformer import DocumentTransformer
 from skembed.metrics._analogies import analogies
 from skembed.metrics._files import check_pairs, check_questions
-from skembed.metrics._groups import categorization, outlier_detection
+from skembed.metrics._groups import (
+    categorization,
+    check_categories,
+    check_groups,
+    outlier_detection,
+)
 from skembed.metrics._similarity import word_similarity
 from skembed.vectors import WordVectors
 
@@ -22,8 +27,8 @@ _MEASURES: dict[Any, tuple[Callable, dict[str, Any], tuple[str, ...]]] = {
         {},
         ("total.accuracy", "semantic.accuracy", "syntactic.accuracy"),
     ),
-    categorization: (dict, {"random_state": 0}, ("purity",)),
-    outlier_detection: (list, {}, ("accuracy", "opp")),
+    categorization: (check_categories, {"random_state": 0}, ("purity",)),
+    outlier_detection: (check_groups, {}, ("accuracy", "opp")),
 }
 
 
@@ -72,7 +77,8 @@ def make_scorer(
 
     The scorer can be passed as `scoring` to `GridSearchCV`, `cross_val_score` and the
     like. It looks at the word vectors only, not at the documents that it is given. It
-    takes an embedder, or a pipeline or union in which exactly one step is an embedder.
+    takes an embedder, or a pipeline, union or `ColumnTransformer` in which exactly one
+    step is an embedder.
 
     Parameters
     ----------
@@ -122,20 +128,20 @@ def make_scorer(
     """
     if measure not in _MEASURES:
         names = ", ".join(one.__name__ for one in _MEASURES)
-        raise ValueError(f"measure must be one of {names}, got {measure!r}")
+        raise ValueError(f"measure must be one of {names}, got {measure!r}.")
     read, defaults, fields = _MEASURES[measure]
     if field is None:
         field = fields[0]
     elif field not in fields:
         raise ValueError(
-            f"field must be one of {fields} for {measure.__name__}, got {field!r}"
+            f"field must be one of {fields} for {measure.__name__}, got {field!r}."
         )
     options = {**defaults, "missing": missing, **options}
     inspect.signature(measure).bind(None, None, **options)
     return _Scorer(measure, read(data), field, which, options)
 
 
-def embedder_of(estimator: Any) -> BaseEmbedder:
+def embedder_of(estimator: Any) -> DocumentTransformer:
     """Return the embedder that an estimator is or holds.
 
     Raises
@@ -146,18 +152,20 @@ def embedder_of(estimator: Any) -> BaseEmbedder:
     found = list(_embedders(estimator))
     if len(found) != 1:
         raise TypeError(
-            "the scorer needs an embedder, or a pipeline or union with exactly one "
-            f"embedder, but {type(estimator).__name__} has {len(found)}"
+            "The scorer needs an embedder, or an estimator with exactly one embedder "
+            f"in its steps, and found {len(found)} in {type(estimator).__name__}."
         )
     return found[0]
 
 
-def _embedders(estimator: Any) -> Iterator[BaseEmbedder]:
+def _embedders(estimator: Any) -> Iterator[DocumentTransformer]:
     """Yield the embedders in pipelines, unions and searches, at any depth."""
-    if isinstance(estimator, BaseEmbedder):
+    if isinstance(estimator, DocumentTransformer):
         yield estimator
-    for name in ("steps", "transformer_list"):
-        for _, step in getattr(estimator, name, ()):
+    # A fitted ColumnTransformer has fitted copies of its transformers.
+    columns = "transformers_" if hasattr(estimator, "transformers_") else "transformers"
+    for name in ("steps", "transformer_list", columns):
+        for _, step, *_ in getattr(estimator, name, ()):
             yield from _embedders(step)
     for name in ("embedder_", "best_estimator_"):
         if hasattr(estimator, name):

@@ -132,10 +132,9 @@ def word_similarity(
     used = known if missing == "drop" else np.ones(known.size, dtype=bool)
     if used.sum() < 2:
         raise ValueError(
-            f"at least two pairs are needed for a correlation, but only {used.sum()} "
-            f"of {known.size} pairs have vectors for both words, the first pair being "
-            f"{(first[0], second[0])}. Check the spelling of words, or pass "
-            'missing="zero".'
+            f"At least two pairs are needed for a correlation. {used.sum()} of "
+            f"{known.size} pairs (the first: {(first[0], second[0])}) have vectors for "
+            'both words. Check the spelling of words, or pass missing="zero".'
         )
     x = cosines(vectors, left[used], right[used])
     y = np.array(scores)[used]

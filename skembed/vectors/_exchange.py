@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skembed._utils.extras import not_installed
 from skembed.vectors import _safetensors
 from skembed.vectors._sources import Parts, of_gensim
 
@@ -142,9 +143,7 @@ def to_spacy(parts: Parts) -> Any:
         from spacy.strings import StringStore
         from spacy.vectors import Vectors
     except ImportError as error:
-        raise ImportError(
-            "to_spacy needs spaCy. Install it with: python -m pip install spacy"
-        ) from error
+        raise not_installed("to_spacy", "spaCy", "spacy") from error
     for word in parts.words:
         if not isinstance(word, str) or not word:
             raise ValueError(

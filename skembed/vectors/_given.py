@@ -4,7 +4,18 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+from skembed.vectors import _sources
 from skembed.vectors._word_vectors import WordVectors
+
+
+def is_given(value: Any) -> bool:
+    """Return whether it is of a kind that `as_word_vectors` takes."""
+    kinds = (WordVectors, str, PathLike, Mapping)
+    return isinstance(value, kinds) or _is_of_gensim(value)
+
+
+def _is_of_gensim(value: Any) -> bool:
+    return hasattr(value, "key_to_index") or hasattr(value, "wv")
 
 
 def load(path: str | PathLike[str], name: str) -> WordVectors:
@@ -59,14 +70,14 @@ def as_word_vectors(given: Any, name: str) -> WordVectors:
     if isinstance(given, (str, PathLike)):
         return load(given, name)
     if isinstance(given, Mapping):
-        return WordVectors.from_dict(given)
-    if hasattr(given, "key_to_index") or hasattr(given, "wv"):
+        return WordVectors._from_parts(_sources.of_mapping(given, name))
+    if _is_of_gensim(given):
         return WordVectors.from_gensim(given)
     from sklearn.utils._param_validation import InvalidParameterError
 
     raise InvalidParameterError(
         f"{name} must be skembed.vectors.WordVectors, a path, KeyedVectors or a model "
         f"of gensim, or a mapping of words to vectors, got {given!r}. For a fitted "
-        "embedder, pass WordVectors.from_estimator(embedder). For a pipeline or a "
-        "search, pass that of the step with the embedder."
+        "embedder, pass WordVectors.from_estimator(embedder). For a pipeline, pass its "
+        "embedder step, such as pipeline[0]. For a search, use best_estimator_."
     )

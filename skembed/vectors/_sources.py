@@ -5,10 +5,12 @@ be installed or imported.
 """
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from skembed._utils.extras import not_installed
 from skembed.vectors._validation import as_numbers
 
 TABLES = {
@@ -45,7 +47,7 @@ def of_estimator(estimator: Any, which: Any) -> Parts:
     NotFittedError
         If it is not fitted.
     TypeError
-        If it is no embedder.
+        If it is not an embedder.
     ValueError
         If it has no such vectors, or its attributes do not come from one fit.
     """
@@ -80,8 +82,8 @@ def _explain(estimator: Any) -> None:
         check_is_fitted(estimator)
     raise TypeError(
         "estimator must be a fitted embedder, with word_vectors_ and vocabulary_, got "
-        f"{estimator!r}. Of a pipeline or a search, pass the step that holds the "
-        "embedder."
+        f"{estimator!r}. For a pipeline, pass its embedder step, such as pipeline[0]. "
+        "For a search, use best_estimator_."
     )
 
 
@@ -120,27 +122,33 @@ def _describe(estimator: Any, learned: dict[str, Any], which: str) -> str:
 # --- mappings -------------------------------------------------------------------------
 
 
-def of_mapping(mapping: Any) -> Parts:
+def of_mapping(mapping: Any, name: str = "mapping") -> Parts:
     """Return the words and vectors of a mapping.
+
+    Parameters
+    ----------
+    mapping : mapping of str or int to array-like
+    name : str, default="mapping"
+        The parameter, for errors.
 
     Raises
     ------
     TypeError
-        If it is no mapping, or a vector does not hold numbers.
+        If it is not a mapping, or a vector does not hold numbers.
     ValueError
         If vectors differ in length.
     """
     if not isinstance(mapping, Mapping):
         raise TypeError(
-            f"mapping must map words to vectors, got {type(mapping).__name__}."
+            f"{name} must map words to vectors, got {type(mapping).__name__}."
         )
     words = [*mapping]
-    found = [as_numbers(mapping[word], f"mapping[{word!r}]") for word in words]
+    found = [as_numbers(mapping[word], f"{name}[{word!r}]") for word in words]
     for word, vector in zip(words, found, strict=True):
         if vector.ndim != 1 or vector.shape != found[0].shape:
             raise ValueError(
-                f"mapping[{word!r}] has shape {vector.shape}, and mapping[{words[0]!r}]"
-                f" has {found[0].shape}: all vectors must be of one length."
+                f"{name}[{word!r}] has shape {vector.shape}, and {name}[{words[0]!r}] "
+                f"has {found[0].shape}: all vectors must be of one length."
             )
     # Without words the table says what is wrong.
     vectors = np.stack(found) if found else np.empty((0, 1))
@@ -159,6 +167,9 @@ def of_gensim(given: Any) -> Parts:
         If it is neither.
     """
     keyed = getattr(given, "wv", given)
+    source = f"{type(given).__name__} of gensim"
+    if hasattr(keyed, "key_to_index") and not hasattr(keyed, "index_to_key"):
+        return Parts(*_by_key(keyed), None, source)
     if not (hasattr(keyed, "index_to_key") and hasattr(keyed, "vectors")):
         raise TypeError(
             "from_gensim needs KeyedVectors of gensim 4, or a model with KeyedVectors "
@@ -176,7 +187,26 @@ def of_gensim(given: Any) -> Parts:
     elif vectors.flags.writeable:
         # gensim goes on training in place.
         vectors = vectors.copy()
-    return Parts(words, vectors, counts, f"{type(given).__name__} of gensim")
+    return Parts(words, vectors, counts, source)
+
+
+def _by_key(keyed: Any) -> tuple[list[Any], np.ndarray]:
+    """Return the words of `key_to_index`, and a copy of their rows of `vectors`.
+
+    Raises
+    ------
+    ValueError
+        If a row is not one of `vectors`.
+    """
+    n_rows = len(keyed.vectors)
+    for word, row in keyed.key_to_index.items():
+        if not (isinstance(row, Integral) and 0 <= int(row) < n_rows):
+            raise ValueError(
+                f"key_to_index has the row {row!r} for {word!r}, but vectors has the "
+                f"rows 0, 1, ..., {n_rows - 1}."
+            )
+    rows = np.array([*keyed.key_to_index.values()], dtype=np.int64)
+    return [*keyed.key_to_index], np.asarray(keyed.vectors)[rows]
 
 
 def to_gensim(words: tuple[Any, ...], vectors: np.ndarray, counts: Any) -> Any:
@@ -190,9 +220,7 @@ def to_gensim(words: tuple[Any, ...], vectors: np.ndarray, counts: Any) -> Any:
     try:
         from gensim.models import KeyedVectors
     except ImportError as error:
-        raise ImportError(
-            "to_gensim needs gensim. Install it with: python -m pip install gensim"
-        ) from error
+        raise not_installed("to_gensim", "gensim", "gensim") from error
     keyed = KeyedVectors(vectors.shape[1])
     keyed.add_vectors(list(words), vectors)
     if counts is not None:

@@ -126,15 +126,12 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
     else:
         try:
             array = np.asarray(values)
-        except ValueError as error:
+            if array.dtype.kind == "O" and all(isinstance(x, Real) for x in array.flat):
+                array = array.astype(np.float64)
+        except (ValueError, OverflowError) as error:
             raise TypeError(
                 f"{name} cannot be made an array of numbers: {error}."
             ) from error
-    if array.dtype.kind == "O" and all(isinstance(x, Real) for x in array.flat):
-        try:
-            array = array.astype(np.float64)
-        except OverflowError as error:
-            raise TypeError(f"{name} has a number that is too large.") from error
     if array.dtype.kind not in "iuf" or not array.ndim:
         raise TypeError(
             f"{name} must be an array of real numbers, got {type(values).__name__} of "

@@ -125,7 +125,7 @@ class WordVectors:
         NotFittedError
             If the embedder is not fitted.
         TypeError
-            If it is no embedder.
+            If it is not an embedder.
         ValueError
             If it has no context vectors, or its attributes do not come from one fit.
         """
@@ -148,7 +148,7 @@ class WordVectors:
         Raises
         ------
         TypeError
-            If it is no mapping of words to vectors of real numbers.
+            If it is not a mapping of words to vectors of real numbers.
         ValueError
             If vectors differ in length, or a number is not finite.
         """
@@ -174,7 +174,7 @@ class WordVectors:
         Raises
         ------
         TypeError
-            If it is no such object.
+            If it is not such an object.
         ValueError
             If a number is not finite.
         """
@@ -280,7 +280,7 @@ class WordVectors:
         ImportError
             If spaCy is not installed.
         ValueError
-            If a word is no str, or empty.
+            If a word is not a str, or is empty.
         """
         return _exchange.to_spacy(self._parts())
 
@@ -376,7 +376,7 @@ class WordVectors:
         Raises
         ------
         ValueError
-            If a default is needed for one of some words, and it is no such number or
+            If a default is needed for one of some words, and it is not such a number or
             array.
         """
         if is_word(key):
@@ -517,21 +517,14 @@ class WordVectors:
         >>> [(word, round(cosine, 2)) for word, cosine in table.most_similar("cat")]
         [('dog', 0.95), ('car', 0.0)]
         """
-        if method not in METHODS:
-            raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
+        _check_method(method)
         terms, minus = self._terms(positive), self._terms(negative)
-        if not terms and (method == "multiply" or not minus):
+        if _is_empty(terms, minus, method):
             raise ValueError(
                 "positive is empty, so there is nothing to be similar to. Pass a word."
             )
-        excluded = [term for term in terms + minus if isinstance(term, int)]
-        kind = _search.Directions.sums if method == "add" else _search.Products
-        rows, scores = _search.search(
-            self._table,
-            kind(self._units(terms), self._units(minus)),
-            _check_n(n),
-            excluded=np.array([excluded], dtype=np.int64),
-            among=self._among(among),
+        rows, scores = self._search_combinations(
+            [terms], [minus], _check_n(n), method, self._among(among)
         )
         return [
             (self._words[row], float(score))
@@ -540,7 +533,13 @@ class WordVectors:
         ]
 
     def nearest(
-        self, queries: Any, n: int = 10, *, among: Any = None
+        self,
+        queries: Any,
+        n: int = 10,
+        *,
+        negative: Any = None,
+        method: str = "add",
+        among: Any = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows that are most similar to each of many words or vectors.
 
@@ -549,10 +548,17 @@ class WordVectors:
         Parameters
         ----------
         queries : iterable of str or int, or ndarray of shape (n_queries, n_components)
-            Words, or vectors of float. A single word or vector is also allowed.
+            Words, or vectors of float. A single word or vector is also allowed. For
+            combinations of words: lists of words, or an array of words of shape
+            (n_queries, n_positive). Each list is a `positive` of `most_similar`.
         n : int, default=10
             Number of results for each query. It is reduced to the number of words that
             may be results of every query.
+        negative : sequence of lists of str or int, default=None
+            For each query, the words that a result should not be similar to, as in
+            `most_similar`. The lists may differ in length. None means no words.
+        method : {"add", "multiply"}, default="add"
+            How similarities to several words are combined, as in `most_similar`.
         among : int or iterable of str or int, default=None
             Which words may be results, as in `most_similar`.
 
@@ -560,19 +566,23 @@ class WordVectors:
         -------
         rows : ndarray of shape (n_queries, n), int64
             Rows by descending similarity, then by row. ``table.words[row]`` is the
-            word. A word is not among its own results. Of shape (n,) for a single query.
+            word. The words of a query are not among its results. Of shape (n,) for a
+            single query.
         similarities : ndarray of shape (n_queries, n), float64
-            Cosines, the same as those of `most_similar`.
+            The same as those of `most_similar`, bit for bit.
 
         Raises
         ------
         KeyError
             If a word is not in the table.
         ValueError
-            If a vector or a parameter is not valid, or no word is left that may be a
-            result.
+            If a vector or a parameter is not valid, no word is left that may be a
+            result, or `negative` has another number of queries.
         """
+        _check_method(method)
         n, allowed = _check_n(n), self._among(among)
+        if negative is not None or method != "add" or _are_combinations(queries):
+            return self._nearest_of_combinations(queries, negative, n, method, allowed)
         vectors = _as_vectors(queries)
         if vectors is None:
             return self._nearest_of_words(queries, n, allowed)
@@ -637,7 +647,9 @@ class WordVectors:
         """
         words = _listed(words)
         if len(words) < 3:
-            raise ValueError(f"Of {words} none fits least: pass at least three words.")
+            raise ValueError(
+                f"doesnt_match needs at least three words, got {len(words)}: {words}."
+            )
         units = self._table.units(self._rows(words))
         middle = _search.unit_vectors(units.mean(axis=0))
         return words[int(np.argmin(_search.cosines(units, middle)))]
@@ -667,9 +679,7 @@ class WordVectors:
         """
         rows = self._row(word), self._row(other)
         if rows[0] == rows[1]:
-            raise ValueError(
-                f"{word!r} is not among its own neighbours: pass two different words."
-            )
+            raise ValueError(f"rank compares two different words, got {word!r} twice.")
         return _search.rank(self._table, *rows)
 
     @property
@@ -695,6 +705,109 @@ class WordVectors:
         n = min(n, n_allowed - n_own)
         rows, scores = self._search_all(self._vectors, own, n, allowed)
         return (rows[0], scores[0]) if is_word(queries) else (rows, scores)
+
+    def _nearest_of_combinations(
+        self,
+        queries: Any,
+        negative: Any,
+        n: int,
+        method: str,
+        allowed: np.ndarray | None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        is_vector = isinstance(queries, np.ndarray) and queries.ndim == 1
+        is_one = is_word(queries) or (is_vector and _is_vectors(queries))
+        if is_one:
+            queries, negative = [queries], None if negative is None else [negative]
+        positive = [self._terms(query) for query in _as_sequence(queries, "queries")]
+        if negative is None:
+            minus: list[list[Any]] = [[] for _ in positive]
+        else:
+            minus = [self._terms(query) for query in _as_sequence(negative, "negative")]
+        if len(minus) != len(positive):
+            raise ValueError(
+                f"queries has {len(positive)} queries and negative has {len(minus)}: "
+                "pass a list of words for each query, which may be empty."
+            )
+        n = self._fewest_results(positive, minus, n, method, allowed)
+        rows, scores = self._search_combinations(positive, minus, n, method, allowed)
+        return (rows[0], scores[0]) if is_one else (rows, scores)
+
+    def _fewest_results(
+        self,
+        positive: list[list[Any]],
+        negative: list[list[Any]],
+        n: int,
+        method: str,
+        allowed: np.ndarray | None,
+    ) -> int:
+        """Return how many of `n` results every query has, which is at least one."""
+        may_be = range(len(self)) if allowed is None else set(allowed.tolist())
+        for number, (plus, minus) in enumerate(zip(positive, negative, strict=True)):
+            if _is_empty(plus, minus, method):
+                raise ValueError(
+                    f"queries[{number}] is empty, so there is nothing to be similar "
+                    "to. Pass a word."
+                )
+            own = {term for term in plus + minus if isinstance(term, int)}
+            n_left = len(may_be) - sum(row in may_be for row in own)
+            if not n_left:
+                raise ValueError(
+                    f"No word may be a result of queries[{number}], whose own words "
+                    "are not among its results. Pass a larger `among`."
+                )
+            n = min(n, n_left)
+        return n
+
+    def _search_combinations(
+        self,
+        positive: list[list[Any]],
+        negative: list[list[Any]],
+        n: int,
+        method: str,
+        allowed: np.ndarray | None,
+        excluded: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Search for the neighbours of combinations of rows and unit vectors.
+
+        Parameters
+        ----------
+        positive, negative : list of list of int or ndarray
+            The terms of each query, see `_terms`.
+        n : int
+        method : {"add", "multiply"}
+        allowed : ndarray of int64 or None
+            Rows that may be results, in ascending order.
+        excluded : ndarray of shape (n_queries, n_excluded), int64, default=None
+            Rows that are no results of a query; -1 stands for none. None means those
+            of its terms.
+
+        Returns
+        -------
+        rows, scores : ndarray of shape (n_queries, n)
+            As `_search.search` returns them.
+        """
+        kind = _search.Directions.sums if method == "add" else _search.Products
+        n = min(n, len(self) if allowed is None else len(allowed))
+        rows = np.empty((len(positive), n), np.int64)
+        scores = np.empty((len(positive), n))
+        # One array holds only queries with the same numbers of terms.
+        groups: dict[tuple[int, int], list[int]] = {}
+        for number, terms in enumerate(zip(positive, negative, strict=True)):
+            groups.setdefault((len(terms[0]), len(terms[1])), []).append(number)
+        for sizes, numbers in groups.items():
+            step = max(1, _QUERIES // sum(sizes))
+            for first in range(0, len(numbers), step):
+                some = numbers[first : first + step]
+                own, plus = self._units([positive[number] for number in some])
+                own_minus, minus = self._units([negative[number] for number in some])
+                if excluded is None:
+                    places = np.hstack([own, own_minus])
+                else:
+                    places = excluded[some]
+                rows[some], scores[some] = _search.search(
+                    self._table, kind(plus, minus), n, excluded=places, among=allowed
+                )
+        return rows, scores
 
     def _search_all(
         self, vectors: np.ndarray, own: np.ndarray | None, n: int, allowed: Any
@@ -753,13 +866,31 @@ class WordVectors:
         if not np.isfinite(vectors).all():
             raise ValueError("A given vector holds numbers that are not finite.")
 
-    def _units(self, terms: list[Any]) -> np.ndarray:
-        """Return terms as vectors of length 1, as one query."""
-        units = np.empty((1, len(terms), self.n_components))
-        for place, term in enumerate(terms):
-            is_row = isinstance(term, int)
-            units[0, place] = self._table.units(np.array(term)) if is_row else term
-        return units
+    def _units(self, terms: list[list[Any]]) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows, -1 for vectors, and vectors of length 1 of queries.
+
+        Parameters
+        ----------
+        terms : list of list of int or ndarray
+            As many terms for each query.
+
+        Returns
+        -------
+        rows : ndarray of shape (n_queries, n_terms), int64
+        units : ndarray of shape (n_queries, n_terms, n_components), float64
+        """
+        rows = np.full((len(terms), len(terms[0])), -1, np.int64)
+        given = {}
+        for number, query in enumerate(terms):
+            for place, term in enumerate(query):
+                if isinstance(term, int):
+                    rows[number, place] = term
+                else:
+                    given[number, place] = term
+        units = self._table.units(rows)
+        for at, vector in given.items():
+            units[at] = vector
+        return rows, units
 
     def _among(self, among: Any) -> np.ndarray | None:
         """Return the rows that may be results, in ascending order, or None for all."""
@@ -860,7 +991,7 @@ def _listed(words: Any) -> list[Any]:
     Raises
     ------
     TypeError
-        If it is none.
+        If it is not an iterable of words.
     """
     if isinstance(words, (bytes, Mapping, set, frozenset)) or not hasattr(
         words, "__iter__"
@@ -872,10 +1003,53 @@ def _listed(words: Any) -> list[Any]:
     for word in words:
         if not is_word(word):
             raise TypeError(
-                f"{word!r} ({type(word).__name__}) is no word: pass str, or int if the "
-                "words of the table are int."
+                f"{word!r} ({type(word).__name__}) is not a word: pass str, or int if "
+                "the words of the table are int."
             )
     return words
+
+
+def _as_sequence(queries: Any, name: str) -> list[Any]:
+    """Return combinations of words as a list of one for each query.
+
+    Raises
+    ------
+    TypeError
+        If it is not a sequence.
+    """
+    if isinstance(queries, (str, bytes, Mapping, set, frozenset)) or not hasattr(
+        queries, "__iter__"
+    ):
+        raise TypeError(
+            f"{name} must be a list with the words of each query, got {queries!r} "
+            f"({type(queries).__name__})."
+        )
+    return list(queries)
+
+
+def _are_combinations(queries: Any) -> bool:
+    """Return whether queries are lists of words, and not words or vectors."""
+    if isinstance(queries, np.ndarray):
+        return queries.ndim == 2 and queries.dtype.kind not in "biuf"
+    if not isinstance(queries, (list, tuple)):
+        return False
+    lists = (
+        one
+        for one in queries
+        if isinstance(one, (list, tuple))
+        or (isinstance(one, np.ndarray) and one.dtype.kind not in "biuf")
+    )
+    return any(isinstance(word, str) for one in lists for word in one)
+
+
+def _is_empty(positive: list[Any], negative: list[Any], method: str) -> bool:
+    """Return whether there is nothing to be similar to."""
+    return not positive and (method == "multiply" or not negative)
+
+
+def _check_method(method: Any) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
 
 
 def _as_vectors(queries: Any) -> np.ndarray | None:

@@ -8,7 +8,14 @@ import pytest
 from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
+from skembed import (
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    PretrainedEmbedder,
+    SGNSEmbedder,
+    _fit,
+    cooccurrence,
+)
 from skembed._counts import count
 from skembed._tying import strategies
 from skembed.pooling import Pooling
@@ -582,6 +589,43 @@ def test_vectors_of_a_file(estimator, kind, tmp_path):
         cheap(estimator, init=kind(path), n_components=2).fit(DOCUMENTS)
 
 
+class Model:
+    """A model as gensim has it, or with what stands for its vectors."""
+
+    def __init__(self, vectors):
+        self.wv = Keyed(vectors)
+
+
+@small
+def test_what_pretrained_embedders_take():
+    """Models are taken as well, and a table is used as it is."""
+    vectors = {"cedar": [1.0, 2.0, 3.0], "amber": [4.0, 5.0, 6.0]}
+    table = WordVectors.from_dict(vectors)
+    expected = cheap(EPOCHS[0], init=table).fit(DOCUMENTS)
+    assert_same_fit(cheap(EPOCHS[0], init=Model(vectors)).fit(DOCUMENTS), expected)
+    documents = ["cedar amber", "cedar cedar amber"]
+    features = PretrainedEmbedder(table).fit_transform(documents)
+    for given in (Keyed(vectors), Model(vectors)):
+        found = PretrainedEmbedder(given).fit_transform(documents)
+        np.testing.assert_array_equal(found, features)
+    # Not copied or checked word by word.
+    assert _fit._init(cheap(EPOCHS[0], init=table)) is table
+
+
+@small
+@pytest.mark.parametrize("estimator", EPOCHS)
+def test_vectors_of_int_words(estimator):
+    counts = pd.DataFrame(np.ones((4, 3), int), columns=[7, 5, 3])
+    given = {5: [1.0, 2.0, 3.0], np.int64(7): [4.0, 5.0, 6.0], "9": [0.0] * 3}
+    params = {"learning_rate": 1e-30, "max_iter": 1}
+    for init in (given, WordVectors.from_dict(given)):
+        embedder = cheap(estimator, init=init, **params).fit(counts)
+        vectors = embedder.word_vectors_[
+            [embedder.vocabulary_[word] for word in (5, 7)]
+        ]
+        np.testing.assert_allclose(vectors, [[1, 2, 3], [4, 5, 6]])
+
+
 @small
 def test_table_of_large_numbers():
     init = WordVectors(["cedar", "amber"], [[1.0, 2.0, 3.0], [1.0, 2.0, 1e30]])
@@ -607,16 +651,19 @@ def test_keys_of_rows_that_vectors_do_not_have(row):
         ({"amber"}, "init must be WordVectors, .*got {'amber'}"),
         (3, "init must be WordVectors, .*got 3"),
         ({"amber": [1.0, 2.0]}, r"shape \(2,\) for 'amber'.*n_components=3"),
-        ({"amber": [1.0, 2.0, np.inf]}, "init holds numbers for 'amber'"),
+        ({"amber": [1.0, 2.0, np.inf]}, "init: The vector of 'amber' .* holds inf"),
         ({"amber": [1.0, 2.0, 1e30]}, "larger than 1e"),
-        ({"amber": ["a", "b", "c"]}, "init holds <U1 for 'amber'"),
-        ({"amber": [[1.0], [2.0, 3.0]]}, r"init\['amber'\] is not an array"),
+        (
+            {"amber": ["a", "b", "c"]},
+            r"init\['amber'\] must be an array of real numbers",
+        ),
+        ({"amber": [[1.0], [2.0, 3.0]]}, r"init\['amber'\] cannot be made an array"),
         ({3: [1.0, 2.0, 3.0]}, "none of which is among the 8 words"),
-        ({3.0: [1.0, 2.0, 3.0]}, "must map words"),
-        ({True: [1.0, 2.0, 3.0]}, "must map words"),
-        ({"amber": [10**400, 2, 3]}, r"init\['amber'\] is not an array"),
+        ({3.0: [1.0, 2.0, 3.0]}, r"init: words\[0\] is 3.0 \(float\)"),
+        ({True: [1.0, 2.0, 3.0]}, r"init: words\[0\] is True \(bool\)"),
+        ({"amber": [10**400, 2, 3]}, r"init\['amber'\] cannot be made an array"),
         ({"AMBER": [1.0, 2.0, 3.0]}, "none of which is among the 8 words"),
-        ({}, "none of which"),
+        ({}, "init: A table needs at least one word"),
         (np.zeros((8, 3)), "Pass these words as `vocabulary`"),
     ],
 )

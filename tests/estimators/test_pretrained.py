@@ -472,8 +472,8 @@ def test_spelling_of_tokens():
 
 def test_other_reasons():
     (message,) = warnings_of(embedder_of(), ["amber ein zwei drei"])
-    assert "Words without one are ['drei', 'ein', 'zwei'], and the vectors" in message
-    assert "begin with ['zebra', 'amber', 'birch']. Pass vectors of the" in message
+    assert "Words without a vector: ['drei', 'ein', 'zwei']. The table" in message
+    assert "begins with ['zebra', 'amber', 'birch']. Pass vectors of the" in message
     with pytest.raises(ValueError, match=r"None of the words .* \(3\) has a vector\."):
         embedder_of().fit(["ein zwei drei"])
     with pytest.raises(ValueError, match=r"None of .*'Berlin' for 'berlin': pass lo"):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from skembed.metrics import _analogies, analogies, read_analogies
-from skembed.vectors import WordVectors
+from skembed.metrics import analogies, read_analogies
+from skembed.vectors import WordVectors, _word_vectors
 
 pytestmark = pytest.mark.small
 
@@ -50,7 +50,7 @@ def answer(vectors, question, method, candidates=None):
 @pytest.mark.parametrize("method", ["add", "multiply"])
 @pytest.mark.parametrize("among", [None, WOMEN, 9])
 def test_answers_are_those_of_a_loop(method, among, monkeypatch):
-    monkeypatch.setattr(_analogies, "_CHUNK", 7)
+    monkeypatch.setattr(_word_vectors, "_QUERIES", 21)
     vectors = build(QUESTIONS, 0.8)
     result = analogies(vectors, QUESTIONS, method=method, among=among)
     candidates = vectors.words[:9] if among == 9 else among
@@ -92,11 +92,13 @@ def test_missing_words():
     assert result.syntactic == (0.0, 0, 10, 0.0)
     assert analogies(vectors, FAMILY[:5]).syntactic == (0.0, 0, 0, 0.0)
     unknown = [("A", "b", "c", "d")] * 2
-    with pytest.raises(ValueError, match=r"none of the 2 questions .*\('A', 'b'"):
+    with pytest.raises(ValueError, match=r"No question .*\(2 questions, .*\('A', 'b'"):
         analogies(vectors, unknown)
     assert analogies(vectors, unknown, missing="zero").total == (0.0, 0, 2, 0.0)
     # Nor can a word that may not be an answer be found.
     assert analogies(vectors, FAMILY, among=WOMEN[1:5]).total[1:] == (9, 9, 9 / 30)
+    with pytest.raises(ValueError, match=r"for all four words \(1 question, the first"):
+        analogies(vectors, [("nobody", "a", "b", "c")])
     with pytest.raises(KeyError, match="nobody"):
         analogies(vectors, FAMILY, among=["nobody"])
 
@@ -110,7 +112,7 @@ def test_case():
     result = analogies(vectors, title)
     assert result.total.accuracy == 1.0
     assert result.answers[""] == [question[3] for question in FAMILY]
-    with pytest.raises(ValueError, match="none of the 30 questions"):
+    with pytest.raises(ValueError, match=r"No question .*\(30 questions, "):
         analogies(vectors, title, ignore_case=False)
     result = analogies(vectors, FAMILY, ignore_case=False)
     assert set(result.answers[""]) <= {*WOMEN, *words}

@@ -48,6 +48,15 @@ def test_fields_keep_what_does_not_separate_them(tmp_path):
     assert read_pairs(path, encoding="latin-1") == [("Übung", "Test", 5.0)]
 
 
+def test_comments_after_a_score(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    for comment in ("# note", " # a note # of more", "#"):
+        path.write_text(f"a\tb\t7{comment}\n")
+        assert read_pairs(path) == [("a", "b", 7.0)]
+    path.write_text("a\tb\tscore # from 0 to 10\nc\td\t8 # note\n")
+    assert read_pairs(path) == [("c", "d", 8.0)]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -57,6 +66,8 @@ def test_fields_keep_what_does_not_separate_them(tmp_path):
         (b"a\tb\tscore\nc\td\te\n", "line 2: two words and a number"),
         (b"a\tb\t1\n\n# c\na b 1\n", "line 4: two words"),
         (b"a\tb\n", "line 1: two words"),
+        (b"a\tb\t7 points\n", "line 1: two words"),
+        (b"a\tb\t-.7x\na\tb\t1\n", "line 1: two words"),
         (b"a\tb\t1\na\tb\tnan\n", "line 2: .* 'a.tb.tnan'"),
         (b"a\tb\t1\na\tb\tinf\n", "line 2"),
         (b"a\tb\t1\n\tb\t1\n", "line 2"),
@@ -74,7 +85,7 @@ def test_unusable_arguments(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_pairs(tmp_path / "none.tsv")
     (tmp_path / "torn.gz").write_bytes(gzip.compress(b"a\tb\t1\n" * 99)[:-12])
-    with pytest.raises(ValueError, match=r"torn.gz: not a whole gzip file"):
+    with pytest.raises(ValueError, match=r"torn.gz is not a whole gzip file"):
         read_pairs(tmp_path / "torn.gz")
     for columns in [(0, 1), (-1, 0, 1)]:
         with pytest.raises(ValueError, match="columns must be three numbers"):
@@ -99,7 +110,7 @@ def test_unusable_sequences():
     with pytest.raises(TypeError, match=r"questions\['a'\] must be a sequence"):
         _files.check_questions({"a": "abcd"})
     for question in ["abcd", ("a", "b", "c"), 5]:
-        with pytest.raises(ValueError, match="question 1 of the section 'a' must be"):
+        with pytest.raises(ValueError, match="Question 1 of the section 'a' must be"):
             _files.check_questions({"a": [("a", "b", "c", "d"), question]})
 
 

@@ -4,13 +4,14 @@ import pickle
 
 import numpy as np
 import pytest
+from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import TruncatedSVD
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 
-from skembed import PPMISVDEmbedder
+from skembed import PPMISVDEmbedder, PretrainedEmbedder
 from skembed.features import TextUnion
 from skembed.metrics import (
     analogies,
@@ -138,12 +139,44 @@ def test_pipelines(tiny_corpus, tiny_labels, embedder):
     assert scorer(make_pipeline(union)) == expected
 
 
+def test_pretrained_vectors(tiny_corpus, embedder):
+    """The vectors of a table are scored, as a search over tables needs it."""
+    vectors = WordVectors.from_estimator(embedder)
+    scorer = make_scorer(word_similarity, PAIRS)
+    pretrained = PretrainedEmbedder(vectors)
+    assert scorer(pretrained.fit(tiny_corpus)) == scorer(embedder)
+    search = GridSearchCV(
+        make_pipeline(pretrained),
+        {"pretrainedembedder__vectors": [vectors, vectors[::-1]]},
+        scoring=scorer,
+        cv=2,
+        error_score="raise",
+    ).fit(tiny_corpus)
+    expected = [scorer(embedder)] * 2
+    np.testing.assert_allclose(search.cv_results_["mean_test_score"], expected)
+
+
+def test_column_transformers(tiny_corpus, embedder):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"text": tiny_corpus, "length": map(len, tiny_corpus)})
+    parts = ColumnTransformer(
+        [
+            ("text", cheap(PPMISVDEmbedder, n_components=8), "text"),
+            ("length", "passthrough", ["length"]),
+        ]
+    )
+    scorer = make_scorer(word_similarity, PAIRS)
+    with pytest.raises(NotFittedError):
+        scorer(parts)
+    assert scorer(make_pipeline(parts.fit(frame))) == scorer(embedder)
+
+
 def test_estimators_without_one_embedder(embedder):
     scorer = make_scorer(word_similarity, PAIRS)
     for wrong in [TruncatedSVD(), make_pipeline(TruncatedSVD()), None]:
-        with pytest.raises(TypeError, match=f"but {type(wrong).__name__} has 0"):
+        with pytest.raises(TypeError, match=f"found 0 in {type(wrong).__name__}"):
             scorer(wrong)
-    with pytest.raises(TypeError, match="but Pipeline has 2"):
+    with pytest.raises(TypeError, match="found 2 in Pipeline"):
         embedder_of(make_pipeline(embedder, embedder))
     with pytest.raises(NotFittedError):
         scorer(PPMISVDEmbedder())
@@ -158,5 +191,11 @@ def test_unusable_arguments():
         make_scorer(word_similarity, PAIRS, field="kendall")
     with pytest.raises(ValueError, match=r"pairs\[0\]"):
         make_scorer(word_similarity, [("a", "b")])
+    with pytest.raises(TypeError, match=r"categories must be a mapping.*got list\.$"):
+        make_scorer(categorization, [1, 2])
+    with pytest.raises(TypeError, match=r"^groups must be a sequence, got int\.$"):
+        make_scorer(outlier_detection, 3)
+    with pytest.raises(ValueError, match=r"groups\[0\] must be members and outliers"):
+        make_scorer(outlier_detection, [("a",)])
     with pytest.raises(TypeError, match="unexpected keyword argument 'method'"):
         make_scorer(word_similarity, PAIRS, method="add")

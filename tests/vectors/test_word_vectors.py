@@ -620,6 +620,91 @@ def test_nearest_among_own_words(normal):
     assert normal.most_similar("w1", among=["w1"]) == []
 
 
+COMBINATIONS = [
+    (["w3", "w5"], ["w7"]),
+    (["w1"], ["w7", "w8"]),
+    ("w9", []),
+    (["w5", "w3"], ["w8"]),
+    ([], ["w4"]),
+    (["w3", "w5"], "w9"),
+    (["w3", np.arange(12.0)], ["w7"]),
+    (("w3", "w3"), ()),
+]
+
+
+@pytest.mark.parametrize("method", ["add", "multiply"])
+@pytest.mark.parametrize("among", [None, 40])
+@pytest.mark.parametrize("most", [3, 4096])
+def test_batches_of_combinations(normal, method, among, most, monkeypatch):
+    """Each has the bits of a single search."""
+    monkeypatch.setattr("skembed.vectors._word_vectors._QUERIES", most)
+    asked = [one for one in COMBINATIONS if method == "add" or len(one[0])]
+    options = {"n": 6, "method": method, "among": among}
+    queries, negative = zip(*asked, strict=True)
+    rows, scores = normal.nearest(queries, negative=negative, **options)
+    assert rows.shape == scores.shape == (len(asked), 6)
+    assert rows.dtype == np.int64
+    for number, (positive, minus) in enumerate(asked):
+        expected = normal.most_similar(positive, minus, **options)
+        words = [normal.words[row] for row in rows[number]]
+        assert list(zip(words, scores[number], strict=True)) == expected
+    # Without negative words, lists and arrays of words are combinations, too.
+    lists = [["w3", "w5"], ["w1"], ["w2", "w9", "w4"]]
+    rows, scores = normal.nearest(lists, **options)
+    for number, words in enumerate(lists):
+        found = [normal.words[row] for row in rows[number]]
+        expected = normal.most_similar(words, **options)
+        assert list(zip(found, scores[number], strict=True)) == expected
+    for table in (np.array(lists[:1]), np.array(lists[:1], dtype=object)):
+        np.testing.assert_array_equal(normal.nearest(table, **options)[0], rows[:1])
+
+
+def test_one_combination(normal):
+    rows, scores = normal.nearest("w3", negative="w4", n=5)
+    found = [normal.words[row] for row in rows]
+    expected = normal.most_similar("w3", "w4", n=5)
+    assert list(zip(found, scores, strict=True)) == expected
+    of_vector, _ = normal.nearest(normal["w3"], negative=["w4"], n=5)
+    assert normal.words[of_vector[0]] == "w3"
+    assert normal.nearest([], negative=[], n=5)[0].shape == (0, 5)
+
+
+def test_combinations_of_int_words():
+    table = WordVectors([3, 1, 2, 7], [[1, 0], [1, 1], [0, 1], [-1, 0]])
+    rows, _ = table.nearest(np.array([[3, 1], [1, 2]]), negative=[[], [3]])
+    # Without the words of the queries: 2 and 7, and 7 alone.
+    assert rows.tolist() == [[2], [3]]
+
+
+def test_combinations_have_equal_numbers_of_results(normal):
+    among = ["w1", "w2", "w3", "w4"]
+    lists = [["w1"], ["w1", "w2"], ["w9", "w3", "w4"]]
+    rows, _ = normal.nearest(lists, among=among)
+    assert rows.shape == (3, 2)
+    with pytest.raises(ValueError, match=r"No word may be a result of queries\[1\]"):
+        normal.nearest([["w1"], ["w1", "w2"]], among=["w1", "w2"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (([["a"], ["b"]], [["b"]]), ValueError, "2 queries and negative has 1"),
+        (([["a"]], "b"), TypeError, "negative must be a list .* got 'b'"),
+        (([["a"]], 3), TypeError, "negative must be a list"),
+        (([["a"], []], [["b"], []]), ValueError, r"queries\[1\] is empty"),
+        (([["a"], ["c"]], None), KeyError, "'c'"),
+        (([["a"]], [["c"]]), KeyError, "'c'"),
+        (([["a"]], [{"b"}]), TypeError, "list of words"),
+    ],
+)
+def test_bad_combinations(table, arguments, error, message):
+    queries, negative = arguments
+    with pytest.raises(error, match=message):
+        table.nearest(queries, negative=negative)
+    with pytest.raises(ValueError, match=r"method must be one of .*'cosmul'"):
+        table.nearest("a", method="cosmul")
+
+
 def test_zero_vectors(table):
     assert table.most_similar("New York") == [("a", 0.0), ("b", 0.0), ("été", 0.0)]
     assert dict(table.most_similar("a"))["New York"] == 0.0
@@ -652,7 +737,9 @@ def test_similarity(table):
 
 def test_doesnt_match(table):
     assert table.doesnt_match(["a", "b", "été"]) == "b"
-    with pytest.raises(ValueError, match="at least three words"):
+    with pytest.raises(
+        ValueError, match=r"needs at least three words, got 2: \['a', 'b'\]\.$"
+    ):
         table.doesnt_match(["a", "b"])
     with pytest.raises(KeyError, match="'c'"):
         table.doesnt_match(["a", "b", "c"])
@@ -660,7 +747,7 @@ def test_doesnt_match(table):
 
 def test_rank(table):
     assert [table.rank("a", other) for other in ("été", "b", "New York")] == [1, 2, 3]
-    with pytest.raises(ValueError, match="two different words"):
+    with pytest.raises(ValueError, match="compares two different words, got 'a' twice"):
         table.rank("a", "a")
 
 
