@@ -236,7 +236,7 @@ def _steps(model: Any) -> list[tuple[str, Any]]:
     else:
         raise TypeError(
             "model must be a fitted Pipeline of an embedder and a linear model, or a "
-            f"tuple of the two, got {type(model).__name__}. Of a search, pass "
+            f"tuple of the two, got {type(model).__name__}. For a search, use "
             "best_estimator_."
         )
     steps = [(name, step) for name, step in steps if step not in (None, "passthrough")]

@@ -1,6 +1,6 @@
 """Pictures of fitted models, in scikit-learn's convention of Display classes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from skembed.inspection._drawing import (
     style_of,
     tidy,
 )
-from skembed.inspection._vectors import check_estimator, self_scores
-from skembed.vectors import WordVectors
+from skembed.inspection._vectors import check_estimator, self_scores, table_of
+from skembed.vectors._validation import is_word
 
 # Eigenvalues below this share of the largest come from rounding.
 _ROUNDING = 1e-6
@@ -103,8 +103,8 @@ class LossCurveDisplay:
         for model in models.values():
             if not hasattr(model, "loss_curve_"):
                 raise TypeError(
-                    f"{type(model).__name__} has no loss_curve_: it is not trained in "
-                    "epochs."
+                    f"{type(model).__name__} has no loss curve, because it does not "
+                    "train in epochs."
                 )
         curves = {name: model.loss_curve_ for name, model in models.items()}
         held_out = {
@@ -139,7 +139,7 @@ class LossCurveDisplay:
             for name, curve in curves.items():
                 look = {**style_of(numbers[name]), "markersize": 4}
                 if kind == "validation":
-                    look |= {"linestyle": ":", "markerfacecolor": "white"}
+                    look |= {"linestyle": "--", "markerfacecolor": "white"}
                 epochs = np.arange(1, len(curve) + 1)
                 self.lines_ += ax.plot(epochs, curve, **{**look, **style})
                 labels.append(f"{name}, {kind}" if held_out else name)
@@ -289,13 +289,12 @@ def draw_spectrum(axes: Any, found: Any, **style: Any) -> list[Any]:
     ):
         share = (values[chosen] ** 2).sum() / max((values**2).sum(), 1e-300)
         look = {"s": 12, "color": colour, "marker": marker}
-        label = f"{name}: {chosen.sum()} of {values.size}, {share:.1%} of energy"
+        # Without such values, there is no entry in the legend.
+        if chosen.any():
+            of = f"{chosen.sum()} of {values.size}"
+            look["label"] = f"{name}: {of}, {share:.1%} of energy"
         points.append(
-            axes.scatter(
-                ranks[chosen],
-                np.abs(values[chosen]),
-                **{**look, "label": label, **style},
-            )
+            axes.scatter(ranks[chosen], np.abs(values[chosen]), **{**look, **style})
         )
     axes.set_yscale("log")
     axes.set_xlabel("rank by size")
@@ -529,12 +528,14 @@ class NeighborsDisplay:
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         table = table_of(estimator, which)
+        positive, negative = _listed(positive), _listed(negative)
         found = table.most_similar(positive, negative, n=n, method=method, among=among)
-        title = " + ".join(_listed(positive))
-        title += "".join(f" − {word}" for word in _listed(negative))
+        title = " + ".join(_names(positive))
+        title += "".join(f" − {name}" for name in _names(negative))
         words = [word for word, _ in found]
         values = np.array([value for _, value in found])
-        return cls(words, values, f"Neighbours of {title}").plot(ax, **style)
+        title = f"Neighbours of {title.strip()}"
+        return cls(words, values, title).plot(ax, **style)
 
     def plot(self, ax: Any = None, **style: Any) -> "NeighborsDisplay":
         """Draw the bars.
@@ -746,14 +747,15 @@ class ContributionsDisplay:
         return f"Decision for {found.outputs[column or 0]}: {decision:.3g}"
 
 
-def _listed(words: Any) -> list[str]:
-    if isinstance(words, str) or np.ndim(words) == 0:
-        return [str(words)]
-    return [str(word) for word in words]
+def _listed(given: Any) -> Any:
+    """Return words and vectors as a list. What is none of them stays as it is."""
+    is_array = isinstance(given, np.ndarray)
+    if is_word(given) or (is_array and given.ndim == 1 and given.dtype.kind == "f"):
+        return [given]
+    is_list = is_array or isinstance(given, (list, tuple, Iterator))
+    return list(given) if is_list else given
 
 
-def table_of(estimator: Any, which: str) -> WordVectors:
-    """Return a table of vectors as it is, and that of a fitted embedder."""
-    if isinstance(estimator, WordVectors):
-        return estimator
-    return WordVectors.from_estimator(estimator, which)
+def _names(given: Iterable[Any]) -> list[str]:
+    """Return words, and what stands for vectors in a title."""
+    return [str(one) if is_word(one) else "a vector" for one in given]

@@ -7,6 +7,8 @@ from scipy import linalg
 
 from skembed._base import BaseEmbedder
 from skembed._corpus.validation import TABLES, count_rows
+from skembed.vectors import WordVectors
+from skembed.vectors._given import as_word_vectors
 
 # Words that are scored at once.
 _CHUNK = 1 << 14
@@ -39,13 +41,33 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
         if kinds == (BaseEmbedder,):
             names = "embedder of skembed"
         raise TypeError(
-            f"estimator must be a fitted {names}, got {type(estimator).__name__}. Of a "
-            "pipeline or a search, pass the step that holds the embedder."
+            f"estimator must be a fitted {names}, got {type(estimator).__name__}. "
+            "For a pipeline, pass its embedder step, such as pipeline[0]. For a "
+            "search, use best_estimator_."
         )
     fitted: Any = estimator
     model = fitted._as_fitted()
     count_rows(vars(model), TABLES)
     return model
+
+
+def table_of(estimator: Any, which: str) -> WordVectors:
+    """Return word vectors as a table.
+
+    Parameters
+    ----------
+    estimator : embedder, WordVectors, str, path, KeyedVectors or mapping
+        A fitted embedder, or what `as_word_vectors` takes.
+    which : {"word", "context", "sum", "concat"}
+        Which vectors of an embedder.
+
+    Returns
+    -------
+    WordVectors
+    """
+    if hasattr(estimator, "fit"):
+        return WordVectors.from_estimator(estimator, which)
+    return as_word_vectors(estimator, "estimator")
 
 
 def self_scores(estimator: BaseEmbedder, *, direction: str = "both") -> np.ndarray:

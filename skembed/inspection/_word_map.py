@@ -7,8 +7,8 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from skembed._utils.threads import one_blas_thread
-from skembed.inspection._displays import table_of
 from skembed.inspection._drawing import COLOURS, axes_of, check_matplotlib
+from skembed.inspection._vectors import table_of
 
 _METHODS = {"pca": "PCA", "tsne": "t-SNE", "umap": "UMAP"}
 # Directions from a point in which its label may stand, in the order of preference.
