@@ -290,19 +290,31 @@ def complete_docstring(**words: str) -> Callable[[type], type]:
         known = {**_TEXTS, **_values(estimator)}
         if hasattr(estimator, "_method"):
             known |= _values_of_learning(estimator)
-        known |= words
-
-        def text_of(match: re.Match[str]) -> str:
-            indentation, block, word = match.groups()
-            text = _PLACEHOLDER.sub(text_of, known[block or word].strip("\n"))
-            return textwrap.indent(text, indentation) if block else text
-
-        # Python's option -OO leaves no docstrings.
-        if estimator.__doc__ is not None:
-            estimator.__doc__ = _PLACEHOLDER.sub(text_of, estimator.__doc__)
+        fill_in(estimator, known | words)
         return estimator
 
     return decorate
+
+
+def fill_in(documented: Any, texts: Mapping[str, str]) -> None:
+    """Replace the placeholders in the docstring of a class or a function.
+
+    Parameters
+    ----------
+    documented : class or function
+        Its docstring is changed.
+    texts : mapping of str to str
+        Texts by the name of their placeholder. They may contain placeholders.
+    """
+
+    def text_of(match: re.Match[str]) -> str:
+        indentation, block, word = match.groups()
+        text = _PLACEHOLDER.sub(text_of, texts[block or word].strip("\n"))
+        return textwrap.indent(text, indentation) if block else text
+
+    # Python's option -OO leaves no docstrings.
+    if documented.__doc__ is not None:
+        documented.__doc__ = _PLACEHOLDER.sub(text_of, documented.__doc__)
 
 
 def _values(estimator: Any) -> Mapping[str, str]:

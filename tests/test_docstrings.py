@@ -8,7 +8,7 @@ import re
 import pytest
 
 import skembed
-from skembed import pooling
+from skembed import inspection, pooling
 from skembed._counts import count
 from skembed._tying import bias, strategies
 from skembed.pooling import _features
@@ -136,6 +136,21 @@ def test_shared_text_is_filled_in(embedder):
         entry = re.search(rf"(?ms)^{name} : .*?(?=^\S)", text).group()
         for value in choices[name]:
             assert (f'"{value}"' if isinstance(value, str) else str(value)) in entry
+
+
+DISPLAYS = [name for name in inspection.__all__ if name.endswith("Display")]
+
+
+@pytest.mark.parametrize("name", DISPLAYS)
+def test_shared_text_of_displays_is_filled_in(name):
+    display = getattr(inspection, name)
+    assert "figure_ : matplotlib Figure" in inspect.getdoc(display)
+    methods = [member for _, member in members_of(display, name)]
+    assert len(methods) >= 2
+    for documented in (display, *methods):
+        assert "%(" not in inspect.getdoc(documented)
+    for method in methods:
+        assert f"Returns\n-------\n{name}\n    " in inspect.getdoc(method)
 
 
 def test_every_strategy_has_a_summary():

@@ -26,11 +26,10 @@ from skembed._solvers import losses
 from skembed._tying.bias import get_bias
 from skembed._utils.threads import one_blas_thread
 from skembed.inspection import _pmi
+from skembed.inspection._bars import ContributionsDisplay, NeighborsDisplay
 from skembed.inspection._contributions import WordContributions, word_contributions
 from skembed.inspection._displays import (
-    ContributionsDisplay,
     LossCurveDisplay,
-    NeighborsDisplay,
     SelfScoresDisplay,
     SpectrumDisplay,
 )

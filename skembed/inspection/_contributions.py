@@ -38,8 +38,9 @@ _REASONS: dict[type, str] = {
     MeanMaxPooling: "takes the maximum of each dimension over the words",
     VLADPooling: "takes square roots of sums over words",
 }
-# A larger difference, as a share of what is added up, is not due to rounding.
-_ROUNDING = 1e-4
+# A larger difference, as a share of the absolute terms of the sum over words and
+# dimensions, is not due to rounding in float32.
+_ROUNDING = 8 * float(np.finfo(np.float32).eps)
 
 
 class WordContributions(NamedTuple):
@@ -173,6 +174,7 @@ class _Parts(NamedTuple):
     last: Any
     coef: np.ndarray  # float64 (n_columns, n_outputs) of the union or the embedder
     constants: dict[str, np.ndarray]  # float64 (n_outputs,)
+    size: np.ndarray  # float64 (n_outputs,), sum of the constants' absolute terms
 
     @property
     def first(self) -> Any:
@@ -195,6 +197,7 @@ class _Document(NamedTuple):
     other: dict[str, np.ndarray]
     terms: np.ndarray
     term_contributions: np.ndarray  # (n_terms, n_outputs)
+    size: np.ndarray  # (n_outputs,), sum of all absolute terms
 
 
 def _take_apart(model: Any) -> _Parts:
@@ -217,8 +220,8 @@ def _take_apart(model: Any) -> _Parts:
                 "(Embedders have a scale of their own, the parameter `scale`.)"
             )
         check_is_fitted(scaler)
-    coef, constants = _collapse(scalers, last_name, last)
-    return _Parts(union, embedder, scalers, last, coef, constants)
+    coef, constants, size = _collapse(scalers, last_name, last)
+    return _Parts(union, embedder, scalers, last, coef, constants, size)
 
 
 def _fitted(embedder: Any) -> Any:
@@ -259,8 +262,11 @@ def _check_pooling(embedder: Any) -> None:
 
 def _collapse(
     scalers: list[tuple[str, Any]], name: str, last: Any
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return coefficients of unscaled features, and what the steps add."""
+) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
+    """Return coefficients of unscaled features, and what the steps add.
+
+    The last value is the sum of the absolute terms of what they add.
+    """
     check_is_fitted(last)
     if not (hasattr(last, "coef_") and hasattr(last, "intercept_")):
         raise TypeError(
@@ -269,17 +275,16 @@ def _collapse(
         )
     coef = last.coef_.toarray() if sparse.issparse(last.coef_) else last.coef_
     coef = np.atleast_2d(np.asarray(coef, dtype=np.float64)).T
-    constants = {}
+    intercept = np.broadcast_to(np.asarray(last.intercept_, float), coef.shape[1])
+    constants, size = {}, np.abs(intercept)
     for name, scaler in reversed(scalers):
         if scaler.scale_ is not None:
             coef = coef / scaler.scale_[:, np.newaxis]
         if scaler.with_mean:
             constants[name] = -scaler.mean_ @ coef
-    constants = dict(reversed(constants.items()))
-    constants["intercept"] = np.broadcast_to(
-        np.asarray(last.intercept_, dtype=np.float64), coef.shape[1]
-    )
-    return coef, constants
+            size = size + np.abs(scaler.mean_) @ np.abs(coef)
+    constants = {**dict(reversed(constants.items())), "intercept": intercept}
+    return coef, constants, size
 
 
 def _outputs(last: Any, decisions: np.ndarray) -> tuple:
@@ -308,20 +313,18 @@ def _documents(
         found, counts = _distinct(
             corpus.token_ids[tokens], None if weights is None else weights[tokens]
         )
-        contributions, other = embedding.explain(found, counts, row, centred)
+        contributions, other, size = embedding.explain(found, counts, row, centred)
         if union is not None and row.any():
             other["centring"] = other.get("centring", 0.0) - union.mean_ @ of_vectors
+            size = size + np.abs(union.mean_) @ np.abs(of_vectors)
         if centred and "centring" in other:
             shares = embedding.shares(found, counts)[:, np.newaxis]
             contributions += shares * other.pop("centring")
         terms, values = _tfidf_of(parts, features, number, n_tfidf)
+        of_terms = values[:, np.newaxis] * coef[terms]
+        size = size + np.abs(of_terms).sum(axis=0)
         yield _Document(
-            words[found],
-            counts,
-            contributions,
-            other,
-            names[terms],
-            values[:, np.newaxis] * coef[terms],
+            words[found], counts, contributions, other, names[terms], of_terms, size
         )
 
 
@@ -377,7 +380,7 @@ class _Embedding:
 
     def explain(
         self, ids: np.ndarray, counts: np.ndarray, features: np.ndarray, centred: bool
-    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    ) -> tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]:
         """Return contributions of words, and of what is done to their sum.
 
         Parameters
@@ -394,15 +397,19 @@ class _Embedding:
         -------
         contributions : ndarray of shape (n_words, n_outputs), float64
         other : dict of str to ndarray of shape (n_outputs,), float64
+        size : ndarray of shape (n_outputs,), float64
+            The sum of absolute terms, over words and dimensions.
         """
         tables = tuple(table[ids] for table in self.tables)
         vectors = _features._combined(tables, self.combine).astype(np.float64)
         vectors *= self._weights(ids, counts)[:, np.newaxis]
+        sizes = np.abs(vectors).sum(axis=0)
         added = {}
         if hasattr(self.pooling, "components_"):
             components = self.pooling.components_
             common = self.pooling.component_weights_ * (vectors @ components.T)
             common = common @ components
+            sizes += np.abs(common).sum(axis=0)
             if centred:
                 vectors -= common
             else:
@@ -410,10 +417,12 @@ class _Embedding:
         row = vectors.sum(axis=0)
         if self.means is not None:
             added["centring"] = -self.means
+            sizes += np.abs(self.means)
         scaled = self.columns * sum(added.values(), row)
         direction = (self._factor(scaled, features) * self.columns)[:, np.newaxis]
         direction = direction * self.coef
-        return vectors @ direction, {k: one @ direction for k, one in added.items()}
+        other = {name: values @ direction for name, values in added.items()}
+        return vectors @ direction, other, sizes @ np.abs(direction)
 
     def shares(self, ids: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Return weights of words that add up to 1."""
@@ -457,7 +466,7 @@ def _add_up(
     if decision.size == every.shape[1]:
         other["rounding"] = decision - every.sum(axis=0)
     if decision.size != every.shape[1] or np.any(
-        np.abs(other["rounding"]) > _ROUNDING * np.abs(every).sum(axis=0)
+        np.abs(other["rounding"]) > _ROUNDING * (document.size + parts.size)
     ):
         raise TypeError(
             f"The decision of {type(parts.last).__name__} is not the product of "

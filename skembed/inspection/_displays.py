@@ -1,4 +1,4 @@
-"""Pictures of fitted models, in scikit-learn's convention of Display classes."""
+"""Displays of losses and scores, in scikit-learn's convention of Display classes."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,27 +6,24 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from skembed.inspection._contributions import WordContributions, word_contributions
 from skembed.inspection._drawing import (
     NEGATIVE,
-    NEUTRAL,
     POSITIVE,
     axes_of,
-    by_sign,
     check_matplotlib,
-    draw_bars,
+    complete_display,
     draw_legend,
     named,
     style_of,
     tidy,
 )
 from skembed.inspection._vectors import check_estimator, self_scores
-from skembed.vectors import WordVectors
 
 # Eigenvalues below this share of the largest come from rounding.
 _ROUNDING = 1e-6
 
 
+@complete_display("plot")
 class LossCurveDisplay:
     """Training losses after each epoch, and validation losses where there are any.
 
@@ -41,10 +38,7 @@ class LossCurveDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of these axes.
+    %(drawn)s
     lines_ : list of matplotlib Line2D
         A line for each training curve, and one for each validation curve.
 
@@ -81,30 +75,26 @@ class LossCurveDisplay:
         ----------
         estimator : BaseEmbedder, dict of str to BaseEmbedder, or list of BaseEmbedder
             Fitted SGNS, CBOW or GloVe. The keys of a dict are the names.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.plot``.
+        %(ax)s
+        %(style)s
 
         Returns
         -------
-        LossCurveDisplay
-            What was drawn.
+        %(display)s
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
+        %(no_matplotlib)s
         TypeError
-            If it is no embedder, or has no loss curve.
+            If it is not an embedder, or has no loss curve.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         models = named(estimator)
         for model in models.values():
             if not hasattr(model, "loss_curve_"):
                 raise TypeError(
-                    f"{type(model).__name__} has no loss_curve_: it is not trained in "
-                    "epochs."
+                    f"{type(model).__name__} has no loss curve, because it does not "
+                    "train in epochs."
                 )
         curves = {name: model.loss_curve_ for name, model in models.items()}
         held_out = {
@@ -119,15 +109,12 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.plot``.
+        %(ax)s
+        %(style)s
 
         Returns
         -------
-        LossCurveDisplay
-            The object itself.
+        %(display)s
         """
         ax = axes_of(self, ax, (6.4, 4.0))
         held_out = self.validation_curves or {}
@@ -139,7 +126,7 @@ class LossCurveDisplay:
             for name, curve in curves.items():
                 look = {**style_of(numbers[name]), "markersize": 4}
                 if kind == "validation":
-                    look |= {"linestyle": ":", "markerfacecolor": "white"}
+                    look |= {"linestyle": "--", "markerfacecolor": "white"}
                 epochs = np.arange(1, len(curve) + 1)
                 self.lines_ += ax.plot(epochs, curve, **{**look, **style})
                 labels.append(f"{name}, {kind}" if held_out else name)
@@ -151,6 +138,7 @@ class LossCurveDisplay:
         return self
 
 
+@complete_display("scatter")
 class SpectrumDisplay:
     """Eigenvalues by absolute value, with negative ones in another colour.
 
@@ -165,10 +153,7 @@ class SpectrumDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of these axes.
+    %(drawn)s
     points_ : list of matplotlib PathCollection
         The points of positive and of negative eigenvalues.
 
@@ -202,20 +187,16 @@ class SpectrumDisplay:
         ----------
         estimator : BaseEmbedder
             Fitted.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.scatter``.
+        %(ax)s
+        %(style)s
 
         Returns
         -------
-        SpectrumDisplay
-            What was drawn.
+        %(display)s
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
+        %(no_matplotlib)s
         ValueError
             If all vectors are zeros.
         """
@@ -232,20 +213,16 @@ class SpectrumDisplay:
         ----------
         spectrum : Spectrum
             Or an array of eigenvalues.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.scatter``.
+        %(ax)s
+        %(style)s
 
         Returns
         -------
-        SpectrumDisplay
-            What was drawn.
+        %(display)s
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
+        %(no_matplotlib)s
         ValueError
             If there is no eigenvalue other than 0.
         """
@@ -256,15 +233,12 @@ class SpectrumDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.scatter``.
+        %(ax)s
+        %(style)s
 
         Returns
         -------
-        SpectrumDisplay
-            The object itself.
+        %(display)s
         """
         values = np.asarray(self.eigenvalues, dtype=np.float64)
         if values.ndim != 1 or not values.any() or not np.isfinite(values).all():
@@ -289,13 +263,12 @@ def draw_spectrum(axes: Any, found: Any, **style: Any) -> list[Any]:
     ):
         share = (values[chosen] ** 2).sum() / max((values**2).sum(), 1e-300)
         look = {"s": 12, "color": colour, "marker": marker}
-        label = f"{name}: {chosen.sum()} of {values.size}, {share:.1%} of energy"
+        # Without such values, there is no entry in the legend.
+        if chosen.any():
+            of = f"{chosen.sum()} of {values.size}"
+            look["label"] = f"{name}: {of}, {share:.1%} of energy"
         points.append(
-            axes.scatter(
-                ranks[chosen],
-                np.abs(values[chosen]),
-                **{**look, "label": label, **style},
-            )
+            axes.scatter(ranks[chosen], np.abs(values[chosen]), **{**look, **style})
         )
     axes.set_yscale("log")
     axes.set_xlabel("rank by size")
@@ -322,6 +295,7 @@ def _score_eigenvalues(model: Any) -> np.ndarray:
     return values[np.abs(values) > _ROUNDING * np.abs(values).max(initial=0.0)]
 
 
+@complete_display("stairs")
 class SelfScoresDisplay:
     """Distribution of the scores of words as their own context.
 
@@ -335,10 +309,7 @@ class SelfScoresDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of these axes.
+    %(drawn)s
     steps_ : list of matplotlib StepPatch
         The histogram of each name.
 
@@ -380,20 +351,16 @@ class SelfScoresDisplay:
             As in `score_pairs`.
         bins : int, default=50
             Number of bins of each histogram.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.stairs``.
+        %(ax)s
+        %(style)s
 
         Returns
         -------
-        SelfScoresDisplay
-            What was drawn.
+        %(display)s
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
+        %(no_matplotlib)s
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
         scores = {
@@ -409,17 +376,14 @@ class SelfScoresDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+        %(ax)s
         bins : int, default=50
             Number of bins of each histogram.
-        **style : dict
-            Passed to ``ax.stairs``.
+        %(style)s
 
         Returns
         -------
-        SelfScoresDisplay
-            The object itself.
+        %(display)s
         """
         ax = axes_of(self, ax, (6.4, 4.0))
         self.steps_, labels = [], []
@@ -435,325 +399,3 @@ class SelfScoresDisplay:
         tidy(ax)
         draw_legend(ax, self.steps_, labels)
         return self
-
-
-class NeighborsDisplay:
-    """The nearest words of a word or of a sum of words, as bars.
-
-    Create it with `from_estimator`.
-
-    Parameters
-    ----------
-    words : sequence of str
-        The neighbours, the nearest first.
-    similarities : array-like of shape (n_words,)
-        Their similarities.
-    title : str, default=""
-        What they are neighbours of.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of these axes.
-    bars_ : matplotlib BarContainer
-        The bars.
-
-    See Also
-    --------
-    skembed.vectors.WordVectors.most_similar : The neighbours.
-
-    Examples
-    --------
-    >>> from skembed.inspection import NeighborsDisplay
-    >>> from skembed.vectors import WordVectors
-    >>> table = WordVectors(["cat", "dog", "car"], [[2, 1], [2, 2], [-1, 2]])
-    >>> NeighborsDisplay.from_estimator(table, "cat").words
-    ['dog', 'car']
-    """
-
-    def __init__(self, words: Any, similarities: Any, title: str = "") -> None:
-        self.words = words
-        self.similarities = similarities
-        self.title = title
-
-    @classmethod
-    def from_estimator(
-        cls,
-        estimator: Any,
-        positive: Any,
-        negative: Any = (),
-        *,
-        n: int = 10,
-        which: str = "word",
-        method: str = "add",
-        among: Any = None,
-        ax: Any = None,
-        **style: Any,
-    ) -> "NeighborsDisplay":
-        """Draw the neighbours of words in a fitted embedder or a table of vectors.
-
-        Parameters
-        ----------
-        estimator : BaseEmbedder or WordVectors
-            A fitted embedder, or any table of vectors.
-        positive : str or list of str
-            The word, or words that are added up.
-        negative : str or list of str, default=()
-            Words that are subtracted.
-        n : int, default=10
-            Number of neighbours.
-        which : {"word", "context", "sum", "concat"}, default="word"
-            Which vectors of an embedder.
-        method : {"add", "multiply"}, default="add"
-            As in `WordVectors.most_similar`.
-        among : iterable of str, default=None
-            As in `WordVectors.most_similar`.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.barh``.
-
-        Returns
-        -------
-        NeighborsDisplay
-            What was drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        KeyError
-            If a word is unknown.
-        """
-        check_matplotlib(f"{cls.__name__}.from_estimator")
-        table = table_of(estimator, which)
-        found = table.most_similar(positive, negative, n=n, method=method, among=among)
-        title = " + ".join(_listed(positive))
-        title += "".join(f" − {word}" for word in _listed(negative))
-        words = [word for word, _ in found]
-        values = np.array([value for _, value in found])
-        return cls(words, values, f"Neighbours of {title}").plot(ax, **style)
-
-    def plot(self, ax: Any = None, **style: Any) -> "NeighborsDisplay":
-        """Draw the bars.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.barh``.
-
-        Returns
-        -------
-        NeighborsDisplay
-            The object itself.
-        """
-        ax = axes_of(self, ax, (5.2, 0.9 + 0.25 * max(4, len(self.words))))
-        labels = [str(word) for word in self.words]
-        colours = by_sign(self.similarities)
-        self.bars_ = draw_bars(ax, labels, self.similarities, colours, style)
-        ax.set_xlabel("similarity")
-        ax.set_title(self.title, loc="left", fontsize="medium", parse_math=False)
-        return self
-
-
-class ContributionsDisplay:
-    """What words of a document contributed to a linear model's decision, as bars.
-
-    Create it with `from_estimator`. Below the words stand the sum of the words that
-    are not shown, and what no single word contributed.
-
-    Parameters
-    ----------
-    contributions : WordContributions
-        Those of one document.
-
-    Attributes
-    ----------
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of these axes.
-    bars_ : matplotlib BarContainer
-        The bars.
-
-    See Also
-    --------
-    word_contributions : The numbers, and which models have them.
-
-    Examples
-    --------
-    >>> from sklearn.linear_model import LogisticRegression
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from skembed import PPMISVDEmbedder
-    >>> from skembed.inspection import ContributionsDisplay
-    >>> documents, labels = ["good fine film", "bad poor film"] * 10, [1, 0] * 10
-    >>> embedder = PPMISVDEmbedder(n_components=2, random_state=0)
-    >>> model = make_pipeline(embedder, LogisticRegression()).fit(documents, labels)
-    >>> display = ContributionsDisplay.from_estimator(model, ["a good film"])
-    >>> len(display.bars_)
-    4
-    """
-
-    def __init__(self, contributions: WordContributions) -> None:
-        self.contributions = contributions
-
-    @classmethod
-    def from_estimator(
-        cls,
-        model: Any,
-        X: Any,
-        *,
-        document: int = 0,
-        output: Any = None,
-        n_words: int = 20,
-        centred: bool = False,
-        ax: Any = None,
-        **style: Any,
-    ) -> "ContributionsDisplay":
-        """Draw the contributions of the words of one document.
-
-        Parameters
-        ----------
-        model : Pipeline, or tuple of estimators
-            As in `word_contributions`.
-        X : iterable of documents, or matrix
-            Documents, as in `word_contributions`.
-        document : int, default=0
-            The number of the document in `X`.
-        output : object, default=None
-            With several classes, a class; with several targets, the number of one.
-            None is the class, or the target, with the largest decision.
-        n_words : int, default=20
-            Number of words that are shown: those with the largest contributions.
-        centred : bool, default=False
-            As in `word_contributions`. Pass True to see by what the document differs
-            from the average one.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.barh``.
-
-        Returns
-        -------
-        ContributionsDisplay
-            What was drawn.
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        IndexError
-            If there is no such document.
-        TypeError, ValueError
-            As in `word_contributions`.
-        """
-        check_matplotlib(f"{cls.__name__}.from_estimator")
-        found = word_contributions(model, X, centred=centred)
-        if not -len(found) <= document < len(found):
-            raise IndexError(
-                f"document={document}, but X holds {len(found)} documents."
-            )
-        display = cls(found[document])
-        return display.plot(ax, output=output, n_words=n_words, **style)
-
-    def plot(
-        self, ax: Any = None, *, output: Any = None, n_words: int = 20, **style: Any
-    ) -> "ContributionsDisplay":
-        """Draw the bars.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        output : object, default=None
-            As in `from_estimator`.
-        n_words : int, default=20
-            Number of words that are shown.
-        **style : dict
-            Passed to ``ax.barh``.
-
-        Returns
-        -------
-        ContributionsDisplay
-            The object itself.
-
-        Raises
-        ------
-        ValueError
-            If there is no such output.
-        """
-        found, column = self.contributions, self._column(output)
-
-        def of(values: Any) -> Any:
-            return values if column is None else np.asarray(values)[..., column]
-
-        words = [
-            word if count == 1 else f"{word} ×{count:g}"
-            for word, count in zip(found.words, found.counts, strict=True)
-        ]
-        words += [f"{term} (tf-idf)" for term in found.tfidf_terms]
-        values = np.append(of(found.contributions), of(found.tfidf_contributions))
-        shown = np.sort(np.argsort(-np.abs(values), kind="stable")[:n_words])
-        shown = shown[np.argsort(-values[shown], kind="stable")]
-        labels = [str(words[place]) for place in shown]
-        colours = by_sign(values[shown])
-        rest = {}
-        n_left = len(words) - len(shown)
-        if n_left:
-            what = "term" if found.tfidf_terms.size else "word"
-            name = f"{n_left} other {what}{'s' * (n_left > 1)}"
-            rest[name] = values.sum() - values[shown].sum()
-        # Rounding is too small to be seen.
-        rest |= {k: of(v) for k, v in found.other.items() if k != "rounding"}
-        bars = np.append(values[shown], list(rest.values()))
-        ax = axes_of(self, ax, (6.4, 1.1 + 0.25 * max(4, len(bars))))
-        labels += [f"[{name}]" for name in rest]
-        colours += [NEUTRAL] * len(rest)
-        self.bars_ = draw_bars(ax, labels, bars, colours, style)
-        ax.set_xlabel("contribution to the decision")
-        ax.set_title(
-            self._title(column), loc="left", fontsize="medium", parse_math=False
-        )
-        return self
-
-    def _column(self, output: Any) -> int | None:
-        """Return the column of an output, or None if there is only one."""
-        found = self.contributions
-        if np.ndim(found.decision) == 0:
-            if output is not None and output not in found.outputs:
-                raise ValueError(
-                    f"output={output!r}, but there is one decision only, which is "
-                    f"positive for {found.outputs}. Pass None."
-                )
-            return None
-        if output is None:
-            return int(np.argmax(found.decision))
-        outputs = found.outputs or range(len(found.decision))
-        if output not in outputs:
-            raise ValueError(f"output must be one of {list(outputs)}, got {output!r}.")
-        return list(outputs).index(output)
-
-    def _title(self, column: int | None) -> str:
-        found = self.contributions
-        decision = found.decision if column is None else found.decision[column]
-        if not found.outputs:
-            of = "" if column is None else f" of target {column}"
-            return f"Prediction{of}: {decision:.3g}"
-        return f"Decision for {found.outputs[column or 0]}: {decision:.3g}"
-
-
-def _listed(words: Any) -> list[str]:
-    if isinstance(words, str) or np.ndim(words) == 0:
-        return [str(words)]
-    return [str(word) for word in words]
-
-
-def table_of(estimator: Any, which: str) -> WordVectors:
-    """Return a table of vectors as it is, and that of a fitted embedder."""
-    if isinstance(estimator, WordVectors):
-        return estimator
-    return WordVectors.from_estimator(estimator, which)

@@ -1,10 +1,13 @@
 """What all displays share: axes, colours and names. They import matplotlib lazily."""
 
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+from skembed._docstrings import fill_in
 from skembed.inspection._vectors import check_estimator
 
 # Colours that people with any colour vision can tell apart: Okabe, M. & Ito, K. (2008).
@@ -16,14 +19,79 @@ _LINES = ("-", "--", "-.")
 _MARKERS = "osD^vP*"
 
 
-def check_matplotlib(caller: str) -> None:
-    """Raise an ImportError that says how to install matplotlib, if it is missing."""
+# What the docstrings of all displays say.
+_TEXTS = {
+    "drawn": """
+ax_ : matplotlib Axes
+    Where it was drawn.
+figure_ : matplotlib Figure
+    The figure of these axes.
+""",
+    "ax": """
+ax : matplotlib Axes, default=None
+    Where to draw. None makes a figure.
+""",
+    "style": """
+**style : dict
+    Passed to ``ax.%(artist)s``.
+""",
+    "display": """
+%(name)s
+    The display.
+""",
+    "no_matplotlib": """
+ImportError
+    If matplotlib is not installed.
+""",
+}
+
+
+def complete_display(artist: str) -> Callable[[type], type]:
+    """Return a class decorator that fills in the docstrings of a display.
+
+    Parameters
+    ----------
+    artist : str
+        The method of axes to which `style` is passed.
+
+    Returns
+    -------
+    callable
+        Changes the docstrings of a class and its methods, and returns the class.
+    """
+
+    def decorate(display: Any) -> Any:
+        texts = {**_TEXTS, "artist": artist, "name": display.__name__}
+        functions = [getattr(one, "__func__", one) for one in vars(display).values()]
+        for documented in (display, *filter(inspect.isfunction, functions)):
+            fill_in(documented, texts)
+        return display
+
+    return decorate
+
+
+def check_installed(module: str, caller: str, package: str) -> None:
+    """Raise an ImportError that says how to install a module, if it is missing.
+
+    Parameters
+    ----------
+    module : str
+    caller : str
+        What needs it.
+    package : str
+        What to install.
+    """
     try:
-        import matplotlib  # noqa: F401
+        import_module(module)
     except ImportError as error:
         raise ImportError(
-            f"{caller} needs matplotlib: pip install 'skembed[plot]'."
+            f"{caller} needs {module}: python -m pip install {package}."
         ) from error
+
+
+def check_matplotlib(caller: str) -> None:
+    """Raise an ImportError that says how to install matplotlib, if it is missing."""
+    check_installed("matplotlib", caller, "'skembed[plot]'")
 
 
 def axes_of(display: Any, ax: Any, size: tuple[float, float]) -> Any:

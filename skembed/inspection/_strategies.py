@@ -11,6 +11,7 @@ from skembed.inspection._drawing import (
     NEUTRAL,
     axes_of,
     check_matplotlib,
+    complete_display,
     draw_legend,
     style_of,
     tidy,
@@ -19,6 +20,7 @@ from skembed.inspection._drawing import (
 _NOT_SET = "(not set)"
 
 
+@complete_display("errorbar")
 class StrategiesDisplay:
     """Scores of the values of `share_context`, or another parameter, in a search.
 
@@ -44,10 +46,7 @@ class StrategiesDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of these axes.
+    %(drawn)s
     bars_ : list of matplotlib ErrorbarContainer
         Means and standard deviations over folds, of each strategy.
     folds_ : list of matplotlib Line2D
@@ -90,45 +89,26 @@ class StrategiesDisplay:
         self.metric = metric
 
     @classmethod
-    def from_estimator(
-        cls,
-        search: Any,
-        *,
-        param: str | None = None,
-        x: str | None = None,
-        metric: str = "score",
-        reference: Any = None,
-        ax: Any = None,
-        **style: Any,
-    ) -> "StrategiesDisplay":
+    def from_estimator(cls, search: Any, **options: Any) -> "StrategiesDisplay":
         """Draw the scores of a fitted search.
 
         Parameters
         ----------
         search : GridSearchCV or RandomizedSearchCV
             Fitted.
-        param, x : str, default=None
-            As in `from_cv_results`.
-        metric : str, default="score"
-            As in `from_cv_results`.
-        reference : object, default=None
-            As in `from_cv_results`.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.errorbar``.
+        **options : dict
+            The options of `from_cv_results`: `param`, `x`, `metric`, `reference`, `ax`
+            and the style.
 
         Returns
         -------
-        StrategiesDisplay
-            What was drawn.
+        %(display)s
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
+        %(no_matplotlib)s
         TypeError
-            If it is no fitted search.
+            If it is not a fitted search.
         ValueError
             As in `from_cv_results`.
         """
@@ -137,8 +117,7 @@ class StrategiesDisplay:
                 f"search must be a fitted search with cv_results_, got "
                 f"{type(search).__name__}. Call fit first."
             )
-        options = {"param": param, "x": x, "metric": metric, "reference": reference}
-        return cls.from_cv_results(search.cv_results_, **options, ax=ax, **style)
+        return cls.from_cv_results(search.cv_results_, **options)
 
     @classmethod
     def from_cv_results(
@@ -170,20 +149,16 @@ class StrategiesDisplay:
             Name of the score, if the search has several.
         reference : object, default=None
             A value of `param`: differences from its score in the same fold are drawn.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.errorbar``.
+        %(ax)s
+        %(style)s
 
         Returns
         -------
-        StrategiesDisplay
-            What was drawn.
+        %(display)s
 
         Raises
         ------
-        ImportError
-            If matplotlib is not installed.
+        %(no_matplotlib)s
         ValueError
             If there is no such parameter or score, or if all fits have failed.
         """
@@ -225,17 +200,14 @@ class StrategiesDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+        %(ax)s
         reference : object, default=None
             As in `from_cv_results`.
-        **style : dict
-            Passed to ``ax.errorbar``.
+        %(style)s
 
         Returns
         -------
-        StrategiesDisplay
-            The object itself.
+        %(display)s
 
         Raises
         ------

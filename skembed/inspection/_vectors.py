@@ -7,6 +7,8 @@ from scipy import linalg
 
 from skembed._base import BaseEmbedder
 from skembed._corpus.validation import TABLES, count_rows
+from skembed.vectors import WordVectors
+from skembed.vectors._given import as_word_vectors
 
 # Words that are scored at once.
 _CHUNK = 1 << 14
@@ -47,6 +49,25 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
     model = fitted._as_fitted()
     count_rows(vars(model), TABLES)
     return model
+
+
+def table_of(estimator: Any, which: str) -> WordVectors:
+    """Return word vectors as a table.
+
+    Parameters
+    ----------
+    estimator : embedder, WordVectors, str, path, KeyedVectors or mapping
+        A fitted embedder, or what `as_word_vectors` takes.
+    which : {"word", "context", "sum", "concat"}
+        Which vectors of an embedder.
+
+    Returns
+    -------
+    WordVectors
+    """
+    if hasattr(estimator, "fit"):
+        return WordVectors.from_estimator(estimator, which)
+    return as_word_vectors(estimator, "estimator")
 
 
 def self_scores(estimator: BaseEmbedder, *, direction: str = "both") -> np.ndarray:

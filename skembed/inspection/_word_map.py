@@ -7,8 +7,14 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from skembed._utils.threads import one_blas_thread
-from skembed.inspection._displays import table_of
-from skembed.inspection._drawing import COLOURS, axes_of, check_matplotlib
+from skembed.inspection._drawing import (
+    COLOURS,
+    axes_of,
+    check_installed,
+    check_matplotlib,
+    complete_display,
+)
+from skembed.inspection._vectors import table_of
 
 # Directions that differ by less cannot be drawn: methods divide by their spread.
 _SAME = 1e-7
@@ -25,6 +31,7 @@ _MARGIN, _CLEAR = 0.7, 2.0
 _ON_LINE = np.linspace(0.0, 1.0, 9)[:, np.newaxis]
 
 
+@complete_display("scatter")
 class WordMapDisplay:
     """A map of words: similar vectors are close to each other.
 
@@ -44,10 +51,7 @@ class WordMapDisplay:
 
     Attributes
     ----------
-    ax_ : matplotlib Axes
-        Where it was drawn.
-    figure_ : matplotlib Figure
-        The figure of these axes.
+    %(drawn)s
     points_ : matplotlib PathCollection
         The points.
     labels_ : list of matplotlib Annotation
@@ -83,19 +87,21 @@ class WordMapDisplay:
         ax: Any = None,
         **style: Any,
     ) -> "WordMapDisplay":
-        """Draw a map of words of a fitted embedder or a table of vectors.
+        """Draw a map of words of a fitted embedder or of other vectors.
 
         Vectors are scaled to length 1 first. The length of a vector mostly shows how
         frequent the word is, and neighbours are compared by cosine.
 
         Parameters
         ----------
-        estimator : BaseEmbedder or WordVectors
-            A fitted embedder, or any table of vectors.
+        estimator : embedder, WordVectors, str, path, KeyedVectors or mapping
+            A fitted embedder, :class:`~skembed.vectors.WordVectors`, a file that its
+            method ``load`` reads, ``KeyedVectors`` of gensim, or a mapping of words to
+            vectors.
         words : iterable of str, default=None
             Which words. None means the most frequent ones.
         n_words : int, default=100
-            Number of the most frequent words, or of the first words of a table
+            Number of the most frequent words, or of the first words of vectors
             without counts.
         method : {"pca", "tsne", "umap"} or transformer, default="pca"
             How to find places in the plane: the first two principal components, t-SNE
@@ -105,15 +111,12 @@ class WordMapDisplay:
             Which vectors of an embedder.
         random_state : int or None, default=0
             Seed of `method`.
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
-        **style : dict
-            Passed to ``ax.scatter``.
+        %(ax)s
+        %(style)s
 
         Returns
         -------
-        WordMapDisplay
-            What was drawn.
+        %(display)s
 
         Raises
         ------
@@ -121,6 +124,8 @@ class WordMapDisplay:
             If matplotlib, or umap-learn for ``method="umap"``, is not installed.
         KeyError
             If a word is unknown.
+        TypeError
+            If `estimator` has no word vectors.
         ValueError
             If there are fewer than two words or dimensions, or a parameter is not
             valid.
@@ -147,17 +152,14 @@ class WordMapDisplay:
 
         Parameters
         ----------
-        ax : matplotlib Axes, default=None
-            Where to draw. None makes a figure.
+        %(ax)s
         fontsize : float, default=8
             Size of the labels.
-        **style : dict
-            Passed to ``ax.scatter``.
+        %(style)s
 
         Returns
         -------
-        WordMapDisplay
-            The object itself.
+        %(display)s
         """
         ax = axes_of(self, ax, (8.0, 6.4))
         positions = np.asarray(self.positions, dtype=np.float64)
@@ -232,12 +234,9 @@ def _reducer(method: Any, n_words: int, random_state: int | None) -> Any:
         perplexity = min(30.0, (n_words - 1) / 3)
         return TSNE(perplexity=perplexity, init="pca", random_state=random_state)
     if method == "umap":
-        try:
-            from umap import UMAP
-        except ImportError as error:
-            raise ImportError(
-                "method='umap' needs umap-learn: pip install umap-learn."
-            ) from error
+        check_installed("umap", "method='umap'", "umap-learn")
+        from umap import UMAP
+
         n_neighbors = min(15, n_words - 1)
         jobs = None if random_state is None else 1  # a seed allows one thread only
         return UMAP(n_neighbors=n_neighbors, random_state=random_state, n_jobs=jobs)

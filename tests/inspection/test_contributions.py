@@ -351,6 +351,44 @@ def test_models_that_are_not_linear(steps, message):
         word_contributions(model, DOCUMENTS)
 
 
+class Bent(Ridge):
+    """Nearly linear: its prediction has a small quadratic term."""
+
+    def predict(self, X):
+        found = super().predict(X)
+        return found + 1e-4 * found**2
+
+
+@small
+@pytest.mark.parametrize("scale", SCALES)
+def test_small_curvature(scale):
+    """It is larger than rounding in float32, although the rest is linear."""
+    y = np.linspace(-3, 3, 20)
+    for last in (Ridge(), Bent()):
+        model = make_pipeline(embedder(scale=scale), StandardScaler(), last)
+        model.fit(DOCUMENTS, y)
+        if isinstance(last, Bent):
+            with pytest.raises(TypeError, match="decision of Bent is not the product"):
+                word_contributions(model, DOCUMENTS)
+        else:
+            assert_adds_up(model, DOCUMENTS, model.predict(DOCUMENTS))
+
+
+@small
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_large_models(pooling):
+    """Rounding in many dimensions, beside large means, stays within the bound."""
+    rng = np.random.default_rng(0)
+    words = [f"word{number}" for number in range(500)]
+    vectors = WordVectors(words, rng.normal(10.0, 1.0, size=(500, 300)))
+    texts = [" ".join(rng.choice(words, size)) for size in [1, 3, 50, 5000] * 10]
+    first = skembed.PretrainedEmbedder(vectors, pooling=pooling, scale="standard")
+    model = make_pipeline(first, StandardScaler(), LogisticRegression())
+    model.fit(texts, np.arange(40) % 2)
+    for found in word_contributions(model, texts):
+        assert total(found) == pytest.approx(found.decision, abs=1e-9)
+
+
 @small
 def test_pairs_of_classes_are_not_classes():
     model = make_pipeline(embedder(), SVC(kernel="linear"))

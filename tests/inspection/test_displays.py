@@ -1,15 +1,15 @@
 """Every display is drawn, and what it shows is read off the artists."""
 
-import builtins
 import sys
 
 import numpy as np
 import pytest
+from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from skembed import PPMISVDEmbedder, SGNSEmbedder
+from skembed import PPMISVDEmbedder, PretrainedEmbedder, SGNSEmbedder
 from skembed.inspection import (
     ContributionsDisplay,
     LossCurveDisplay,
@@ -106,16 +106,7 @@ def test_axes_are_made_or_given(name):
 
 def test_without_matplotlib(monkeypatch):
     """The error names the extra, before anything is computed."""
-    imports = builtins.__import__
-
-    def fail(name, *args, **kwargs):
-        if name.partition(".")[0] == "matplotlib":
-            raise ImportError(name)
-        return imports(name, *args, **kwargs)
-
-    for name in [name for name in sys.modules if name.partition(".")[0] == "mpl"]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(builtins, "__import__", fail)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     for name, display in ALL.items():
         with pytest.raises(ImportError, match=r"plot needs .*skembed\[plot\]"):
             display().plot()
@@ -163,12 +154,14 @@ def test_loss_curves():
     assert legend_of(display.ax_) == names
     first, second, held_out = (line.get_color() for line in display.lines_)
     assert first == held_out != second
+    styles = [line.get_linestyle() for line in display.lines_]
+    assert styles == ["-", "-", "--"]
     single = LossCurveDisplay.from_estimator(plain, ax=display.ax_, linewidth=5)
     assert single.lines_[0].get_linewidth() == 5
     assert single.ax_ is display.ax_
     listed = LossCurveDisplay.from_estimator([plain, plain])
     assert legend_of(listed.ax_) == ["SGNSEmbedder, False", "SGNSEmbedder, False #2"]
-    with pytest.raises(TypeError, match="PPMISVDEmbedder has no loss_curve_"):
+    with pytest.raises(TypeError, match="PPMISVDEmbedder has no loss curve, because"):
         LossCurveDisplay.from_estimator(ppmi())
     with pytest.raises(TypeError, match="got str"):
         LossCurveDisplay.from_estimator("model")
@@ -208,6 +201,8 @@ def test_spectrum_of_scores(share_context):
     assert positive.get_sizes().tolist() == [30]
     if share_context is True:
         assert not len(negative.get_offsets())
+    entries = [text.partition(":")[0] for text in legend_of(display.ax_)]
+    assert entries == ["positive", "negative"][: 1 + (share_context is not True)]
 
 
 def test_self_scores():
@@ -374,8 +369,74 @@ def test_neighbours():
     assert set(display.words) == {"word4", "word5"}
     with pytest.raises(KeyError, match="jetty"):
         NeighborsDisplay.from_estimator(model, "jetty")
-    with pytest.raises(TypeError, match="embedder"):
-        NeighborsDisplay.from_estimator("model", "amber")
+    with pytest.raises(NotFittedError):
+        NeighborsDisplay.from_estimator(SGNSEmbedder(), "amber")
+
+
+def test_titles_of_neighbours():
+    words = table()
+    vector = words["word1"]
+    for positive, negative, title in [
+        (vector, (), "a vector"),
+        (vector.tolist(), (), None),
+        ([vector, "word2"], vector, "a vector + word2 − a vector"),
+        (words[["word1", "word2"]], "word3", "a vector + a vector − word3"),
+        ((word for word in ["word1", "word2"]), (), "word1 + word2"),
+        (np.array(["word1", "word2"], dtype=object), (), "word1 + word2"),
+        ([], ["word1"], "− word1"),
+    ]:
+        if title is None:  # a list holds words or vectors, not numbers
+            with pytest.raises(TypeError, match="neither a word nor a vector"):
+                NeighborsDisplay.from_estimator(words, positive, negative)
+            continue
+        display = NeighborsDisplay.from_estimator(words, positive, negative)
+        assert display.title == f"Neighbours of {title}"
+        if positive is vector:
+            expected = [word for word, _ in words.most_similar(vector)]
+            assert display.words == expected
+    by_id = WordVectors([17, 4, 23], words.vectors[:3])
+    assert NeighborsDisplay.from_estimator(by_id, 4).title == "Neighbours of 4"
+
+
+class Keyed:
+    """Looks like gensim's KeyedVectors."""
+
+    def __init__(self, words):
+        self.key_to_index, self.vectors = dict(words.vocabulary), words.vectors
+        self.index_to_key = list(words.words)
+
+
+@pytest.mark.parametrize("form", ["mapping", "gensim", "path", "pretrained"])
+def test_given_vectors(form, tmp_path):
+    """Tables of any kind have the same pictures as WordVectors."""
+    words = WordVectors(WORDS, table(len(WORDS)).vectors)
+    if form == "mapping":
+        given = {word: words[word] for word in WORDS}
+    elif form == "gensim":
+        given = Keyed(words)
+    elif form == "path":
+        given = tmp_path / "vectors.txt"
+        words.save(given)
+    else:
+        given = PretrainedEmbedder(words).fit(DOCUMENTS)
+    found = NeighborsDisplay.from_estimator(given, "amber")
+    expected = NeighborsDisplay.from_estimator(words, "amber")
+    assert found.words == expected.words
+    np.testing.assert_allclose(found.similarities, expected.similarities, rtol=1e-5)
+    places = WordMapDisplay.from_estimator(given).positions
+    expected = WordMapDisplay.from_estimator(words).positions
+    np.testing.assert_allclose(places, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("display", [NeighborsDisplay, WordMapDisplay])
+def test_what_has_no_vectors(display):
+    arguments = ["amber"] if display is NeighborsDisplay else []
+    with pytest.raises(ValueError, match="'absent' is not a file"):
+        display.from_estimator("absent", *arguments)
+    with pytest.raises(TypeError, match=r"estimator must be .* got 3"):
+        display.from_estimator(3, *arguments)
+    with pytest.raises(TypeError, match="pipeline"):
+        display.from_estimator(make_pipeline(ppmi()), *arguments)
 
 
 ASKED = ["frost", "amber birch birch cedar delta ember grove"]
@@ -562,7 +623,7 @@ def test_methods():
             WordMapDisplay.from_estimator(words, method=wrong)
 
 
-def test_umap(monkeypatch):
+def test_umap():
     pytest.importorskip("umap", reason="needs umap-learn")
     display = WordMapDisplay.from_estimator(table(20), method="umap")
     assert_readable(display)
