@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from os import PathLike
 from typing import Any, ClassVar
@@ -45,13 +45,12 @@ class PretrainedEmbedder(DocumentTransformer):
 
     Parameters
     ----------
-    vectors : WordVectors, str, path, KeyedVectors or mapping of str to array-like
+    vectors : WordVectors, str, path or KeyedVectors
         The vectors: a :class:`~skembed.vectors.WordVectors`, a file that
-        :meth:`WordVectors.load <skembed.vectors.WordVectors.load>` reads, the
-        ``KeyedVectors`` of a model of gensim (``model.wv``), or a mapping of words to
-        vectors. `fit` reads a file each time it is called, and a search copies
-        ``KeyedVectors`` and mappings for each candidate: pass ``WordVectors`` to avoid
-        both.
+        :meth:`WordVectors.load <skembed.vectors.WordVectors.load>` reads, or the
+        ``KeyedVectors`` of a model of gensim (``model.wv``). `fit` reads a file each
+        time it is called, and a search copies ``KeyedVectors`` for each candidate: pass
+        ``WordVectors`` to avoid both.
     %(reading)s
     %(missing)s
     %(features)s
@@ -242,12 +241,13 @@ def _resume(estimator: PretrainedEmbedder, adds: bool) -> Resume:
         return Resume(streams=adds)
     learned = {name: v for name, v in vars(estimator).items() if _fit.is_learned(name)}
     earlier, now = learned["_made_with"]["vectors"], estimator.vectors
-    # Mappings and models of gensim may not be compared.
+    # Models of gensim may not be compared.
     are_comparable = isinstance(now, (str, PathLike, WordVectors))
     if earlier is not now and not (are_comparable and earlier == now):
+        shown = now if are_comparable else type(now).__name__
         raise ValueError(
             f"{type(estimator).__name__} was fitted with vectors={earlier!r}, and "
-            f"cannot resume with vectors={now!r}. Set them back, or call fit."
+            f"cannot resume with vectors={shown!r}. Set them back, or call fit."
         )
     known = Known(learned["vocabulary_"], False, estimator._columns)
     return Resume(True, True, True, learned, len(learned["word_vectors_"]), known)
@@ -259,6 +259,11 @@ def _table(
     """Return the row of each word, and the vectors."""
     if resume.adds:
         return resume.learned["vocabulary_"], resume.learned["word_vectors_"]
+    if isinstance(estimator.vectors, Mapping):
+        # Its representation would hold all numbers, and each clone a copy of it.
+        raise ValueError(
+            "vectors must not be a mapping. Pass WordVectors.from_dict(mapping)."
+        )
     table = _fit.given_table(estimator.vectors, "vectors")
     return dict(table.vocabulary), table.vectors
 

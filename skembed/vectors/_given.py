@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
+import numpy as np
+
 from skembed.vectors import _sources
 from skembed.vectors._word_vectors import WordVectors
 
@@ -75,9 +77,12 @@ def as_word_vectors(given: Any, name: str) -> WordVectors:
         return WordVectors.from_gensim(given)
     from sklearn.utils._param_validation import InvalidParameterError
 
+    # It may be long.
+    kind = repr(given) if np.isscalar(given) else type(given).__name__
     raise InvalidParameterError(
         f"{name} must be skembed.vectors.WordVectors, a path, KeyedVectors or a model "
-        f"of gensim, or a mapping of words to vectors, got {given!r}. For a fitted "
-        "embedder, pass WordVectors.from_estimator(embedder). For a pipeline, pass its "
-        "embedder step, such as pipeline[0]. For a search, use best_estimator_."
+        f"of gensim, or a mapping of words to vectors, got {kind}. For a "
+        "fitted embedder, pass WordVectors.from_estimator(embedder). For a pipeline, "
+        "pass its embedder step, such as pipeline[0]. For a search, use "
+        "best_estimator_."
     )

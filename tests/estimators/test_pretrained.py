@@ -349,14 +349,19 @@ def as_keyed_vectors(table):
     return found
 
 
-@pytest.mark.parametrize("kind", [as_dict, as_keyed_vectors])
-def test_vectors_of_other_kinds(kind):
-    embedder = embedder_of(kind(TABLE))
+def test_vectors_of_gensim():
+    embedder = embedder_of(as_keyed_vectors(TABLE))
     features = embedder.fit_transform(DOCUMENTS)
     assert same(features, embedder_of().fit_transform(DOCUMENTS))
     assert same(clone(embedder).fit_transform(DOCUMENTS), features)
     # It is of other numbers as soon as it is fitted again, but not before.
     assert same(pickle.loads(pickle.dumps(embedder)).transform(DOCUMENTS), features)
+
+
+def test_a_mapping_is_refused():
+    """A representation of the estimator would hold all of its numbers."""
+    with pytest.raises(ValueError, match=r"mapping.*WordVectors.from_dict"):
+        embedder_of(as_dict(TABLE)).fit(DOCUMENTS)
 
 
 @pytest.mark.parametrize("kind", [str, Path])
