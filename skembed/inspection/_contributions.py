@@ -113,9 +113,8 @@ def word_contributions(
         Whether the terms "common components" and "centring" are shared out among the
         words. The common components are removed from the vector of each word, and the
         means are subtracted from it, in proportion to its weight in the document. A
-        word then has a positive contribution if it is a stronger sign of the class
-        than the average document. Otherwise, all words have in common what these terms
-        remove from their sum.
+        positive contribution then means that the word speaks for the class more than
+        the average document does. With False, these terms are in `other`.
 
     Returns
     -------
