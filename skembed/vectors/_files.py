@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skembed._version import __version__
-from skembed.vectors import _binary, _exchange, _safetensors, _text
+from skembed.vectors import _binary, _exchange, _fasttext, _safetensors, _text
 from skembed.vectors._sources import Parts
 from skembed.vectors._stream import Stream
 
@@ -20,8 +20,6 @@ from skembed.vectors._stream import Stream
 TEXT = ("word2vec", "glove", "fasttext")
 READABLE = (*TEXT, "word2vec-binary", "safetensors", "fasttext-bin")
 WRITABLE = (*TEXT, "word2vec-binary", "safetensors", "model2vec")
-# The first four bytes of a file that fastText writes besides text.
-_FASTTEXT = (793712314).to_bytes(4, "little")
 
 # First bytes of files that hold no vectors that can be read here, and what to do.
 _OTHERS = {
@@ -104,7 +102,7 @@ def _check_options(options: Options) -> None:
 
 def _detect(path: Path, head: bytes) -> str:
     """Return the format of a file by its first bytes."""
-    if head.startswith(_FASTTEXT):
+    if head.startswith(_fasttext.MAGIC):
         return "fasttext-bin"
     if _safetensors.is_safetensors(head, path.stat().st_size):
         return "safetensors"

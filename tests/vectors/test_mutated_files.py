@@ -7,7 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from skembed.vectors import WordVectors
+from skembed.vectors import WordVectors, _exchange
+from skembed.vectors._sources import Parts
+from tests.vectors import fasttext_file
 
 FORMATS = ["word2vec", "word2vec-binary", "glove", "safetensors"]
 # Pieces that mean something in one of the formats.
@@ -50,6 +52,19 @@ def originals(folder):
         yield format, content, False
         if format != "safetensors":
             yield format, content, True
+    words = [word.encode() for word in words]
+    content = fasttext_file.content(words, [9] * 30, vectors, vectors)
+    yield "fasttext-bin", content, False
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch):
+    """What would read fastText's files; our checks come before it."""
+
+    def library(path):
+        return Parts(["a"], np.ones((1, 2)), np.ones(1), "")
+
+    monkeypatch.setattr(_exchange, "_fasttext_reader", lambda: library)
 
 
 def mutate(content, rng):
