@@ -41,6 +41,24 @@ def is_binary(head: bytes, header: Header) -> bool:
     return False
 
 
+def is_float64(head: bytes, size: int | None) -> bool:
+    """Return whether a file may be GloVe's own ``vectors.bin``: float64 and no words.
+
+    Parameters
+    ----------
+    head : bytes
+        The beginning of the file.
+    size : int or None
+        Bytes of the file, if they are known. Two tables of one size are in it.
+    """
+    if (size is not None and size % 16) or not _CONTROL.search(head):
+        return False
+    numbers = np.frombuffer(head[: min(800, len(head) // 8 * 8)], "<f8")
+    # Letters would give numbers far smaller or larger.
+    sizes = np.abs(numbers[numbers != 0])
+    return bool(len(sizes) > 1 and ((sizes > 1e-20) & (sizes < 1e3)).all())
+
+
 class _Reader:
     """Reads the records of one file.
 
@@ -174,10 +192,10 @@ class _Reader:
 
     def _fail_at_end(self) -> None:
         n_words, n_there = self.header.n_words, self.rows.n
-        hint = f": limit={n_there} reads what is there." if n_there else "."
+        hint = f" Pass limit={n_there} to read the rows that exist." if n_there else ""
         self.fail(
             f"the file ends after {n_there} words, the header says {n_words}. It is "
-            f"truncated{hint}"
+            f"truncated.{hint}"
         )
 
     def _check_end(self) -> None:

@@ -96,7 +96,7 @@ class _Reader:
         line = bytes(self.stream.storage[self.stream.first : self._line_end()])
         n_numbers = count_numbers(line)
         if not n_numbers:
-            self.fail(f"no word and numbers, but {_shorten(line)}.")
+            self.fail(f"{_shorten(line)} is not a word and numbers.")
         return n_numbers
 
     def _line_end(self) -> int:
@@ -141,7 +141,7 @@ class _Reader:
             raise ValueError(
                 f"{self.stream.path}, line 1: {header.n_words} words of "
                 f"{header.n_components} numbers take at least {needed} bytes, and "
-                f"{left} follow. The file is truncated, or line 1 is no header "
+                f"{left} follow. The file is truncated, or line 1 is not a header "
                 "(then pass format='glove')."
             )
         self.rows.reserve(wanted, wanted)
@@ -218,16 +218,19 @@ class _Reader:
         return line.rsplit(None, width)[0].strip(b" \t"), numbers
 
     def _width_message(self, line: bytes, n_numbers: int) -> str:
-        wanted = "one" if self.width == 1 else f"{self.width}"
+        plural = "number" if n_numbers == 1 else "numbers"
         source = "line 1 has" if self.header is None else "the header says"
         message = (
-            f"{_shorten(line)} has {n_numbers} numbers behind its word, {source} "
-            f"{wanted}."
+            f"{_shorten(line)} has {n_numbers} {plural} after the word, but {source} "
+            f"{self.width}."
         )
         if HEADER.match(line):
             return f"{message} It looks like a second header. Remove it."
         if n_numbers > self.width:
-            return f"{message} A word may have spaces, but must not end in a number."
+            return (
+                f"{message} Perhaps the word ends in a number, which cannot be told "
+                "from a vector."
+            )
         return message
 
     def _check_number(self) -> None:
@@ -239,15 +242,17 @@ class _Reader:
         if n_rows == header.n_words + 1 and is_unknown:
             return
         if n_rows < header.n_words:
-            hint = f": limit={n_rows} reads what is there." if n_rows else "."
+            hint = (
+                f" Pass limit={n_rows} to read the rows that exist." if n_rows else ""
+            )
             self.fail(
                 f"the file ends after {n_rows} words, the header says "
-                f"{header.n_words}. It is truncated, or the header is wrong{hint}"
+                f"{header.n_words}. It is truncated, or the header is wrong.{hint}"
             )
         self.fail(
             f"more words follow than the {header.n_words} that the header says. If "
-            "line 1 is no header, pass format='glove'; "
-            f"limit={header.n_words} reads as many as it says.",
+            f"line 1 is not a header, pass format='glove'. Pass limit={header.n_words} "
+            "to read as many as it says.",
             header.n_words,
         )
 

@@ -222,10 +222,11 @@ class WordVectors:
             How many words to read. None reads all.
         errors : {"strict", "replace"}, default="strict"
             What to do with words that are not UTF-8: raise an error, or replace the
-            bytes that are wrong by U+FFFD.
+            bytes that are wrong by U+FFFD. "replace" is only for text and
+            "word2vec-binary".
         duplicates : {"error", "first"}, default="error"
             What to do with a word that occurs twice: raise an error, or keep the first
-            of its vectors.
+            of its vectors. "first" is only for text and "word2vec-binary".
         mmap : bool, default=False
             Whether the vectors stay in the file as a read-only memory map, which
             several processes share. Only for "safetensors".
@@ -243,7 +244,11 @@ class WordVectors:
             or the byte.
         """
         options = _files.Options(limit, errors, duplicates, mmap)
-        return cls._from_parts(_files.read(path, format, options))
+        parts = _files.read(path, format, options)
+        try:
+            return cls._from_parts(parts)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def save(self, path: Any, format: str = "safetensors") -> None:
         """Write a file of vectors.

@@ -67,7 +67,7 @@ def test_model2vec_folder(table, tmp_path):
         assert list(tokenizer["model"]["vocab"]) == [*table.words, "[UNK]"]
     with pytest.raises(ValueError, match="is a file"):
         table.save(tmp_path / "m" / "config.json", "model2vec")
-    with pytest.raises(ValueError, match="is no str"):
+    with pytest.raises(ValueError, match="is an int"):
         WordVectors([1], [[1.0]]).save(tmp_path / "m", "model2vec")
     assert files == {
         path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()
