@@ -28,7 +28,7 @@ def read_fasttext(path: Path, limit: int | None) -> Parts:
     # They allocate what the file says, and do not notice where it ends.
     _fasttext.check(path)
     try:
-        words, vectors, counts, _ = load(str(path))
+        words, vectors, counts, *_ = load(str(path))
     except (MemoryError, OSError):
         raise
     except Exception as error:

@@ -45,6 +45,8 @@ def pieces(parts: Parts, version: str) -> Iterator[bytes]:
         "format": _VERSION,
         "skembed": version,
         "source": parts.source,
+        # `WordVectors` sorts them: the same parameters give the same bytes.
+        "parameters": dict(parts.parameters or {}),
         "words": parts.words,
         "counts": None if counts is None else counts.tolist(),
     }
@@ -130,6 +132,7 @@ def read(path: Path, limit: int | None, mmap: bool) -> Parts:
         vectors,
         counts if counts is None else counts[:rows],
         card.get("source", ""),
+        card.get("parameters"),
     )
 
 
@@ -212,6 +215,11 @@ def _check_card(
     if not isinstance(card.get("source", ""), str):
         raise ValueError(
             f"{path}: the source of the card is not text. The file is damaged."
+        )
+    if not isinstance(card.get("parameters", {}), dict):
+        raise ValueError(
+            f"{path}: the parameters of the card are not a mapping. The file is "
+            "damaged."
         )
     return words, _counts(counts, words, path)
 

@@ -191,9 +191,21 @@ def test_streams(tmp_path):
 def test_safetensors_bytes(tmp_path):
     """The same bytes again, and those that the specification asks for."""
     counts = np.array([2.5, 1.0])
-    table = WordVectors(["é", 7], [[1, 2], [3, 4]], counts=counts, source='"x"')
+    table, same = (
+        WordVectors(
+            ["é", 7],
+            [[1, 2], [3, 4]],
+            counts=counts,
+            source='"x"',
+            parameters=parameters,
+        )
+        for parameters in (
+            {"z": {"y": 1, "x": 2}, "a": "é"},
+            {"a": "é", "z": {"x": 2, "y": 1}},
+        )
+    )
     table.save(tmp_path / "a")
-    table.save(tmp_path / "b")
+    same.save(tmp_path / "b")
     content = (tmp_path / "a").read_bytes()
     assert content == (tmp_path / "b").read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
@@ -209,6 +221,8 @@ def test_safetensors_bytes(tmp_path):
     assert card["words"] == ["é", 7]
     assert card["counts"] == [2.5, 1.0]
     assert (card["format"], card["source"]) == (1, '"x"')
+    assert card["parameters"] == {"a": "é", "z": {"x": 2, "y": 1}}
+    assert WordVectors.load(tmp_path / "a").parameters == card["parameters"]
     assert content[8 + length :] == struct.pack("<4f", 1, 2, 3, 4)
     assert WordVectors.load(tmp_path / "a") == table
 
@@ -294,6 +308,8 @@ def header_of(entry=None, **changes):
         ),
         (safetensors(header_of(counts=[1, 10**30])), "of 'b' .* is 1000000"),
         (safetensors(header_of(counts=[1, float("nan")])), "of 'b' .* is nan"),
+        (safetensors(header_of(parameters=[])), "parameters of the card are not"),
+        (safetensors(header_of(parameters={"a": float("nan")})), "JSON can hold"),
         (safetensors(header_of(source=3)), "source of the card is not text"),
         (safetensors(header_of(), b"\xff" * 16), "of 'a' .row 0. .* must be finite"),
     ],
@@ -302,6 +318,11 @@ def test_bad_safetensors(load, tmp_path, content, message):
     with pytest.raises(ValueError, match=message) as caught:
         load(content, "safetensors")
     assert str(tmp_path / "vectors") in str(caught.value)
+
+
+def test_card_without_parameters(load):
+    """The first files had none."""
+    assert load(safetensors(header_of())).parameters == {}
 
 
 # --- what programs write --------------------------------------------------------------
