@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skembed.vectors._stream import Rows, Stream, word_error
+from skembed.vectors._stream import LONGEST_WORD, Rows, Stream, word_error
 from skembed.vectors._text import Header, count_numbers
 
 # How many bytes tell text from binary, and rows that are written at a time.
@@ -186,9 +186,13 @@ class _Reader:
     def _check_word(self) -> None:
         """Refuse a record without a word."""
         stream = self.stream
-        rest = stream.storage[stream.first :].lstrip(b"\n")
+        rest = stream.storage[stream.first : stream.first + LONGEST_WORD + 1].lstrip(
+            b"\n"
+        )
         if rest.startswith(b" "):
             self.fail(f"there is no word before the space. {self._advice()}")
+        if len(rest) > LONGEST_WORD and b" " not in rest:
+            self.fail(f"a word has more than {LONGEST_WORD} bytes. {self._advice()}")
 
     def _fail_at_end(self) -> None:
         n_words, n_there = self.header.n_words, self.rows.n

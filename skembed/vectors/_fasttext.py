@@ -20,7 +20,7 @@ _PARAMETERS = struct.Struct("<12id")
 # Entries, words, labels, tokens and pairs of the index of kept n-grams.
 _SIZES = struct.Struct("<3i2q")
 _VERSION, _ENTRY = struct.Struct("<i"), struct.Struct("<qb")
-_MATRIX = struct.Struct("<?2q")
+_MATRIX = struct.Struct("<B2q")
 # Libraries look at all n-grams of all words.
 _LONGEST_WORD, _LONGEST_NGRAM = 10_000, 1_000
 
@@ -178,18 +178,18 @@ class _Walk:
 
     def _check_matrix(self, name: str, dim: int, n_rows: int | None = None) -> None:
         begin = self.position
-        if self.data[begin : begin + 1] not in (b"\0", b""):
+        if self.data[begin : begin + 1] == b"\1":
             self.fail(
                 f"the {name} matrix is quantised, as in files that end in .ftz. Load "
                 "the .bin or .vec of the model before it was quantised."
             )
-        _, rows, columns = self.take(_MATRIX, f"the {name} matrix")
-        if columns != dim or rows < 0 or n_rows not in (None, rows):
+        flag, rows, columns = self.take(_MATRIX, f"the {name} matrix")
+        if flag or columns != dim or rows < 0 or n_rows not in (None, rows):
             self.position = begin
             wanted = f"{dim} columns" if n_rows is None else f"{n_rows} x {dim}"
             self.fail(
-                f"the {name} matrix is {rows} x {columns}, and should have {wanted}. "
-                "The file is damaged."
+                f"the {name} matrix should have {wanted}, and its header says {rows} x "
+                f"{columns} (flag {flag}). The file is damaged."
             )
         self.skip(4 * rows * columns, f"the {rows} x {columns} numbers of the {name}")
 

@@ -209,7 +209,7 @@ ENTRIES = DICTIONARY + 28
         (0, "i", 7, "byte 0: .* does not begin as fastText's .bin"),
         (4, "i", 13, "byte 4: the version of the format is 13"),
         (8, "i", 0, "byte 8: the parameter dim is 0"),
-        (8, "i", 2**31 - 1, "the input matrix is 10 x 4"),
+        (8, "i", 2**31 - 1, "the input matrix .* says 10 x 4"),
         (8 + 24, "i", 9, "byte 32: the parameter loss is 9"),
         (8 + 28, "i", 0, "byte 36: the parameter model is 0"),
         (8 + 32, "i", -1, "byte 40: the parameter bucket is -1"),
