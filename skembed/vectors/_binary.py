@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from skembed.vectors._stream import Rows, Stream, word_error
+from skembed.vectors._stream import LONGEST_WORD, Rows, Stream, word_error
 from skembed.vectors._text import Header, count_numbers
 
 # How many bytes tell text from binary, and rows that are written at a time.
@@ -39,6 +39,24 @@ def is_binary(head: bytes, header: Header) -> bool:
     except UnicodeDecodeError as error:
         return error.reason != "unexpected end of data"
     return False
+
+
+def is_float64(head: bytes, size: int | None) -> bool:
+    """Return whether a file may be GloVe's own ``vectors.bin``: float64 and no words.
+
+    Parameters
+    ----------
+    head : bytes
+        The beginning of the file.
+    size : int or None
+        Bytes of the file, if they are known. Two tables of one size are in it.
+    """
+    if (size is not None and size % 16) or not _CONTROL.search(head):
+        return False
+    numbers = np.frombuffer(head[: min(800, len(head) // 8 * 8)], "<f8")
+    # Letters would give numbers far smaller or larger.
+    sizes = np.abs(numbers[numbers != 0])
+    return bool(len(sizes) > 1 and ((sizes > 1e-20) & (sizes < 1e3)).all())
 
 
 class _Reader:
@@ -168,16 +186,20 @@ class _Reader:
     def _check_word(self) -> None:
         """Refuse a record without a word."""
         stream = self.stream
-        rest = stream.storage[stream.first :].lstrip(b"\n")
+        rest = stream.storage[stream.first : stream.first + LONGEST_WORD + 1].lstrip(
+            b"\n"
+        )
         if rest.startswith(b" "):
             self.fail(f"there is no word before the space. {self._advice()}")
+        if len(rest) > LONGEST_WORD and b" " not in rest:
+            self.fail(f"a word has more than {LONGEST_WORD} bytes. {self._advice()}")
 
     def _fail_at_end(self) -> None:
         n_words, n_there = self.header.n_words, self.rows.n
-        hint = f": limit={n_there} reads what is there." if n_there else "."
+        hint = f" Pass limit={n_there} to read the rows that exist." if n_there else ""
         self.fail(
             f"the file ends after {n_there} words, the header says {n_words}. It is "
-            f"truncated{hint}"
+            f"truncated.{hint}"
         )
 
     def _check_end(self) -> None:

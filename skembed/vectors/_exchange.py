@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skembed._utils.extras import not_installed
-from skembed.vectors import _safetensors
+from skembed.vectors import _fasttext, _safetensors
 from skembed.vectors._sources import Parts, of_gensim
 
 
@@ -23,17 +23,19 @@ def read_fasttext(path: Path, limit: int | None) -> Parts:
     ImportError
         If neither is installed.
     ValueError
-        If they cannot read it.
+        If the file is damaged, or they cannot read it.
     """
     load = _fasttext_reader()
+    # They allocate what the file says, and do not notice where it ends.
+    _fasttext.check(path)
     try:
-        words, vectors, counts, _ = load(str(path))
+        words, vectors, counts, *_ = load(str(path))
     except (MemoryError, OSError):
         raise
     except Exception as error:
         raise ValueError(
-            f"{path}: {load.__name__.strip('_').replace('_', ' ')} cannot read this "
-            f"fastText file ({error}). It may be truncated, or one of a classifier."
+            f"{path}: {load.__name__.removeprefix('_with_')} cannot read this fastText "
+            f"file ({error}). It may be damaged, or one of a classifier."
         ) from error
     rows = slice(limit)
     return Parts(words[rows], vectors[rows], counts[rows], f"{path} (fasttext-bin)")
@@ -45,7 +47,7 @@ def _fasttext_reader() -> Any:
     except ImportError:
         pass
     else:
-        return _gensim
+        return _with_gensim
     try:
         import fasttext  # noqa: F401
     except ImportError as error:
@@ -53,16 +55,16 @@ def _fasttext_reader() -> Any:
             "Reading fastText's .bin needs gensim or fasttext. Install one with: "
             "python -m pip install gensim. Files that end in .vec need neither."
         ) from error
-    return _fasttext
+    return _with_fasttext
 
 
-def _gensim(path: str) -> Parts:
+def _with_gensim(path: str) -> Parts:
     from gensim.models.fasttext import load_facebook_vectors
 
     return of_gensim(load_facebook_vectors(path))
 
 
-def _fasttext(path: str) -> Parts:
+def _with_fasttext(path: str) -> Parts:
     import fasttext
 
     model = fasttext.load_model(path)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skembed._version import __version__
-from skembed.vectors import _binary, _exchange, _safetensors, _text
+from skembed.vectors import _binary, _exchange, _fasttext, _safetensors, _text
 from skembed.vectors._sources import Parts
 from skembed.vectors._stream import Stream
 
@@ -21,8 +21,6 @@ from skembed.vectors._stream import Stream
 TEXT = ("word2vec", "glove", "fasttext")
 READABLE = (*TEXT, "word2vec-binary", "safetensors", "fasttext-bin")
 WRITABLE = (*TEXT, "word2vec-binary", "safetensors", "model2vec")
-# The first four bytes of a file that fastText writes besides text.
-_FASTTEXT = (793712314).to_bytes(4, "little")
 
 # First bytes of files that hold no vectors that can be read here, and what to do.
 _OTHERS = {
@@ -30,8 +28,12 @@ _OTHERS = {
     b"\xfd7zXZ\x00": "packed by xz. Unpack it",
     b"\x28\xb5\x2f\xfd": "packed by zstd. Unpack it",
     b"\x93NUMPY": "an array of NumPy. Pass words and this array to WordVectors",
-    b"\x80": "a pickle. If gensim saved it, load it there, and use from_gensim",
 }
+for _protocol in range(2, 6):
+    _OTHERS[bytes([0x80, _protocol])] = (
+        "a pickle, which load does not read. If gensim saved it, use "
+        "WordVectors.from_gensim(KeyedVectors.load(path))"
+    )
 
 
 class Options(NamedTuple):
@@ -81,11 +83,15 @@ def read(path: Any, format: str, options: Options) -> Parts:
             f"{format!r}. Load it without mmap, save it as 'safetensors', and map that."
         )
     if format == "safetensors":
+        _refuse_options(path, format, options)
         return _safetensors.read(path, options.limit, options.mmap)
     if format == "fasttext-bin":
+        _refuse_options(path, format, options)
         return _exchange.read_fasttext(path, options.limit)
-    words, vectors = _read_stream(path, format, options)
-    words, vectors = _without_duplicates(words, vectors, options.duplicates, path)
+    words, vectors, first_line = _read_stream(path, format, options)
+    words, vectors = _without_duplicates(
+        words, vectors, options.duplicates, path, first_line
+    )
     return Parts(words, vectors, None, f"{path} ({format})")
 
 
@@ -103,9 +109,20 @@ def _check_options(options: Options) -> None:
         raise ValueError(f"limit={limit!r} must be a whole number of at least 1.")
 
 
+def _refuse_options(path: Path, format: str, options: Options) -> None:
+    """Refuse options that have no meaning for a format."""
+    for name, default in (("errors", "strict"), ("duplicates", "error")):
+        value = getattr(options, name)
+        if value != default:
+            raise ValueError(
+                f"{name}={value!r} is only for text and 'word2vec-binary', and {path} "
+                f"is {format!r}. Leave {name} out."
+            )
+
+
 def _detect(path: Path, head: bytes) -> str:
     """Return the format of a file by its first bytes."""
-    if head.startswith(_FASTTEXT):
+    if head.startswith(_fasttext.MAGIC):
         return "fasttext-bin"
     if _safetensors.is_safetensors(head, path.stat().st_size):
         return "safetensors"
@@ -119,7 +136,8 @@ def _detect(path: Path, head: bytes) -> str:
 
 def _read_stream(
     path: Path, format: str, options: Options
-) -> tuple[list[str], np.ndarray]:
+) -> tuple[list[str], np.ndarray, int | None]:
+    """Return words, vectors and, of text, the number of the first word's line."""
     with Stream(path) as stream:
         head = stream.head()
         if not head.strip():
@@ -127,6 +145,11 @@ def _read_stream(
         header = _text.find_header(head)
         if format == "glove" and header and not _is_counted(head, header):
             header = None
+        if header is None and _binary.is_float64(head, stream.size):
+            raise ValueError(
+                f"{path} has neither text nor a header. It is probably the "
+                "vectors.bin of GloVe, which has no words: pass its vectors.txt."
+            )
         if header is None and format != "glove":
             raise ValueError(
                 f"{path}, line 1 (byte 0): {head[:60]!r} are not the numbers of words "
@@ -138,8 +161,9 @@ def _read_stream(
             raise ValueError(f"{path}, line 1 (byte 0): the header says 0 words.")
         limit = options.limit
         if header is not None and format == "word2vec-binary":
-            return _binary.read(stream, header, limit, options.errors)
-        return _text.read(stream, header, limit, options.errors)
+            return *_binary.read(stream, header, limit, options.errors), None
+        first_line = 1 if header is None else 2
+        return *_text.read(stream, header, limit, options.errors), first_line
 
 
 def _is_counted(head: bytes, header: _text.Header) -> bool:
@@ -152,7 +176,11 @@ def _is_counted(head: bytes, header: _text.Header) -> bool:
 
 
 def _without_duplicates(
-    words: list[str], vectors: np.ndarray, duplicates: str, path: Path
+    words: list[str],
+    vectors: np.ndarray,
+    duplicates: str,
+    path: Path,
+    first_line: int | None,
 ) -> tuple[list[str], np.ndarray]:
     """Return the table with each word once."""
     if len(set(words)) == len(words):
@@ -161,9 +189,11 @@ def _without_duplicates(
     for row, word in enumerate(words):
         first = rows.setdefault(word, row)
         if first != row and duplicates == "error":
+            unit = "word" if first_line is None else "line"
+            base = 1 if first_line is None else first_line
             raise ValueError(
-                f"{path}: the word {word!r} is both word {first + 1} and word "
-                f"{row + 1} of the file. Pass duplicates='first' to keep the first of "
+                f"{path}: the word {word!r} is both in {unit} {first + base} and in "
+                f"{unit} {row + base}. Pass duplicates='first' to keep the first of "
                 "its vectors."
             )
     kept = np.fromiter(rows.values(), dtype=np.intp, count=len(rows))
@@ -231,7 +261,6 @@ def _write_file(path: Path, pieces: Iterable[bytes]) -> None:
 
 def _encoded(words: Iterable[Any], format: str) -> list[bytes]:
     """Return the bytes of words, if the format can hold them."""
-    other = "format='safetensors' holds every word"
     encoded = []
     for word in words:
         if not isinstance(word, str):
@@ -239,8 +268,9 @@ def _encoded(words: Iterable[Any], format: str) -> list[bytes]:
                 encoded.append(b"")
                 continue
             raise ValueError(
-                f"The word {word!r} is no str, and would be one in the format "
-                f"{format!r}. Rename the words, or {other}."
+                f"The word {word!r} is an int. {format!r} files can only store text: "
+                "rename the words, or pass format='safetensors', which holds "
+                "every word."
             )
         try:
             letters = word.encode()
@@ -253,7 +283,7 @@ def _encoded(words: Iterable[Any], format: str) -> list[bytes]:
             raise ValueError(
                 f"The word {word!r} has {what}, and readers of the format {format!r} "
                 f"would take it for another. Rename the word (such as by '_' for ' '), "
-                f"leave it out, or {other}."
+                "leave it out, or pass format='safetensors', which holds every word."
             )
         encoded.append(letters)
     return encoded

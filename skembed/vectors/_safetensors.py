@@ -45,6 +45,8 @@ def pieces(parts: Parts, version: str) -> Iterator[bytes]:
         "format": _VERSION,
         "skembed": version,
         "source": parts.source,
+        # `WordVectors` sorts them: the same parameters give the same bytes.
+        "parameters": dict(parts.parameters or {}),
         "words": parts.words,
         "counts": None if counts is None else counts.tolist(),
     }
@@ -110,7 +112,7 @@ def read(path: Path, limit: int | None, mmap: bool) -> Parts:
         if size < 10 or not 2 <= length <= size - 8:
             raise ValueError(
                 f"{path}, byte 0: a header of {length} bytes does not fit into a file "
-                f"of {size} bytes. The file is truncated, or no safetensors file."
+                f"of {size} bytes. The file is truncated, or not a safetensors file."
             )
         header = _json(opened.read(length), f"{path}, byte 8: the header")
     card, shape, begin = _check_header(header, path)
@@ -130,6 +132,7 @@ def read(path: Path, limit: int | None, mmap: bool) -> Parts:
         vectors,
         counts if counts is None else counts[:rows],
         card.get("source", ""),
+        card.get("parameters"),
     )
 
 
@@ -153,8 +156,8 @@ def _check_header(header: Any, path: Path) -> tuple[dict, tuple[int, int], int]:
     text = metadata.get(KEY) if isinstance(metadata, dict) else None
     if not isinstance(text, str):
         raise ValueError(
-            f"{path}: no safetensors file of skembed: its metadata have no key "
-            f"{KEY!r}. Read it with the library `safetensors`, and pass words and "
+            f"{path} was not written by skembed: the metadata key {KEY!r} is missing. "
+            "Read it with the library `safetensors`, and pass words and "
             "vectors to WordVectors."
         )
     card = _json(text, f"{path}: the card {KEY!r}")
@@ -179,7 +182,7 @@ def _check_entry(entry: Any, path: Path) -> tuple[tuple[int, int], int]:
         right = False
     if not right:
         raise ValueError(
-            f"{path}: the entry {TENSOR!r} of the header is no float32 table: "
+            f"{path}: the entry {TENSOR!r} of the header is not a float32 table: "
             f"{entry!r:.100}. The file is damaged."
         )
     return (n_words, n_components), begin
@@ -210,18 +213,26 @@ def _check_card(
                 "is damaged."
             )
     if not isinstance(card.get("source", ""), str):
-        raise ValueError(f"{path}: the source of the card is no text.")
-    return words, _counts(counts, path)
+        raise ValueError(
+            f"{path}: the source of the card is not text. The file is damaged."
+        )
+    if not isinstance(card.get("parameters", {}), dict):
+        raise ValueError(
+            f"{path}: the parameters of the card are not a mapping. The file is "
+            "damaged."
+        )
+    return words, _counts(counts, words, path)
 
 
-def _counts(counts: list | None, path: Path) -> np.ndarray | None:
+def _counts(counts: list | None, words: list, path: Path) -> np.ndarray | None:
     if counts is None:
         return None
+    for word, count in zip(words, counts, strict=True):
+        # A whole number may be too large for any float.
+        if not 0 <= count < 2**63:
+            raise ValueError(
+                f"{path}: the count of {word!r:.60} in the card is {count!r:.60}, and "
+                "should be finite and not negative. The file is damaged."
+            )
     whole = all(type(count) is int for count in counts)
-    try:
-        values = np.array(counts, dtype=np.int64 if whole else np.float64)
-    except OverflowError as error:
-        raise ValueError(f"{path}: a count of the card is too large.") from error
-    if not np.isfinite(values).all() or (values < 0).any():
-        raise ValueError(f"{path}: a count of the card is negative or not finite.")
-    return values
+    return np.array(counts, dtype=np.int64 if whole else np.float64)

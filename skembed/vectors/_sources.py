@@ -4,6 +4,8 @@ Objects of other packages are recognised by their attributes, so that nothing ne
 be installed or imported.
 """
 
+import re
+import reprlib
 from collections.abc import Mapping
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -11,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skembed._utils.extras import not_installed
-from skembed.vectors._validation import as_numbers
+from skembed.vectors._validation import as_json, as_numbers
 
 TABLES = {
     "word": "word vectors",
@@ -19,6 +21,9 @@ TABLES = {
     "sum": "sums of word and context vectors",
     "concat": "word and context vectors, side by side,",
 }
+
+# Letters of a parameter's value as JSON, beyond which it is shortened.
+_LONGEST = 10_000
 
 
 class Parts(NamedTuple):
@@ -28,6 +33,7 @@ class Parts(NamedTuple):
     vectors: np.ndarray
     counts: Any
     source: str
+    parameters: Mapping[str, Any] | None = None
 
 
 # --- embedders ------------------------------------------------------------------------
@@ -67,11 +73,13 @@ def of_estimator(estimator: Any, which: Any) -> Parts:
     words = [*vocabulary]
     vectors, counts = _table(estimator, learned, which), learned.get("word_counts_")
     source = _describe(estimator, learned, which)
+    parameters = _parameters(estimator)
     if np.array_equal(rows, np.arange(n_rows)):
-        return Parts(words, vectors, counts, source)
+        return Parts(words, vectors, counts, source, parameters)
     rows = rows[order]
     counts = None if counts is None else counts[rows]
-    return Parts([words[i] for i in order], vectors[rows], counts, source)
+    words = [words[i] for i in order]
+    return Parts(words, vectors[rows], counts, source, parameters)
 
 
 def _explain(estimator: Any) -> None:
@@ -117,6 +125,29 @@ def _describe(estimator: Any, learned: dict[str, Any], which: str) -> str:
     total = np.sum(counts)
     amount = f"{total:,}" if counts.dtype.kind == "i" else f"{total:,.6g}"
     return f"{TABLES[which]} of {name}, learned from {amount} {unit}"
+
+
+def _parameters(estimator: Any) -> dict[str, Any]:
+    """Return class and parameters, as far as JSON can hold them."""
+    found = {"class": type(estimator).__name__}
+    if hasattr(estimator, "get_params"):
+        found |= estimator.get_params(deep=False)
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value, or its repr if it is long or JSON cannot hold it."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    try:
+        if len(as_json({"": value}, "")) <= _LONGEST:
+            return value
+    except TypeError:
+        pass
+    short = reprlib.Repr()
+    short.maxother = short.maxstring = 200
+    # Addresses in memory would differ in each process.
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", short.repr(value))
 
 
 # --- mappings -------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 GZIP = b"\x1f\x8b"
+# Bytes of a word. Longer ones show that the file is damaged.
+LONGEST_WORD = 1 << 20
 # Bytes that are read at a time, at least.
 _CHUNK = 1 << 20
 

@@ -10,10 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skembed.vectors._stream import Rows, Stream, word_error
+from skembed.vectors._stream import LONGEST_WORD, Rows, Stream, word_error
 
 HEADER = re.compile(rb"(?:\xef\xbb\xbf)?[ \t]*(\d{1,18})[ \t]+(\d{1,18})[ \t\r]*\n")
-_NUMBER = re.compile(rb"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
+# Digits are never given back, so that the time is that of their number.
+_NUMBER = re.compile(rb"[-+]?(?:\d++\.?\d*+|\.\d++)(?:[eE][-+]?\d++)?")
+_FIELD = re.compile(rb"\S+")
 _NOT_FINITE = re.compile(rb"[-+]?(?:nan|inf(?:inity)?)", re.IGNORECASE)
 # GloVe writes this row after those that its header counts.
 UNKNOWN = b"<unk>"
@@ -38,13 +40,35 @@ def find_header(head: bytes) -> Header | None:
     return Header(int(match[1]), int(match[2]), min(match.end(), len(head)))
 
 
+class _Fields(NamedTuple):
+    """What a line consists of."""
+
+    n_fields: int
+    n_numbers: int  # at the end; the first field is not among them
+    first: int  # where these begin
+    other: bytes  # the beginning of the field before them
+
+
+def _fields(line: bytes) -> _Fields:
+    """Look at the fields of a line one by one: their list would take much memory."""
+    n_fields = n_numbers = first = 0
+    other: re.Match[bytes] | None = None
+    for field in _FIELD.finditer(line):
+        if n_fields and _NUMBER.fullmatch(line, field.start(), field.end()):
+            if not n_numbers:
+                first = field.start()
+            n_numbers += 1
+        else:
+            n_numbers, other = 0, field
+        n_fields += 1
+    begin, end = other.span() if other else (0, 0)
+    before = line[begin : min(end, begin + 100)]
+    return _Fields(n_fields, n_numbers, first, before)
+
+
 def count_numbers(line: bytes) -> int:
     """Return how many numbers a line ends with; its first field is not among them."""
-    fields = line.split()[1:]
-    for n_numbers, field in enumerate(reversed(fields)):
-        if not _NUMBER.fullmatch(field):
-            return n_numbers
-    return len(fields)
+    return _fields(line).n_numbers
 
 
 class _Reader:
@@ -93,15 +117,22 @@ class _Reader:
         """Return how many numbers the first line has."""
         self.rows = Rows(1, b"\n")
         self._complete_line()
-        line = bytes(self.stream.storage[self.stream.first : self._line_end()])
+        line = self._line()
         n_numbers = count_numbers(line)
         if not n_numbers:
-            self.fail(f"no word and numbers, but {_shorten(line)}.")
+            self.fail(f"{_shorten(line)} is not a word and numbers.")
         return n_numbers
 
     def _line_end(self) -> int:
         """Return where the first unused line ends, behind its line break, or 0."""
         return self.stream.storage.find(b"\n", self.stream.first) + 1
+
+    def _line(self) -> bytes:
+        """Return the first unused line."""
+        # A slice of the storage would be a second copy.
+        return bytes(
+            memoryview(self.stream.storage)[self.stream.first : self._line_end()]
+        )
 
     def _complete_line(self) -> bool:
         """Read until there is a whole line; return whether there is one."""
@@ -141,7 +172,7 @@ class _Reader:
             raise ValueError(
                 f"{self.stream.path}, line 1: {header.n_words} words of "
                 f"{header.n_components} numbers take at least {needed} bytes, and "
-                f"{left} follow. The file is truncated, or line 1 is no header "
+                f"{left} follow. The file is truncated, or line 1 is not a header "
                 "(then pass format='glove')."
             )
         self.rows.reserve(wanted, wanted)
@@ -150,7 +181,9 @@ class _Reader:
         """Read the lines that the kernel understands."""
         stream, rows = self.stream, self.rows
         end = stream.storage.rfind(b"\n", stream.first) + 1
-        rows.reserve((end - stream.first) // self.shortest, self.most)
+        n_lines = stream.storage.count(b"\n", stream.first)
+        n_lines = min(n_lines, (end - stream.first) // self.shortest)
+        rows.reserve(n_lines, self.most)
         reached = np.array([stream.first, rows.n, 0])
         letters = np.empty(end - stream.first, dtype=np.uint8)
         most = rows.vectors[: self.most]
@@ -165,23 +198,24 @@ class _Reader:
         if error:
             number, word, reason = error
             stream = self.stream
-            lines = bytes(stream.storage[stream.first :]).split(b"\n")
-            offset = stream.position + sum(map(len, lines[:number])) + number
+            begin = stream.first
+            for _ in range(number):
+                begin = stream.storage.index(b"\n", begin) + 1
             self.fail(
                 f"the word {word!r} is not UTF-8 ({reason}). Pass errors='replace', "
                 "or convert the file to UTF-8.",
                 self.rows.n + number,
-                offset,
+                stream.offset + begin,
             )
         self.rows.letters += letters
 
     def _read_other(self) -> bool:
         """Read one line that the kernel left; return whether it holds a row."""
         stream, end = self.stream, self._line_end()
-        line = bytes(stream.storage[stream.first : end])
-        if not line.strip():
+        if not _FIELD.search(stream.storage, stream.first, end):
             self._check_blank()
             return False
+        line = self._line()
         word, numbers = self._parse(line)
         self.rows.reserve(1, self.most)
         self.rows.vectors[self.rows.n] = numbers
@@ -195,39 +229,46 @@ class _Reader:
         stream = self.stream
         row, offset = self.rows.n, stream.position
         while True:
-            if bytes(stream.storage[stream.first :]).strip():
+            if _FIELD.search(stream.storage, stream.first):
                 self.fail("the line is blank, and others follow.", row, offset)
             stream.first = len(stream.storage)
             if not stream.fill():
                 return
 
-    def _parse(self, line: bytes) -> tuple[bytes, list[float]]:
+    def _parse(self, line: bytes) -> tuple[bytes, np.ndarray]:
         """Return the bytes of the word and the numbers of a line."""
-        fields = line.split()
-        n_numbers, width = count_numbers(line), self.width
-        if n_numbers < width <= len(fields) - 1:
-            wrong = fields[-n_numbers - 1]
-            if _NOT_FINITE.fullmatch(wrong):
-                self.fail(f"{_shorten(wrong)} is not finite. Remove the line.")
+        n_fields, n_numbers, first, other = _fields(line)
+        width = self.width
+        if n_numbers < width < n_fields and _NOT_FINITE.fullmatch(other):
+            self.fail(f"{_shorten(other)} is not finite. Remove the line.")
         if n_numbers != width:
             self.fail(self._width_message(line, n_numbers))
-        numbers = [float(field) for field in fields[-width:]]
-        for number, field in zip(numbers, fields[-width:], strict=True):
-            if not abs(np.float64(number)) <= _LARGEST:
-                self.fail(f"{_shorten(field)} is too large for float32.")
-        return line.rsplit(None, width)[0].strip(b" \t"), numbers
+        if first > LONGEST_WORD:
+            self.fail(
+                f"a word has more than {LONGEST_WORD} bytes. The file is damaged, or "
+                "has no line breaks."
+            )
+        fields = (field[0] for field in _FIELD.finditer(line, first))
+        numbers = np.fromiter(map(float, fields), np.float64, width)
+        for number in np.flatnonzero(np.abs(numbers) > _LARGEST)[:1]:
+            field = line[first:].split()[number]
+            self.fail(f"{_shorten(field)} is too large for float32.")
+        return line[:first].strip(), numbers
 
     def _width_message(self, line: bytes, n_numbers: int) -> str:
-        wanted = "one" if self.width == 1 else f"{self.width}"
+        plural = "number" if n_numbers == 1 else "numbers"
         source = "line 1 has" if self.header is None else "the header says"
         message = (
-            f"{_shorten(line)} has {n_numbers} numbers behind its word, {source} "
-            f"{wanted}."
+            f"{_shorten(line)} has {n_numbers} {plural} after the word, but {source} "
+            f"{self.width}."
         )
         if HEADER.match(line):
             return f"{message} It looks like a second header. Remove it."
         if n_numbers > self.width:
-            return f"{message} A word may have spaces, but must not end in a number."
+            return (
+                f"{message} Perhaps the word ends in a number, which cannot be told "
+                "from a vector."
+            )
         return message
 
     def _check_number(self) -> None:
@@ -239,21 +280,24 @@ class _Reader:
         if n_rows == header.n_words + 1 and is_unknown:
             return
         if n_rows < header.n_words:
-            hint = f": limit={n_rows} reads what is there." if n_rows else "."
+            hint = (
+                f" Pass limit={n_rows} to read the rows that exist." if n_rows else ""
+            )
             self.fail(
                 f"the file ends after {n_rows} words, the header says "
-                f"{header.n_words}. It is truncated, or the header is wrong{hint}"
+                f"{header.n_words}. It is truncated, or the header is wrong.{hint}"
             )
         self.fail(
             f"more words follow than the {header.n_words} that the header says. If "
-            "line 1 is no header, pass format='glove'; "
-            f"limit={header.n_words} reads as many as it says.",
+            f"line 1 is not a header, pass format='glove'. Pass limit={header.n_words} "
+            "to read as many as it says.",
             header.n_words,
         )
 
 
 def _shorten(line: bytes) -> str:
-    text = line.strip()
+    # Without copying a line that never ends.
+    text = line[:100].strip()
     return repr(text if len(text) <= 60 else text[:57] + b"...")
 
 

@@ -1,6 +1,7 @@
 """Checks of words, vectors and counts before a table is made of them."""
 
-from collections.abc import Iterable, KeysView, Set
+import json
+from collections.abc import Iterable, KeysView, Mapping, Set
 from numbers import Integral, Real
 from typing import Any
 
@@ -183,6 +184,25 @@ def check_counts(counts: Any, n_words: int) -> np.ndarray:
             f"counts[{row}] is {given[row]}: counts must be finite and not negative."
         )
     return read_only(found)
+
+
+def as_json(values: Any, name: str) -> str:
+    """Return a mapping of str to values as JSON, with sorted keys.
+
+    Raises
+    ------
+    TypeError
+        If it is not such a mapping, or JSON cannot hold a value.
+    """
+    if not isinstance(values, Mapping) or not all(type(key) is str for key in values):
+        raise TypeError(f"{name} must be a mapping with keys of type str: {values!r}.")
+    try:
+        return json.dumps(dict(values), allow_nan=False, sort_keys=True)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(
+            f"{name} must be a mapping of values that JSON can hold ({error}). Pass "
+            "their repr."
+        ) from error
 
 
 def read_only(values: np.ndarray) -> np.ndarray:

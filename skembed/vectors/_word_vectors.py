@@ -1,5 +1,6 @@
 """`WordVectors`: an immutable table of words and their vectors."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from numbers import Integral
@@ -10,6 +11,7 @@ import numpy as np
 
 from skembed.vectors import _exchange, _files, _search, _sources
 from skembed.vectors._validation import (
+    as_json,
     as_numbers,
     check_counts,
     check_vectors,
@@ -40,6 +42,9 @@ class WordVectors:
         How often each word occurred in training.
     source : str, default=""
         Where the vectors came from, for people to read.
+    parameters : mapping of str to object, default=None
+        How the vectors were made, such as the parameters of an embedder. The values
+        are those that JSON can hold. None is an empty mapping.
 
     Attributes
     ----------
@@ -55,11 +60,14 @@ class WordVectors:
         Number of dimensions.
     source : str
         Where the vectors came from.
+    parameters : mapping of str to object
+        How the vectors were made, read-only.
 
     Raises
     ------
     TypeError
-        If words are not str or int, or vectors are not real numbers.
+        If words are not str or int, vectors are not real numbers, or JSON cannot hold
+        the parameters.
     ValueError
         If a word is given twice, the shapes do not match, a value is not finite, or
         the table would be empty.
@@ -86,6 +94,7 @@ class WordVectors:
         *,
         counts: Any = None,
         source: str = "",
+        parameters: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(source, str):
             raise TypeError(f"source must be a str, got {source!r}.")
@@ -97,6 +106,10 @@ class WordVectors:
             self._counts = check_counts(counts, len(self._words))
         # Names of files may not be Unicode.
         self._source = source.encode(errors="replace").decode()
+        # Text, since nobody can change it.
+        self._parameters = as_json(
+            {} if parameters is None else parameters, "parameters"
+        )
         self._found_table: _search.Table | None = None
 
     # --- from and to other objects ----------------------------------------------------
@@ -118,7 +131,10 @@ class WordVectors:
         Returns
         -------
         WordVectors
-            With the words in the order of rows, and with `word_counts_` as counts.
+            With the words in the order of rows, with `word_counts_` as counts, and with
+            the class and the parameters of the estimator as parameters. Values that
+            JSON cannot hold, and long ones such as a vocabulary, are replaced by their
+            repr, which is shortened.
 
         Raises
         ------
@@ -223,10 +239,11 @@ class WordVectors:
             How many words to read. None reads all.
         errors : {"strict", "replace"}, default="strict"
             What to do with words that are not UTF-8: raise an error, or replace the
-            bytes that are wrong by U+FFFD.
+            bytes that are wrong by U+FFFD. "replace" is only for text and
+            "word2vec-binary".
         duplicates : {"error", "first"}, default="error"
             What to do with a word that occurs twice: raise an error, or keep the first
-            of its vectors.
+            of its vectors. "first" is only for text and "word2vec-binary".
         mmap : bool, default=False
             Whether the vectors stay in the file as a read-only memory map, which
             several processes share. Only for "safetensors".
@@ -244,7 +261,11 @@ class WordVectors:
             or the byte.
         """
         options = _files.Options(limit, errors, duplicates, mmap)
-        return cls._from_parts(_files.read(path, format, options))
+        parts = _files.read(path, format, options)
+        try:
+            return cls._from_parts(parts)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def save(self, path: Any, format: str = "safetensors") -> None:
         """Write a file of vectors.
@@ -285,12 +306,14 @@ class WordVectors:
         return _exchange.to_spacy(self._parts())
 
     def _parts(self) -> "_sources.Parts":
-        return _sources.Parts(self._words, self._vectors, self._counts, self._source)
+        return _sources.Parts(
+            self._words, self._vectors, self._counts, self._source, self.parameters
+        )
 
     @classmethod
     def _from_parts(cls, parts: "_sources.Parts") -> "WordVectors":
-        words, vectors, counts, source = parts
-        return cls(words, vectors, counts=counts, source=source)
+        words, vectors, *others = parts
+        return _restore(cls, words, vectors, *others)
 
     # --- attributes -------------------------------------------------------------------
 
@@ -323,6 +346,11 @@ class WordVectors:
     def source(self) -> str:
         """Return where the vectors came from."""
         return self._source
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Return how the vectors were made, read-only."""
+        return MappingProxyType(json.loads(self._parameters))
 
     # --- look-ups ---------------------------------------------------------------------
 
@@ -418,8 +446,8 @@ class WordVectors:
         else:
             words = [self._words[row] for row in rows]
         counts = None if self._counts is None else self._counts[rows]
-        source = self._source
-        return type(self)(words, self._vectors[rows], counts=counts, source=source)
+        others = counts, self._source, self.parameters
+        return _restore(type(self), words, self._vectors[rows], *others)
 
     def _row(self, word: Any) -> int:
         try:
@@ -945,7 +973,7 @@ class WordVectors:
 
     def __reduce__(self) -> tuple[Any, ...]:
         parts = self._words, self._vectors, self._counts, self._source
-        return _restore, (type(self), *parts)
+        return _restore, (type(self), *parts, dict(self.parameters))
 
     def __repr__(self) -> str:
         origin = f", {self._source}" if self._source else ""
@@ -980,9 +1008,14 @@ class WordVectors:
 
 
 def _restore(
-    cls: Any, words: tuple[Any, ...], vectors: np.ndarray, counts: Any, source: str
+    cls: Any,
+    words: Iterable[Any],
+    vectors: np.ndarray,
+    counts: Any,
+    source: str,
+    parameters: Mapping[str, Any] | None = None,
 ) -> WordVectors:
-    return cls(words, vectors, counts=counts, source=source)
+    return cls(words, vectors, counts=counts, source=source, parameters=parameters)
 
 
 def _listed(words: Any) -> list[Any]:

@@ -2,11 +2,14 @@
 
 import builtins
 import json
+import re
+import struct
 
 import numpy as np
 import pytest
 
 from skembed.vectors import WordVectors, _exchange
+from tests.vectors import fasttext_file
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +67,7 @@ def test_model2vec_folder(table, tmp_path):
         assert list(tokenizer["model"]["vocab"]) == [*table.words, "[UNK]"]
     with pytest.raises(ValueError, match="is a file"):
         table.save(tmp_path / "m" / "config.json", "model2vec")
-    with pytest.raises(ValueError, match="is no str"):
+    with pytest.raises(ValueError, match="is an int"):
         WordVectors([1], [[1.0]]).save(tmp_path / "m", "model2vec")
     assert files == {
         path.name: path.read_bytes() for path in (tmp_path / "m").iterdir()
@@ -143,12 +146,123 @@ def test_fasttext_vec(trained, tmp_path):
         np.testing.assert_allclose(found[word], model.get_word_vector(word), rtol=1e-4)
 
 
-def test_damaged_fasttext_bin(trained, tmp_path):
+@pytest.fixture
+def no_library(monkeypatch):
+    """Stand in for the library; the damaged files here must not reach it."""
+
+    def unwanted(path):
+        pytest.fail("The library was called.")
+
+    monkeypatch.setattr(_exchange, "_fasttext_reader", lambda: unwanted)
+
+
+WORDS, COUNTS = [b"cat", "été".encode(), b"</s>"], [5, 3, 2]
+
+
+@pytest.fixture(scope="module")
+def content():
+    vectors = np.random.default_rng(0).normal(size=(10, 4))
+    return fasttext_file.content(
+        WORDS, COUNTS, vectors, vectors[:3], bucket=7, ngrams=(3, 4)
+    )
+
+
+@pytest.mark.parametrize("ngrams", [(0, 0), (3, 4)], ids=["words", "ngrams"])
+def test_fasttext_file(tmp_path, ngrams):
+    """What the tests write is what gensim reads, with and without n-grams."""
     pytest.importorskip("gensim.models.fasttext")
-    content = trained[1].read_bytes()
-    (tmp_path / "m.bin").write_bytes(content[:200])
-    with pytest.raises(ValueError, match="gensim cannot read this fastText file"):
-        WordVectors.load(tmp_path / "m.bin")
+    vectors = np.random.default_rng(0).normal(size=(10, 4)).astype(np.float32)
+    if ngrams == (0, 0):
+        vectors = vectors[:3]
+    (tmp_path / "m").write_bytes(
+        fasttext_file.content(
+            WORDS, COUNTS, vectors, vectors[:3], bucket=len(vectors) - 3, ngrams=ngrams
+        )
+    )
+    found = WordVectors.load(tmp_path / "m")
+    assert found.words == ("cat", "été", "</s>")
+    assert found.counts.tolist() == COUNTS
+    if ngrams == (0, 0):
+        np.testing.assert_array_equal(found.vectors, vectors)
+
+
+def test_truncated_fasttext_bin(content, no_library, tmp_path):
+    """Wherever the file ends, we notice, and no library sees it."""
+    path = tmp_path / "m"
+    for length in range(4, len(content)):
+        path.write_bytes(content[:length])
+        with pytest.raises(ValueError, match=r"byte \d+: .*truncated") as caught:
+            WordVectors.load(path, "fasttext-bin")
+        assert int(re.search(r"byte (\d+)", str(caught.value))[1]) <= length
+    path.write_bytes(content + b"\0")
+    with pytest.raises(ValueError, match=f"byte {len(content)}: bytes follow"):
+        WordVectors.load(path)
+
+
+DICTIONARY = 8 + 56
+ENTRIES = DICTIONARY + 28
+
+
+@pytest.mark.parametrize(
+    ("position", "form", "value", "message"),
+    [
+        (0, "i", 7, "byte 0: .* does not begin as fastText's .bin"),
+        (4, "i", 13, "byte 4: the version of the format is 13"),
+        (8, "i", 0, "byte 8: the parameter dim is 0"),
+        (8, "i", 2**31 - 1, "the input matrix .* says 10 x 4"),
+        (8 + 24, "i", 9, "byte 32: the parameter loss is 9"),
+        (8 + 28, "i", 0, "byte 36: the parameter model is 0"),
+        (8 + 32, "i", -1, "byte 40: the parameter bucket is -1"),
+        (8 + 32, "i", 0, "byte 40: the parameter bucket is 0"),
+        (8 + 32, "i", 8, "should have 11 x 4"),
+        (8 + 40, "i", 2**30, f"byte 48: the parameter maxn is {2**30}"),
+        (DICTIONARY, "i", 4, f"byte {DICTIONARY}: .* says 4 entries, of which 3"),
+        (DICTIONARY, "3i", (2**30, 2**30, 0), f"byte {ENTRIES}: {2**30} entries take"),
+        (DICTIONARY, "3i", (-3, -3, 0), "says -3 entries"),
+        (DICTIONARY, "3i", (3, 2, 1), "and the type 0, which should be 1"),
+        (DICTIONARY + 20, "q", 2**60, "pairs of the index of n-grams take at least"),
+        (ENTRIES, "b", 0, f"byte {ENTRIES}: a word is empty"),
+        (ENTRIES, "B", 0xFF, f"byte {ENTRIES}: the word .* is not UTF-8"),
+        (ENTRIES + 4, "q", -1, f"byte {ENTRIES}: the entry of b'cat' has the count -1"),
+        (ENTRIES + 12, "b", 1, f"byte {ENTRIES}: .* the type 1, which should be 0"),
+    ],
+)
+def test_damaged_fasttext_bin(
+    content, no_library, tmp_path, position, form, value, message
+):
+    damaged = bytearray(content)
+    values = value if isinstance(value, tuple) else (value,)
+    struct.pack_into(f"<{form}", damaged, position, *values)
+    (tmp_path / "m").write_bytes(damaged)
+    with pytest.raises(ValueError, match=message):
+        WordVectors.load(tmp_path / "m", "fasttext-bin")
+
+
+def test_matrices_of_fasttext_bin(content, no_library, tmp_path):
+    """Sizes that the file cannot have, quantised files, and strange words."""
+    path = tmp_path / "m"
+
+    def fails(damaged, message):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=message):
+            WordVectors.load(path)
+
+    output = len(content) - 17 - 4 * 12
+    sizes = struct.pack("<2q", 2**40, 4)
+    fails(
+        content[: output + 1] + sizes + content[output + 17 :],
+        "numbers of the output take at least .* bytes, and 48 follow",
+    )
+    fails(
+        content[:output] + b"\1" + content[output + 1 :],
+        f"byte {output}: the output matrix is quantised, .* .ftz",
+    )
+    vectors = np.ones((3, 2))
+    for words, message in (
+        ([b"a", b"b", b"a"], "the word b'a' comes twice"),
+        ([b"a", b"b", b"c" * 10_001], "a word is longer than 10000 bytes"),
+    ):
+        fails(fasttext_file.content(words, COUNTS, vectors, vectors), message)
 
 
 def test_fasttext_is_not_installed(monkeypatch, tmp_path):

@@ -28,7 +28,7 @@ WORDS = [
     'a\\"b',
 ]
 FORMATS = ["word2vec", "word2vec-binary", "glove", "fasttext", "safetensors"]
-PACKED = ["word2vec", "word2vec-binary", "glove"]
+PACKED = ["word2vec", "word2vec-binary", "glove", "fasttext"]
 # Three words of two dimensions, in each of the formats that others write.
 TEXT = b"3 2\na 0.5 -1.5\nb 2.0 0.25\nc 1.0 3.0\n"
 VALUES = [[0.5, -1.5], [2.0, 0.25], [1.0, 3.0]]
@@ -192,9 +192,21 @@ def test_streams(tmp_path):
 def test_safetensors_bytes(tmp_path):
     """The same bytes again, and those that the specification asks for."""
     counts = np.array([2.5, 1.0])
-    table = WordVectors(["é", 7], [[1, 2], [3, 4]], counts=counts, source='"x"')
+    table, same = (
+        WordVectors(
+            ["é", 7],
+            [[1, 2], [3, 4]],
+            counts=counts,
+            source='"x"',
+            parameters=parameters,
+        )
+        for parameters in (
+            {"z": {"y": 1, "x": 2}, "a": "é"},
+            {"a": "é", "z": {"x": 2, "y": 1}},
+        )
+    )
     table.save(tmp_path / "a")
-    table.save(tmp_path / "b")
+    same.save(tmp_path / "b")
     content = (tmp_path / "a").read_bytes()
     assert content == (tmp_path / "b").read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
@@ -210,6 +222,8 @@ def test_safetensors_bytes(tmp_path):
     assert card["words"] == ["é", 7]
     assert card["counts"] == [2.5, 1.0]
     assert (card["format"], card["source"]) == (1, '"x"')
+    assert card["parameters"] == {"a": "é", "z": {"x": 2, "y": 1}}
+    assert WordVectors.load(tmp_path / "a").parameters == card["parameters"]
     assert content[8 + length :] == struct.pack("<4f", 1, 2, 3, 4)
     assert WordVectors.load(tmp_path / "a") == table
 
@@ -224,7 +238,9 @@ def test_safetensors_library(table, tmp_path):
     with safetensors.safe_open(path, "numpy") as file:
         assert json.loads(file.metadata()["skembed"])["words"] == WORDS
     numpy.save_file({"vectors": np.ones((2, 2), np.float32)}, path)
-    with pytest.raises(ValueError, match="no key 'skembed'"):
+    with pytest.raises(
+        ValueError, match=r"not written by skembed: .* 'skembed' is missing"
+    ):
         WordVectors.load(path)
 
 
@@ -268,17 +284,17 @@ def header_of(entry=None, **changes):
         (safetensors(b"{'a"), "byte 8: the header is not JSON"),
         (safetensors(b"\xff\xff"), "byte 8: the header is not JSON"),
         (safetensors(b"[" * 100_000), "byte 8: the header is not JSON"),
-        (safetensors([]), "no key 'skembed'"),
-        (safetensors({"__metadata__": {"skembed": 1}}), "no key 'skembed'"),
+        (safetensors([]), "key 'skembed' is missing"),
+        (safetensors({"__metadata__": {"skembed": 1}}), "key 'skembed' is missing"),
         (safetensors({"__metadata__": {"skembed": "{"}}), "card 'skembed' is not JSON"),
         (safetensors({"__metadata__": {"skembed": "3"}}), "the format 3"),
         (safetensors(header_of(format=2)), "the format 2, and .* reads 1"),
-        (safetensors(header_of({"dtype": "F16"})), "no float32 table"),
-        (safetensors(header_of({"shape": [2]})), "no float32 table"),
-        (safetensors(header_of({"shape": [4, 0]})), "no float32 table"),
-        (safetensors(header_of({"shape": [True, 2]})), "no float32 table"),
-        (safetensors(header_of({"shape": [2**40, 2**40]})), "no float32 table"),
-        (safetensors(header_of({"data_offsets": [-8, 8]})), "no float32 table"),
+        (safetensors(header_of({"dtype": "F16"})), "is not a float32 table"),
+        (safetensors(header_of({"shape": [2]})), "is not a float32 table"),
+        (safetensors(header_of({"shape": [4, 0]})), "is not a float32 table"),
+        (safetensors(header_of({"shape": [True, 2]})), "is not a float32 table"),
+        (safetensors(header_of({"shape": [2**40, 2**40]})), "is not a float32 table"),
+        (safetensors(header_of({"data_offsets": [-8, 8]})), "is not a float32 table"),
         (safetensors(header_of(), b"\0" * 15), "take 16 bytes, and 15 follow"),
         (safetensors(header_of(), b"\0" * 17), "take 16 bytes, and 17 follow"),
         (safetensors(header_of(words=["a"])), "has 1 words for 2 vectors"),
@@ -287,16 +303,27 @@ def header_of(entry=None, **changes):
         (safetensors(header_of(words=["a", True])), "True is among the words"),
         (safetensors(header_of(words=["a", "a"])), "'a' is given twice"),
         (safetensors(header_of(counts=[1])), "has 1 counts"),
-        (safetensors(header_of(counts=[1, -1])), "negative"),
-        (safetensors(header_of(counts=[1, 10**30])), "too large"),
-        (safetensors(header_of(counts=[1, float("nan")])), "not finite"),
-        (safetensors(header_of(source=3)), "source of the card is no text"),
-        (safetensors(header_of(), b"\xff" * 16), "must be finite"),
+        (
+            safetensors(header_of(counts=[1, -1])),
+            "count of 'b' in the card is -1, .* not n",
+        ),
+        (safetensors(header_of(counts=[1, 10**30])), "of 'b' .* is 1000000"),
+        (safetensors(header_of(counts=[1, float("nan")])), "of 'b' .* is nan"),
+        (safetensors(header_of(parameters=[])), "parameters of the card are not"),
+        (safetensors(header_of(parameters={"a": float("nan")})), "JSON can hold"),
+        (safetensors(header_of(source=3)), "source of the card is not text"),
+        (safetensors(header_of(), b"\xff" * 16), "of 'a' .row 0. .* must be finite"),
     ],
 )
-def test_bad_safetensors(load, content, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_safetensors(load, tmp_path, content, message):
+    with pytest.raises(ValueError, match=message) as caught:
         load(content, "safetensors")
+    assert str(tmp_path / "vectors") in str(caught.value)
+
+
+def test_card_without_parameters(load):
+    """The first files had none."""
+    assert load(safetensors(header_of())).parameters == {}
 
 
 # --- what programs write --------------------------------------------------------------
@@ -374,13 +401,15 @@ def test_limit(load):
 def test_duplicates(load):
     rows = [b"a 1 2\n", b"b 3 4\n", b"a 5 6\n", b"c 7 8\n", b"b 9 0\n"]
     content = b"".join(rows)
-    with pytest.raises(ValueError, match="'a' is both word 1 and word 3 of the file"):
-        load(content)
+    for text, lines in ((content, (1, 3)), (b"5 2\n" + content, (2, 4))):
+        message = "'a' is both in line {} and in line {}. Pass dup".format(*lines)
+        with pytest.raises(ValueError, match=message):
+            load(text)
     found = load(content, duplicates="first")
     assert found.words == ("a", "b", "c")
     assert found.vectors.tolist() == [[1, 2], [3, 4], [7, 8]]
     words = (b"a", b"b", b"a")
-    with pytest.raises(ValueError, match="'a' is both word 1 and word 3 of the file"):
+    with pytest.raises(ValueError, match="'a' is both in word 1 and in word 3"):
         load(binary(words=words))
     found = load(binary(words=words), duplicates="first")
     assert found.vectors.tolist() == VALUES[:2]
@@ -413,31 +442,43 @@ def test_not_utf8(load, make):
     [
         (b"", "is empty"),
         (b" \n\r\n", "is empty"),
-        (b"a\nb 1 2\n", r"line 1 \(byte 0\): no word and numbers, but b'a'"),
+        (b"a\nb 1 2\n", r"line 1 \(byte 0\): b'a' is not a word and numbers"),
         (b"0 3\n", "the header says 0 words"),
         (b"3 0\na\n", "the header says 0 dimensions"),
-        (b"a 1 2\nb 1\n", r"line 2 \(byte 6\): b'b 1' has 1 numbers .* line 1 has 2"),
-        (b"a 1 2\nb 1 2 3\n", r"line 2 \(byte 6\): .* has 3 numbers .* line 1 has 2"),
-        (b"a 1\nb 1 2\n", r"line 2 \(byte 4\): .* line 1 has one"),
+        (
+            b"a 1 2\nb 1\n",
+            r"line 2 \(byte 6\): b'b 1' has 1 number after the word, but line 1 has 2",
+        ),
+        (
+            b"a 1 2\nb 1 2 3\n",
+            r"line 2 \(byte 6\): .* has 3 numbers after the word, but line 1 has 2",
+        ),
+        (b"a 1\nb 1 2\n", r"line 2 \(byte 4\): .* line 1 has 1."),
         (b"a 1 2\nb\n", r"line 2 \(byte 6\): .* has 0 numbers"),
-        (b"3 2\na 1 2\nb 1\nc 10 2\n", r"line 3 .* 1 numbers .* the header says 2"),
-        (b"3 2\na 1 2\nb 1 2 3\nc 1 2\n", r"line 3 .* must not end in a number"),
+        (b"3 2\na 1 2\nb 1\nc 10 2\n", r"line 3 .* 1 number .* the header says 2"),
+        (
+            b"3 2\na 1 2\nb 1 2 3\nc 1 2\n",
+            r"line 3 .* Perhaps the word ends in a number",
+        ),
         (b"3 2\n3 2\na 1 2\nb 1 2\nc 1 2\n", r"line 2 .* like a second header"),
-        (b"a 1 2\nb x 2\n", r"line 2 \(byte 6\): .* 1 numbers"),
-        (b"a 1 2\nb 1,5 2\n", r"line 2 \(byte 6\): .* 1 numbers"),
-        (b"a 1 2\nb 1_0 2\n", r"line 2 \(byte 6\): .* 1 numbers"),
-        (b"a 1 2\nb 0x1 2\n", r"line 2 \(byte 6\): .* 1 numbers"),
-        (b"a 1 2\nb 1e 2\n", r"line 2 \(byte 6\): .* 1 numbers"),
-        (b"a 1 2\nb - 2\n", r"line 2 \(byte 6\): .* 1 numbers"),
-        (b"a 1 2\nb . 2\n", r"line 2 \(byte 6\): .* 1 numbers"),
+        (b"a 1 2\nb x 2\n", r"line 2 \(byte 6\): .* 1 number "),
+        (b"a 1 2\nb 1,5 2\n", r"line 2 \(byte 6\): .* 1 number "),
+        (b"a 1 2\nb 1_0 2\n", r"line 2 \(byte 6\): .* 1 number "),
+        (b"a 1 2\nb 0x1 2\n", r"line 2 \(byte 6\): .* 1 number "),
+        (b"a 1 2\nb 1e 2\n", r"line 2 \(byte 6\): .* 1 number "),
+        (b"a 1 2\nb - 2\n", r"line 2 \(byte 6\): .* 1 number "),
+        (b"a 1 2\nb . 2\n", r"line 2 \(byte 6\): .* 1 number "),
         (b"a 1 2\nb nan 2\n", r"line 2 \(byte 6\): b'nan' is not finite"),
         (b"a 1 2\nb 1 -inf\n", r"line 2 \(byte 6\): b'-inf' is not finite"),
         (b"a 1 2\nb 1 1e39\n", r"line 2 \(byte 6\): b'1e39' is too large"),
         (b"a 1 2\nb 1 1e999\n", r"line 2 \(byte 6\): b'1e999' is too large"),
         (b"a 1 2\n\nb 1 2\n", r"line 2 \(byte 6\): the line is blank"),
-        (b"a 1 2\n 1 2\n", r"line 2 \(byte 6\): b'1 2' has 1 numbers"),
+        (b"a 1 2\n 1 2\n", r"line 2 \(byte 6\): b'1 2' has 1 number "),
         (b"4 2\na 1 2\nb 1 2\n\xe9x 1.00 2.00\n", "word b'.xe9x' is not UTF-8"),
-        (b"4 2\na 1.00 2\nb 1.0 2\nc 1.0 2\n", "ends after 3 words, the header says 4"),
+        (
+            b"4 2\na 1.00 2\nb 1.0 2\nc 1.0 2\n",
+            "says 4. .* Pass limit=3 to read the rows that exist",
+        ),
         (b"2 2\na 1 2\nb 1 2\nc 1 2\n", r"line 4 .* more words follow than the 2"),
         (b"2 2\na 1 2\nb 1 2\nc 1 2\n<unk> 1 2\n", "more words follow than the 2"),
         (b"99 2\na 1 2\n", "99 words of 2 numbers take at least 593 bytes, and 6"),
@@ -470,7 +511,7 @@ def test_long_lines(load):
     assert len(line) > 2**21
     found = load(line + b"\n" + line.replace(b"w", b"x"))
     assert found.vectors.tolist() == [numbers.tolist()] * 2
-    with pytest.raises(ValueError, match="no word and numbers"):
+    with pytest.raises(ValueError, match="is not a word and numbers"):
         load(b"a" * 2**22)
 
 
@@ -534,7 +575,10 @@ def test_damaged_gzip(load):
     [
         (b"PK\3\4" + b"\0" * 99, "is a zip archive. Unpack it"),
         (lzma.compress(TEXT), "is packed by xz. Unpack it"),
-        (pickle.dumps([1]), "is a pickle. .* from_gensim"),
+        (
+            pickle.dumps([1]),
+            r"is a pickle, which load does not read. .* WordVectors.from_gensim\(",
+        ),
         (b"\x93NUMPY\1\0v\0{'descr", "is an array of NumPy"),
     ],
 )
@@ -542,6 +586,30 @@ def test_other_files(load, content, message):
     for format in ("auto", "glove"):
         with pytest.raises(ValueError, match=message):
             load(content, format)
+
+
+def test_vectors_without_words(load):
+    """What GloVe writes besides its text: words and contexts, float64, no header."""
+    content = np.random.default_rng(0).normal(size=(2, 30, 6)).astype("<f8").tobytes()
+    for format in ("auto", "glove", "word2vec-binary"):
+        for written in (content, gzip.compress(content)):
+            with pytest.raises(ValueError, match=r"probably the vectors.bin of GloVe"):
+                load(written, format)
+
+
+@pytest.mark.parametrize(
+    "options", [{"errors": "replace"}, {"duplicates": "first"}], ids=str
+)
+def test_options_that_mean_nothing(table, tmp_path, options):
+    """Nothing is accepted and ignored."""
+    path = tmp_path / "v"
+    (name,) = options
+    table.save(path)
+    with pytest.raises(ValueError, match=f"{name}=.* is only for .*Leave {name} out"):
+        WordVectors.load(path, **options)
+    path.write_bytes((793712314).to_bytes(4, "little") + b"\0" * 99)
+    with pytest.raises(ValueError, match=f"{name}=.* and .* is 'fasttext-bin'"):
+        WordVectors.load(path, **options)
 
 
 # --- writing --------------------------------------------------------------------------
@@ -563,7 +631,9 @@ def test_words_that_a_format_cannot_hold(tmp_path, format, word):
 
 def test_words_that_are_no_str(tmp_path):
     table = WordVectors([1, 2], np.ones((2, 3)))
-    with pytest.raises(ValueError, match="The word 1 is no str"):
+    with pytest.raises(
+        ValueError, match=r"word 1 is an int\. 'word2vec' files can only st"
+    ):
         table.save(tmp_path / "v", "word2vec")
     with pytest.raises(ValueError, match="is not Unicode"):
         WordVectors(["\ud800"], [[1.0]]).save(tmp_path / "v")

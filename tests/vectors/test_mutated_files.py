@@ -7,7 +7,9 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from skembed.vectors import WordVectors
+from skembed.vectors import WordVectors, _exchange
+from skembed.vectors._sources import Parts
+from tests.vectors import fasttext_file
 
 FORMATS = ["word2vec", "word2vec-binary", "glove", "safetensors"]
 # Pieces that mean something in one of the formats.
@@ -34,22 +36,37 @@ PIECES = [
         b"\xef\xbb\xbf",
     ],
 ]
+# A number of 127 bytes, with its space.
+LONG = b" 0." + b"12345678" * 15 + b"1234"
 # Beyond what a file may cost at most.
 MARGIN = 8 * 2**20
 
 
-def originals(folder):
+def originals(folder, n_words=30, n_components=4):
     """One file of each format, and packed ones."""
     rng = np.random.default_rng(0)
-    words = [f"w{i}é日"[: int(rng.integers(2, 5))] + f"{i}" for i in range(30)]
-    vectors = rng.normal(size=(30, 4)).astype(np.float32)
-    table = WordVectors(words, vectors, counts=np.arange(30))
+    words = [f"w{i}é日"[: int(rng.integers(2, 5))] + f"-{i}" for i in range(n_words)]
+    vectors = rng.normal(size=(n_words, n_components)).astype(np.float32)
+    table = WordVectors(words, vectors, counts=np.arange(n_words))
     for format in FORMATS:
         table.save(folder / format, format)
         content = (folder / format).read_bytes()
         yield format, content, False
         if format != "safetensors":
             yield format, content, True
+    words = [word.encode() for word in words]
+    content = fasttext_file.content(words, [9] * n_words, vectors, vectors)
+    yield "fasttext-bin", content, False
+
+
+@pytest.fixture(autouse=True)
+def stand_in(monkeypatch):
+    """What would read fastText's files; our checks come before it."""
+
+    def library(path):
+        return Parts(["a"], np.ones((1, 2)), np.ones(1), "")
+
+    monkeypatch.setattr(_exchange, "_fasttext_reader", lambda: library)
 
 
 def mutate(content, rng):
@@ -106,10 +123,10 @@ def read(path, format, size):
     return failed
 
 
-def try_files(folder, n_files, seed):
+def try_files(folder, n_files, seed, **size):
     """Read mutated files; return how many were refused."""
     rng = np.random.default_rng(seed)
-    files = list(originals(folder))
+    files = list(originals(folder, **size))
     path = folder / "damaged"
     refused = 0
     # The first call compiles.
@@ -119,9 +136,9 @@ def try_files(folder, n_files, seed):
     try:
         for number in range(n_files):
             format, content, packed = files[number % len(files)]
-            content, size = damaged(content, packed, rng)
+            content, n_bytes = damaged(content, packed, rng)
             path.write_bytes(content)
-            refused += read(path, "auto" if rng.random() < 0.5 else format, size)
+            refused += read(path, "auto" if rng.random() < 0.5 else format, n_bytes)
     finally:
         tracemalloc.stop()
     return refused
@@ -136,6 +153,45 @@ def test_mutated_files(tmp_path):
 @pytest.mark.long
 def test_more_mutated_files(tmp_path):
     assert 2500 < try_files(tmp_path, 5000, seed=1) < 5000
+
+
+@pytest.mark.long
+def test_large_mutated_files(tmp_path):
+    """Files of 16 MiB as binary, and more as text: the margin is small."""
+    n_files = 150
+    size = {"n_words": 40_000, "n_components": 100}
+    assert n_files / 2 < try_files(tmp_path, n_files, seed=2, **size) < n_files
+
+
+@pytest.mark.parametrize(
+    ("format", "content", "message"),
+    [
+        ("glove", b"a" * 2**23, "line 1 .* is not a word and numbers"),
+        ("glove", b"a 1 2\nb" + LONG * 2**16, "line 2 .* has 65536 numbers"),
+        ("glove", b"a 1 2\nb" + (b" x" + LONG[1:]) * 2**16, "line 2 .* has 0 numbers"),
+        ("glove", b"a 1 2\n" + b" " * 2**23 + b"b 1", "line 2 .* has 1 number"),
+        (
+            "word2vec",
+            b"2 2\na" + (b" " + b"x" * 1000 + b" 1 2") * 2**13,
+            "word has more than 1048576",
+        ),
+        ("word2vec-binary", b"2 1\n" + b"a" * 2**23, "word has more than 1048576"),
+    ],
+    ids=["word", "numbers", "fields", "spaces", "words", "binary"],
+)
+def test_endless_lines(tmp_path, format, content, message):
+    """One line of the size of the file is not copied again and again."""
+    path = tmp_path / "v"
+    path.write_bytes(content)
+    WordVectors(["a"], [[1]]).save(tmp_path / "warm", format)
+    WordVectors.load(tmp_path / "warm", format)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=message):
+            WordVectors.load(path, format)
+        assert tracemalloc.get_traced_memory()[1] <= 2 * len(content) + MARGIN
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "gz"])

@@ -286,6 +286,69 @@ def test_copies(table):
                 loaded.vectors.flags.writeable = True
 
 
+def test_parameters(table):
+    given = {"z": 1, "a": [1, {"d": None, "c": "é"}], "t": (2.5, True)}
+    made = WordVectors(table.words, table.vectors, counts=COUNTS, parameters=given)
+    given["a"][1]["c"] = "changed"
+    wanted = {"z": 1, "a": [1, {"d": None, "c": "é"}], "t": [2.5, True]}
+    pickled = pickle.loads(pickle.dumps(made))
+    for part in (made, made[1:], made.restrict(["b", "a"]), pickled, copy.copy(made)):
+        assert part.parameters == wanted
+        with pytest.raises(TypeError):
+            part.parameters["z"] = 2
+        # Nor does a change inside reach the table.
+        part.parameters["a"].append(3)
+        assert part.parameters == wanted
+    assert made == table
+    assert table.parameters == {}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ([], "must be a mapping"),
+        ({1: 2}, "keys of type str"),
+        ({"a": {1}}, "that JSON can hold"),
+        ({"a": np.nan}, "that JSON can hold"),
+    ],
+)
+def test_wrong_parameters(parameters, message):
+    with pytest.raises(TypeError, match=f"parameters .*{message}"):
+        WordVectors(["a"], [[1]], parameters=parameters)
+
+
+def test_parameters_of_an_estimator():
+    vocabulary = [f"w{i}" for i in range(10_000)]
+    estimator = SimpleNamespace(
+        word_vectors_=np.eye(2, dtype=np.float32),
+        vocabulary_={"a": 0, "b": 1},
+        get_params=lambda deep: {
+            "n_components": np.int64(3),
+            "learning_rate": 0.5,
+            "tokenizer": test_parameters,
+            "tol": -np.inf,
+            "ngram_range": (1, 2),
+            "vocabulary": vocabulary,
+            "n_jobs": None,
+        },
+    )
+    found = dict(WordVectors.from_estimator(estimator).parameters)
+    assert found.pop("vocabulary").startswith("['w0', 'w1', 'w2',")
+    assert found == {
+        "class": "SimpleNamespace",
+        "n_components": 3,
+        "learning_rate": 0.5,
+        "tokenizer": "<function test_parameters>",
+        "tol": "-inf",
+        "ngram_range": [1, 2],
+        "n_jobs": None,
+    }
+    embedder = cheap(PPMISVDEmbedder).fit(DOCUMENTS)
+    found = WordVectors.from_estimator(embedder).parameters
+    assert found["class"] == "PPMISVDEmbedder"
+    assert found.keys() - {"class"} == embedder.get_params(deep=False).keys()
+
+
 def test_pickle_of_a_part_is_small(normal):
     assert len(pickle.dumps(normal[:3])) < 1000
 
