@@ -152,9 +152,11 @@ def word_contributions(
     ['good', 'film']
     """
     parts = _take_apart(model)
-    if not hasattr(X, "__len__"):
-        X = list(X)  # an iterator can be consumed once only
+    if hasattr(X, "__next__"):
+        X = list(X)  # it can be consumed once only
     features = parts.first.transform(X)
+    if not features.shape[0]:
+        return []
     decisions = parts.decide(features)
     outputs = _outputs(parts.last, decisions)
     found = []

@@ -181,6 +181,8 @@ def named(estimator: Any) -> dict[str, Any]:
     """
     if isinstance(estimator, Mapping):
         models = {str(name): check_estimator(one) for name, one in estimator.items()}
+        if len(models) < len(estimator):
+            raise ValueError(f"Names must differ as text, got {list(estimator)}.")
     elif isinstance(estimator, (list, tuple)):
         found = [check_estimator(one) for one in estimator]
         names = [f"{type(one).__name__}, {one.share_context!s}" for one in found]

@@ -67,6 +67,11 @@ def table_of(estimator: Any, which: str) -> WordVectors:
     """
     if hasattr(estimator, "fit"):
         return WordVectors.from_estimator(estimator, which)
+    if which != "word":
+        raise ValueError(
+            f"which={which!r} needs a fitted embedder, and a table has one vector for "
+            "each word. Leave which out."
+        )
     return as_word_vectors(estimator, "estimator")
 
 

@@ -219,6 +219,8 @@ def _common_words(a: WordVectors, b: WordVectors, words: Any) -> list[Any]:
         common = [word for word in a if word in b]
     else:
         common = as_list(words, "words")
+        if not common:
+            raise ValueError("words is empty. Pass words of both models, or None.")
     for name, model in (("first", a), ("second", b)):
         missing = [word for word in common if word not in model]
         if missing:

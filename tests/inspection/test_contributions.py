@@ -421,3 +421,11 @@ def test_what_is_no_fitted_model():
         word_contributions(search.best_estimator_, "amber birch")
     with pytest.raises(ValueError, match="centred"):
         word_contributions(search.best_estimator_, ASKED, centred="yes")
+
+
+@small
+def test_no_documents():
+    model = make_pipeline(embedder(), LogisticRegression()).fit(DOCUMENTS, LABELS)
+    assert word_contributions(model, []) == []
+    with pytest.raises(ValueError, match="X is NoneType"):
+        word_contributions(model, None)

@@ -680,3 +680,15 @@ def test_strategies_of_the_same_text():
     text = str(tables[0])
     assert display.strategies == [text, f"{text} #2"]
     assert display.scores[:, 0].tolist() == [[0.3, 0.3], [0.2, 0.2]]
+
+
+def test_names_that_are_the_same_text():
+    model = cheap(SGNSEmbedder).fit(DOCUMENTS)
+    with pytest.raises(ValueError, match=r"must differ as text, got \[1, '1'\]"):
+        LossCurveDisplay.from_estimator({1: model, "1": model})
+
+
+def test_which_vectors_of_a_table():
+    table = WordVectors(["a", "b", "c"], np.eye(3))
+    with pytest.raises(ValueError, match="which='context' needs a fitted embedder"):
+        NeighborsDisplay.from_estimator(table, "a", which="context")

@@ -142,3 +142,11 @@ def test_too_few_words_for_neighbours():
         neighbor_overlap(draw(0), draw(1, WORDS[:10]))
     with pytest.raises(ValueError, match="The 'n' parameter"):
         neighbor_overlap(draw(0), draw(1), n=0)
+
+
+def test_no_words_to_compare():
+    table = {"a": [1.0, 0.0], "b": [0.0, 1.0]}
+    for compare in (neighbor_overlap, procrustes):
+        options = {"n": 1} if compare is neighbor_overlap else {}
+        with pytest.raises(ValueError, match="words is empty"):
+            compare(table, table, words=[], **options)
