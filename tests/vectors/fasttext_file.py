@@ -11,10 +11,12 @@ def matrix(values, quantised=False):
 
 
 def dictionary(words, counts):
-    content = struct.pack("<3i2q", len(words), len(words), 0, sum(counts), -1)
-    for word, count in zip(words, counts, strict=True):
-        content += word + b"\0" + struct.pack("<qb", count, 0)
-    return content
+    entries = [
+        word + b"\0" + struct.pack("<qb", count, 0)
+        for word, count in zip(words, counts, strict=True)
+    ]
+    sizes = struct.pack("<3i2q", len(words), len(words), 0, sum(counts), -1)
+    return sizes + b"".join(entries)
 
 
 def content(words, counts, vectors, outputs, *, bucket=0, version=12, ngrams=(0, 0)):
