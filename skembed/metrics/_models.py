@@ -205,7 +205,13 @@ def procrustes(a: Any, b: Any, *, words: Any = None) -> Procrustes:
     sizes = linalg.norm(x) * linalg.norm(y)
     fit = sum_of_scales / sizes if sizes > 0 else 0.0
     return Procrustes(
-        WordVectors(a.words, aligned, counts=a.counts, source=a.source),
+        WordVectors(
+            a.words,
+            aligned,
+            counts=a.counts,
+            source=a.source,
+            parameters=a.parameters,
+        ),
         rotation,
         float(np.clip(1.0 - fit**2, 0.0, 1.0)),
         float(residual),

@@ -26,6 +26,10 @@ TABLES = {
 _LONGEST = 10_000
 
 
+# Parameters that say where a fit was made, and not what it has learned.
+_OF_MACHINE = ("memory", "n_jobs", "verbose")
+
+
 class Parts(NamedTuple):
     """Arguments of `WordVectors`."""
 
@@ -132,7 +136,7 @@ def _parameters(estimator: Any) -> dict[str, Any]:
     found = {"class": type(estimator).__name__}
     if hasattr(estimator, "get_params"):
         found |= estimator.get_params(deep=False)
-    return {name: _plain(value) for name, value in found.items()}
+    return {n: _plain(value) for n, value in found.items() if n not in _OF_MACHINE}
 
 
 def _plain(value: Any) -> Any:
