@@ -38,6 +38,8 @@ from skembed.vectors._given import as_word_vectors, is_given
 
 # The largest absolute value of an int parameter.
 _MOST = 2**53
+# How long the last fit took, for people to read.
+SECONDS = "_fit_seconds"
 # Learned attributes whose names do not end with an underscore.
 PRIVATE = frozenset(
     (
@@ -607,22 +609,25 @@ def publish(
     if job.strategy.note:
         notes.insert(0, job.strategy.note)
     job.progress.end(lambda: learned)
+    seconds = job.progress.seconds
     if notes and not interrupted:
         warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
-    model = set_learned(estimator, learned)
+    model = set_learned(estimator, learned, seconds)
     if notes and interrupted:
         warnings.warn(" ".join(notes), fitted.warning, stacklevel=stacklevel)
     return model
 
 
-def set_learned(estimator: Any, learned: dict[str, Any]) -> Any:
+def set_learned(estimator: Any, learned: dict[str, Any], seconds: float) -> Any:
     """Set all learned attributes, and drop those of earlier fits, in one step.
 
-    An interrupt or another thread finds either the earlier state or the new one.
+    An interrupt or another thread finds either the earlier state or the new one. The
+    seconds that the fit took differ each time, so they are not learned: pickles and
+    copies leave them out.
     """
     model = object.__new__(type(estimator))
     others = {name: v for name, v in vars(estimator).items() if not is_learned(name)}
-    model.__dict__ = {**others, **learned}
+    model.__dict__ = {**others, **learned, SECONDS: seconds}
     estimator.__dict__ = vars(model).copy()
     return model
 

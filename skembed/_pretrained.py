@@ -204,9 +204,8 @@ class PretrainedEmbedder(DocumentTransformer):
     def _facts(self) -> list[str]:
         share = self.n_known_tokens_ / self.n_tokens_
         facts = [*super()._facts(), f"{share:.0%} of the tokens have a vector"]
-        if isinstance(self.vectors, (str, PathLike)):
-            return [*facts, f"from {self.vectors}"]
-        source = getattr(self.vectors, "source", "")
+        is_file = isinstance(self.vectors, (str, PathLike))
+        source = self.vectors if is_file else getattr(self.vectors, "source", "")
         return [*facts, f"from {source}"] if source else facts
 
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
@@ -229,10 +228,11 @@ class PretrainedEmbedder(DocumentTransformer):
             **_fit.scaling_of(self, corpus, tables, pooling, resume),
         }
         progress.end(lambda: learned)
+        seconds = progress.seconds
         notes = [*note, *reading.notes]
         if notes:
             warnings.warn(" ".join(notes), UserWarning, stacklevel=stacklevel)
-        return reading._replace(corpus=corpus), _fit.set_learned(self, learned)
+        return reading._replace(corpus=corpus), _fit.set_learned(self, learned, seconds)
 
 
 def _resume(estimator: PretrainedEmbedder, adds: bool) -> Resume:

@@ -16,7 +16,7 @@ from sklearn.utils._param_validation import HasMethods, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skembed import _diagram, _version
+from skembed import _diagram, _fit, _version
 from skembed import pooling as _pooling
 from skembed._corpus import reader
 from skembed._corpus.matrix import Columns
@@ -266,7 +266,10 @@ class DocumentTransformer(
     def _sk_visual_block_(self):
         # scikit-learn calls it for a diagram, and draws its own box if it is missing.
         model = self._as_fitted()
-        return _diagram.block(model, model._facts())
+        facts = model._facts()
+        if _fit.SECONDS in vars(model):
+            facts.append(f"fitted in {vars(model)[_fit.SECONDS]:.3g} s")
+        return _diagram.block(model, facts)
 
     def _as_fitted(self) -> Any:
         """Return a copy that a fit in another thread leaves as it is.
@@ -283,8 +286,9 @@ class DocumentTransformer(
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is pickled: all attributes, and the package's version."""
-        state: Any = super().__getstate__()
-        return {**state, _VERSION: _version.__version__}
+        state = {**super().__getstate__(), _VERSION: _version.__version__}
+        state.pop(_fit.SECONDS, None)
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)

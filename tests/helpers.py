@@ -21,6 +21,7 @@ from sklearn.utils.validation import _get_feature_names
 import skembed
 from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
 from skembed._corpus.vocabulary import Corpus
+from skembed._fit import SECONDS
 from skembed._tying import strategies
 from skembed.pooling import Pooling
 
@@ -79,8 +80,8 @@ def traced(function, *arguments):
 
 
 def learned(estimator):
-    """Return all that `fit` has set, public or private."""
-    given = {*estimator.get_params(deep=False), "_sklearn_output_config"}
+    """Return all that `fit` has set, public or private, but for how long it took."""
+    given = {*estimator.get_params(deep=False), "_sklearn_output_config", SECONDS}
     return {name: value for name, value in vars(estimator).items() if name not in given}
 
 
