@@ -491,7 +491,9 @@ def test_further_fits_need_equal_parameters(estimator, way):
     before = learned(embedder)
     for other in (many(3.0), (1.0, -1.0)):
         embedder.set_params(share_context__factors=other)
-        with pytest.raises(ValueError, match=r"share_context=FixedFactors.* cannot go"):
+        with pytest.raises(
+            ValueError, match=r"share_context=FixedFactors.* cannot resume"
+        ):
             fit(DOCUMENTS)
     embedder.set_params(share_context="signed")
     with pytest.raises(ValueError, match="cannot resume with share_context='signed'"):
