@@ -187,9 +187,9 @@ def test_fasttext_file(tmp_path, ngrams):
 
 
 def test_truncated_fasttext_bin(content, no_library, tmp_path):
-    """Wherever the file ends, we notice, and no library sees it."""
+    """Before the words and in the matrices: we notice, and no library sees it."""
     path = tmp_path / "m"
-    for length in range(4, len(content)):
+    for length in (*range(4, ENTRIES), *range(len(content) - 60, len(content))):
         path.write_bytes(content[:length])
         with pytest.raises(ValueError, match=r"byte \d+: .*truncated") as caught:
             WordVectors.load(path, "fasttext-bin")
