@@ -7,7 +7,7 @@ from sklearn.utils._param_validation import StrOptions, validate_params
 
 from skembed.metrics._files import check_questions
 from skembed.metrics._words import Rows, as_word_vectors
-from skembed.vectors import WordVectors
+from skembed.vectors import WordVectors, _queries
 
 
 class AnalogyScore(NamedTuple):
@@ -139,7 +139,7 @@ def analogies(
     rows = Rows(vectors, ignore_case)
     asked = [question for some in sections.values() for question in some]
     found = rows.find(word for question in asked for word in question).reshape(-1, 4)
-    allowed = vectors._among(among)
+    allowed = _queries.rows_among(vectors, among)
     known = np.all(found >= 0, axis=1)
     if allowed is not None:
         known &= np.isin(found[:, 3], rows.find(vectors.words[i] for i in allowed))
@@ -176,7 +176,8 @@ def _solve(
     allowed : ndarray of int64 or None
         Rows that may be answers, in ascending order.
     """
-    found, _ = vectors._search_combinations(
+    found, _ = _queries.search(
+        vectors,
         asked[:, 1:].tolist(),
         asked[:, :1].tolist(),
         1,

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
-from numbers import Integral
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from skembed.vectors import _exchange, _files, _search, _sources
+from skembed.vectors import _exchange, _files, _queries, _search, _sources
 from skembed.vectors._validation import (
     as_json,
     as_numbers,
@@ -20,11 +19,8 @@ from skembed.vectors._validation import (
     rows_of_words,
 )
 
-METHODS = ("add", "multiply")
 # Words that the representations show.
 _SHOWN = 5
-# Queries of `nearest` whose vectors are prepared at once.
-_QUERIES = 2**12
 
 
 class WordVectors:
@@ -410,7 +406,7 @@ class WordVectors:
         if is_word(key):
             row = self._vocabulary.get(key)
             return default if row is None else np.asarray(self._vectors[row])
-        words = _listed(key)
+        words = _queries.as_words(key)
         rows = np.array([self._vocabulary.get(word, -1) for word in words], np.int64)
         found = np.asarray(self._vectors[rows])
         if (rows < 0).any():
@@ -456,7 +452,7 @@ class WordVectors:
             raise KeyError(self._unknown(word)) from None
 
     def _rows(self, words: Any) -> np.ndarray:
-        words = _listed(words)
+        words = _queries.as_words(words)
         return np.array([self._row(word) for word in words], dtype=np.int64)
 
     def _unknown(self, word: Any) -> str:
@@ -545,18 +541,10 @@ class WordVectors:
         >>> [(word, round(cosine, 2)) for word, cosine in table.most_similar("cat")]
         [('dog', 0.95), ('car', 0.0)]
         """
-        _check_method(method)
-        terms, minus = self._terms(positive), self._terms(negative)
-        if _is_empty(terms, minus, method):
-            raise ValueError(
-                "positive is empty, so there is nothing to be similar to. Pass a word."
-            )
-        rows, scores = self._search_combinations(
-            [terms], [minus], _check_n(n), method, self._among(among)
-        )
+        found = _queries.most_similar(self, positive, negative, n, method, among)
         return [
             (self._words[row], float(score))
-            for row, score in zip(rows[0], scores[0], strict=True)
+            for row, score in zip(*found, strict=True)
             if row >= 0
         ]
 
@@ -607,16 +595,7 @@ class WordVectors:
             If a vector or a parameter is not valid, no word is left that may be a
             result, or `negative` has another number of queries.
         """
-        _check_method(method)
-        n, allowed = _check_n(n), self._among(among)
-        if negative is not None or method != "add" or _are_combinations(queries):
-            return self._nearest_of_combinations(queries, negative, n, method, allowed)
-        vectors = _as_vectors(queries)
-        if vectors is None:
-            return self._nearest_of_words(queries, n, allowed)
-        self._check_width(vectors)
-        rows, scores = self._search_all(np.atleast_2d(vectors), None, n, allowed)
-        return (rows[0], scores[0]) if vectors.ndim == 1 else (rows, scores)
+        return _queries.nearest(self, queries, n, negative, method, among)
 
     def similarity(self, a: Any, b: Any) -> Any:
         """Return the cosine of two words, or those of many pairs.
@@ -673,7 +652,7 @@ class WordVectors:
         ValueError
             If there are fewer than three words.
         """
-        words = _listed(words)
+        words = _queries.as_words(words)
         if len(words) < 3:
             raise ValueError(
                 f"doesnt_match needs at least three words, got {len(words)}: {words}."
@@ -717,231 +696,6 @@ class WordVectors:
         if self._found_table is None:
             self._found_table = _search.Table.of(self._vectors)
         return self._found_table
-
-    def _nearest_of_words(
-        self, queries: Any, n: int, allowed: np.ndarray | None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        own = self._rows(queries)
-        n_allowed = len(self) if allowed is None else len(allowed)
-        n_own = 1 if allowed is None else int(np.isin(own, allowed).any())
-        if n_allowed == n_own and own.size:
-            only = self._words[0 if allowed is None else allowed[0]]
-            raise ValueError(
-                f"{only!r} is the only word that may be a result, and a word is not "
-                "among its own results. Pass a larger `among`."
-            )
-        n = min(n, n_allowed - n_own)
-        rows, scores = self._search_all(self._vectors, own, n, allowed)
-        return (rows[0], scores[0]) if is_word(queries) else (rows, scores)
-
-    def _nearest_of_combinations(
-        self,
-        queries: Any,
-        negative: Any,
-        n: int,
-        method: str,
-        allowed: np.ndarray | None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        is_vector = isinstance(queries, np.ndarray) and queries.ndim == 1
-        is_one = is_word(queries) or (is_vector and _is_vectors(queries))
-        if is_one:
-            queries, negative = [queries], None if negative is None else [negative]
-        positive = [self._terms(query) for query in _as_sequence(queries, "queries")]
-        if negative is None:
-            minus: list[list[Any]] = [[] for _ in positive]
-        else:
-            minus = [self._terms(query) for query in _as_sequence(negative, "negative")]
-        if len(minus) != len(positive):
-            raise ValueError(
-                f"queries has {len(positive)} queries and negative has {len(minus)}: "
-                "pass a list of words for each query, which may be empty."
-            )
-        n = self._fewest_results(positive, minus, n, method, allowed)
-        rows, scores = self._search_combinations(positive, minus, n, method, allowed)
-        return (rows[0], scores[0]) if is_one else (rows, scores)
-
-    def _fewest_results(
-        self,
-        positive: list[list[Any]],
-        negative: list[list[Any]],
-        n: int,
-        method: str,
-        allowed: np.ndarray | None,
-    ) -> int:
-        """Return how many of `n` results every query has, which is at least one."""
-        may_be = range(len(self)) if allowed is None else set(allowed.tolist())
-        for number, (plus, minus) in enumerate(zip(positive, negative, strict=True)):
-            if _is_empty(plus, minus, method):
-                raise ValueError(
-                    f"queries[{number}] is empty, so there is nothing to be similar "
-                    "to. Pass a word."
-                )
-            own = {term for term in plus + minus if isinstance(term, int)}
-            n_left = len(may_be) - sum(row in may_be for row in own)
-            if not n_left:
-                raise ValueError(
-                    f"No word may be a result of queries[{number}], whose own words "
-                    "are not among its results. Pass a larger `among`."
-                )
-            n = min(n, n_left)
-        return n
-
-    def _search_combinations(
-        self,
-        positive: list[list[Any]],
-        negative: list[list[Any]],
-        n: int,
-        method: str,
-        allowed: np.ndarray | None,
-        excluded: np.ndarray | None = None,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Search for the neighbours of combinations of rows and unit vectors.
-
-        Parameters
-        ----------
-        positive, negative : list of list of int or ndarray
-            The terms of each query, see `_terms`.
-        n : int
-        method : {"add", "multiply"}
-        allowed : ndarray of int64 or None
-            Rows that may be results, in ascending order.
-        excluded : ndarray of shape (n_queries, n_excluded), int64, default=None
-            Rows that are no results of a query; -1 stands for none. None means those
-            of its terms.
-
-        Returns
-        -------
-        rows, scores : ndarray of shape (n_queries, n)
-            As `_search.search` returns them.
-        """
-        kind = _search.Directions.sums if method == "add" else _search.Products
-        n = min(n, len(self) if allowed is None else len(allowed))
-        rows = np.empty((len(positive), n), np.int64)
-        scores = np.empty((len(positive), n))
-        # One array holds only queries with the same numbers of terms.
-        groups: dict[tuple[int, int], list[int]] = {}
-        for number, terms in enumerate(zip(positive, negative, strict=True)):
-            groups.setdefault((len(terms[0]), len(terms[1])), []).append(number)
-        for sizes, numbers in groups.items():
-            step = max(1, _QUERIES // sum(sizes))
-            for first in range(0, len(numbers), step):
-                some = numbers[first : first + step]
-                own, plus = self._units([positive[number] for number in some])
-                own_minus, minus = self._units([negative[number] for number in some])
-                if excluded is None:
-                    places = np.hstack([own, own_minus])
-                else:
-                    places = excluded[some]
-                rows[some], scores[some] = _search.search(
-                    self._table, kind(plus, minus), n, excluded=places, among=allowed
-                )
-        return rows, scores
-
-    def _search_all(
-        self, vectors: np.ndarray, own: np.ndarray | None, n: int, allowed: Any
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Search for the neighbours of vectors, or of the table's rows `own`."""
-        n_queries = len(vectors) if own is None else len(own)
-        n = min(n, len(self) if allowed is None else len(allowed))
-        rows = np.empty((n_queries, n), np.int64)
-        scores = np.empty((n_queries, n))
-        for first in range(0, n_queries, _QUERIES):
-            some = slice(first, first + _QUERIES)
-            excluded = None if own is None else own[some, np.newaxis]
-            if own is None:
-                units = _search.unit_vectors(vectors[some].astype(np.float64))
-            else:
-                units = self._table.units(own[some])
-            rows[some], scores[some] = _search.search(
-                self._table,
-                _search.Directions(units),
-                n,
-                excluded=excluded,
-                among=allowed,
-            )
-        return rows, scores
-
-    def _terms(self, given: Any) -> list[Any]:
-        """Return words as rows, which are int, and vectors as arrays."""
-        if is_word(given):
-            return [self._row(given)]
-        if isinstance(given, np.ndarray) and given.ndim == 1 and _is_vectors(given):
-            given = [given]
-        if not isinstance(given, (list, tuple, np.ndarray)):
-            given = _listed(given)
-        return [
-            self._row(one) if is_word(one) else self._as_direction(one) for one in given
-        ]
-
-    def _as_direction(self, given: Any) -> np.ndarray:
-        if isinstance(given, (tuple, Mapping, set)) or not hasattr(given, "__len__"):
-            raise TypeError(
-                f"{given!r} is neither a word nor a vector of {self.n_components} "
-                "numbers."
-            )
-        vector = as_numbers(given, "a vector")
-        if vector.ndim != 1:
-            raise ValueError(f"A vector must have one dimension, got {vector.shape}.")
-        self._check_width(vector)
-        return _search.unit_vectors(vector.astype(np.float64))
-
-    def _check_width(self, vectors: np.ndarray) -> None:
-        if vectors.shape[-1] != self.n_components:
-            raise ValueError(
-                f"The vectors of the table have {self.n_components} dimensions, and a "
-                f"given one has {vectors.shape[-1]}."
-            )
-        if not np.isfinite(vectors).all():
-            raise ValueError("A given vector holds numbers that are not finite.")
-
-    def _units(self, terms: list[list[Any]]) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows, -1 for vectors, and vectors of length 1 of queries.
-
-        Parameters
-        ----------
-        terms : list of list of int or ndarray
-            As many terms for each query.
-
-        Returns
-        -------
-        rows : ndarray of shape (n_queries, n_terms), int64
-        units : ndarray of shape (n_queries, n_terms, n_components), float64
-        """
-        rows = np.full((len(terms), len(terms[0])), -1, np.int64)
-        given = {}
-        for number, query in enumerate(terms):
-            for place, term in enumerate(query):
-                if isinstance(term, int):
-                    rows[number, place] = term
-                else:
-                    given[number, place] = term
-        units = self._table.units(rows)
-        for at, vector in given.items():
-            units[at] = vector
-        return rows, units
-
-    def _among(self, among: Any) -> np.ndarray | None:
-        """Return the rows that may be results, in ascending order, or None for all."""
-        if among is None:
-            return None
-        if isinstance(among, Integral) and not isinstance(among, bool):
-            return self._most_frequent(int(among))
-        if isinstance(among, str):
-            raise TypeError(f"among must be an int or a list of words, got {among!r}.")
-        rows = np.unique(self._rows(among))
-        if not rows.size:
-            raise ValueError("among is empty: no word may be a result.")
-        return rows
-
-    def _most_frequent(self, n: int) -> np.ndarray | None:
-        if n < 1:
-            raise ValueError(f"among must be positive, got {n}.")
-        if n >= len(self):
-            return None
-        counts = self._counts
-        if counts is None or (counts[:-1] >= counts[1:]).all():
-            return np.arange(n)
-        return np.sort(np.argsort(-counts, kind="stable")[:n])
 
     def _rows_of_array(self, words: Any) -> np.ndarray:
         if is_word(words):
@@ -1016,102 +770,6 @@ def _restore(
     parameters: Mapping[str, Any] | None = None,
 ) -> WordVectors:
     return cls(words, vectors, counts=counts, source=source, parameters=parameters)
-
-
-def _listed(words: Any) -> list[Any]:
-    """Return an iterable of words as a list.
-
-    Raises
-    ------
-    TypeError
-        If it is not an iterable of words.
-    """
-    if isinstance(words, (bytes, Mapping, set, frozenset)) or not hasattr(
-        words, "__iter__"
-    ):
-        raise TypeError(
-            f"Pass a word or a list of words, got {words!r} ({type(words).__name__})."
-        )
-    words = [words] if is_word(words) else list(words)
-    for word in words:
-        if not is_word(word):
-            raise TypeError(
-                f"{word!r} ({type(word).__name__}) is not a word: pass str, or int if "
-                "the words of the table are int."
-            )
-    return words
-
-
-def _as_sequence(queries: Any, name: str) -> list[Any]:
-    """Return combinations of words as a list of one for each query.
-
-    Raises
-    ------
-    TypeError
-        If it is not a sequence.
-    """
-    if isinstance(queries, (str, bytes, Mapping, set, frozenset)) or not hasattr(
-        queries, "__iter__"
-    ):
-        raise TypeError(
-            f"{name} must be a list with the words of each query, got {queries!r} "
-            f"({type(queries).__name__})."
-        )
-    return list(queries)
-
-
-def _are_combinations(queries: Any) -> bool:
-    """Return whether queries are lists of words, and not words or vectors."""
-    if isinstance(queries, np.ndarray):
-        return queries.ndim == 2 and queries.dtype.kind not in "biuf"
-    if not isinstance(queries, (list, tuple)):
-        return False
-    lists = (
-        one
-        for one in queries
-        if isinstance(one, (list, tuple))
-        or (isinstance(one, np.ndarray) and one.dtype.kind not in "biuf")
-    )
-    return any(isinstance(word, str) for one in lists for word in one)
-
-
-def _is_empty(positive: list[Any], negative: list[Any], method: str) -> bool:
-    """Return whether there is nothing to be similar to."""
-    return not positive and (method == "multiply" or not negative)
-
-
-def _check_method(method: Any) -> None:
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}.")
-
-
-def _as_vectors(queries: Any) -> np.ndarray | None:
-    """Return queries as an array of numbers, or None if they are words."""
-    if isinstance(queries, np.ndarray):
-        is_array = _is_vectors(queries)
-    else:
-        first = queries[:1] if isinstance(queries, (list, tuple)) else ()
-        is_array = not all(map(is_word, first))
-    if not is_array:
-        return None
-    vectors = as_numbers(queries, "queries")
-    if vectors.ndim > 2:
-        raise ValueError(
-            f"queries must have one or two dimensions, got shape {vectors.shape}."
-        )
-    return vectors
-
-
-def _is_vectors(array: np.ndarray) -> bool:
-    """Return whether an array holds vectors. In one dimension, int are words."""
-    kinds = "f" if array.ndim == 1 else "iuf"
-    return array.dtype.kind in kinds
-
-
-def _check_n(n: Any) -> int:
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 1:
-        raise ValueError(f"n must be a positive int, got {n!r}.")
-    return int(n)
 
 
 def _or_empty(counts: np.ndarray | None) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from skembed.metrics import analogies, read_analogies
-from skembed.vectors import WordVectors, _word_vectors
+from skembed.vectors import WordVectors, _queries
 
 pytestmark = pytest.mark.small
 
@@ -50,7 +50,7 @@ def answer(vectors, question, method, candidates=None):
 @pytest.mark.parametrize("method", ["add", "multiply"])
 @pytest.mark.parametrize("among", [None, WOMEN, 9])
 def test_answers_are_those_of_a_loop(method, among, monkeypatch):
-    monkeypatch.setattr(_word_vectors, "_QUERIES", 21)
+    monkeypatch.setattr(_queries, "_TERMS", 21)
     vectors = build(QUESTIONS, 0.8)
     result = analogies(vectors, QUESTIONS, method=method, among=among)
     candidates = vectors.words[:9] if among == 9 else among
