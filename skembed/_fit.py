@@ -278,7 +278,7 @@ def _init(estimator: Any) -> WordVectors | None:
     init = getattr(estimator, "init", None)
     if init is None:
         return None
-    # What else comes with the words of its vectors, or is no table at all.
+    # An array has no words of its own.
     if not is_given(init):
         init = _rows_of_vocabulary(init, estimator.vocabulary)
     table = given_table(init, "init")
@@ -307,14 +307,7 @@ def given_table(given: Any, name: str) -> WordVectors:
     ValueError
         If its words or vectors are not valid, or a file cannot be read.
     """
-    try:
-        table = as_word_vectors(given, name)
-    except (TypeError, ValueError) as error:
-        text = str(error)
-        if text.startswith(name) and isinstance(error, ValueError):
-            raise
-        text = text if text.startswith(name) else f"{name}: {text}"
-        raise ValueError(text) from error
+    table = as_word_vectors(given, name)
     vectors = table.vectors
     if max(vectors.max(), -vectors.min()) > LARGEST:
         row = int(np.argmax(np.abs(vectors).max(axis=1)))

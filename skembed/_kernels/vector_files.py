@@ -35,6 +35,76 @@ _DOUBT = 1e-6
 _SMALLEST, _GREATEST = -4, 5
 
 
+@helper
+def read_number(data, i):
+    """Read a number.
+
+    Returns
+    -------
+    number : float32
+    i : uintp
+        Position of the byte behind it.
+    plain : bool
+        False if it is not a plain number, or if its rounding is in doubt.
+    """
+    byte = data[i]
+    negative = byte == _MINUS
+    if negative:
+        i += ONE
+        byte = data[i]
+    digits = power = np.int64(0)
+    n_digits = 0
+    # Below the code of "0", bytes wrap around to large values.
+    digit = np.uint8(byte - _ZERO)
+    while digit < _TEN:
+        if digits < _MANY_DIGITS:
+            digits = digits * 10 + np.int64(digit)
+        else:
+            power += 1
+        n_digits += 1
+        i += ONE
+        byte = data[i]
+        digit = np.uint8(byte - _ZERO)
+    if byte == _POINT:
+        i += ONE
+        byte = data[i]
+        digit = np.uint8(byte - _ZERO)
+        while digit < _TEN:
+            if digits < _MANY_DIGITS:
+                digits = digits * 10 + np.int64(digit)
+                power -= 1
+            n_digits += 1
+            i += ONE
+            byte = data[i]
+            digit = np.uint8(byte - _ZERO)
+    plain = bool(n_digits > 0)
+    if byte == _SMALL_E or byte == _CAPITAL_E:
+        i += ONE
+        byte = data[i]
+        minus = byte == _MINUS
+        if minus or byte == _PLUS:
+            i += ONE
+            byte = data[i]
+        exponent = np.int64(0)
+        digit = np.uint8(byte - _ZERO)
+        plain = bool(plain and digit < _TEN)
+        while digit < _TEN:
+            if exponent < 1000:
+                exponent = exponent * 10 + np.int64(digit)
+            i += ONE
+            byte = data[i]
+            digit = np.uint8(byte - _ZERO)
+        power += -exponent if minus else exponent
+    if power < _LOWEST or power > _HIGHEST:
+        return np.float32(0.0), i, False
+    value = np.float64(digits) * POWERS[power - _LOWEST]
+    # If both ends of what it may be round to one float32, then so does it.
+    number = np.float32(value * BELOW)
+    if number != np.float32(value * ABOVE) or number > LARGEST:
+        plain = False
+    return -number if negative else number, i, plain
+
+
 @kernel
 def read_text_rows(data, end, vectors, letters, reached):
     """Read lines of a word and numbers until one is not plain.
@@ -62,81 +132,21 @@ def read_text_rows(data, end, vectors, letters, reached):
     while first < last and row < n_rows:
         # A line break ends every loop: none of them has to look for `end`.
         i = first
-        byte = data[i]
-        while byte != _SPACE and byte != _TAB and byte != _NEWLINE:
-            letters[n_letters + i - first] = byte
+        while data[i] != _SPACE and data[i] != _TAB and data[i] != _NEWLINE:
+            letters[n_letters + i - first] = data[i]
             i += ONE
-            byte = data[i]
         length = i - first
         plain = bool(length > 0)
         column = 0
         while plain and column < n_components:
-            plain = bool(byte == _SPACE or byte == _TAB)
-            if not plain:
-                break
+            plain = bool(data[i] == _SPACE or data[i] == _TAB)
+            if plain:
+                number, i, plain = read_number(data, i + ONE)
+                vectors[row, column] = number
+                column += 1
+        while data[i] == _SPACE or data[i] == _TAB or data[i] == _RETURN:
             i += ONE
-            byte = data[i]
-            negative = byte == _MINUS
-            if negative:
-                i += ONE
-                byte = data[i]
-            digits = power = np.int64(0)
-            n_digits = 0
-            # Below the code of "0", bytes wrap around to large values.
-            digit = np.uint8(byte - _ZERO)
-            while digit < _TEN:
-                if digits < _MANY_DIGITS:
-                    digits = digits * 10 + np.int64(digit)
-                else:
-                    power += 1
-                n_digits += 1
-                i += ONE
-                byte = data[i]
-                digit = np.uint8(byte - _ZERO)
-            if byte == _POINT:
-                i += ONE
-                byte = data[i]
-                digit = np.uint8(byte - _ZERO)
-                while digit < _TEN:
-                    if digits < _MANY_DIGITS:
-                        digits = digits * 10 + np.int64(digit)
-                        power -= 1
-                    n_digits += 1
-                    i += ONE
-                    byte = data[i]
-                    digit = np.uint8(byte - _ZERO)
-            plain = n_digits > 0
-            if byte == _SMALL_E or byte == _CAPITAL_E:
-                i += ONE
-                byte = data[i]
-                minus = byte == _MINUS
-                if minus or byte == _PLUS:
-                    i += ONE
-                    byte = data[i]
-                exponent = np.int64(0)
-                digit = np.uint8(byte - _ZERO)
-                plain = bool(plain and digit < _TEN)
-                while digit < _TEN:
-                    if exponent < 1000:
-                        exponent = exponent * 10 + np.int64(digit)
-                    i += ONE
-                    byte = data[i]
-                    digit = np.uint8(byte - _ZERO)
-                power += -exponent if minus else exponent
-            if power < _LOWEST or power > _HIGHEST:
-                plain = False
-                break
-            value = np.float64(digits) * POWERS[power - _LOWEST]
-            # If both ends of what it may be round to one float32, then so does it.
-            number = np.float32(value * BELOW)
-            if number != np.float32(value * ABOVE) or number > LARGEST:
-                plain = False
-            vectors[row, column] = -number if negative else number
-            column += 1
-        while byte == _SPACE or byte == _TAB or byte == _RETURN:
-            i += ONE
-            byte = data[i]
-        if not plain or byte != _NEWLINE:
+        if not plain or data[i] != _NEWLINE:
             break
         first = i + ONE
         n_letters += length
@@ -245,12 +255,74 @@ def shortest_digits(size):
     return digits, n_digits, power
 
 
+@helper
+def write_number(out, j, number):
+    """Write a space and the shortest number that gives a float32 again, as NumPy does.
+
+    Returns
+    -------
+    j : uintp
+        Position behind it in `out`.
+    certain : bool
+        False if rounding is in doubt.
+    """
+    out[j] = _SPACE
+    j += ONE
+    if np.signbit(number):
+        out[j] = _MINUS
+        j += ONE
+    digits = power = np.int64(0)
+    n_digits = 1
+    if number != 0.0:
+        digits, n_digits, power = shortest_digits(np.float32(abs(number)))
+        if n_digits == 0:
+            return j, False
+    exponent = bool(power < _SMALLEST or power > _GREATEST)
+    # Digits before the point. If it is first, zeros come before the digits.
+    n_before = np.int64(1) if exponent else power + 1
+    if n_before <= 0:
+        out[j] = _ZERO
+        out[j + ONE] = _POINT
+        j += ONE + ONE
+        for _ in range(-n_before):
+            out[j] = _ZERO
+            j += ONE
+    unit = np.int64(1)
+    for _ in range(n_digits - 1):
+        unit *= 10
+    n_written = 0
+    while n_written < n_digits or n_written < n_before:
+        if n_written == n_before and n_written > 0:
+            out[j] = _POINT
+            j += ONE
+        if unit > 0:
+            digit = digits // unit
+            digits -= digit * unit
+            unit //= 10
+            out[j] = np.uint8(digit + 48)
+        else:
+            out[j] = _ZERO
+        j += ONE
+        n_written += 1
+    if exponent:
+        out[j] = _SMALL_E
+        out[j + ONE] = _MINUS if power < 0 else _PLUS
+        j += ONE + ONE
+        out[j] = np.uint8(abs(power) // 10 + 48)
+        out[j + ONE] = np.uint8(abs(power) % 10 + 48)
+        j += ONE + ONE
+    elif n_written <= n_before:
+        out[j] = _POINT
+        out[j + ONE] = _ZERO
+        j += ONE + ONE
+    return j, True
+
+
 @kernel
 def write_text_rows(vectors, letters, out, reached):
     """Write lines of a word and the shortest numbers that give its vector.
 
-    Numbers look as those that NumPy writes. Writing stops at a row in which the
-    rounding of a number is in doubt.
+    Writing stops at a row in which the rounding of a number is in doubt.
 
     Parameters
     ----------
@@ -273,58 +345,10 @@ def write_text_rows(vectors, letters, out, reached):
             out[j] = letters[i]
             i += ONE
             j += ONE
-        for column in range(n_components):
-            number = vectors[row, column]
-            out[j] = _SPACE
-            j += ONE
-            if np.signbit(number):
-                out[j] = _MINUS
-                j += ONE
-            digits = power = np.int64(0)
-            n_digits = 1
-            if number != 0.0:
-                digits, n_digits, power = shortest_digits(np.float32(abs(number)))
-                certain = bool(n_digits > 0)
-                if not certain:
-                    break
-            exponent = bool(power < _SMALLEST or power > _GREATEST)
-            # Digits before the point. If it is first, zeros come before the digits.
-            n_before = np.int64(1) if exponent else power + 1
-            if n_before <= 0:
-                out[j] = _ZERO
-                out[j + ONE] = _POINT
-                j += ONE + ONE
-                for _ in range(-n_before):
-                    out[j] = _ZERO
-                    j += ONE
-            unit = np.int64(1)
-            for _ in range(n_digits - 1):
-                unit *= 10
-            n_written = 0
-            while n_written < n_digits or n_written < n_before:
-                if n_written == n_before and n_written > 0:
-                    out[j] = _POINT
-                    j += ONE
-                if unit > 0:
-                    digit = digits // unit
-                    digits -= digit * unit
-                    unit //= 10
-                    out[j] = np.uint8(digit + 48)
-                else:
-                    out[j] = _ZERO
-                j += ONE
-                n_written += 1
-            if exponent:
-                out[j] = _SMALL_E
-                out[j + ONE] = _MINUS if power < 0 else _PLUS
-                j += ONE + ONE
-                out[j] = np.uint8(abs(power) // 10 + 48)
-                out[j + ONE] = np.uint8(abs(power) % 10 + 48)
-                j += ONE + ONE
-            elif n_written <= n_before:
-                out[j] = _POINT
-                out[j + ONE] = _ZERO
-                j += ONE + ONE
+        column = 0
+        while certain and column < n_components:
+            j, certain = write_number(out, j, vectors[row, column])
+            column += 1
         if not certain:
             break
         out[j] = _NEWLINE

@@ -1,18 +1,29 @@
 """Libraries that are not always installed."""
 
+from importlib import import_module
+from typing import Any
 
-def not_installed(caller: str, library: str, package: str) -> ImportError:
-    """Return the error for a library that is needed and not installed.
+
+def require(module: str, caller: str, package: str) -> Any:
+    """Import and return a module, or say how to install it.
 
     Parameters
     ----------
+    module : str
     caller : str
         What needs it, such as the name of a function.
-    library : str
-        Its name, for people to read.
     package : str
         Its name for pip.
+
+    Raises
+    ------
+    ImportError
+        If the module cannot be imported.
     """
-    return ImportError(
-        f"{caller} needs {library}. Install it with: python -m pip install {package}"
-    )
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} needs {module.partition('.')[0]}. Install it with: python -m "
+            f"pip install {package}"
+        ) from error

@@ -41,6 +41,7 @@ from skembed.inspection._vectors import (
     vector_cosines,
 )
 from skembed.inspection._word_map import WordMapDisplay
+from skembed.vectors import WordVectors
 
 __all__ = [
     "ContributionsDisplay",
@@ -330,9 +331,9 @@ def similarity_kind(
     words = order[np.diff(counts.indptr)[order] > 0][:n_words]
     if words.size < 2:
         raise ValueError("X holds pairs of one word only, which has no neighbours.")
-    neighbors = _pmi.nearest(
-        estimator.word_vectors_[words], min(n_neighbors, words.size - 1)
-    )
+    numbers = range(words.size)
+    table = WordVectors(numbers, estimator.word_vectors_[words])
+    neighbors, _ = table.nearest(numbers, min(n_neighbors, words.size - 1))
     near, all_pairs = _pmi.compare_neighbors(
         ppmi.ppmi_inplace(counts, 1.0, 1.0, estimator.n_jobs),
         _pmi.places(corpus, n_rows, estimator.n_jobs),

@@ -1,6 +1,7 @@
 """Displays with a bar for each word: neighbours, and contributions to a decision."""
 
 from collections.abc import Iterable, Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -253,8 +254,10 @@ class ContributionsDisplay:
         Raises
         ------
         ValueError
-            If there is no such output.
+            If there is no such output, or `n_words` is not valid.
         """
+        if not isinstance(n_words, Integral) or n_words < 1:
+            raise ValueError(f"n_words must be a positive int, got {n_words!r}.")
         found, column = self.contributions, self._column(output)
 
         def of(values: Any) -> Any:
@@ -316,7 +319,7 @@ class ContributionsDisplay:
 
 
 def _listed(given: Any) -> Any:
-    """Return words and vectors as a list. What is none of them stays as it is."""
+    """Return a word, a vector or several of them as a list; others as they are."""
     is_array = isinstance(given, np.ndarray)
     if is_word(given) or (is_array and given.ndim == 1 and given.dtype.kind == "f"):
         return [given]

@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from skembed._docstrings import fill_in
+from skembed._utils.extras import require
 from skembed.inspection._vectors import check_estimator
 
 # Colours that people with any colour vision can tell apart: Okabe, M. & Ito, K. (2008).
@@ -70,28 +70,9 @@ def complete_display(artist: str) -> Callable[[type], type]:
     return decorate
 
 
-def check_installed(module: str, caller: str, package: str) -> None:
-    """Raise an ImportError that says how to install a module, if it is missing.
-
-    Parameters
-    ----------
-    module : str
-    caller : str
-        What needs it.
-    package : str
-        What to install.
-    """
-    try:
-        import_module(module)
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} needs {module}: python -m pip install {package}."
-        ) from error
-
-
 def check_matplotlib(caller: str) -> None:
     """Raise an ImportError that says how to install matplotlib, if it is missing."""
-    check_installed("matplotlib", caller, "'skembed[plot]'")
+    require("matplotlib", caller, "'skembed[plot]'")
 
 
 def axes_of(display: Any, ax: Any, size: tuple[float, float]) -> Any:

@@ -15,8 +15,7 @@ from skembed._utils.threads import one_blas_thread
 _DENSE_LIMIT = 1000
 # Eigenvalues below this share of the largest are rounding errors.
 _NOISE = 1e-10
-# Rows of a dense product, and pairs of sparse rows, that are compared at once.
-_ROWS = 512
+# Pairs of sparse rows that are compared at once.
 _PAIRS = 1024
 
 
@@ -112,32 +111,6 @@ def places(corpus: Corpus, n_words: int, n_jobs: int | None) -> sparse.csr_array
     before = windows.count_cooccurrences(corpus, n_words, np.ones(1), n_jobs, "left")
     counts = sparse.csr_array(sparse.hstack([before, before.T]))
     return _ppmi.ppmi_inplace(counts, 1.0, 1.0, n_jobs)
-
-
-def nearest(vectors: np.ndarray, n_neighbors: int) -> np.ndarray:
-    """Return the nearest other vectors of each by cosine.
-
-    Parameters
-    ----------
-    vectors : ndarray of shape (n, n_components)
-    n_neighbors : int
-        Less than n.
-
-    Returns
-    -------
-    ndarray of shape (n, n_neighbors), int
-        In no particular order.
-    """
-    units = vectors.astype(np.float64)
-    lengths = np.sqrt(np.einsum("ik,ik->i", units, units))
-    units /= np.where(lengths > 0, lengths, 1.0)[:, None]
-    found = []
-    for first in range(0, len(units), _ROWS):
-        cosines = units[first : first + _ROWS] @ units.T
-        own = np.arange(len(cosines))
-        cosines[own, first + own] = -np.inf
-        found.append(np.argpartition(-cosines, n_neighbors - 1)[:, :n_neighbors])
-    return np.concatenate(found)
 
 
 def compare_neighbors(

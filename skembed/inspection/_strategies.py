@@ -241,7 +241,8 @@ class StrategiesDisplay:
             return scores
         if str(reference) not in self.strategies:
             raise ValueError(
-                f"reference={reference!r} is none of the strategies {self.strategies}."
+                f"reference={reference!r} is not among the strategies "
+                f"{self.strategies}."
             )
         return scores - scores[self.strategies.index(str(reference))]
 

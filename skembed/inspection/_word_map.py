@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from sklearn.preprocessing import normalize
 
+from skembed._utils.extras import require
 from skembed._utils.threads import one_blas_thread
 from skembed.inspection._drawing import (
     COLOURS,
     axes_of,
-    check_installed,
     check_matplotlib,
     complete_display,
 )
@@ -234,12 +234,12 @@ def _reducer(method: Any, n_words: int, random_state: int | None) -> Any:
         perplexity = min(30.0, (n_words - 1) / 3)
         return TSNE(perplexity=perplexity, init="pca", random_state=random_state)
     if method == "umap":
-        check_installed("umap", "method='umap'", "umap-learn")
-        from umap import UMAP
-
+        umap = require("umap", "method='umap'", "umap-learn")
         n_neighbors = min(15, n_words - 1)
         jobs = None if random_state is None else 1  # a seed allows one thread only
-        return UMAP(n_neighbors=n_neighbors, random_state=random_state, n_jobs=jobs)
+        return umap.UMAP(
+            n_neighbors=n_neighbors, random_state=random_state, n_jobs=jobs
+        )
     raise ValueError(
         f"method must be one of {list(_METHODS)} or an object with fit_transform, got "
         f"{method!r}."

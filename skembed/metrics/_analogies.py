@@ -93,8 +93,8 @@ def analogies(
         from 0 to 1 (3CosMul).
     among : int or iterable of words, default=None
         Which words may be answers, as in ``WordVectors.most_similar``: the most
-        frequent ones, or the given ones. A question whose answer d is none of them
-        counts as one with a missing word. None means all words.
+        frequent ones, or the given ones. A question whose answer d is not among
+        them counts as one with a missing word. None means all words.
     missing : {"drop", "zero"}, default="drop"
         What happens to a question with a word that has no vector: it is left out, or
         its answer is wrong.
@@ -233,8 +233,10 @@ def _summarise(
             for answer, question in zip(answers[some], questions, strict=True)
         )
         counts[name] = np.array([n_right, known[some].sum(), len(questions)])
-    syntactic = [n for name, n in counts.items() if name.startswith("gram")]
-    semantic = [n for name, n in counts.items() if not name.startswith("gram")]
+    kinds: dict[bool, list[np.ndarray]] = {True: [], False: []}
+    for name, numbers in counts.items():
+        kinds[str(name).startswith("gram")].append(numbers)
+    syntactic, semantic = kinds[True], kinds[False]
     return Analogies(
         _score([*semantic, *syntactic], missing),
         _score(semantic, missing),

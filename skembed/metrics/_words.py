@@ -7,6 +7,7 @@ import numpy as np
 
 from skembed._transformer import DocumentTransformer
 from skembed.vectors import WordVectors, _given, _search
+from skembed.vectors._validation import is_word
 
 
 def as_word_vectors(vectors: Any) -> WordVectors:
@@ -68,7 +69,11 @@ class Rows:
 
     def find(self, words: Iterable[Any]) -> np.ndarray:
         """Return the row of each word, -1 where there is none."""
-        rows = [self.vocabulary.get(self.key(word), -1) for word in words]
+        rows = []
+        for word in words:
+            if not is_word(word):
+                raise TypeError(f"{word!r} ({type(word).__name__}) is not a word.")
+            rows.append(self.vocabulary.get(self.key(word), -1))
         return np.array(rows, dtype=np.int64)
 
 

@@ -20,7 +20,7 @@ _CONTROL_IN_WORD = re.compile(rb"[\x00-\x1f]")
 
 
 def is_binary(head: bytes, header: Header) -> bool:
-    """Return whether the bytes of a file with a header are no text.
+    """Return whether the bytes of a file with a header are not text.
 
     Parameters
     ----------

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from skembed._utils.extras import not_installed
+from skembed._utils.extras import require
 from skembed.vectors import _fasttext, _safetensors
 from skembed.vectors._sources import Parts, of_gensim
 
@@ -26,7 +26,7 @@ def read_fasttext(path: Path, limit: int | None) -> Parts:
         If the file is damaged, or they cannot read it.
     """
     load = _fasttext_reader()
-    # They allocate what the file says, and do not notice where it ends.
+    # The library does not check the file itself.
     _fasttext.check(path)
     try:
         words, vectors, counts, *_ = load(str(path))
@@ -139,19 +139,17 @@ def to_spacy(parts: Parts) -> Any:
     ImportError
         If spaCy is not installed.
     ValueError
-        If a word is no str, or empty.
+        If a word is not a str, or is empty.
     """
-    try:
-        from spacy.strings import StringStore
-        from spacy.vectors import Vectors
-    except ImportError as error:
-        raise not_installed("to_spacy", "spaCy", "spacy") from error
+    spacy = require("spacy", "to_spacy", "spacy")
     for word in parts.words:
         if not isinstance(word, str) or not word:
             raise ValueError(
                 f"spaCy's Vectors cannot hold the word {word!r}. Words must be str, "
                 "and not empty: leave it out, or rename it."
             )
-    strings = StringStore(list(parts.words))
+    strings = spacy.strings.StringStore(list(parts.words))
     data = np.array(parts.vectors)
-    return Vectors(strings=strings, data=data, keys=list(parts.words), name="skembed")
+    return spacy.vectors.Vectors(
+        strings=strings, data=data, keys=list(parts.words), name="skembed"
+    )

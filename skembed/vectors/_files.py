@@ -167,7 +167,7 @@ def _read_stream(
 
 
 def _is_counted(head: bytes, header: _text.Header) -> bool:
-    """Return whether what looks like a header is none of GloVe's rows.
+    """Return whether what looks like a header is not one of GloVe's rows.
 
     A row of one number looks like a header, so that others tell.
     """

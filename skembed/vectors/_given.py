@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from skembed.vectors import _sources
 from skembed.vectors._word_vectors import WordVectors
 
 
@@ -20,38 +19,12 @@ def _is_of_gensim(value: Any) -> bool:
     return hasattr(value, "key_to_index") or hasattr(value, "wv")
 
 
-def load(path: str | PathLike[str], name: str) -> WordVectors:
-    """Return the table of a file. A file that cannot be read is an invalid value.
-
-    Parameters
-    ----------
-    path : str or path
-    name : str
-        The parameter, for errors.
-
-    Returns
-    -------
-    WordVectors
-
-    Raises
-    ------
-    ValueError
-        If the file cannot be read, or has another format.
-    """
-    try:
-        return WordVectors.load(path)
-    except OSError as error:
-        raise ValueError(
-            f"{name}={path!r} is not a file of vectors that can be read: {error}."
-        ) from error
-
-
 def as_word_vectors(given: Any, name: str) -> WordVectors:
     """Return given vectors as a table.
 
     Parameters
     ----------
-    given : WordVectors, str, path, KeyedVectors or mapping
+    given : WordVectors, str, path, KeyedVectors, model of gensim or mapping
         A str or path is a file, see `WordVectors.load`.
     name : str
         The parameter, for errors.
@@ -63,26 +36,31 @@ def as_word_vectors(given: Any, name: str) -> WordVectors:
     Raises
     ------
     InvalidParameterError
-        If it is none of these. It is a ValueError and a TypeError.
-    ValueError
-        If its words or vectors are not valid, or a file cannot be read.
+        If it is something else, if words or vectors are not valid, or if a file cannot
+        be read. It is a ValueError and a TypeError.
     """
     if isinstance(given, WordVectors):
         return given
-    if isinstance(given, (str, PathLike)):
-        return load(given, name)
-    if isinstance(given, Mapping):
-        return WordVectors._from_parts(_sources.of_mapping(given, name))
-    if _is_of_gensim(given):
-        return WordVectors.from_gensim(given)
     from sklearn.utils._param_validation import InvalidParameterError
 
+    try:
+        if isinstance(given, (str, PathLike)):
+            return WordVectors.load(given)
+        if isinstance(given, Mapping):
+            return WordVectors.from_dict(given)
+        if _is_of_gensim(given):
+            return WordVectors.from_gensim(given)
+    except OSError as error:
+        raise InvalidParameterError(
+            f"{name}={given!r} is not a file of vectors that can be read: {error}."
+        ) from error
+    except (TypeError, ValueError) as error:
+        raise InvalidParameterError(f"{name}: {error}") from error
     # It may be long.
     kind = repr(given) if np.isscalar(given) else type(given).__name__
     raise InvalidParameterError(
         f"{name} must be skembed.vectors.WordVectors, a path, KeyedVectors or a model "
-        f"of gensim, or a mapping of words to vectors, got {kind}. For a "
-        "fitted embedder, pass WordVectors.from_estimator(embedder). For a pipeline, "
-        "pass its embedder step, such as pipeline[0]. For a search, use "
-        "best_estimator_."
+        f"of gensim, or a mapping of words to vectors, got {kind}. For a fitted "
+        "embedder, pass WordVectors.from_estimator(embedder). For a pipeline, pass its "
+        "embedder step, such as pipeline[0]. For a search, use best_estimator_."
     )

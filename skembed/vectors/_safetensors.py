@@ -104,7 +104,7 @@ def read(path: Path, limit: int | None, mmap: bool) -> Parts:
     Raises
     ------
     ValueError
-        If the file is none of ours, or damaged.
+        If the file was not written by skembed, or is damaged.
     """
     size = path.stat().st_size
     with path.open("rb") as opened:

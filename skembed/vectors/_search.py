@@ -292,7 +292,7 @@ def search(
     n : int
         Number of rows for each query, at least 1.
     excluded : ndarray of shape (n_queries, n_excluded), int64, default=None
-        Rows that are no results of a query. Numbers of -1 stand for none.
+        Rows that are not results of a query, padded by -1.
     among : ndarray of shape (n_among,), int64, default=None
         Rows that may be results, in ascending order. None means all rows.
 

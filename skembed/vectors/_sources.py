@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skembed._utils.extras import not_installed
+from skembed._utils.extras import require
 from skembed.vectors._validation import as_json, as_numbers
 
 TABLES = {
@@ -157,33 +157,32 @@ def _plain(value: Any) -> Any:
 # --- mappings -------------------------------------------------------------------------
 
 
-def of_mapping(mapping: Any, name: str = "mapping") -> Parts:
+def of_mapping(mapping: Any) -> Parts:
     """Return the words and vectors of a mapping.
-
-    Parameters
-    ----------
-    mapping : mapping of str or int to array-like
-    name : str, default="mapping"
-        The parameter, for errors.
 
     Raises
     ------
     TypeError
         If it is not a mapping, or a vector does not hold numbers.
     ValueError
-        If vectors differ in length.
+        If a vector has several dimensions, or vectors differ in length.
     """
     if not isinstance(mapping, Mapping):
         raise TypeError(
-            f"{name} must map words to vectors, got {type(mapping).__name__}."
+            f"mapping must map words to vectors, got {type(mapping).__name__}."
         )
     words = [*mapping]
-    found = [as_numbers(mapping[word], f"{name}[{word!r}]") for word in words]
+    found = [as_numbers(mapping[word], f"The vector of {word!r}") for word in words]
     for word, vector in zip(words, found, strict=True):
-        if vector.ndim != 1 or vector.shape != found[0].shape:
+        if vector.ndim != 1:
             raise ValueError(
-                f"{name}[{word!r}] has shape {vector.shape}, and {name}[{words[0]!r}] "
-                f"has {found[0].shape}: all vectors must be of one length."
+                f"The vector of {word!r} must have one dimension, got shape "
+                f"{vector.shape}."
+            )
+        if vector.shape != found[0].shape:
+            raise ValueError(
+                f"The vector of {word!r} has {len(vector)} numbers, and that of "
+                f"{words[0]!r} has {len(found[0])}: all must be of one length."
             )
     # Without words the table says what is wrong.
     vectors = np.stack(found) if found else np.empty((0, 1))
@@ -252,11 +251,8 @@ def to_gensim(words: tuple[Any, ...], vectors: np.ndarray, counts: Any) -> Any:
     ImportError
         If gensim is not installed.
     """
-    try:
-        from gensim.models import KeyedVectors
-    except ImportError as error:
-        raise not_installed("to_gensim", "gensim", "gensim") from error
-    keyed = KeyedVectors(vectors.shape[1])
+    models = require("gensim.models", "to_gensim", "gensim")
+    keyed = models.KeyedVectors(vectors.shape[1])
     keyed.add_vectors(list(words), vectors)
     if counts is not None:
         keyed.expandos["count"] = np.array(counts)

@@ -336,7 +336,7 @@ def test_what_strategies_display_refuses(search):
         draw(results, param="bias", metric="hits")
     with pytest.raises(ValueError, match="'bias' was not searched"):
         draw(results, x="bias", metric="hits")
-    with pytest.raises(ValueError, match="reference='three' is none of"):
+    with pytest.raises(ValueError, match="reference='three' is not among"):
         draw(results, metric="hits", reference="three")
     with pytest.raises(ValueError, match="0 searched parameters"):
         draw({"params": [{"a": 1}], "split0_test_score": [1.0]})
@@ -691,3 +691,9 @@ def test_which_vectors_of_a_table():
     table = WordVectors(["a", "b", "c"], np.eye(3))
     with pytest.raises(ValueError, match="which='context' needs a fitted embedder"):
         NeighborsDisplay.from_estimator(table, "a", which="context")
+
+
+@pytest.mark.parametrize("n_words", [0, -1, 2.5, "x"])
+def test_numbers_of_words_of_contributions(n_words):
+    with pytest.raises(ValueError, match="n_words must be a positive int"):
+        ContributionsDisplay(contributions()).plot(n_words=n_words)

@@ -8,7 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 
 from skembed import PPMISVDEmbedder
-from skembed.metrics import _words, as_word_vectors, word_similarity
+from skembed.metrics import _words, analogies, as_word_vectors, word_similarity
 from skembed.vectors import WordVectors
 from tests.helpers import DOCUMENTS, WORDS, cheap
 
@@ -59,3 +59,15 @@ def test_cosines():
     np.testing.assert_array_equal(
         _words.cosines(WordVectors(range(9), vectors), same, same), 1
     )
+
+
+def test_what_is_not_a_word():
+    table = {"a": [1.0, 0.0], "b": [0.0, 1.0]}
+    with pytest.raises(TypeError, match=r"\['a'\] \(list\) is not a word"):
+        word_similarity(table, [(["a"], "b", 1), ("a", "b", 2)])
+
+
+def test_sections_may_have_any_names():
+    table = {"a": [1.0, 0.0], "b": [0.0, 1.0], "c": [1.0, 1.0], "d": [-1.0, 1.0]}
+    found = analogies(table, {1: [("a", "b", "c", "d")]})
+    assert found.semantic == found.sections[1]

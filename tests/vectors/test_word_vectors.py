@@ -465,11 +465,11 @@ def test_from_dict():
     for mapping, error, message in [
         ([["a", [1]]], TypeError, "map words to vectors, got list"),
         ({}, ValueError, "at least one word"),
-        ({"a": [1, 2], "b": [1]}, ValueError, r"mapping\['b'\] has shape \(1,\)"),
-        ({"a": [1, 2], "b": [[1, 2]]}, ValueError, r"mapping\['b'\] has shape"),
-        ({"a": [[1]]}, ValueError, r"mapping\['a'\] has shape \(1, 1\)"),
-        ({"a": 1}, TypeError, r"mapping\['a'\] must be an array"),
-        ({"a": [1], "b": ["x"]}, TypeError, r"mapping\['b'\] must be an array"),
+        ({"a": [1, 2], "b": [1]}, ValueError, "that of 'a' has 2"),
+        ({"a": [1, 2], "b": [[1, 2]]}, ValueError, "'b' must have one dimension"),
+        ({"a": [[1]]}, ValueError, r"one dimension, got shape \(1, 1\)"),
+        ({"a": 1}, TypeError, "The vector of 'a' must be an array"),
+        ({"a": [1], "b": ["x"]}, TypeError, "The vector of 'b' must be an array"),
         ({"a": [np.nan]}, ValueError, "'a' .* nan"),
     ]:
         with pytest.raises(error, match=message):
