@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils._param_validation import validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skembed._base import BaseEmbedder
 from skembed._corpus import reader
+from skembed._transformer import DocumentTransformer
 from skembed.inspection._vectors import check_estimator
 from skembed.pooling import (
     MaxPooling,
@@ -210,7 +210,7 @@ def _take_apart(model: Any) -> _Parts:
     if {"embedder", "vectorizer", "weight"} <= getattr(first, "__dict__", {}).keys():
         check_is_fitted(first)
         union, first = first, first.embedder_
-    embedder = _fitted(first)
+    embedder = check_estimator(first, (DocumentTransformer,))
     _check_pooling(embedder)
     scalers = steps[1:-1]
     for name, scaler in scalers:
@@ -223,13 +223,6 @@ def _take_apart(model: Any) -> _Parts:
         check_is_fitted(scaler)
     coef, constants, size = _collapse(scalers, last_name, last)
     return _Parts(union, embedder, scalers, last, coef, constants, size)
-
-
-def _fitted(embedder: Any) -> Any:
-    """Return a copy of a fitted embedder, also of one whose vectors were given."""
-    if hasattr(embedder, "_as_fitted") and not isinstance(embedder, BaseEmbedder):
-        return embedder._as_fitted()
-    return check_estimator(embedder)
 
 
 def _steps(model: Any) -> list[tuple[str, Any]]:

@@ -1,5 +1,6 @@
 """Diagnostics of fitted vectors that need no documents."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
     """
     if not isinstance(estimator, kinds):
         names = " or ".join(kind.__name__ for kind in kinds)
-        if kinds == (BaseEmbedder,):
+        if any(map(inspect.isabstract, kinds)):
             names = "embedder of skembed"
         raise TypeError(
             f"estimator must be a fitted {names}, got {type(estimator).__name__}. "
