@@ -137,7 +137,7 @@ class EdgeKFold(BaseCrossValidator):
             )
         sizes = np.bincount(pair_of_row, minlength=len(pairs))
         folds = np.full(len(pairs), -1)
-        folds[free] = _balanced_folds(sizes[free], self.n_splits, rng)
+        folds[free] = _balanced_folds(sizes[free], self.get_n_splits(), rng)
         return folds[pair_of_row]
 
 
