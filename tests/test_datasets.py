@@ -1,4 +1,4 @@
-"""The embedded data set: what it holds, and that it is the same in every process."""
+"""The embedded data sets: what they hold, and that every process has the same."""
 
 import hashlib
 import importlib
@@ -15,14 +15,14 @@ import pytest
 from sklearn.utils import Bunch
 
 from skembed import datasets
-from skembed.datasets import load_docstrings
+from skembed.datasets import load_docstrings, load_see_also
 
 LIBRARIES = ("numpy", "scipy", "sklearn")
 
 # Prints one line that depends on every document, its order, its name and its class.
 DIGEST = """
 import hashlib
-from skembed.datasets import load_docstrings
+from skembed.datasets import load_docstrings, load_see_also
 
 bunch = load_docstrings()
 parts = [*bunch.data, *bunch.names, *bunch.target_names, bunch.DESCR]
@@ -31,9 +31,10 @@ print(hashlib.sha256(chr(0).join(parts).encode()).hexdigest())
 """
 
 
-def digest(bunch):
+def digest(bunch, graph):
     parts = [*bunch.data, *bunch.names, *bunch.target_names, bunch.DESCR]
-    parts.append(repr(bunch.target.tolist()))
+    parts += [*graph.edges.flat, repr(graph.unresolved), graph.DESCR]
+    parts.append(repr([*bunch.target.tolist(), *graph.target.tolist()]))
     return hashlib.sha256(chr(0).join(parts).encode()).hexdigest()
 
 
@@ -67,6 +68,11 @@ def resolve(name):
 @pytest.fixture(scope="module")
 def docstrings():
     return load_docstrings()
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return load_see_also()
 
 
 def test_structure(docstrings):
@@ -200,7 +206,7 @@ def test_description(docstrings):
 
 
 @pytest.mark.long
-def test_same_in_every_process(docstrings):
+def test_same_in_every_process(docstrings, graph):
     """Hash seed, earlier imports and thrown switches change nothing."""
     light = "import sys; assert not {'numba', 'matplotlib'} & set(sys.modules)"
     plain = run_python(DIGEST + light, "-W", "error", hash_seed="1")
@@ -215,7 +221,7 @@ def test_same_in_every_process(docstrings):
     other = run_python(earlier + DIGEST, hash_seed="2")
     assert other.returncode == 0, other.stderr
     assert plain.stdout == other.stdout
-    assert plain.stdout.strip() == digest(docstrings)
+    assert plain.stdout.strip() == digest(docstrings, graph)
 
 
 def test_import_is_light():
@@ -315,10 +321,11 @@ def test_other_import_failures_are_not_hidden(monkeypatch):
         load_docstrings()
 
 
-def test_stripped_docstrings_are_reported(monkeypatch):
+@pytest.mark.parametrize("load", [load_docstrings, load_see_also])
+def test_stripped_docstrings_are_reported(load, monkeypatch):
     monkeypatch.setattr(datasets, "__doc__", None)
-    with pytest.raises(RuntimeError, match="-OO"):
-        load_docstrings()
+    with pytest.raises(RuntimeError, match=f"{load.__name__} needs docstrings.*-OO"):
+        load()
 
 
 def test_output_that_varies_is_dropped():
@@ -339,3 +346,155 @@ def test_output_that_varies_is_dropped():
         "Draw numbers.\n\n>>> draw(\n...     4)\n>>> 1 + 1\n2\n\nNot ``{'a', 'b'}``."
     )
     assert datasets._docstring(sample) == expected
+
+
+def see_also_names(name):
+    """Names in a section, read word by word with no knowledge of its syntax."""
+    lines = inspect.cleandoc(resolve(name).__doc__).splitlines()
+    start = next(i for i, line in enumerate(lines) if line.lower() == "see also") + 2
+    words = []
+    for line, below in zip(lines[start:], [*lines[start + 1 :], ""], strict=True):
+        if re.fullmatch(r"-{3,}|={3,}", below):
+            break
+        words += re.findall(r"\w+", line)
+    return set(words)
+
+
+def test_structure_of_the_graph(graph):
+    assert isinstance(graph, Bunch)
+    assert graph.edges.ndim == 2
+    assert graph.edges.shape[1] == 2
+    assert graph.edges.dtype == graph.nodes.dtype == object
+    assert {type(name) for name in [*graph.edges.flat, *graph.nodes]} == {str}
+    assert graph.target.shape == graph.nodes.shape
+    assert graph.target.dtype == np.int64
+    assert graph.target_names == sorted(set(graph.target_names))
+    assert tuple(graph.versions) == LIBRARIES
+
+
+def test_links_are_distinct_and_between_different_nodes(graph):
+    links = [tuple(link) for link in graph.edges]
+    assert links == sorted(set(links))
+    assert all(a != b for a, b in links)
+    assert graph.nodes.tolist() == sorted({name for link in links for name in link})
+
+
+def test_size_of_the_graph(graph):
+    # The design's own count, from fewer objects: 1,469 nodes and 3,388 links.
+    assert 1_400 < len(graph.nodes) < 5_000
+    assert 3_300 < len(graph.edges) < 10_000
+    links = {tuple(link) for link in graph.edges}
+    assert 0.45 < np.mean([(b, a) in links for a, b in links]) < 0.7
+    sizes = np.bincount(graph.target)
+    assert len(sizes) == len(graph.target_names)
+    assert sizes.min() >= 10
+    assert not set(graph.left_out) & set(graph.target_names)
+    assert len(graph.unresolved) < len(graph.edges) / 20
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("numpy.sin", "numpy.arcsin"),
+        ("numpy.mean", "numpy.average"),
+        ("numpy.sort", "numpy.ndarray.sort"),
+        ("numpy.ndarray.sort", "numpy.sort"),
+        ("numpy.linalg.eig", "numpy.linalg.eigvals"),
+        ("numpy.linalg.eig", "scipy.linalg.eig"),
+        ("scipy.special.gammaln", "scipy.special.gammasgn"),
+        ("scipy.stats.mannwhitneyu", "scipy.stats.wilcoxon"),
+        ("sklearn.linear_model.Ridge", "sklearn.linear_model.RidgeClassifier"),
+    ],
+)
+def test_well_known_links(graph, source, target):
+    assert [source, target] in graph.edges.tolist()
+
+
+def test_links_are_in_the_docstrings(graph):
+    """The last part of each target is a word of the section, and so is an alias."""
+    named = {source: see_also_names(source) for source in set(graph.edges[:, 0])}
+    other = [
+        (source, target)
+        for source, target in graph.edges
+        if target.rpartition(".")[2] not in named[source]
+    ]
+    # Objects that are named by another of their names.
+    assert len(other) < len(graph.edges) / 20
+    for source, target in other:
+        found = [value for value in named[source] if is_alias(value, target)]
+        assert found, (source, target)
+
+
+def is_alias(name, target):
+    """Tell whether an object of a library or module has another name."""
+    documented = " ".join(resolve(target).__doc__.split())
+    places = ["numpy", target.rpartition(".")[0], target.rpartition(".")[0] + "s"]
+    for place in [*places, "numpy.ndarray", "numpy.ma.MaskedArray", "scipy.linalg"]:
+        try:
+            value = resolve(f"{place}.{name}")
+        except (AttributeError, AssertionError):
+            continue
+        if " ".join((value.__doc__ or "").split()) == documented:
+            return True
+    return False
+
+
+def test_nodes_are_public_and_labelled_by_subpackage(graph, docstrings):
+    parts = {part for name in graph.nodes for part in name.split(".")}
+    assert not {part for part in parts if part.startswith("_")}
+    assert not parts & {"tests", "matlib", "externals", "experimental"}
+    for name, code in zip(graph.nodes, graph.target, strict=True):
+        assert name.startswith(f"{graph.target_names[code]}.")
+    # Most of the texts that are long enough for the other data set.
+    assert len(set(docstrings.names) & set(graph.nodes)) > 0.5 * len(graph.nodes)
+
+
+def test_names_without_a_node_are_reported(graph):
+    assert ("numpy.isclose", "math.isclose") in graph.unresolved
+    nodes = set(graph.nodes)
+    assert not [name for _, name in graph.unresolved if name in nodes]
+    assert f"not included: {len(graph.unresolved)}\n" in graph.DESCR
+
+
+def test_description_of_the_graph(graph):
+    for library in LIBRARIES:
+        version = importlib.import_module(library).__version__
+        assert f"{library} {version}" in graph.DESCR
+    assert f"Nodes: {len(graph.nodes)}\nLinks: {len(graph.edges)}\n" in graph.DESCR
+    for name in [*graph.target_names, *graph.left_out]:
+        assert name in graph.DESCR
+
+
+def test_syntax_of_see_also():
+    text = """Do it.
+
+    See Also
+    --------
+    one
+    two, pkg.three : Both are there: not this.
+    :func:`four`, :obj:`~pkg.five`: Text, six.
+    :py:class:`seven`,`eight`
+        nine : Indented.
+    Text without names, ten of them (eleven).
+
+    twelve.
+
+    Notes
+    -----
+    thirteen
+    """
+    names = ["one", "two", "pkg.three", "four", "pkg.five", "seven", "eight", "twelve"]
+    assert datasets._see_also_names(inspect.cleandoc(text)) == names
+    assert datasets._see_also_names("See also the other one.") == []
+
+
+def test_small_classes_are_dropped_with_what_depends_on_them():
+    labels = {f"a{i}": "a" for i in range(20)} | {f"b{i}": "b" for i in range(10)}
+    labels |= {f"c{i}": "c" for i in range(9)}
+    links = {(f"a{i}", f"a{i + 1}") for i in range(19)}
+    # Class b has ten nodes, but one of them only as the target of class c.
+    hanging = {(f"b{i}", f"b{i + 1}") for i in range(8)} | {("c0", "b9")}
+    hanging |= {(f"c{i}", f"c{i + 1}") for i in range(8)} | {("a3", "b4")}
+    found, left_out = datasets._drop_small_classes(links | hanging, labels)
+    assert found == links
+    assert left_out == {"c": 9, "b": 9}
