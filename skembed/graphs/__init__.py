@@ -1,3 +1,5 @@
 """Graphs as input: embedders of nodes, splits and scorers of edges, walks."""
 
-__all__: list[str] = []
+from skembed.graphs._steps import k_step_counts
+
+__all__ = ["k_step_counts"]
