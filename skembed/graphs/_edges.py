@@ -44,7 +44,7 @@ class Graph(NamedTuple):
     adjacency : csr_array of shape (n_nodes, n_nodes), float64
         Canonical, without zeros. Rows are sources, and columns are targets.
     n_dropped : int
-        Number of self loops that were dropped.
+        Number of nodes whose self loops were dropped.
     """
 
     nodes: np.ndarray
@@ -96,6 +96,8 @@ def as_table(X: Any) -> Table:
     ValueError
         If it is something else, or its rows have different lengths.
     """
+    if isinstance(X, Table):
+        return X
     if type(X).__name__ == "LazyFrame":
         raise ValueError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
     if is_frame(X) or hasattr(X, "column_names"):
@@ -252,8 +254,8 @@ def _edge_places(
     others = [place for place in range(n_columns) if place != weight]
     if len(others) == 3 and names is not None and not _UNNAMED.fullmatch(names[2]):
         raise ValueError(
-            f"The third column of X is named {names[2]!r}. Name it 'weight' if it holds "
-            "the weights of edges, or drop it."
+            f"The third column of X is named {names[2]!r}. Name it 'weight' if it "
+            "holds the weights of edges, or drop it."
         )
     return others[0], others[1], others[2] if len(others) == 3 else weight
 
@@ -559,7 +561,9 @@ def _read_matrix(
             "nodes are the ids of its rows."
         )
     if X.dtype.kind not in "biuf":
-        raise ValueError(f"X is a sparse matrix of {X.dtype}; weights are real numbers.")
+        raise ValueError(
+            f"X is a sparse matrix of {X.dtype}; weights are real numbers."
+        )
     X = as_checked(X)
     sound = (X.data >= 0) & (X.data < np.inf)
     if not sound.all():
@@ -604,8 +608,8 @@ def _read_edges(
     matrix = sparse.coo_array((weights, (rows, columns)), shape=shape).tocsr()
     matrix.eliminate_zeros()
     if not directed:
-        loops = sparse.dia_array((matrix.diagonal()[None], [0]), shape=shape)
-        matrix = sparse.csr_array(matrix + matrix.T - loops)
+        # A self loop is the same in both directions.
+        matrix = sparse.csr_array(matrix + matrix.T - _diagonal(matrix))
         matrix.eliminate_zeros()
     return nodes, matrix
 
@@ -708,6 +712,10 @@ def _finished(
         )
     if not n_loops or self_loops:
         return Graph(nodes, matrix, 0)
-    matrix.setdiag(0.0)
+    matrix = sparse.csr_array(matrix - _diagonal(matrix))
     matrix.eliminate_zeros()
     return Graph(nodes, matrix, n_loops)
+
+
+def _diagonal(matrix: sparse.csr_array) -> sparse.dia_array:
+    return sparse.dia_array((matrix.diagonal()[None], [0]), shape=matrix.shape)
