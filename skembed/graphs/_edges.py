@@ -1,7 +1,7 @@
 """Edges and nodes, as users pass them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -102,7 +102,8 @@ def as_table(X: Any) -> Table:
         raise ValueError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
     if is_frame(X) or hasattr(X, "column_names"):
         return _table_of_frame(X)
-    if isinstance(X, (str, bytes, Mapping, set, frozenset)) or not _has_rows(X):
+    # Views of edges of networkx are mappings, too, but are iterated by their edges.
+    if isinstance(X, (str, bytes, dict, set, frozenset)) or not _has_rows(X):
         raise ValueError(f"X is {describe(X)}, whose rows are not edges. {_ADVICE}")
     if np.ma.is_masked(X):
         raise ValueError("X is a masked array. Drop the rows with masked entries.")
@@ -134,6 +135,8 @@ def _table_of_frame(X: Any) -> Table:
 
 
 def _table_of_array(X: np.ndarray) -> Table:
+    if X.dtype.kind == "c":
+        raise ValueError("Complex data not supported: X holds ids of nodes.")
     if X.ndim == 1:
         return Table([X], is_flat=True)
     if X.ndim != 2:
@@ -143,16 +146,19 @@ def _table_of_array(X: np.ndarray) -> Table:
 
 def _table_of_rows(rows: Sequence[Any]) -> Table:
     """Return the columns of a list of rows, or of a list of ids."""
+    if not rows:
+        raise ValueError(f"X is empty. {_ADVICE}")
     kinds = (list, tuple, np.ndarray)
-    if not rows or not isinstance(rows[0], kinds):
+    if not isinstance(rows[0], kinds):
         return Table([rows], is_flat=True)
     width = len(rows[0])
     for i, row in enumerate(rows):
-        if not isinstance(row, kinds) or len(row) != width:
-            found = f"{len(row)} entries" if isinstance(row, kinds) else describe(row)
+        is_row = isinstance(row, kinds)
+        if not is_row or len(row) != width:
+            found = f"has {len(row)} entries" if is_row else f"is {describe(row)}"
             raise ValueError(
-                f"Row {i} of X is or has {found}, but row 0 has {width} entries: all "
-                "rows need the same number."
+                f"Row {i} of X {found}, but row 0 has {width} entries: all rows need "
+                "the same number."
             )
     return Table(list(zip(*rows, strict=True)))
 
@@ -244,14 +250,18 @@ def _edge_places(
             f"X has the columns {list(names)[:5]}, but the sources and targets of fit "
             f"were the columns {wanted[0]!r} and {wanted[1]!r}: pass the same names."
         )
-    if n_columns not in (2, 3):
-        raise ValueError(
-            f"X has {n_columns} column{'s' * (n_columns != 1)}; edges have two, source "
-            "and target, or three, with a weight. A frame may have more if these are "
-            "named 'source', 'target' and 'weight'. For a graph as a dense matrix, "
-            "pass scipy.sparse.csr_array(X)."
-        )
     others = [place for place in range(n_columns) if place != weight]
+    if n_columns > 3 or len(others) < 2:
+        advice = ""
+        if n_columns > 3:
+            advice = (
+                " Of a frame with more columns, name these 'source', 'target' and "
+                "'weight'. If X is a dense matrix, pass scipy.sparse.csr_array(X)."
+            )
+        raise ValueError(
+            f"X has {n_columns} feature(s), but edges have two, source and target, or "
+            f"three, with a weight.{advice}"
+        )
     if len(others) == 3 and names is not None and not _UNNAMED.fullmatch(names[2]):
         raise ValueError(
             f"The third column of X is named {names[2]!r}. Name it 'weight' if it "
@@ -358,7 +368,7 @@ def _too_large(value: Any, role: str, place: str) -> ValueError:
 
 
 def _not_an_id(value: Any, role: str, place: str) -> ValueError:
-    if value == "" or is_missing(value):
+    if is_missing(value) or value == "":
         found = f"is missing ({value!r}). Drop such rows, or give the node an id."
     elif isinstance(value, float):
         found = f"is {value}, which is not a whole number below 2**53."
@@ -375,7 +385,8 @@ def check_kinds(first: np.ndarray, second: np.ndarray, one: str, other: str) -> 
 
 
 def _kind(ids: np.ndarray) -> str:
-    return f"{'str' if ids.dtype.kind == 'O' else 'int'} ({ids[0]!r}, ...)"
+    first = ids[:1].tolist()[0]
+    return f"{type(first).__name__} ({first!r}, ...)"
 
 
 def rows_of(nodes: np.ndarray, ids: Any) -> np.ndarray:
@@ -464,12 +475,13 @@ def sample_weights(sample_weight: Any, n_edges: int) -> np.ndarray | None:
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_edges, sample_weight)
-    if len(np.shape(sample_weight)) != 1 or len(sample_weight) != n_edges:
+    weights = np.asarray(sample_weight)
+    if weights.shape != (n_edges,):
         raise ValueError(
-            f"sample_weight has the shape {np.shape(sample_weight)}, but X has "
-            f"{n_edges} edges: pass one weight for each."
+            f"sample_weight has the shape {weights.shape}, but X has {n_edges} edges: "
+            "pass one weight for each."
         )
-    return as_weights(sample_weight, "sample_weight of row {}")
+    return as_weights(weights, "sample_weight of row {}")
 
 
 # --- graphs ---------------------------------------------------------------------------

@@ -440,7 +440,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             return _edges.read_graph(self.edges, **how), described
         if len(table.columns) == 1:
             raise ValueError(
-                "X is one column, but edges have two, source and target. If X are "
+                "X has 1 feature(s), but edges have two, source and target. If X are "
                 "nodes, pass the graph as the parameter `edges`."
             )
         described["_id_names_"] = _edges.id_names(table)
@@ -452,8 +452,8 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             check_consistent_length(ids, y)
         if sample_weight is not None:
             raise ValueError(
-                "sample_weight are weights of edges, but with the parameter `edges` the "
-                "rows of X are nodes. Give `edges` a column of weights."
+                "sample_weight are weights of edges, but with `edges` the rows of "
+                "X are nodes. Give `edges` a column of weights."
             )
 
     def _learned(self, embedder: Any, graph: Graph) -> tuple[Any, Collected]:
