@@ -2,7 +2,10 @@
 
 import copy
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from functools import partial
 from numbers import Integral
 from typing import Any, NamedTuple
@@ -578,6 +581,48 @@ def rescue(job: Job) -> Fitted | None:
     return job.rescue[0]()
 
 
+@dataclass
+class Collected:
+    """What fits would have warned of.
+
+    Attributes
+    ----------
+    notes : list of str
+    warning : type
+        Category of the warning.
+    interrupted : bool
+        Whether a fit was interrupted and has kept its last finished epoch.
+    """
+
+    notes: list[str] = field(default_factory=list)
+    warning: type[Warning] = UserWarning
+    interrupted: bool = False
+
+    def add(self, notes: list[str], warning: type[Warning], interrupted: bool) -> None:
+        """Add the notes of a fit."""
+        self.notes += notes
+        self.warning = warning
+        self.interrupted = self.interrupted or interrupted
+
+
+# In a variable of the context, so that fits in other threads warn as ever.
+_collected: ContextVar[Collected | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collected_notes() -> Iterator[Collected]:
+    """Collect what fits within this context would warn of.
+
+    An estimator that fits an embedder gives one warning of its own.
+    """
+    collected = Collected()
+    token = _collected.set(collected)
+    try:
+        yield collected
+    finally:
+        _collected.reset(token)
+
+
 def publish(
     estimator: Any,
     job: Job,
@@ -601,6 +646,10 @@ def publish(
     notes = [*fitted.notes, *notes, *_notes(estimator, job, fitted)]
     if job.strategy.note:
         notes.insert(0, job.strategy.note)
+    collected = _collected.get()
+    if collected is not None:
+        collected.add(notes, fitted.warning, interrupted)
+        notes = []
     job.progress.end(lambda: learned)
     seconds = job.progress.seconds
     if notes and not interrupted:
@@ -634,7 +683,10 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
             f"combine={estimator.combine!r} with share_context={label}: "
             f"{strategy.combine_notes[estimator.combine]}."
         )
-    if counts is not None and strategy.is_symmetric and (counts != counts.T).nnz:
+    # Who collects the notes has made the counts, and knows whether they are symmetric.
+    if counts is None or _collected.get() is not None:
+        return notes
+    if strategy.is_symmetric and (counts != counts.T).nnz:
         label = strategies.label(strategy)
         same = "the same score with context c as c with w"
         if np.ptp(fitted.offset) > 0.0:

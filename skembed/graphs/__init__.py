@@ -8,11 +8,13 @@ from skembed.graphs._scorers import (
     link_direction,
     link_existence,
 )
+from skembed.graphs._steps import k_step_counts
 
 __all__ = [
     "EdgeKFold",
     "GraphEmbedder",
     "degree_baseline",
+    "k_step_counts",
     "link_coverage",
     "link_direction",
     "link_existence",

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
-from skembed.graphs._edges import read_edges
+from skembed.graphs._edges import Edges, is_graph, read_edges
 
 __all__ = ["EdgeKFold"]
 
@@ -106,10 +106,9 @@ class EdgeKFold(BaseCrossValidator):
 
         Raises
         ------
-        TypeError
-            If X is a graph or a sparse matrix, whose rows are not edges.
         ValueError
-            If fewer pairs of nodes than folds can be held out.
+            If X is not a table of edges, but a sparse matrix or a networkx graph for
+            example, or if fewer pairs of nodes than folds can be held out.
         """
         folds = self._folds(X)
         for fold in range(self.n_splits):
@@ -117,12 +116,6 @@ class EdgeKFold(BaseCrossValidator):
 
     def _folds(self, X: Any) -> np.ndarray:
         """Return the fold that holds out each row, -1 for those that none holds out."""
-        if sparse.issparse(X) or hasattr(X, "adjacency"):
-            raise TypeError(
-                "EdgeKFold splits the rows of X, and the rows of a graph or of a "
-                f"sparse matrix ({type(X).__name__}) are not edges. Pass an array of "
-                "edges, for example np.column_stack(A.nonzero()) or list(G.edges)."
-            )
         rng = check_random_state(self.random_state)
         pairs, pair_of_row = _pairs(X)
         free = np.ones(len(pairs), dtype=bool)
@@ -141,12 +134,29 @@ class EdgeKFold(BaseCrossValidator):
         return folds[pair_of_row]
 
 
+def edges_in_rows(X: Any, names: tuple[str, str] | None = None) -> Edges:
+    """Return the edges in the rows of X, which is not a whole graph; see `read_edges`.
+
+    Raises
+    ------
+    ValueError
+        If X is a sparse matrix or a networkx graph, or its edges are not valid.
+    """
+    if is_graph(X):
+        raise ValueError(
+            f"X is a {type(X).__name__}, whose rows are not edges. Pass an array of "
+            "edges, for example np.column_stack(A.nonzero()) of a sparse matrix A, or "
+            "list(G.edges) of a networkx graph G."
+        )
+    return read_edges(X, names)
+
+
 def _pairs(X: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct pairs of nodes without direction, and the pair of each row.
 
     Nodes are numbered; the pairs are rows (smaller number, larger number).
     """
-    edges = read_edges(X)
+    edges = edges_in_rows(X)
     ids = np.concatenate([edges.sources, edges.targets])
     nodes, places = np.unique(ids, return_inverse=True)
     ends = np.sort(places.reshape(2, -1), axis=0)

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skembed.graphs._edges import read_edges, rows_of
+from skembed.graphs._edges import check_kinds, rows_of
+from skembed.graphs._embedder import KINDS, GraphEmbedder
+from skembed.graphs._folds import edges_in_rows
 
 __all__ = ["degree_baseline", "link_coverage", "link_direction", "link_existence"]
 
@@ -27,7 +29,7 @@ class _Links(NamedTuple):
     Attributes
     ----------
     sources, targets : ndarray of shape (n_links,)
-        Rows of the nodes, in ascending order of (source, target).
+        Rows of the nodes, in the order of their ids.
     known : ndarray
         Keys of all links of the fit and of X, in ascending order.
     n_nodes : int
@@ -50,7 +52,7 @@ class _Links(NamedTuple):
         return self.known[places] == keys
 
 
-_KIND = {"kind": [StrOptions({"pmi", "log_probability"})]}
+_KIND = {"kind": [StrOptions(set(KINDS))]}
 
 
 @validate_params(_KIND, prefer_skip_nested_validation=True)
@@ -184,7 +186,9 @@ def link_direction(
     >>> model = GraphEmbedder(PPMISVDEmbedder(n_components=2, random_state=0))
     >>> model = model.fit(edges[:4])
     >>> link_direction(model, edges[4:])
+    0.5
     >>> degree_baseline(model, edges[4:])
+    1.0
     """
     embedder, X = _fitted(estimator, X, "link_direction")
     return _direction(embedder, _read_links(embedder, X), _score_of(embedder, kind))
@@ -281,10 +285,10 @@ def link_coverage(estimator: Any, X: Any, y: Any = None) -> float:
     return _read_links(*_fitted(estimator, X, "link_coverage")).coverage
 
 
-def _fitted(estimator: Any, X: Any, scorer: str) -> tuple[Any, Any]:
+def _fitted(estimator: Any, X: Any, scorer: str) -> tuple[GraphEmbedder, Any]:
     """Return the fitted embedder of graphs, and X as it reaches the embedder."""
     found = estimator
-    while not hasattr(found, "score_links"):
+    while not isinstance(found, GraphEmbedder):
         if hasattr(found, "best_estimator_"):
             found = found.best_estimator_
         elif isinstance(found, Pipeline):
@@ -299,8 +303,9 @@ def _fitted(estimator: Any, X: Any, scorer: str) -> tuple[Any, Any]:
     return found, X
 
 
-def _read_links(embedder: Any, X: Any) -> _Links:
-    edges = read_edges(X)
+def _read_links(embedder: GraphEmbedder, X: Any) -> _Links:
+    edges = edges_in_rows(X, embedder._id_names_)
+    check_kinds(embedder.nodes_, edges.sources, "those of fit", "those of X")
     is_link = edges.sources != edges.targets
     if edges.weights is not None:
         is_link &= edges.weights > 0
@@ -312,6 +317,9 @@ def _read_links(embedder: Any, X: Any) -> _Links:
     ids = np.concatenate([edges.sources[is_link], edges.targets[is_link]])
     names, places = np.unique(ids, return_inverse=True)
     sources, targets = places.reshape(2, -1)
+    if not embedder.directed:
+        # As in the fit; how an edge is written makes no difference.
+        sources, targets = places, np.concatenate([targets, sources])
     distinct = np.unique(sources * len(names) + targets)
     rows = rows_of(embedder.nodes_, names)
     sources, targets = rows[distinct // len(names)], rows[distinct % len(names)]
@@ -323,7 +331,7 @@ def _read_links(embedder: Any, X: Any) -> _Links:
     return _Links(sources, targets, known, n_nodes, float(found.mean()))
 
 
-def _score_of(embedder: Any, kind: str) -> _Score:
+def _score_of(embedder: GraphEmbedder, kind: str) -> _Score:
     nodes = embedder.nodes_
     return lambda a, b: embedder.score_links(nodes[a], nodes[b], kind=kind)
 
@@ -346,29 +354,27 @@ def _existence(links: _Links, score: _Score) -> float:
             f"{len(links.sources)} links in X. Hold out more edges."
         )
     positive, negative = score(links.sources, links.targets), score(sources, targets)
-    # Mann and Whitney's statistic; unlike roc_auc_score it takes infinite scores, which
-    # logarithms of probabilities may be.
-    ranks = rankdata(np.concatenate([positive, negative]))[: len(positive)]
-    wins = ranks.sum() - len(positive) * (len(positive) + 1) / 2
-    return float(wins / (len(positive) * len(negative)))
+    is_link = np.repeat([True, False], [len(positive), len(negative)])
+    return float(roc_auc_score(is_link, np.concatenate([positive, negative])))
 
 
 def _pairs_without_link(links: _Links) -> tuple[np.ndarray, np.ndarray]:
     """Combine sources of links with targets of other links."""
     rng = np.random.default_rng(_SEED)
     sources, targets = links.sources, rng.permutation(links.targets)
+    wrong = (sources == targets) | links.include(sources, targets)
     for _ in range(_REDRAWS):
-        wrong = np.flatnonzero((sources == targets) | links.include(sources, targets))
-        if not len(wrong):
+        if not wrong.any():
             break
-        others = rng.integers(len(sources), size=len(wrong))
-        mixed = np.union1d(wrong, others)
+        others = rng.integers(len(sources), size=wrong.sum())
+        mixed = np.union1d(np.flatnonzero(wrong), others)
         targets[mixed] = targets[rng.permutation(mixed)]
-    right = (sources != targets) & ~links.include(sources, targets)
-    return sources[right], targets[right]
+        new = sources[mixed], targets[mixed]
+        wrong[mixed] = (new[0] == new[1]) | links.include(*new)
+    return sources[~wrong], targets[~wrong]
 
 
-def _direction(embedder: Any, links: _Links, score: _Score) -> float:
+def _direction(embedder: GraphEmbedder, links: _Links, score: _Score) -> float:
     """Return the share of one-way links whose score is higher than their reverse's."""
     if not embedder.directed:
         raise ValueError(
@@ -384,7 +390,6 @@ def _direction(embedder: Any, links: _Links, score: _Score) -> float:
         )
     sources, targets = links.sources[one_way], links.targets[one_way]
     forward, backward = score(sources, targets), score(targets, sources)
-    # Compared, not subtracted, since both can be infinite.
     return float(np.mean((forward > backward) + 0.5 * (forward == backward)))
 
 
