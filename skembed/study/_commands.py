@@ -20,13 +20,21 @@ from skembed.study import (
     _comparison,
     _evaluation,
     _figures,
+    _graphs,
     _report,
     _search,
     _verdict,
 )
 from skembed.study._candidates import Candidate, Settings
 from skembed.study._documents import Documents, InputError, load
-from skembed.study._options import DATA_HELP, FILES_HELP, QuickCommand, StudyCommand
+from skembed.study._graph_report import Report
+from skembed.study._options import (
+    DATA_HELP,
+    FILES_HELP,
+    GraphCommand,
+    QuickCommand,
+    StudyCommand,
+)
 from skembed.study._progress import Progress, tell
 
 _LEAST_DOCUMENTS = 10
@@ -69,6 +77,8 @@ each, and writes a table and figures.
 
 {DATA_HELP} All estimators take ten to fifteen
 minutes without it on two free cores, and one takes less: --estimators sgns.
+
+Graphs have a study of their own: python -m skembed study --edges FILE --help
 """
 
 STUDY_NOTES = f"""\
@@ -83,6 +93,34 @@ files:
 
 exit codes: 0 done (what failed is listed), 2 wrong usage or input, or nothing could
 be fitted, 130 interrupted (give the same command again to continue).
+"""
+
+GRAPH_HELP = """\
+Do the nodes of a graph need two tables, one for sources and one for targets? Embeds a
+graph with two tables, with one, and with one and a matrix. Prints how well each tells
+held-out links from pairs without a link (existence), which of two nodes links to the
+other (direction), and the classes of nodes, beside what the degrees of nodes alone
+tell.
+"""
+
+GRAPH_NOTES = """\
+files:
+  --edges: on every line a source and a target, and perhaps a weight, separated by
+  tabs, commas (.csv) or spaces. Lines that start with # are skipped, and so is a
+  first line of "source" and "target". Ids are int or text.
+  --labels: on every line a node and its label, or several labels.
+  Each also with .gz; UTF-8, or see --encoding.
+
+measures:
+  existence  area under the ROC curve of held-out links against pairs that combine
+             their sources and targets; 0.5 is chance
+  direction  share of held-out one-way links a → b with a higher score of (a, b) than
+             of (b, a); a symmetric score has 0.5. Compare it with the degrees
+  classes    accuracy of a logistic regression on the vectors of nodes; micro-averaged
+             F1 if nodes have several labels
+
+exit codes: 0 done (what failed is listed), 2 wrong usage or input, or nothing could
+be fitted, 130 interrupted.
 """
 
 
@@ -121,13 +159,16 @@ def study(argv: list[str] | None = None, name: str = "skembed.study") -> int:
     code : int
         0, 2 for wrong input, 130 if interrupted.
     """
+    arguments = sys.argv[1:] if argv is None else argv
+    if any(argument.partition("=")[0] == "--edges" for argument in arguments):
+        return _end(run_graph_study, arguments, name, "interrupted")
     ending = "interrupted; give the same command again to continue"
-    return _end(run_study, argv, name, ending)
+    return _end(run_study, arguments, name, ending)
 
 
 def _end(
-    run: Callable[[list[str] | None, str], int],
-    argv: list[str] | None,
+    run: Callable[[list[str], str], int],
+    argv: list[str],
     name: str,
     ending: str,
 ) -> int:
@@ -430,3 +471,22 @@ def _write(
     _report.write(folder / "results.md", table)
     for name in ("results.md", "results.csv", *names):
         print(folder / name)
+
+
+# --- The study on a graph
+
+
+def run_graph_study(argv: list[str], prog: str) -> int:
+    """Run the study on a graph with these options, and return the exit code."""
+    options = GraphCommand(prog, GRAPH_HELP, GRAPH_NOTES).parse_args(argv)
+    study = _graphs.Study(_graphs.read_graph(options), options)
+    results = list(study.results())
+    if all(result.problem is not None for result in results[1:]):
+        raise InputError(f"nothing could be fitted: {results[1].problem}")
+    report = Report(study.about(), results)
+    print(report.text())
+    if options.output is not None:
+        options.output.mkdir(parents=True, exist_ok=True)
+        _report.write(options.output / "results.md", report.markdown())
+        _report.write(options.output / "results.csv", report.csv())
+    return 0

@@ -12,6 +12,7 @@ import joblib
 
 from skembed import __version__
 from skembed.study._candidates import EMBEDDERS, QUICK, Settings, groups
+from skembed.study._graphs import EMBEDDERS as GRAPH_EMBEDDERS
 
 DEFAULTS = Settings()
 _SHOWN = " (default: %(default)s)"
@@ -393,3 +394,79 @@ class StudyCommand(Command):
         options.text = options.text or "text"
         if options.unlabelled is not None and not options.label:
             self.error("--unlabelled belongs to --label COLUMN")
+
+
+class GraphCommand(argparse.ArgumentParser):
+    """The options of the study on a graph."""
+
+    def __init__(self, prog: str, description: str, epilog: str):
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        self.add_argument(
+            "--version", action="version", version=f"skembed {__version__}"
+        )
+        self._add_graph()
+        self._add_comparison()
+        self.add_argument_group("output").add_argument(
+            "--output",
+            type=Path,
+            metavar="DIR",
+            help="also write results.md and results.csv (every fold) to this folder",
+        )
+
+    def _add_graph(self) -> None:
+        add = self.add_argument_group("graph").add_argument
+        add("--edges", type=Path, metavar="FILE", required=True, help="file of edges")
+        add("--labels", type=Path, metavar="FILE", help="file of labels of nodes")
+        add("--undirected", action="store_true", help="edges have no direction")
+        add("--encoding", type=encoding, default="utf-8", metavar="NAME")
+
+    def _add_comparison(self) -> None:
+        add = self.add_argument_group("comparison").add_argument
+        add(
+            "--estimators",
+            nargs="+",
+            choices=list(GRAPH_EMBEDDERS),
+            default=["ppmi-svd"],
+            metavar="NAME",
+            help=f"some of {', '.join(GRAPH_EMBEDDERS)} (default: ppmi-svd)",
+        )
+        add(
+            "--n-components",
+            "--size",
+            type=count(2),
+            default=32,
+            metavar="N",
+            help="dimensions of a vector" + _SHOWN,
+        )
+        add(
+            "--steps",
+            nargs="+",
+            type=count(1),
+            default=[1, 3],
+            metavar="N",
+            help="steps from a source to its targets, each tried (default: 1 3)",
+        )
+        add(
+            "--epochs", "--max-iter", dest="max_iter", type=count(1), metavar="N",
+            help="of SGNS and GloVe (default: the estimators' own)",
+        )  # fmt: skip
+        add("--cv", type=count(2), default=5, metavar="N", help="folds" + _SHOWN)
+        add(
+            "--seed",
+            type=count(0, 2**32 - 1),
+            default=0,
+            metavar="N",
+            help="of folds and vectors" + _SHOWN,
+        )
+        add(
+            "--n-jobs",
+            type=jobs,
+            default=-1,
+            metavar="N",
+            help="threads, at most one per processor; -1 for all" + _SHOWN,
+        )

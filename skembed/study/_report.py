@@ -173,8 +173,8 @@ def as_table(rows: Sequence[Row], about: dict[str, Any]) -> str:
     groups = ranked(rows)
     cells = [[_cells(row) for row in group] for group in groups]
     table = text_table(_HEADER, cells, n_words=3)
-    words = map(_wrap, _in_words(rows, about))
-    return "\n".join([_wrap(heading(about)), "", *table, *words, *_to_copy(groups)])
+    words = map(wrap, _in_words(rows, about))
+    return "\n".join([wrap(heading(about)), "", *table, *words, *_to_copy(groups)])
 
 
 def as_markdown(rows: Sequence[Row], about: dict[str, Any]) -> str:
@@ -252,7 +252,8 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _wrap(text: str) -> str:
+def wrap(text: str) -> str:
+    """Return a paragraph in lines of the report's width."""
     return textwrap.fill(text, WIDTH, subsequent_indent="  ")
 
 

@@ -1,0 +1,263 @@
+"""The study on a graph: files, measures, report."""
+
+import csv
+import io
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+from sklearn.multiclass import OneVsRestClassifier
+
+from skembed.study import _graph_report, _graphs
+from skembed.study._commands import GRAPH_HELP, GRAPH_NOTES, study
+from skembed.study._documents import InputError
+from skembed.study._graph_report import Report, is_level
+from skembed.study._graphs import Result, Way
+from skembed.study._options import GraphCommand
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two groups of 12 nodes: many links inside, from smaller to larger numbers."""
+    path = tmp_path_factory.mktemp("graph")
+    rng = np.random.default_rng(0)
+    pairs = {
+        (i, j)
+        for i in range(24)
+        for j in range(i + 1, 24)
+        if rng.random() < (0.8 if i % 2 == j % 2 else 0.1)
+    }
+    lines = ["# a graph", *(f"{i}\t{j}" for i, j in sorted(pairs)), "3\t3"]
+    (path / "edges.tsv").write_text("\n".join(lines), encoding="utf8")
+    labels = "\n".join(f"{i}\t{'even odd'.split()[i % 2]}" for i in range(24))
+    (path / "labels.tsv").write_text(labels, encoding="utf8")
+    return path
+
+
+def options(path, *more):
+    arguments = ["--edges", str(path / "edges.tsv"), "--size", "4", "--n-jobs", "1"]
+    return GraphCommand("", "", "").parse_args([*arguments, *map(str, more)])
+
+
+def read(path, text, *more):
+    (path / "edges.tsv").write_text(text, encoding="utf8")
+    return _graphs.read_graph(options(path, *more))
+
+
+# --- Files
+
+
+@pytest.mark.parametrize(
+    ("text", "edges", "weights"),
+    [
+        ("1\t2\n3\t1\n", [[1, 2], [3, 1]], [1.0, 1.0]),
+        ("source target weight\na b 2.5\n\n# no edge\nb c 0\n", None, [2.5, 0.0]),
+        ("a b\tb c\n", [["a b", "b c"]], [1.0]),
+        ("1 2\n1 x\n", [["1", "2"], ["1", "x"]], [1.0, 1.0]),
+    ],
+)
+def test_files_of_edges(tmp_path, text, edges, weights):
+    graph = read(tmp_path, text)
+    assert graph.edges.tolist() == (edges or [["a", "b"], ["b", "c"]])
+    assert graph.weights.tolist() == weights
+
+
+def test_commas(tmp_path):
+    (tmp_path / "edges.csv").write_text("source,target\nx y,z\n", encoding="utf8")
+    given = options(tmp_path, "--edges", tmp_path / "edges.csv")
+    assert _graphs.read_graph(given).edges.tolist() == [["x y", "z"]]
+
+
+def test_several_labels(tmp_path):
+    (tmp_path / "labels").write_text("1\ta b\n2\tb\n1\tc\n", encoding="utf8")
+    graph = read(tmp_path, "1 2", "--labels", tmp_path / "labels")
+    assert graph.labelled.tolist() == [1, 2]
+    assert graph.labels == [{"a", "b", "c"}, {"b"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "no edges"),
+        ("# nothing\n", "no edges"),
+        ("1 2\n3\n", "line 2: 1 fields"),
+        ("1 2 3 4\n", "line 1: 4 fields"),
+        ("1\t\t2\n", "line 1: 3 fields"),
+        ("1 2 x\n", "line 1: the weight 'x' is not a number"),
+    ],
+)
+def test_bad_files_of_edges(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "no labels"), ("1 a\n2\n", "line 2: a node without")]
+)
+def test_bad_files_of_labels(tmp_path, text, message):
+    (tmp_path / "labels").write_text(text, encoding="utf8")
+    with pytest.raises(InputError, match=message):
+        read(tmp_path, "1 2", "--labels", tmp_path / "labels")
+
+
+# --- Measures
+
+
+def test_measures(folder):
+    """What the graph was made of is found, and symmetric scores have no direction."""
+    given = options(folder, "--labels", folder / "labels.tsv", "--cv", 3, "--steps", 1)
+    found = _graphs.Study(_graphs.read_graph(given), given)
+    degrees, *results = found.results()
+    assert [result.way.name for result in results] == [
+        name for name, _, _ in _graphs._WAYS
+    ]
+    assert all(result.problem is None for result in results)
+    assert all(len(scores) == 3 for r in results for scores in r.scores.values())
+    by_name = {result.way.name: result for result in results}
+    assert by_name["one table"].scores["direction"] == [0.5] * 3
+    assert by_name["one table, signed"].scores["direction"] == [0.5] * 3
+    # Targets have larger numbers than sources, and more links that enter them.
+    assert degrees.mean("direction") > 0.9
+    assert degrees.mean("existence") == pytest.approx(0.5, abs=0.15)
+    for name in ("two tables", "one table, matrix"):
+        assert by_name[name].mean("direction") > 0.8
+    for result in results:
+        assert result.mean("existence") > 0.6
+        assert result.mean("classes") > degrees.mean("classes") + 0.2
+    sizes = [result.n_parameters for result in results]
+    assert sizes == [24 * 8, 24 * 4, 24 * 4, 24 * 4, 24 * 4 + 16]
+    about = " ".join(found.about())
+    assert "24 nodes" in about
+    assert "0% of them with a link back; antisymmetric share 0.50" in about
+    assert "1 self loops are left out" in about
+    assert "24 nodes with 2 labels, accuracy" in about
+
+
+def test_undirected(folder):
+    given = options(folder, "--undirected", "--cv", 2, "--steps", 1)
+    graph = _graphs.read_graph(given)
+    found = _graphs.Study(graph, given)
+    results = list(found.results())
+    assert {name for result in results for name in result.scores} == {"existence"}
+    assert f"{len(graph.edges) - 1} links without direction" in found.about()[0]
+
+
+def test_nodes_with_several_labels(folder, tmp_path):
+    """The measure is the F1 of scikit-learn, over all nodes and labels of a fold."""
+    lines = [f"{i} {'even odd'.split()[i % 2]} {i % 3}" for i in range(24)]
+    (tmp_path / "labels").write_text("\n".join(lines), encoding="utf8")
+    given = options(folder, "--labels", tmp_path / "labels", "--cv", 2, "--steps", 1)
+    graph = _graphs.read_graph(given)
+    found = _graphs.Study(graph, given)
+    assert "micro-averaged F1" in found.about()[-1]
+    classes, several, _ = found._classes()
+    assert several
+    assert classes.sum(axis=1).tolist() == [2] * 24
+    # Vectors that tell one of both labels.
+    scores = found._classify(np.eye(2)[graph.labelled % 2])
+    assert all(0.4 < score < 0.9 for score in scores)
+    perfect = found._classify(classes.astype(float))
+    assert min(perfect) > 0.95
+    assert f1_score(classes, classes, average="micro") == 1.0
+    assert OneVsRestClassifier is not None
+
+
+def test_way_that_fails(folder):
+    given = options(folder, "--cv", 2, "--steps", 1)
+    found = _graphs.Study(_graphs.read_graph(given), given)
+    result = found._measure(Way("ppmi-svd", 1, "unknown", "unknown", 4))
+    assert not result.scores
+    assert "share_context" in result.problem
+
+
+# --- Report
+
+
+def result(name, share_context, existence, direction=(0.5, 0.5), steps=1):
+    way = Way("ppmi-svd", steps, name, share_context, 4)
+    scores = {"existence": list(existence), "direction": list(direction)}
+    return Result(way, scores, 100)
+
+
+DEGREES = Result(None, {"existence": [0.5, 0.5], "direction": [0.9, 0.7]})
+
+
+def test_two_tables_are_needed():
+    two = result("two tables", False, [0.7, 0.8], [0.75, 0.75])
+    one = result("one table", True, [0.75, 0.85])
+    lines = Report(["A graph."], [DEGREES, two, one]).verdict()
+    assert lines[0] == (
+        "Existence: one table (1 step) came out best (0.800). The degrees alone have "
+        "0.500."
+    )
+    assert "two tables (1 step) came out best (0.750)" in lines[1]
+    assert "degrees of a node tell the direction better" in lines[1]
+    assert lines[2] == "Two tables are needed here for: direction."
+
+
+def test_two_tables_are_not_needed():
+    two = result("two tables", False, [0.7, 0.8])
+    one = result("one table", True, [0.705, 0.805], steps=3)
+    lines = Report(["A graph."], [DEGREES, two, one]).verdict()
+    assert "level with it: all others" in lines[0]
+    assert "not needed" in lines[2]
+
+
+def test_level():
+    assert is_level([0.5, 0.6], [0.51, 0.61])
+    assert not is_level([0.5, 0.6], [0.52, 0.62])  # the same difference twice
+    assert is_level([0.5, 0.6], [0.6, 0.54])  # the mean is 0.02, the deviation 0.08
+
+
+def test_forms_of_the_report():
+    failed = Result(Way("sgns", 1, "one table", True, 4), {}, problem="too large")
+    two = result("two tables", False, [0.75, 0.85])
+    report = Report(["A graph."], [DEGREES, two, failed])
+    text = report.text()
+    assert max(map(len, text.splitlines())) <= 88
+    assert "0.800 ± 0.050" in text
+    assert "Failed: SGNS, one table (1 step): too large" in text
+    assert "| two tables" in report.markdown()
+    rows = list(csv.DictReader(io.StringIO(report.csv())))
+    assert [row["fold"] for row in rows] == ["0", "1", "0", "1", ""]
+    assert rows[3]["existence"] == "0.85"
+    assert rows[4]["problem"] == "too large"
+    assert _graph_report._spread(None) == "–"
+
+
+# --- The command
+
+
+def test_command(folder, tmp_path, capsys):
+    edges = ["--edges", str(folder / "edges.tsv"), "--size", "4", "--n-jobs", "1"]
+    more = ["--cv", "2", "--steps", "1", "--output", str(tmp_path / "out")]
+    assert study([*edges, *more]) == 0
+    out, err = capsys.readouterr()
+    assert "one table, matrix" in out
+    assert "[5/5]" in err
+    names = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert names == ["results.csv", "results.md"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("1 1\n2 2\n", "self loops"), ("1 2\n", "n_splits"), ("1 2 -1\n2 3 1\n", "-1")],
+)
+def test_graphs_that_cannot_be_studied(tmp_path, capsys, text, message):
+    (tmp_path / "edges.tsv").write_text(text, encoding="utf8")
+    assert study(["--edges", str(tmp_path / "edges.tsv"), "--cv", "2"]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_no_such_file(tmp_path, capsys):
+    assert study([f"--edges={tmp_path / 'nothing.tsv'}"]) == 2
+    assert "nothing.tsv" in capsys.readouterr().err
+
+
+def test_help(capsys):
+    with pytest.raises(SystemExit) as ending:
+        study(["--edges", "x", "--help"])
+    assert ending.value.code == 0
+    out = capsys.readouterr().out
+    assert GRAPH_HELP.splitlines()[0] in out
+    assert GRAPH_NOTES.splitlines()[1] in out
