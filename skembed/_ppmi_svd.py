@@ -17,6 +17,7 @@ from skembed._solvers.svd import TruncatedFactoriser
 from skembed._tying import strategies
 from skembed._tying.layout import LARGEST
 from skembed._utils.interrupts import interruptible
+from skembed._utils.threads import one_blas_thread
 
 
 @complete_docstring(
@@ -225,6 +226,8 @@ class PPMISVDEmbedder(BaseEmbedder):
         if strategy.map_kind == strategies.DIAGONAL and strategy.is_symmetric:
             negative = (word * scale * context).sum(axis=0) < 0
             attributes["context_signs_"] = np.where(negative, -1, 1).astype(np.float32)
+        if strategy.map_kind == strategies.MATRIX:
+            attributes["context_map_"] = _linear_map(word, context)
         if self.directional:
             left, right = context_vectors[:n_words], context_vectors[n_words:]
             attributes["left_context_vectors_"] = left
@@ -293,3 +296,13 @@ class PPMISVDEmbedder(BaseEmbedder):
         if not self.directional:
             return matrices[0]
         return sparse.hstack(matrices, format="csr")
+
+
+def _linear_map(word: np.ndarray, context: np.ndarray) -> np.ndarray:
+    """Return the matrix A with ``context = word @ A.T``, by least squares."""
+    size = np.sqrt(np.einsum("wi,wi->i", word, word))
+    scale = np.divide(1.0, size, out=np.zeros_like(size), where=size > 0)
+    with one_blas_thread():
+        unit = word * scale
+        found = np.linalg.pinv(unit.T @ unit, hermitian=True) @ (unit.T @ context)
+    return np.ascontiguousarray((found * scale[:, None]).T, dtype=np.float32)

@@ -40,6 +40,11 @@ DENSE_COPIES = 5
 _THREAD_ENTRIES = 1 << 18
 # Values below this share of the largest come from rounding the matrix to float32.
 _NOISE = 1e-6
+# The iteration of `dedicom` ends where a step gains less than this share, or here.
+_SMALLEST_GAIN = 1e-4
+_MOST_STEPS = 100
+# A loss of less than this share comes from rounding to float64.
+_ROUNDED = 1e-12
 _Triple = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -337,6 +342,36 @@ class TruncatedFactoriser(Factoriser):
         vectors = _padded_inplace(vectors, n_components, _signs(vectors))
         return _padded_inplace(values, n_components), vectors
 
+    def dedicom(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return Q (n, d) and R (d, d) such that ``Q R Q'`` approximates M.
+
+        The error is that of ``R = Q'MQ``, which is the best for orthonormal columns of
+        Q. It is smallest if ``|Q'MQ|`` is largest. Q starts as the left singular
+        vectors of ``[M, M']``. Each step replaces it by an orthonormal basis of the
+        gradient ``MQR' + M'QR`` and never makes the error larger. The result is a local
+        optimum (one-table DEDICOM, Harshman 1978; the step is that of ASALSAN, Bader,
+        Harshman & Kolda 2007, with orthonormal columns).
+
+        Columns are turned so that ``RR' + R'R`` is diagonal. Words without entries have
+        vectors of zeros.
+        """
+        transpose = interruptible(sparse.csr_array, self.matrix.T)
+        both = sparse.hstack([self.matrix, transpose], format="csr")
+        start = TruncatedFactoriser(both, self.seed, self.n_jobs, self.report)
+        vectors, _, right = start.svd(n_components)
+        del both, start, right
+        with one_blas_thread(), self._rows() as rows:
+            forward, backward = Product(rows, self.matrix), Product(rows, transpose)
+            vectors, core = _climb(rows, forward, backward, vectors)
+            _, turn = np.linalg.eigh(core @ core.T + core.T @ core)
+            turn = turn[:, ::-1]
+            vectors, core = rows.turn_inplace(vectors, turn), turn.T @ core @ turn
+        size = np.sqrt((core**2).sum(axis=0) + (core**2).sum(axis=1))
+        signs = _signs(vectors) * (_without_noise(size) > 0)
+        vectors, core = vectors * signs, core * signs * signs[:, None]
+        # Columns that only filled up blocks are among those of zeros at the end.
+        return vectors[:, :n_components], core[:n_components, :n_components]
+
     def _is_small(self, n_components: int) -> bool:
         n = min(self.matrix.shape)
         return n <= DENSE_LIMIT or n_components > n // 4
@@ -401,6 +436,46 @@ class TruncatedFactoriser(Factoriser):
                     return values, rows.turn_inplace(vectors, turn @ small)
                 more = -(-values.size * n_components // max(1, found))
                 wanted = min(more, 2 * values.size, rows.n_rows)
+
+
+def _climb(
+    rows: Rows, forward: Product, backward: Product, start: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return Q and ``R = Q'MQ`` at a local maximum of ``|R|``, from orthonormal Q.
+
+    Where a plain step would make ``|R|`` smaller, a multiple of Q is added to the
+    gradient. The larger it is, the shorter is the step, and a short one succeeds.
+    """
+    width = -(-start.shape[1] // _BLOCK) * _BLOCK
+    here, there = (aligned_zeros((rows.n_rows, width), np.float64) for _ in range(2))
+    here[:, : start.shape[1]] = start
+    ahead, back = forward(here), backward(here)
+    core = rows.gram(here, ahead)
+    best, shift = np.sum(core**2), 0.0
+    for _ in range(_MOST_STEPS):
+
+        def ascend(some: slice) -> np.ndarray:
+            step = ahead[some] @ core.T + back[some] @ core
+            there[some] = step + shift * here[some]
+            return there[some].T @ there[some]
+
+        turn, _ = orthonormaliser(rows.total(ascend), scaled=True)
+        rows.turn_inplace(there, turn)
+        # Once more, to remove rounding errors.
+        turn, independent = orthonormaliser(rows.gram(there, there))
+        rows.turn_inplace(there, turn * independent)
+        forward(there, ahead)
+        found = rows.gram(there, ahead)
+        gain = np.sum(found**2) - best
+        if gain < -_ROUNDED * best:
+            shift = max(2.0 * shift, best / width)
+            forward(here, ahead)
+            continue
+        here, there, core, best = there, here, found, best + gain
+        if gain <= _SMALLEST_GAIN * best:
+            break
+        backward(here, back)
+    return here, core
 
 
 def _without_noise(values: np.ndarray) -> np.ndarray:

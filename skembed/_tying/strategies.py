@@ -84,6 +84,24 @@ class Factoriser(ABC):
             Eigenvectors Q. (M + M') / 2 is approximately ``Q * values @ Q.T``.
         """
 
+    @abstractmethod
+    def dedicom(self, n_components: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return one table and a matrix that approximate M, which must be square.
+
+        Parameters
+        ----------
+        n_components : int
+            The number d of columns of the table.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_words, d)
+            Orthonormal columns Q, or columns of zeros if the rank of M is too low.
+        core : ndarray of shape (d, d)
+            ``Q.T @ M @ Q``. M is approximately ``Q @ core @ Q.T``. The matrix
+            ``core @ core.T + core.T @ core`` is diagonal, largest entries first.
+        """
+
 
 class Tying(BaseEstimator):
     """Base class of the strategies: how word and context vectors share parameters.
@@ -495,12 +513,16 @@ class Diagonal(Tying):
 
 
 class Bilinear(Tying):
-    """One table and a learned matrix between word and context vector."""
+    """One table and a learned matrix between word and context vector.
+
+    In closed form this is DEDICOM with one table (Harshman 1978). For a symmetric
+    matrix, it gives the scores of `Signed`.
+    """
 
     name = "bilinear"
     summary = (
         "one table, and a learned matrix A between the two vectors of a score "
-        "``x' A y``, which starts as the identity"
+        "``x' A y``. In training, A starts as the identity"
     )
     map_kind = MATRIX
     learns_map = True
@@ -508,6 +530,20 @@ class Bilinear(Tying):
         "sum": "the sum is computed from the word vector and the learned matrix",
         "concat": "the concatenation is the word vector and a linear map of it",
     }
+
+    @_closed_form
+    def factorise(self, factoriser, n_components, exponent):
+        """Return U = Q D^p and V = Q R' D^-p, where ``Q R Q'`` approximates the matrix.
+
+        ``D^2 = (R R' + R' R) / 2`` is diagonal. The factor of a dimension in D is how
+        much it contributes to the scores, as the mean over words and contexts. For a
+        symmetric matrix, these are the absolute eigenvalues.
+        """
+        vectors, core = factoriser.dedicom(n_components)
+        size = np.sqrt(((core**2).sum(axis=0) + (core**2).sum(axis=1)) / 2)
+        # Without BLAS, whose sums depend on its number of threads.
+        context = np.einsum("wj,ij->wi", vectors, core * _power(size, -exponent)[:, None])
+        return vectors * _power(size, exponent), context, np.ones(n_components)
 
 
 class OwnNoise(Tying):
