@@ -5,8 +5,6 @@ import io
 
 import numpy as np
 import pytest
-from sklearn.metrics import f1_score
-from sklearn.multiclass import OneVsRestClassifier
 
 from skembed.study import _graph_report, _graphs
 from skembed.study._commands import GRAPH_HELP, GRAPH_NOTES, study
@@ -18,18 +16,18 @@ from skembed.study._options import GraphCommand
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Two groups of 12 nodes: many links inside, from smaller to larger numbers."""
+    """Two groups of 20 nodes: many links inside, from smaller to larger numbers."""
     path = tmp_path_factory.mktemp("graph")
     rng = np.random.default_rng(0)
     pairs = {
         (i, j)
-        for i in range(24)
-        for j in range(i + 1, 24)
-        if rng.random() < (0.8 if i % 2 == j % 2 else 0.1)
+        for i in range(40)
+        for j in range(i + 1, 40)
+        if rng.random() < (0.8 if i % 2 == j % 2 else 0.05)
     }
     lines = ["# a graph", *(f"{i}\t{j}" for i, j in sorted(pairs)), "3\t3"]
     (path / "edges.tsv").write_text("\n".join(lines), encoding="utf8")
-    labels = "\n".join(f"{i}\t{'even odd'.split()[i % 2]}" for i in range(24))
+    labels = "\n".join(f"{i}\t{['even', 'odd'][i % 2]}" for i in range(40))
     (path / "labels.tsv").write_text(labels, encoding="utf8")
     return path
 
@@ -105,7 +103,7 @@ def test_bad_files_of_labels(tmp_path, text, message):
 
 def test_measures(folder):
     """What the graph was made of is found, and symmetric scores have no direction."""
-    given = options(folder, "--labels", folder / "labels.tsv", "--cv", 3, "--steps", 1)
+    given = options(folder, "--labels", folder / "labels.tsv", "--cv", 3, "--steps", 2)
     found = _graphs.Study(_graphs.read_graph(given), given)
     degrees, *results = found.results()
     assert [result.way.name for result in results] == [
@@ -117,20 +115,20 @@ def test_measures(folder):
     assert by_name["one table"].scores["direction"] == [0.5] * 3
     assert by_name["one table, signed"].scores["direction"] == [0.5] * 3
     # Targets have larger numbers than sources, and more links that enter them.
-    assert degrees.mean("direction") > 0.9
+    assert degrees.mean("direction") > 0.8
     assert degrees.mean("existence") == pytest.approx(0.5, abs=0.15)
     for name in ("two tables", "one table, matrix"):
         assert by_name[name].mean("direction") > 0.8
     for result in results:
-        assert result.mean("existence") > 0.6
+        assert result.mean("existence") > 0.75
         assert result.mean("classes") > degrees.mean("classes") + 0.2
     sizes = [result.n_parameters for result in results]
-    assert sizes == [24 * 8, 24 * 4, 24 * 4, 24 * 4, 24 * 4 + 16]
+    assert sizes == [40 * 8, 40 * 4, 40 * 4, 40 * 4, 40 * 4 + 16]
     about = " ".join(found.about())
-    assert "24 nodes" in about
+    assert "40 nodes" in about
     assert "0% of them with a link back; antisymmetric share 0.50" in about
     assert "1 self loops are left out" in about
-    assert "24 nodes with 2 labels, accuracy" in about
+    assert "40 nodes with 2 labels, accuracy" in about
 
 
 def test_undirected(folder):
@@ -143,8 +141,7 @@ def test_undirected(folder):
 
 
 def test_nodes_with_several_labels(folder, tmp_path):
-    """The measure is the F1 of scikit-learn, over all nodes and labels of a fold."""
-    lines = [f"{i} {'even odd'.split()[i % 2]} {i % 3}" for i in range(24)]
+    lines = [f"{i} {['even', 'odd'][i % 2]} {i % 3}" for i in range(40)]
     (tmp_path / "labels").write_text("\n".join(lines), encoding="utf8")
     given = options(folder, "--labels", tmp_path / "labels", "--cv", 2, "--steps", 1)
     graph = _graphs.read_graph(given)
@@ -152,14 +149,12 @@ def test_nodes_with_several_labels(folder, tmp_path):
     assert "micro-averaged F1" in found.about()[-1]
     classes, several, _ = found._classes()
     assert several
-    assert classes.sum(axis=1).tolist() == [2] * 24
+    assert classes.sum(axis=1).tolist() == [2] * 40
     # Vectors that tell one of both labels.
     scores = found._classify(np.eye(2)[graph.labelled % 2])
     assert all(0.4 < score < 0.9 for score in scores)
     perfect = found._classify(classes.astype(float))
     assert min(perfect) > 0.95
-    assert f1_score(classes, classes, average="micro") == 1.0
-    assert OneVsRestClassifier is not None
 
 
 def test_way_that_fails(folder):
@@ -204,7 +199,7 @@ def test_two_tables_are_not_needed():
 
 
 def test_level():
-    assert is_level([0.5, 0.6], [0.51, 0.61])
+    assert is_level([0.5, 0.6], [0.509, 0.609])
     assert not is_level([0.5, 0.6], [0.52, 0.62])  # the same difference twice
     assert is_level([0.5, 0.6], [0.6, 0.54])  # the mean is 0.02, the deviation 0.08
 
