@@ -19,6 +19,7 @@ from skembed import inspection
 from skembed._glove import GloVeEmbedder
 from skembed._ppmi_svd import PPMISVDEmbedder
 from skembed._sgns import SGNSEmbedder
+from skembed._tying.strategies import strategies
 from skembed.graphs import (
     EdgeKFold,
     GraphEmbedder,
@@ -32,7 +33,7 @@ from skembed.study._progress import Progress
 
 # Titles, classes and parameters. PPMI divides by what the degrees suggest: a smoothed
 # distribution of contexts would leave a part of the degrees in the vectors.
-_FAMILIES: dict[str, tuple[str, type, dict[str, Any]]] = {
+_FAMILIES: dict[str, tuple[str, Any, dict[str, Any]]] = {
     "ppmi-svd": ("PPMI-SVD", PPMISVDEmbedder, {"context_exponent": 1.0}),
     "sgns": ("SGNS", SGNSEmbedder, {}),
     "glove": ("GloVe", GloVeEmbedder, {}),
@@ -91,6 +92,13 @@ class Way(NamedTuple):
     @property
     def has_two_tables(self) -> bool:
         return self.share_context is False
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the estimator supports the value of `share_context`."""
+        _, embedder, _ = _FAMILIES[self.family]
+        names = [strategy.name for strategy in strategies(embedder()._method)]
+        return self.share_context in names
 
     def make(self, options: argparse.Namespace) -> GraphEmbedder:
         """Return an unfitted embedder of graphs."""
@@ -303,12 +311,13 @@ class Study:
 
     def _ways(self) -> list[Way]:
         size = self._options.n_components
-        return [
+        ways = [
             Way(family, steps, name, share_context, size // divisor)
             for family in dict.fromkeys(self._options.estimators)
             for steps in dict.fromkeys(self._options.steps)
             for name, share_context, divisor in _WAYS
         ]
+        return [way for way in ways if way.is_available]
 
     def _fit(self, way: Way, rows: Any) -> GraphEmbedder:
         edges, weights = self._graph.edges[rows], self._graph.weights[rows]

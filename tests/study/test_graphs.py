@@ -157,6 +157,14 @@ def test_nodes_with_several_labels(folder, tmp_path):
     assert min(perfect) > 0.95
 
 
+def test_glove_has_no_matrix(folder):
+    given = options(folder, "--estimators", "glove", "sgns", "--steps", 1, "--cv", 2)
+    ways = _graphs.Study(_graphs.read_graph(given), given)._ways()
+    matrix = [way.family for way in ways if way.name == "one table, matrix"]
+    assert matrix == ["sgns"]
+    assert [way.family for way in ways].count("glove") == 4
+
+
 def test_way_that_fails(folder):
     given = options(folder, "--cv", 2, "--steps", 1)
     found = _graphs.Study(_graphs.read_graph(given), given)
