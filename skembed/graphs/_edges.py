@@ -107,7 +107,7 @@ def as_table(X: Any) -> Table:
         raise ValueError(f"X is {describe(X)}, whose rows are not edges. {_ADVICE}")
     if np.ma.is_masked(X):
         raise ValueError("X is a masked array. Drop the rows with masked entries.")
-    if hasattr(X, "__array__"):
+    if hasattr(X, "__array__") or isinstance(X, memoryview):
         array = np.asarray(X)
         if array.ndim == 1 and array.dtype.kind == "O":
             return _table_of_rows(array.tolist())
@@ -384,9 +384,13 @@ def check_kinds(first: np.ndarray, second: np.ndarray, one: str, other: str) -> 
         raise ValueError(_mixed(*named))
 
 
+def shown(ids: np.ndarray, place: int) -> str:
+    """Return one of the ids as it is written in a program."""
+    return repr(ids[place : place + 1].tolist()[0])
+
+
 def _kind(ids: np.ndarray) -> str:
-    first = ids[:1].tolist()[0]
-    return f"{type(first).__name__} ({first!r}, ...)"
+    return f"{'str' if ids.dtype.kind == 'O' else 'int'} ({shown(ids, 0)}, ...)"
 
 
 def rows_of(nodes: np.ndarray, ids: Any) -> np.ndarray:
@@ -553,7 +557,7 @@ def _given_nodes(nodes: Any) -> np.ndarray:
     unique, first = np.unique(ids, return_index=True)
     if unique.size < ids.size:
         again = np.setdiff1d(np.arange(ids.size), first)[0]
-        raise ValueError(f"nodes holds {ids[again]!r} more than once.")
+        raise ValueError(f"nodes holds {shown(ids, again)} more than once.")
     return ids
 
 
@@ -684,7 +688,7 @@ def number(
             i = int(np.argmin(rows))
             place = f" (row {i % edges.sources.size})" if i < 2 * len(parts[0]) else ""
             raise ValueError(
-                f"X holds the node {ids[i]!r}{place}, which is not among the "
+                f"X holds the node {shown(ids, i)}{place}, which is not among the "
                 f"{given.size} nodes of the parameter nodes. Add it there, or drop its "
                 "edges."
             )

@@ -488,9 +488,10 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         _edges.check_kinds(self.nodes_, found, "those of fit", f"the {role}s")
         rows = _edges.rows_of(self.nodes_, found)
         if rows.min(initial=0) < 0:
+            unknown = _edges.shown(found, int(np.argmin(rows)))
             raise ValueError(
-                f"{found[np.argmin(rows)]!r} is not among the {self.nodes_.size} nodes "
-                "of the graph; see nodes_."
+                f"{unknown} is not among the {self.nodes_.size} nodes of the graph; see "
+                "nodes_."
             )
         return rows.reshape(array.shape)
 
