@@ -40,7 +40,7 @@ LEAST_SKLEARN_CHECKS = 37
 
 
 def draw(seed=0, n_nodes=30, n_edges=300):
-    """Return edges; the last five nodes are never targets, the first five no sources."""
+    """Return edges; five nodes are never sources, and five never targets."""
     rng = np.random.default_rng(seed)
     sources = rng.integers(5, n_nodes, n_edges)
     targets = rng.integers(0, n_nodes - 5, n_edges)
@@ -76,8 +76,11 @@ def cheap(estimator, **parameters):
 def of_graph(fitted):
     """Return what `fit` has set, with the learned attributes of the embedder."""
     found = learned(fitted)
-    embedder = found.pop("embedder_")
-    return {**found, **{f"embedder_.{k}": v for k, v in learned(embedder).items()}}
+    found.pop("_metadata_request", None)
+    found["nodes_"] = found["nodes_"].tolist()
+    embedder = learned(found.pop("embedder_"))
+    embedder["_column_words"] = list(embedder["_column_words"])
+    return {**found, **{f"embedder_.{name}": v for name, v in embedder.items()}}
 
 
 def assert_same(left, right):
@@ -111,7 +114,7 @@ def test_forms_of_one_graph():
     for X in (np.array(NAMED), frame, pl.DataFrame(frame.to_dict("list"))):
         found = graph_embedder().fit(X)
         assert same(found.source_vectors_, expected.source_vectors_)
-        assert same(found.nodes_, expected.nodes_)
+        assert (found.nodes_ == expected.nodes_).all()
         assert same(found.transform(X), expected.transform(NAMED))
     networkx = pytest.importorskip("networkx")
     G = networkx.MultiDiGraph(NAMED)
@@ -122,7 +125,7 @@ def test_forms_of_one_graph():
         (sparse.coo_matrix(A), nodes),
     ):
         found = graph_embedder(nodes=given).fit(X)
-        assert same(found.nodes_, expected.nodes_) or given
+        assert found.nodes_.tolist() == nodes
         assert same(found.source_vectors_, expected.source_vectors_)
         assert same(found.transform(NAMED), expected.transform(NAMED))
         assert not hasattr(found, "n_features_in_")
@@ -237,8 +240,9 @@ def test_scores_equal_the_pmi_in_closed_form():
     """Enough dimensions reproduce the matrix, whose entries have a formula."""
     graph = graph_embedder(ppmi_svd(n_components=30, **PLAIN)).fit(EDGES)
     total = A.sum()
-    with np.errstate(divide="ignore"):
-        pmi = np.log(A * total) - np.log(np.outer(A.sum(axis=1), A.sum(axis=0)))
+    degrees = np.outer(A.sum(axis=1), A.sum(axis=0))
+    pmi = np.full_like(A, -np.inf)
+    pmi[A > 0] = np.log(A[A > 0] * total / degrees[A > 0])
     every = np.indices((30, 30))
     scores = graph.score_links(*every)
     assert scores.dtype == np.float64
@@ -330,7 +334,7 @@ def test_bad_scores():
     ):
         with pytest.raises(ValueError, match=message):
             graph.score_links(*bad)
-    with pytest.raises(ValueError, match="kind must be one of .* got 'cosine'"):
+    with pytest.raises(ValueError, match=r"kind must be one of .* got 'cosine'"):
         graph.score_links("n05", "n06", kind="cosine")
     with pytest.raises(NotFittedError):
         graph_embedder().score_links(1, 2)
@@ -494,7 +498,10 @@ def test_memory_fits_each_candidate_once(tmp_path):
 
     plain = search(None)
     assert Counting.n_fits == 2 * 3 + 1
-    for memory, n_fits in ((str(tmp_path), 2), (joblib.Memory(tmp_path, verbose=0), 0)):
+    for memory, n_fits in (
+        (str(tmp_path), 2),
+        (joblib.Memory(str(tmp_path), verbose=0), 0),
+    ):
         kept = search(memory)
         assert Counting.n_fits == n_fits
         for name in ("mean_test_score", "params"):
@@ -593,7 +600,7 @@ def test_embedders_warn_as_ever():
         (SGNSEmbedder(directional=True), "directional=True.* one direction"),
         (SGNSEmbedder(exclude_window_noise=True), "exclude_window_noise=True"),
         (ppmi_svd(n_components=0), "n_components"),
-        (ppmi_svd(share_context="both"), "share_context='both'"),
+        (ppmi_svd(share_context="both"), "share_context .* got 'both'"),
     ],
 )
 def test_bad_embedders(embedder, message):
@@ -652,6 +659,7 @@ EXPECTED_TO_FAIL = {
     "check_all_zero_sample_weights_error": "twenty columns",
     "check_sample_weight_equivalence_on_dense_data": "thirty columns",
     "check_dtype_object": "ten columns",
+    "check_estimators_empty_data_messages": "the message for no columns is our own",
     "check_estimators_nan_inf": "ten columns",
     "check_pipeline_consistency": "self loops only",
     "check_estimators_pickle": "self loops only",
@@ -661,6 +669,7 @@ EXPECTED_TO_FAIL = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*self loop:UserWarning")
 def test_check_estimator():
     """scikit-learn's checks pass as far as their input is a list of edges."""
     results = estimator_checks.check_estimator(
@@ -785,9 +794,7 @@ def test_set_output(library):
     nodes = graph_embedder(ppmi_svd(n_components=2, share_context=True), edges=NAMED)
     found = nodes.set_output(transform=library).fit_transform(["n05", "n06"])
     assert list(found.columns) == ["graphembedder0", "graphembedder1"]
-    with pytest.raises(
-        ValueError, match="names the columns of nodes.*vectors of edges"
-    ):
+    with pytest.raises(ValueError, match=r"names the columns of nodes.*of edges"):
         nodes.transform(NAMED)
     two = graph_embedder(ppmi_svd(n_components=2), edges=NAMED)
     found = two.set_output(transform=library).fit_transform(["n05", "n06"])
@@ -796,7 +803,7 @@ def test_set_output(library):
 
 def test_representations_are_short():
     rng = np.random.default_rng(0)
-    edges = rng.integers(0, 1000, (100_000, 2))
+    edges = rng.integers(0, 1000, (2000, 2))
     for given in (
         edges,
         edges.tolist(),
