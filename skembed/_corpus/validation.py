@@ -418,7 +418,10 @@ def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
             "read once only. Pass a list of its words."
         )
     words = list(vocabulary)
-    of_ints = bool(words) and all(map(is_int, words))
+    # The set of types is built in C.
+    of_ints = set(map(type, words)) == {int} or (
+        bool(words) and all(map(is_int, words))
+    )
     for word in words:
         if not (of_ints or isinstance(word, str)):
             raise ValueError(
