@@ -64,9 +64,9 @@ def link_existence(
     A scorer for ``scoring=`` of scikit-learn: the area under the ROC curve of the links
     in X against pairs that combine the source of one of these links with the target of
     another. A link and a pair with the same score count one half. The pairs have the
-    degrees of the links. That matters: against pairs of nodes that are drawn
-    uniformly, the degrees of nodes alone reach 0.83 to 0.98 on real graphs, here about
-    0.5; see `degree_baseline`.
+    degrees of the links. That matters: against pairs of nodes that are drawn uniformly,
+    the degrees of the nodes alone reach 0.81 to 0.98 on five real graphs, and here 0.50
+    to 0.51; see `degree_baseline`.
 
     Parameters
     ----------
