@@ -139,8 +139,11 @@ new_words : {"grow", "freeze"}, default="grow"
 input : {"content", "cooccurrence"}, default="content"
     What `fit` takes. With "content": documents, as text or as a matrix of shape
     (n_documents, n_words). With "cooccurrence": a square matrix of co-occurrence
-    counts, words x contexts. `window`, `window_weighting`, `min_count` and the
-    tokenisation parameters do not apply to matrices.
+    counts, words x contexts. In `transform`, its rows are documents as ever: their
+    features are means over the contexts of a word, and its own vector is in
+    `word_vectors_`. `window`, `window_weighting`, `min_count` and the
+    tokenisation parameters do not apply to matrices. For graphs, see
+    :class:`~skembed.graphs.GraphEmbedder`.
 %(missing)s
 combine : %(combinations)s, default=%(default_combine)s
     Which vector represents a word in `transform`. "sum" adds the context vector,

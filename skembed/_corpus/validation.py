@@ -32,8 +32,7 @@ _ROWS_SEEN = 1000
 _REPORTED = 64
 _ADVICE = "Pass an iterable of str, one per document, or of lists of str."
 EDGES_ADVICE = (
-    "For a frame of edges, pass the adjacency matrix with input='cooccurrence': "
-    "networkx.from_pandas_edgelist and networkx.to_pandas_adjacency make it."
+    "For a frame of edges, use skembed.graphs.GraphEmbedder, whose samples are edges."
 )
 # Smaller weights may lose digits when they are divided by the distance of a context.
 _SMALLEST = 2.0**-1000
@@ -121,9 +120,8 @@ def check_holds_data(X: Any) -> None:
     # Attributes of the class, because a frame may have columns of these names.
     if hasattr(kind, "nodes") and hasattr(kind, "adjacency"):
         raise ValueError(
-            f"X is a graph ({kind.__name__}). Pass its adjacency matrix, "
-            "networkx.to_pandas_adjacency(X), with input='cooccurrence', or walks over "
-            "its nodes as lists of str."
+            f"X is a graph ({kind.__name__}). Use skembed.graphs.GraphEmbedder, which "
+            "takes graphs, or pass walks over its nodes as lists of str."
         )
 
 
@@ -420,7 +418,10 @@ def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
             "read once only. Pass a list of its words."
         )
     words = list(vocabulary)
-    of_ints = bool(words) and all(map(is_int, words))
+    # The set of types is built in C.
+    of_ints = set(map(type, words)) == {int} or (
+        bool(words) and all(map(is_int, words))
+    )
     for word in words:
         if not (of_ints or isinstance(word, str)):
             raise ValueError(

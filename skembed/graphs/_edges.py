@@ -107,7 +107,7 @@ def as_table(X: Any) -> Table:
         raise ValueError(f"X is {describe(X)}, whose rows are not edges. {_ADVICE}")
     if np.ma.is_masked(X):
         raise ValueError("X is a masked array. Drop the rows with masked entries.")
-    if hasattr(X, "__array__"):
+    if hasattr(X, "__array__") or isinstance(X, memoryview):
         array = np.asarray(X)
         if array.ndim == 1 and array.dtype.kind == "O":
             return _table_of_rows(array.tolist())
@@ -160,7 +160,7 @@ def _table_of_rows(rows: Sequence[Any]) -> Table:
                 f"Row {i} of X {found}, but row 0 has {width} entries: all rows need "
                 "the same number."
             )
-    return Table(list(zip(*rows, strict=True)))
+    return Table([[row[column] for row in rows] for column in range(width)])
 
 
 # --- edges and nodes ------------------------------------------------------------------
@@ -384,9 +384,13 @@ def check_kinds(first: np.ndarray, second: np.ndarray, one: str, other: str) -> 
         raise ValueError(_mixed(*named))
 
 
+def shown(ids: np.ndarray, place: int) -> str:
+    """Return one of the ids as it is written in a program."""
+    return repr(ids[place : place + 1].tolist()[0])
+
+
 def _kind(ids: np.ndarray) -> str:
-    first = ids[:1].tolist()[0]
-    return f"{type(first).__name__} ({first!r}, ...)"
+    return f"{'str' if ids.dtype.kind == 'O' else 'int'} ({shown(ids, 0)}, ...)"
 
 
 def rows_of(nodes: np.ndarray, ids: Any) -> np.ndarray:
@@ -553,7 +557,7 @@ def _given_nodes(nodes: Any) -> np.ndarray:
     unique, first = np.unique(ids, return_index=True)
     if unique.size < ids.size:
         again = np.setdiff1d(np.arange(ids.size), first)[0]
-        raise ValueError(f"nodes holds {ids[again]!r} more than once.")
+        raise ValueError(f"nodes holds {shown(ids, again)} more than once.")
     return ids
 
 
@@ -637,9 +641,9 @@ def _edges_of_networkx(X: Any, directed: bool) -> tuple[Edges, np.ndarray]:
         )
     nodes = as_ids(list(X.nodes), "node", "place {} of X.nodes")
     triples = list(X.edges(data="weight", default=1))
+    sources, targets, weights = ([one[place] for one in triples] for place in range(3))
     if not triples:
         return Edges(nodes[:0], nodes[:0], None), nodes
-    sources, targets, weights = zip(*triples, strict=True)
     return Edges(
         as_ids(sources, "source", "edge {} of X"),
         as_ids(targets, "target", "edge {} of X"),
@@ -684,7 +688,7 @@ def number(
             i = int(np.argmin(rows))
             place = f" (row {i % edges.sources.size})" if i < 2 * len(parts[0]) else ""
             raise ValueError(
-                f"X holds the node {ids[i]!r}{place}, which is not among the "
+                f"X holds the node {shown(ids, i)}{place}, which is not among the "
                 f"{given.size} nodes of the parameter nodes. Add it there, or drop its "
                 "edges."
             )
@@ -699,8 +703,16 @@ def _unique(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         nodes = np.array(sorted(set(listed)), dtype=object)
         row_of = dict(zip(nodes.tolist(), range(nodes.size), strict=True))
         return nodes, np.fromiter(map(row_of.__getitem__, listed), np.int32, ids.size)
-    nodes, rows = np.unique(ids, return_inverse=True)
-    return nodes, rows.astype(np.int32)
+    least, most = int(ids.min(initial=0)), int(ids.max(initial=0))
+    if most - least > 4 * ids.size:
+        nodes, rows = np.unique(ids, return_inverse=True)
+        return nodes, rows.astype(np.int32)
+    # A table of all numbers between them is much faster than sorting.
+    places = ids - least
+    occurs = np.zeros(most - least + 1, dtype=bool)
+    occurs[places] = True
+    rows = np.cumsum(occurs, dtype=np.int32) - 1
+    return np.flatnonzero(occurs) + least, rows[places]
 
 
 def _finished(

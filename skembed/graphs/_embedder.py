@@ -1,5 +1,6 @@
 """`GraphEmbedder`: vectors of nodes, learned from edges."""
 
+import os
 import warnings
 from numbers import Integral
 from os import PathLike
@@ -458,7 +459,9 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     def _learned(self, embedder: Any, graph: Graph) -> tuple[Any, Collected]:
         """Return the fitted embedder, from `memory` if it is there."""
-        learn = check_memory(self.memory).cache(_learn)
+        memory = self.memory
+        memory = os.fspath(memory) if isinstance(memory, PathLike) else memory
+        learn = check_memory(memory).cache(_learn)
         try:
             return learn(embedder, graph, self.steps, self.step_weighting)
         except _Interrupted as interrupted:
@@ -488,9 +491,9 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         _edges.check_kinds(self.nodes_, found, "those of fit", f"the {role}s")
         rows = _edges.rows_of(self.nodes_, found)
         if rows.min(initial=0) < 0:
+            unknown = _edges.shown(found, int(np.argmin(rows)))
             raise ValueError(
-                f"{found[np.argmin(rows)]!r} is not among the {self.nodes_.size} nodes "
-                "of the graph; see nodes_."
+                f"{unknown} is not among the {self.nodes_.size} nodes in nodes_."
             )
         return rows.reshape(array.shape)
 

@@ -213,7 +213,7 @@ REFUSED = {
         pl.LazyFrame({"text": RAW}),
         ["^X is a LazyFrame, which holds no rows yet", r"X\.collect\(\)"],
     ),
-    "a graph": (Graph(), [r"^X is a graph \(Graph\)", "to_pandas_adjacency.* walks"]),
+    "a graph": (Graph(), [r"^X is a graph \(Graph\)", "GraphEmbedder.* walks"]),
     "array of numbers": (np.arange(3), [r"^Document 0 is int64 ", "of str"]),
     "2-D array of str": (
         np.array([["amber", "birch"]]),
