@@ -19,14 +19,16 @@ from skembed.datasets import load_docstrings, load_see_also
 
 LIBRARIES = ("numpy", "scipy", "sklearn")
 
-# Prints one line that depends on every document, its order, its name and its class.
+# Prints one line that depends on every document, its order, its name and its class, and
+# on the graph.
 DIGEST = """
 import hashlib
 from skembed.datasets import load_docstrings, load_see_also
 
-bunch = load_docstrings()
+bunch, graph = load_docstrings(), load_see_also()
 parts = [*bunch.data, *bunch.names, *bunch.target_names, bunch.DESCR]
-parts.append(repr(bunch.target.tolist()))
+parts += [*graph.edges.flat, repr(graph.unresolved), graph.DESCR]
+parts.append(repr([*bunch.target.tolist(), *graph.target.tolist()]))
 print(hashlib.sha256(chr(0).join(parts).encode()).hexdigest())
 """
 

@@ -19,9 +19,10 @@ class EdgeKFold(BaseCrossValidator):
     """K folds of edges; all edges between the same two nodes are in the same fold.
 
     A splitter for ``cv=`` of scikit-learn. The samples are edges. `KFold` separates a
-    link from its reverse, and one tells much about the other: of the e-mail network
-    email-Eu-core, ``KFold(3)`` holds out links of which 48 % have their reverse in the
-    training set. Repeated edges leak in the same way. Here both stay together.
+    link from its reverse, and one tells much about the other. In the e-mail network
+    email-Eu-core, 56 % of the links that ``KFold(5, shuffle=True)`` holds out have
+    their reverse in the training set (47 % with three folds). Repeated edges leak in
+    the same way. Here both stay together.
 
     Pairs of nodes are assigned to folds at random, those with many edges first, each to
     the fold that has the fewest edges so far. Where no pair has more than two edges,

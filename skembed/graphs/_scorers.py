@@ -64,9 +64,9 @@ def link_existence(
     A scorer for ``scoring=`` of scikit-learn: the area under the ROC curve of the links
     in X against pairs that combine the source of one of these links with the target of
     another. A link and a pair with the same score count one half. The pairs have the
-    degrees of the links. That matters: against pairs of nodes that are drawn
-    uniformly, the degrees of nodes alone reach 0.83 to 0.98 on real graphs, here about
-    0.5; see `degree_baseline`.
+    degrees of the links. That matters: against pairs of nodes that are drawn uniformly,
+    the degrees of the nodes alone reach 0.81 to 0.98 on five real graphs, and here 0.50
+    to 0.51; see `degree_baseline`.
 
     Parameters
     ----------
@@ -287,12 +287,12 @@ def link_coverage(estimator: Any, X: Any, y: Any = None) -> float:
 
 def _fitted(estimator: Any, X: Any, scorer: str) -> tuple[GraphEmbedder, Any]:
     """Return the fitted embedder of graphs, and X as it reaches the embedder."""
-    found = estimator
+    found, before = estimator, []
     while not isinstance(found, GraphEmbedder):
         if hasattr(found, "best_estimator_"):
             found = found.best_estimator_
         elif isinstance(found, Pipeline):
-            X = found[:-1].transform(X) if len(found) > 1 else X
+            before.append(found[:-1])
             found = found[-1]
         else:
             raise TypeError(
@@ -300,6 +300,8 @@ def _fitted(estimator: Any, X: Any, scorer: str) -> tuple[GraphEmbedder, Any]:
                 f"search that ends in one, got {type(estimator).__name__}."
             )
     check_is_fitted(found)
+    for steps in before:
+        X = steps.transform(X) if len(steps) else X
     return found, X
 
 
