@@ -542,7 +542,9 @@ class Bilinear(Tying):
         vectors, core = factoriser.dedicom(n_components)
         size = np.sqrt(((core**2).sum(axis=0) + (core**2).sum(axis=1)) / 2)
         # Without BLAS, whose sums depend on its number of threads.
-        context = np.einsum("wj,ij->wi", vectors, core * _power(size, -exponent)[:, None])
+        context = np.einsum(
+            "wj,ij->wi", vectors, core * _power(size, -exponent)[:, None]
+        )
         return vectors * _power(size, exponent), context, np.ones(n_components)
 
 
