@@ -76,7 +76,7 @@ def _core(model: BaseEmbedder) -> np.ndarray:
     word = model.word_vectors_ * model._score_scale.astype(np.float64)
     both = np.hstack([word, model.context_vectors_])
     with one_blas_thread():
-        upper = np.linalg.qr(both, mode="r")
+        upper = np.asarray(np.linalg.qr(both, mode="r"))
         return upper[:, : word.shape[1]] @ upper[:, word.shape[1] :].T
 
 
