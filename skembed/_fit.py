@@ -691,8 +691,13 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
         same = "the same score with context c as c with w"
         if np.ptp(fitted.offset) > 0.0:
             same += ", apart from the known constant of each context"
+        others = " or ".join(
+            strategies.label(other)
+            for other in strategies.strategies(estimator._method)
+            if not (other.is_symmetric or other.note)
+        )
         notes.append(
             f"X is not symmetric, but with share_context={label} word w has {same}: "
-            "share_context=False tells the two apart."
+            f"share_context={others} can tell the two apart."
         )
     return notes

@@ -38,7 +38,9 @@ class PPMISVDEmbedder(BaseEmbedder):
     - True: the best positive semi-definite approximation of its symmetric part, from
       the largest positive eigenvalues;
     - "signed": the eigenvalues that are largest in absolute value. Each dimension has
-      the sign of its eigenvalue.
+      the sign of its eigenvalue;
+    - "bilinear": a local optimum of ``M = Q R Q'`` with orthonormal columns of Q, and
+      any matrix R (one-table DEDICOM, Harshman 1978). It tells M[w, c] from M[c, w].
 
     With ``directional=True``, the matrices of left contexts and of right contexts are
     concatenated.
@@ -58,7 +60,10 @@ class PPMISVDEmbedder(BaseEmbedder):
         The probability of a context is proportional to count ** context_exponent; 1
         means no smoothing.
     singular_exponent : float, default=0.5
-        The exponent p: how much of the singular values goes to the word vectors.
+        The exponent p: how much of the singular values goes to the word vectors. With
+        "bilinear", ``U = Q D^p``, ``A = D^-p R D^-p`` and ``V = U A'``, where
+        ``D^2 = (R R' + R' R) / 2`` is made diagonal. For a symmetric M, D holds the
+        absolute eigenvalues, and the scores are those of "signed".
     %(subsampled_counts)s
     warm_start : bool, default=False
         Whether `fit` keeps the co-occurrence counts, so that `partial_fit` can add to
@@ -74,6 +79,9 @@ class PPMISVDEmbedder(BaseEmbedder):
     context_signs_ : ndarray of shape (n_components,), float32
         With ``share_context="signed"``, or a diagonal of your own: the sign of each
         dimension in the score, which is that of its eigenvalue.
+    context_map_ : ndarray of shape (n_components, n_components), float32
+        With ``share_context="bilinear"``, or a matrix of your own: the matrix A of the
+        scores ``x_w' A x_c``, which maps word vectors to context vectors.
     %(sided_vectors)s
     %(parameter_count)s
 
@@ -94,6 +102,10 @@ class PPMISVDEmbedder(BaseEmbedder):
     ----------
     O. Levy, Y. Goldberg (2014). Neural word embedding as implicit matrix
     factorization. NeurIPS.
+
+    R. A. Harshman (1978). Models for analysis of asymmetrical relationships among N
+    objects or stimuli. First joint meeting of the Psychometric Society and the Society
+    for Mathematical Psychology.
 
     O. Levy, Y. Goldberg, I. Dagan (2015). Improving distributional similarity with
     lessons learned from word embeddings. TACL 3.

@@ -147,18 +147,20 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that PPMI-SVD takes at its peak."""
-    n_words, d = sizes.n_words, estimator._layout(sizes.n_words).n_components
-    n_counts = sizes.n_counts(estimator.window)
+    n_words, layout = sizes.n_words, estimator._layout(sizes.n_words)
+    d, n_counts = layout.n_components, sizes.n_counts(estimator.window)
     sides = 2 if estimator.directional else 1
     kept = _kept(estimator, sizes, n_counts)
     matrix = sides * _NON_ZERO * n_counts
+    # A learned map starts from the matrix and its transpose, side by side.
+    wide = 2 if layout.is_matrix else sides
     if n_words <= DENSE_LIMIT or d > n_words // 4:
-        decomposition = 8.0 * DENSE_COPIES * sides * n_words**2
+        decomposition = 8.0 * DENSE_COPIES * wide * n_words**2
     else:
         # A basis, and the vectors of both sides.
-        decomposition = n_words * (4.0 * space_size(d) + 8.0 * (1 + sides) * d)
-    # The matrix and its transpose.
-    factorising = kept + 2 * matrix + decomposition
+        decomposition = n_words * (4.0 * space_size(d) + 8.0 * (1 + wide) * d)
+    # The matrix and its transpose, and both again if they are side by side.
+    factorising = kept + 2 * matrix * (3 if layout.is_matrix else 1) + decomposition
     converting = kept + sides * _COUNT * n_counts + matrix
     counting = sizes.counting(n_counts)
     return reading(sizes) + max(counting, converting, factorising)

@@ -447,23 +447,19 @@ def _climb(
     gradient. The larger it is, the shorter is the step, and a short one succeeds.
     """
     width = -(-start.shape[1] // _BLOCK) * _BLOCK
+    check_room(
+        4 * 8.0 * rows.n_rows * width,
+        f"Four tables of the vectors of {rows.n_rows} words",
+        "Lower n_components or max_features, or raise min_count.",
+    )
     here, there = (aligned_zeros((rows.n_rows, width), np.float64) for _ in range(2))
     here[:, : start.shape[1]] = start
     ahead, back = forward(here), backward(here)
     core = rows.gram(here, ahead)
     best, shift = np.sum(core**2), 0.0
     for _ in range(_MOST_STEPS):
-
-        def ascend(some: slice) -> np.ndarray:
-            step = ahead[some] @ core.T + back[some] @ core
-            there[some] = step + shift * here[some]
-            return there[some].T @ there[some]
-
-        turn, _ = orthonormaliser(rows.total(ascend), scaled=True)
-        rows.turn_inplace(there, turn)
-        # Once more, to remove rounding errors.
-        turn, independent = orthonormaliser(rows.gram(there, there))
-        rows.turn_inplace(there, turn * independent)
+        terms = (ahead, core.T), (back, core), (here, shift * np.eye(width))
+        _write_basis(rows, terms, there)
         forward(there, ahead)
         found = rows.gram(there, ahead)
         gain = np.sum(found**2) - best
@@ -476,6 +472,22 @@ def _climb(
             break
         backward(here, back)
     return here, core
+
+
+def _write_basis(
+    rows: Rows, terms: tuple[tuple[np.ndarray, np.ndarray], ...], out: np.ndarray
+) -> None:
+    """Write an orthonormal basis of a sum of products, or zeros for what is missing."""
+
+    def add_up(some: slice) -> np.ndarray:
+        out[some] = sum(block[some] @ matrix for block, matrix in terms)
+        return out[some].T @ out[some]
+
+    turn, _ = orthonormaliser(rows.total(add_up), scaled=True)
+    rows.turn_inplace(out, turn)
+    # Once more, to remove rounding errors.
+    turn, independent = orthonormaliser(rows.gram(out, out))
+    rows.turn_inplace(out, turn * independent)
 
 
 def _without_noise(values: np.ndarray) -> np.ndarray:

@@ -28,6 +28,7 @@ from skembed._utils.threads import one_blas_thread
 from skembed.inspection import _pmi
 from skembed.inspection._bars import ContributionsDisplay, NeighborsDisplay
 from skembed.inspection._contributions import WordContributions, word_contributions
+from skembed.inspection._direction import antisymmetric_share
 from skembed.inspection._displays import (
     LossCurveDisplay,
     SelfScoresDisplay,
@@ -55,6 +56,7 @@ __all__ = [
     "StrategiesDisplay",
     "WordContributions",
     "WordMapDisplay",
+    "antisymmetric_share",
     "held_out_loss",
     "linear_predictability",
     "pmi_spectrum",

@@ -1,4 +1,6 @@
-"""`PPMISVDEmbedder(directional=True)` against loops, formulas and a dense SVD."""
+"""`PPMISVDEmbedder` of two sides, and of one table and a matrix, against formulas."""
+
+import warnings
 
 import numba
 import numpy as np
@@ -236,7 +238,7 @@ def test_no_pairs(documents):
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("share_context", [True, "signed"])
+@pytest.mark.parametrize("share_context", [True, "signed", "bilinear"])
 def test_needs_separate_tables(share_context):
     embedder = PPMISVDEmbedder(3, directional=True, share_context=share_context)
     with pytest.raises(ValueError, match=r"directional=True .* share_context=False"):
@@ -251,3 +253,122 @@ def test_needs_separate_tables(share_context):
 def test_invalid_values(value):
     with pytest.raises(ValueError, match="'directional' parameter"):
         PPMISVDEmbedder(directional=value).fit(draw_documents(0))
+
+
+# --- one table and a matrix -----------------------------------------------------------
+
+
+def draw_links(n_nodes=40, n_links=300):
+    """Counts of links, most of which go from a node to one of a lower number."""
+    rng = np.random.default_rng(4)
+    first, second = rng.integers(0, n_nodes, size=(2, n_links))
+    down = rng.random(n_links) < 0.9
+    sources = np.where(down, np.maximum(first, second), first)
+    targets = np.where(down, np.minimum(first, second), second)
+    counts = np.zeros((n_nodes, n_nodes))
+    np.add.at(counts, (sources, targets), 1.0)
+    np.fill_diagonal(counts, 0.0)
+    return counts
+
+
+LINKS = draw_links()
+
+
+def fit_links(counts, share_context="bilinear", **parameters):
+    given = {"n_components": 6, "context_exponent": 1, "random_state": 0}
+    given |= {"input": "cooccurrence", "subsample": 0, "n_jobs": 1}
+    return PPMISVDEmbedder(share_context=share_context, **given | parameters).fit(
+        counts
+    )
+
+
+def scores_of(embedder):
+    words = list(embedder.vocabulary_)
+    return embedder.score_pairs(np.array(words)[:, None], words)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.3, 0.5, 1.0])
+def test_the_score_is_that_of_the_map(path, exponent):
+    """x'Ay with vectors of the one table; the exponent scales A and x, not scores."""
+    embedder = fit_links(LINKS, singular_exponent=exponent)
+    word, a = embedder.word_vectors_.astype(float), embedder.context_map_
+    assert a.shape == (6, 6)
+    assert a.dtype == np.float32
+    assert embedder.n_embedding_parameters_ == word.size + a.size
+    np.testing.assert_allclose(word @ a.T, embedder.context_vectors_, atol=1e-5)
+    np.testing.assert_allclose(scores_of(embedder), word @ a @ word.T, atol=1e-5)
+    middle = scores_of(fit_links(LINKS))
+    np.testing.assert_allclose(scores_of(embedder), middle, atol=1e-5)
+    # Lengths of columns: U = Q D^p, where D^2 is the mean over both roles.
+    scores = word @ a.astype(float) @ word.T
+    squares = (scores @ scores.T + scores.T @ scores) / 2
+    sizes = np.sqrt(np.linalg.eigvalsh(squares)[::-1][:6])
+    np.testing.assert_allclose(np.linalg.norm(word, axis=0), sizes**exponent, rtol=1e-4)
+
+
+def test_scores_approximate_the_matrix():
+    """Rows are sources: fewer errors with more dimensions, until none is left."""
+    matrix = reference.ppmi(LINKS, 1.0, 1.0)
+    errors = [
+        np.linalg.norm(scores_of(fit_links(LINKS, n_components=d)) - matrix)
+        for d in (4, 10, 40)
+    ]
+    assert errors[0] > errors[1] > 0.1
+    assert errors[2] < 1e-4
+
+
+def test_one_table_tells_the_direction():
+    """With a matrix, as two tables do; with signs alone it cannot."""
+    one_way = (LINKS > 0) & (LINKS.T == 0)
+    shares = {}
+    for share_context in (False, "signed", "bilinear"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scores = scores_of(fit_links(LINKS, share_context))
+        difference = (scores - scores.T)[one_way]
+        shares[share_context] = (difference > 1e-6).mean()
+    assert shares["signed"] == 0.0
+    assert min(shares[False], shares["bilinear"]) > 0.8
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.5, 1.0])
+def test_symmetric_counts_give_the_scores_of_signed(path, exponent):
+    counts = LINKS + LINKS.T
+    signed, bilinear = (
+        fit_links(counts, share_context, singular_exponent=exponent)
+        for share_context in ("signed", "bilinear")
+    )
+    assert (signed.context_signs_ < 0).any()
+    np.testing.assert_allclose(scores_of(bilinear), scores_of(signed), atol=1e-5)
+    if exponent == 0.5:
+        signs = np.diag(signed.context_signs_)
+        np.testing.assert_allclose(bilinear.context_map_, signs, atol=1e-3)
+
+
+def test_nodes_without_links_have_vectors_of_zeros(path):
+    counts = LINKS.copy()
+    counts[[3, 7]] = 0.0
+    counts[:, [5, 7]] = 0.0
+    embedder = fit_links(counts)
+    rows = [embedder.vocabulary_[f"x{node}"] for node in (3, 5, 7)]
+    assert embedder.word_vectors_[rows].any(axis=1).tolist() == [True, True, False]
+    assert not embedder.context_vectors_[rows[2]].any()
+
+
+def test_documents_in_parts_are_one_fit():
+    options = {"n_components": 4, "min_count": 1, "subsample": 0, "random_state": 0}
+    parts = PPMISVDEmbedder(share_context="bilinear", **options)
+    parts.partial_fit(SENTENCES[:70]).partial_fit(SENTENCES[70:])
+    whole = PPMISVDEmbedder(share_context="bilinear", **options).fit(SENTENCES)
+    words = list(whole.vocabulary_)
+    np.testing.assert_allclose(
+        parts.score_pairs(words, words[::-1]),
+        whole.score_pairs(words, words[::-1]),
+        atol=1e-5,
+    )
+    assert parts.context_map_.shape == (4, 4)
+    assert parts.n_embedding_parameters_ == 4 * len(words) + 16
+    # Another strategy has no such attribute.
+    assert not hasattr(
+        parts.set_params(share_context=True).fit(SENTENCES), "context_map_"
+    )

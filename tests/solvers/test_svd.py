@@ -5,7 +5,7 @@ import warnings
 import numba
 import numpy as np
 import pytest
-from scipy import sparse
+from scipy import optimize, sparse
 from scipy.sparse import linalg as sparse_linalg
 from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
@@ -398,18 +398,168 @@ def test_basis_of_the_shorter_side(monkeypatch, shape):
     assert heights == [120]
 
 
+# --- one table and a matrix -----------------------------------------------------------
+
+
+def one_way(n, seed=0):
+    """Non-negative entries above the diagonal only, as of links to earlier nodes."""
+    return np.triu(random_sparse(n, 0.3, seed), 1)
+
+
+def captured(matrix, vectors):
+    """What the best matrix for orthonormal vectors captures: |Q'MQ|^2."""
+    return ((vectors.T @ matrix @ vectors) ** 2).sum()
+
+
+def orthonormal(vectors):
+    return np.linalg.qr(vectors)[0]
+
+
+@pytest.mark.parametrize("n_components", [1, 6, 20])
+def test_form_of_dedicom(path, n_components):
+    matrix = random_sparse(120, 0.1)
+    vectors, core = factoriser(matrix).dedicom(n_components)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(n_components), atol=1e-12)
+    np.testing.assert_allclose(core, vectors.T @ matrix @ vectors, atol=1e-12)
+    squares = core @ core.T + core.T @ core
+    np.testing.assert_allclose(squares, np.diag(np.diag(squares)), atol=1e-10)
+    assert (np.diff(np.diag(squares)) <= 1e-12).all()
+    largest = np.abs(vectors).argmax(axis=0)
+    assert (vectors[largest, np.arange(n_components)] > 0).all()
+
+
+def test_dedicom_finds_a_model_of_one_table(path):
+    """M = Q R Q' of any R, here with larger entries in its antisymmetric part."""
+    rng = np.random.default_rng(3)
+    table = np.linalg.qr(rng.normal(size=(80, 4)))[0]
+    part = rng.normal(size=(4, 4))
+    core = 3.0 * (part - part.T) + np.diag([4.0, 3.0, -2.0, 1.0])
+    matrix = table @ core @ table.T
+    for n_components in (4, 7):
+        vectors, found = factoriser(matrix).dedicom(n_components)
+        assert_close(vectors @ found @ vectors.T, matrix)
+        assert not vectors[:, 4:].any()
+        assert not found[4:].any()
+        assert not found[:, 4:].any()
+        assert np.linalg.norm(found) == pytest.approx(np.linalg.norm(core), rel=1e-5)
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.3, 0.5, 1.0])
+@pytest.mark.parametrize("spectrum", [SEPARATED, ALTERNATING], ids=["plus", "both"])
+def test_one_table_and_a_matrix_is_signed_if_symmetric(path, exponent, spectrum):
+    """Not only in the scores: vectors are scaled alike."""
+    matrix = with_spectrum(spectrum)
+    word, context, _ = strategies.Bilinear().factorise(factoriser(matrix), 10, exponent)
+    signed = strategies.Signed().factorise(factoriser(matrix), 10, exponent)
+    assert_close(word @ context.T, signed[0] @ signed[1].T)
+    assert_close(word, signed[0])
+    assert_close(context, signed[1])
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.3, 1.0])
+def test_transposing_the_matrix_transposes_the_map_only(path, exponent):
+    """So the vectors do not depend on which role is that of the word."""
+    matrix = one_way(60)
+    found = []
+    for one in (matrix, matrix.T):
+        vectors, core = factoriser(one).dedicom(6)
+        word, context, _ = strategies.Bilinear().factorise(factoriser(one), 6, exponent)
+        np.testing.assert_allclose(
+            word @ context.T, vectors @ core @ vectors.T, atol=1e-12
+        )
+        found.append((word, word @ context.T))
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=1e-5)
+    np.testing.assert_allclose(found[0][1], found[1][1].T, atol=1e-5)
+
+
+@pytest.mark.small
+def test_no_step_of_dedicom_makes_the_error_larger(monkeypatch):
+    """Plain steps do for this matrix, for which one dimension is far too few."""
+    matrix = np.random.default_rng(25).normal(size=(8, 8))
+    matrix = matrix.astype(np.float32).astype(float)
+    vectors = np.linalg.svd(np.hstack([matrix, matrix.T]))[0][:, :1]
+    plain = []
+    for _ in range(20):
+        core = vectors.T @ matrix @ vectors
+        plain.append(captured(matrix, vectors))
+        vectors = orthonormal(matrix @ vectors @ core.T + matrix.T @ vectors @ core)
+    assert plain[-1] < 0.5 * max(plain)
+    # All steps are taken, however little they gain.
+    monkeypatch.setattr(svd, "_SMALLEST_GAIN", -1.0)
+    ours = []
+    for n_steps in range(0, 30, 3):
+        monkeypatch.setattr(svd, "_MOST_STEPS", n_steps)
+        _, core = factoriser(matrix).dedicom(1)
+        ours.append((core**2).sum())
+    assert ours[0] == pytest.approx(plain[0], rel=1e-9)
+    assert min(np.diff(ours)) >= -1e-9
+    assert ours[-1] > max(plain)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("n_components", [1, 2])
+def test_dedicom_ends_at_an_optimum(monkeypatch, n_components):
+    """A generic optimiser cannot improve it, nor do better from other starts."""
+    monkeypatch.setattr(svd, "_SMALLEST_GAIN", 1e-13)
+    monkeypatch.setattr(svd, "_MOST_STEPS", 3000)
+    matrix = one_way(9, seed=5)
+    vectors, core = factoriser(matrix).dedicom(n_components)
+    best = (core**2).sum()
+    gradient = matrix @ vectors @ core.T + matrix.T @ vectors @ core
+    outside = gradient - vectors @ (vectors.T @ gradient)
+    assert np.linalg.norm(outside) < 1e-4 * np.linalg.norm(gradient)
+
+    def missed(flat):
+        return -captured(matrix, orthonormal(flat.reshape(vectors.shape)))
+
+    rng = np.random.default_rng(0)
+    others = [vectors, *rng.normal(size=(3, *vectors.shape))]
+    found = [-optimize.minimize(missed, start.ravel()).fun for start in others]
+    assert found[0] == pytest.approx(best, rel=1e-6)
+    assert best >= max(found) * (1 - 1e-5)
+
+
+def test_dedicom_captures_more_than_the_symmetric_part(path):
+    """And less than two tables, which have twice the parameters."""
+    matrix = one_way(120)
+    vectors, core = factoriser(matrix).dedicom(10)
+    errors = [
+        np.linalg.norm(matrix - product)
+        for product in (
+            product_of_svd(matrix, 10),
+            vectors @ core @ vectors.T,
+            product_of_eigh(matrix, 10, False),
+        )
+    ]
+    assert errors[0] < errors[1] < 0.95 * errors[2]
+
+
+def test_tables_of_dedicom_are_refused(monkeypatch):
+    """With advice, before they are allocated."""
+    seen = []
+    monkeypatch.setattr(
+        svd, "check_room", lambda size, *what: seen.append((size, *what))
+    )
+    factoriser(one_way(30)).dedicom(3)
+    (size,) = (size for size, what, _ in seen if "30 words" in what)
+    assert size == 4 * 30 * 16 * 8
+
+
 # --- the same bits --------------------------------------------------------------------
 
 
 def all_parts(matrix, seed=0, n_jobs=None):
     ours = factoriser(matrix, seed, n_jobs)
-    return [*ours.svd(10), *ours.eigh(10, True), *ours.eigh(10, False)]
+    spectra = [*ours.svd(10), *ours.eigh(10, True), *ours.eigh(10, False)]
+    return [*spectra, *ours.dedicom(10)]
 
 
 def test_signs_are_determined(path):
     """Each vector's entry of largest size is positive."""
-    left, _, _, _, positive, _, by_size = all_parts(with_spectrum(ALTERNATING))
-    for vectors in (left, positive, by_size):
+    left, _, _, _, positive, _, by_size, table, _ = all_parts(
+        with_spectrum(ALTERNATING)
+    )
+    for vectors in (left, positive, by_size, table):
         largest = np.abs(vectors).argmax(axis=0)
         assert (vectors[largest, np.arange(10)] > 0).all()
 
@@ -427,7 +577,7 @@ def bits(parts):
 
 def test_same_bits_whatever_the_blas_threads(path):
     """The caller's limit on BLAS threads says nothing; nor does a second call."""
-    matrix = random_sparse(600, 0.02)
+    matrix = random_sparse(400, 0.02)
     found = []
     for limit in (1, 2, 2, 1):
         with threadpool_limits(limits=limit, user_api="blas"):
@@ -461,7 +611,8 @@ def test_same_bits_whatever_the_threads(monkeypatch, teams, n):
     # A row and a column that fill more than a task.
     matrix[5] = matrix[:, 7] = 1.0
     found = [bits(all_parts(matrix, n_jobs=n_jobs)) for n_jobs in (1, 2, 3, 7)]
-    assert teams == [size for size in (1, 2, 3, 7) for _ in range(3)]
+    # `dedicom` starts with a decomposition.
+    assert teams == [size for size in (1, 2, 3, 7) for _ in range(5)]
     assert found[0] == found[1] == found[2] == found[3]
 
 
@@ -481,7 +632,7 @@ def test_same_bits_of_other_shapes(monkeypatch, teams, shape):
 def test_small_matrices_start_no_threads(monkeypatch, teams):
     monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     all_parts(random_sparse(200, 0.1), n_jobs=4)
-    assert teams == [1, 1, 1]
+    assert teams == [1] * 5
 
 
 # --- the Krylov space -----------------------------------------------------------------

@@ -20,7 +20,7 @@ BIASES = _bias.biases()[1:]
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 every_name = pytest.mark.parametrize("name", NAMES, ids=str)
-# Names that an estimator of counts can hold.
+# Names that every estimator of counts can hold.
 every_name_of_counts = pytest.mark.parametrize("name", [False, True, "signed"], ids=str)
 every_bias = pytest.mark.parametrize("bias", BIASES, ids=str)
 
@@ -69,19 +69,29 @@ def test_registered_values():
         "diagonal": "diagonal",
         "bilinear": "matrix",
     }
-    for method in (strategies.LEAST_SQUARES, strategies.CLOSED_FORM):
+    for method, others in (
+        (strategies.LEAST_SQUARES, []),
+        (strategies.CLOSED_FORM, ["bilinear"]),
+    ):
         held = [strategy.name for strategy in strategies.strategies(method)]
-        assert held == [False, True, "signed"]
+        assert held == [False, True, "signed", *others]
     assert strategies.strategies(strategies.SAMPLING) == STRATEGIES
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("estimator", [GloVeEmbedder, PPMISVDEmbedder])
-@pytest.mark.parametrize("name", ["diagonal", "bilinear", "noise", "three"])
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        *((GloVeEmbedder, name) for name in ("diagonal", "bilinear", "noise", "three")),
+        *((PPMISVDEmbedder, name) for name in ("diagonal", "noise", "three")),
+    ],
+)
 def test_what_an_estimator_cannot_hold_is_refused(estimator, name, tiny_corpus):
     """By an error that names the estimators that can."""
     embedder = make(estimator, share_context=name)
-    wanted = rf"'{name}' is available in SGNSEmbedder, CBOWEmbedder only; .*signed"
+    able = "SGNSEmbedder, CBOWEmbedder"
+    able += ", PPMISVDEmbedder" if name == "bilinear" else ""
+    wanted = rf"'{name}' is available in {able} only; .*signed"
     with pytest.raises(ValueError, match=wanted):
         embedder.fit(tiny_corpus)
     assert not hasattr(embedder, "word_vectors_")
@@ -334,6 +344,11 @@ def test_number_of_parameters_of_the_others(name, tiny_corpus):
     assert glove.n_embedding_parameters_ == tables * n_words * 7
     ppmi = fit(make(PPMISVDEmbedder, share_context=name), tiny_corpus)
     assert ppmi.n_embedding_parameters_ == tables * n_words * 6
+
+
+def test_number_of_parameters_of_a_matrix_in_closed_form(tiny_corpus):
+    ppmi = fit(make(PPMISVDEmbedder, share_context="bilinear"), tiny_corpus)
+    assert ppmi.n_embedding_parameters_ == len(ppmi.vocabulary_) * 6 + 36
 
 
 # --- biases ---------------------------------------------------------------------------

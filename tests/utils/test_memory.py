@@ -75,6 +75,7 @@ CASES = [
     (SGNSEmbedder, {"share_context": "bilinear"}, DOCUMENTS),
     *((kind, {}, matrix()) for kind in ESTIMATORS),
     (PPMISVDEmbedder, {"directional": True}, DOCUMENTS),
+    (PPMISVDEmbedder, {"share_context": "bilinear"}, DOCUMENTS),
 ]
 EXPECTED = {
     "SGNSEmbedder": ["The vectors of 8 words", "Work spaces of "],
