@@ -70,7 +70,7 @@ class BaseEmbedder(DocumentTransformer):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "share_context": [object],  # see `strategies.get_strategy`
         "new_words": [StrOptions({"grow", "freeze"})],
-        "input": [StrOptions({"content", "cooccurrence"})],
+        "input": [StrOptions({"content", "token_ids", "cooccurrence"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "random_state": ["random_state"],
     }
