@@ -35,6 +35,7 @@ DIRECTIONS = ("both", "left", "right")
 PARAMETERS = {
     "window": [Interval(Integral, 1, None, closed="left")],
     "window_weighting": [StrOptions(set(WINDOW_WEIGHTINGS))],
+    "direction": [StrOptions(set(DIRECTIONS))],
     **tokenize.PARAMETERS,
     "n_jobs": [
         Interval(Integral, None, -1, closed="right"),
@@ -354,9 +355,9 @@ def count_pairs(
         return of_text
     if direction != "both":
         raise ValueError(
-            "Contexts on the left and on the right (directional=True of an embedder, "
-            f"direction={direction!r} of cooccurrence) are not told apart by a matrix. "
-            "Pass text, or leave that parameter at its default."
+            "Contexts on the left and on the right (directional=True or "
+            f"direction={direction!r}) are not told apart by a matrix. Pass text, or "
+            "leave that parameter at its default."
         )
     given = corpus.counts is not None
     counts: Any = corpus.counts
@@ -445,7 +446,6 @@ def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @validate_params(
     {
         **PARAMETERS,
-        "direction": [StrOptions(set(DIRECTIONS))],
         "input": [StrOptions({"content", "token_ids"})],
     },
     prefer_skip_nested_validation=True,
