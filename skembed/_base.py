@@ -398,6 +398,15 @@ class BaseEmbedder(DocumentTransformer):
             raise ValueError("Pass either X, or n_tokens and n_words, not both.")
         return int(max(self._estimate(sizes), _memory.pooling_fit(self, sizes)))
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if self.input == "token_ids":
+            tags.input_tags.string = False
+            tags.input_tags.sparse = False
+            tags.input_tags.positive_only = False  # there are pads
+            tags.input_tags.categorical = True
+        return tags
+
     @property
     def _tables(self) -> tuple[np.ndarray, np.ndarray]:
         return self.word_vectors_, self.context_vectors_

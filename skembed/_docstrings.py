@@ -123,7 +123,8 @@ window_weighting : %(window_weightings)s, default=%(default_window_weighting)s
     ``1 / d``%(windows)s.
 direction : {"both", "left", "right"}, default="both"
     Where the contexts of a word are: on both sides of it, only before it, or only
-    after it, as in :func:`~skembed.cooccurrence`.%(directed)s
+    after it, as in :func:`~skembed.cooccurrence`.
+    %(directed)s
     It has to be "both" for matrices, which do not tell the two sides apart.
 %(reading)s
 min_count : int, default=5
@@ -343,7 +344,7 @@ def _values_of_learning(estimator: Any) -> Mapping[str, str]:
     items = [f"- {_code(one.name)}: {one.summary}" for one in held]
     return {
         "dropped": " before context windows are formed",
-        "directed": "",
+        "directed": 'With "right", s(w, c) is the score of a context c that follows w.',
         "strategies": _choices(one.name for one in held),
         "strategy_list": _listed(items),
         "biases": _choices(bias.biases()),

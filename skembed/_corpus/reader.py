@@ -2,7 +2,7 @@
 
 import pickle
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,7 +78,7 @@ class Reading(NamedTuple):
 class _Choice(NamedTuple):
     """How words are chosen."""
 
-    rows: dict[str, int] | None  # given or known words
+    rows: dict[Any, int] | None  # given or known words
     is_fixed: bool  # whether no other words are added
     is_known: bool  # whether these words need not occur
     limits: tuple[int, int | None]  # min_count and max_features
@@ -344,21 +344,19 @@ def _tokenise(
     """Read documents of text or, without a tokeniser, of token ids."""
     rows = choice.rows
     if rows is not None and choice.is_fixed:
-        corpus = (
-            token_ids.look_up(X, rows, report, missing)
-            if tokeniser is None
-            else tokenize.look_up(X, tokeniser, rows, report, missing)
-        )
+        if tokeniser is None:
+            corpus = token_ids.look_up(X, rows, report, missing)
+        else:
+            corpus = tokenize.look_up(X, tokeniser, rows, report, missing)
         weights = check_weights(sample_weight, corpus.n_documents)
         corpus = corpus._replace(doc_weights=weights)
         if choice.is_known:
             return corpus, Vocabulary(rows, _vocabulary.add_up(corpus, len(rows)))
         return corpus, _vocabulary.count(corpus, rows)
-    ids, offsets, words = (
-        token_ids.number(X, report, missing)
-        if tokeniser is None
-        else tokenize.number(X, tokeniser, report, missing)
-    )
+    number: Any = token_ids.number
+    if tokeniser is not None:
+        number = partial(tokenize.number, vectorizer=tokeniser)
+    ids, offsets, words = number(X, report=report, missing=missing)
     weights = check_weights(sample_weight, len(offsets) - 1)
     if rows is not None:
         found = ids, offsets, words, *choice.limits, weights

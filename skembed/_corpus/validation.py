@@ -535,7 +535,7 @@ def count_rows(learned: Mapping[str, Any], names: tuple[str, ...] = PER_WORD) ->
 
 
 def rows_of(
-    vocabulary: Mapping[str, Any], words: Collection[str], n_rows: int
+    vocabulary: Mapping[Any, Any], words: Collection[Any], n_rows: int
 ) -> np.ndarray:
     """Return the rows of words, and check that the tables have these rows.
 
@@ -567,7 +567,7 @@ def rows_of(
 
 
 def _no_row(
-    vocabulary: Mapping[str, Any], words: Collection[str], n_rows: int
+    vocabulary: Mapping[Any, Any], words: Collection[Any], n_rows: int
 ) -> ValueError:
     """Return an error that names the first word whose row is not valid."""
     word = next(w for w in words if not _is_row(vocabulary[w], n_rows))

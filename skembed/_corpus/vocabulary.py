@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -65,19 +65,20 @@ class Corpus(NamedTuple):
 class Vocabulary:
     """Words in row order, with their counts."""
 
-    # word -> row; words are int if the columns of a matrix are labelled by int
-    rows: dict[str, int]
+    # word -> row; words are int if they are token ids, or if the columns of a matrix are
+    # labelled by int
+    rows: dict[Any, int]
     counts: np.ndarray  # int64 (n_words,), or float64 if there are weights
 
     @property
-    def words(self) -> list[str]:
+    def words(self) -> list[Any]:
         return list(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
+def count(corpus: Corpus, rows: dict[Any, int]) -> Vocabulary:
     """Count the words of a given vocabulary.
 
     Parameters
@@ -96,10 +97,15 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
         If none of the words occurs in a document with a positive weight.
     """
     if not corpus.token_ids.size:
+        advice = (
+            "Check that lowercase, strip_accents and token_pattern produce words of "
+            "the vocabulary's form."
+            if isinstance(next(iter(rows)), str)
+            else "Check that both hold ids of the same numbering."
+        )
         raise ValueError(
             f"None of the {len(rows)} words of vocabulary occurs in the "
-            f"{corpus.n_documents} documents. Check that lowercase, strip_accents and "
-            "token_pattern produce words of the vocabulary's form."
+            f"{corpus.n_documents} documents. {advice}"
         )
     counts = add_up(corpus, len(rows))
     if not counts.any():
@@ -110,7 +116,7 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
 def build(
     ids: array,
     offsets: array,
-    words: list[str],
+    words: list[Any],
     min_count: int,
     max_features: int | None,
     doc_weights: np.ndarray | None = None,
@@ -125,7 +131,7 @@ def build(
     offsets : array of C long long
         Where each document begins in `ids`, and where the last one ends. The corpus
         takes over the memory.
-    words : list of str
+    words : list of str, or of int
         Words in the order of their numbers.
     min_count : int
         Words that occur less often are dropped. At least 1.
@@ -164,11 +170,11 @@ def build(
 def extend(
     ids: array,
     offsets: array,
-    words: list[str],
+    words: list[Any],
     min_count: int,
     max_features: int | None,
     doc_weights: np.ndarray | None,
-    known: dict[str, int],
+    known: dict[Any, int],
 ) -> tuple[Corpus, Vocabulary]:
     """Add new words of documents to a vocabulary, and drop the others.
 
@@ -220,14 +226,14 @@ def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
 
 
 def _counts_of(
-    ids: array, offsets: array, words: list[str], doc_weights: np.ndarray | None
+    ids: array, offsets: array, words: list[Any], doc_weights: np.ndarray | None
 ) -> np.ndarray:
     # The corpus is not kept, because an array with a view cannot shrink.
     corpus = Corpus(view(ids, np.int32), view(offsets, np.int64), None, doc_weights)
     return add_up(corpus, len(words))
 
 
-def _frequent(words: list[str], counts: np.ndarray, min_count: int) -> list[int]:
+def _frequent(words: list[Any], counts: np.ndarray, min_count: int) -> list[int]:
     """Return the numbers of frequent words: by count, descending, then by word."""
     # No count is larger than this, and a larger int might not fit into the array.
     order = np.flatnonzero(counts >= min(min_count, 2**62))
@@ -244,8 +250,8 @@ def _frequent(words: list[str], counts: np.ndarray, min_count: int) -> list[int]
 def chosen(
     ids: array,
     offsets: array,
-    words: list[str],
-    index: dict[str, int],
+    words: list[Any],
+    index: dict[Any, int],
     doc_weights: np.ndarray | None,
 ) -> Corpus:
     """Return the documents as rows of `index`, without words that are not in it."""
@@ -411,7 +417,7 @@ def view(values: array, dtype: type) -> np.ndarray:
 
 
 def _why_empty(
-    n_documents: int, words: list[str], counts: np.ndarray, min_count: int
+    n_documents: int, words: list[Any], counts: np.ndarray, min_count: int
 ) -> str:
     if not n_documents:
         return "X holds no documents: pass at least one."

@@ -174,7 +174,9 @@ def _tables(layout: Layout) -> float:
 
 def _kept(estimator: Any, sizes: Sizes, n_counts: float) -> float:
     """Return the bytes of the counts that are kept for `partial_fit`."""
-    has_sides = getattr(estimator, "directional", False) or estimator.direction != "both"
+    has_sides = (
+        getattr(estimator, "directional", False) or estimator.direction != "both"
+    )
     is_half = not (sizes.is_square or has_sides)
     return estimator.warm_start * _COUNT * n_counts * (0.5 if is_half else 1.0)
 
