@@ -65,8 +65,7 @@ class Corpus(NamedTuple):
 class Vocabulary:
     """Words in row order, with their counts."""
 
-    # word -> row; words are int if they are token ids, or if the columns of a matrix are
-    # labelled by int
+    # word -> row; words are int if they are token ids, or labels of columns that are int
     rows: dict[Any, int]
     counts: np.ndarray  # int64 (n_words,), or float64 if there are weights
 
