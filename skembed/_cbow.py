@@ -10,7 +10,7 @@ from skembed._negative_sampling import _NegativeSamplingEmbedder
 
 @complete_docstring(
     windows=", realised by drawing the size of every window",
-    directed='The context is the predicted word: with "right", words before predict it.',
+    directed='The context is the predicted word. With "right", it follows the others.',
     further_fits="`partial_fit`, `warm_start`",
     steps="step and epoch",
     kept="tokens and vocabulary",

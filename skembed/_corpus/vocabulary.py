@@ -65,7 +65,7 @@ class Corpus(NamedTuple):
 class Vocabulary:
     """Words in row order, with their counts."""
 
-    # word -> row; words are int if they are token ids, or labels of columns that are int
+    # word -> row; words are int if they are token ids, or int labels of columns
     rows: dict[Any, int]
     counts: np.ndarray  # int64 (n_words,), or float64 if there are weights
 
