@@ -9,6 +9,7 @@ from scipy import sparse
 
 from skembed._corpus import vocabulary
 from skembed._corpus.validation import (
+    as_python,
     check_holds_data,
     describe,
     is_frame,
@@ -197,6 +198,8 @@ def _blocks(X: Any, missing: str) -> Iterator[_Block]:
     check_holds_data(X)
     if sparse.issparse(X):
         raise ValueError(f"X is a sparse matrix of shape {X.shape}. {_ADVICE}")
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X):
+        raise ValueError(f"X is a masked array. Fill it first: X.filled({PAD}).")
     is_array = isinstance(X, (np.ndarray, memoryview)) or is_frame(X)
     if is_array or (hasattr(X, "__array__") and getattr(X, "ndim", 1) == 2):
         X = np.asarray(X)
@@ -224,7 +227,7 @@ def _gather(X: Any, missing: str) -> Iterator[_Block]:
         raise ValueError(f"X is {describe(X)}. {_ADVICE}")
     held: list[np.ndarray] = []
     size = position = 0
-    for position, document in enumerate(X, 1):
+    for position, document in enumerate(as_python(X), 1):
         held.append(_as_row(position - 1, document, missing))
         # An empty document takes memory, too.
         size += held[-1].size + 1

@@ -272,7 +272,7 @@ def _as_iterable(X: Any) -> Iterable[Any]:
         return _as_column(X)
     if not isinstance(X, Iterable) and not hasattr(X, "__getitem__"):
         raise ValueError(f"X is {describe(X)}, not an iterable. {_ADVICE}")
-    return _as_python(X)
+    return as_python(X)
 
 
 def _only_column(X: Any) -> Any:
@@ -286,7 +286,7 @@ def _only_column(X: Any) -> Any:
     return X[names[0]]
 
 
-def _as_python(X: Any) -> Any:
+def as_python(X: Any) -> Any:
     """Convert columns whose elements are neither str, list nor array."""
     if _library(X) == "pyarrow" and hasattr(X, "to_pylist"):
         return X.to_pylist()

@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from scipy import sparse
 from sklearn.base import clone
@@ -187,6 +189,9 @@ FORMS = {
     ],
     "array of arrays": np.array([*ROWS, None], dtype=object)[:-1],
     "Series": pd.Series(ROWS),
+    "polars": pl.Series([row.tolist() for row in ROWS]),
+    "polars frame": pl.DataFrame(IDS),
+    "pyarrow": pa.array([row.tolist() for row in ROWS]),
     "generator": Once(ROWS),
     "tuples": tuple(map(tuple, ROWS)),
 }
@@ -344,6 +349,7 @@ BAD = {
     "X is dict": {1: [1]},
     "X is a sparse matrix of shape (2, 2)": sparse.eye_array(2),
     "X is a 1-dimensional array of shape (3,). For one document, pass": np.arange(3),
+    "X is a masked array. Fill it first: X.filled(-1)": np.ma.masked_equal(IDS, 3),
     "X is a 3-dimensional array": np.ones((2, 2, 2), dtype=int),
     "X holds no documents": np.empty((0, 3), dtype=int),
     "Empty vocabulary: the 2 documents hold no tokens at all": np.full((2, 2), -1),
