@@ -684,9 +684,12 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
             f"{strategy.combine_notes[estimator.combine]}."
         )
     # Who collects the notes has made the counts, and knows whether they are symmetric.
-    if counts is None or _collected.get() is not None:
+    if _collected.get() is not None:
         return notes
-    if strategy.is_symmetric and (counts != counts.T).nnz:
+    # `direction` does not apply to counts.
+    one_sided = counts is None and estimator.direction != "both"
+    asymmetric = one_sided or (counts is not None and (counts != counts.T).nnz)
+    if strategy.is_symmetric and asymmetric:
         label = strategies.label(strategy)
         same = "the same score with context c as c with w"
         if np.ptp(fitted.offset) > 0.0:
@@ -696,8 +699,11 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
             for other in strategies.strategies(estimator._method)
             if not (other.is_symmetric or other.note)
         )
+        what = "X is"
+        if one_sided:
+            what = f"Counts with direction={estimator.direction!r} are"
         notes.append(
-            f"X is not symmetric, but with share_context={label} word w has {same}: "
+            f"{what} not symmetric, but with share_context={label} word w has {same}: "
             f"share_context={others} can tell the two apart."
         )
     return notes

@@ -135,6 +135,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         "input",
         "window",
         "window_weighting",
+        "direction",
         "directional",
     )
     _state = ("_counts",)
@@ -152,6 +153,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         warm_start=False,
         window=5,
         window_weighting="dynamic",
+        direction="both",
         analyzer="word",
         lowercase=True,
         strip_accents=None,
@@ -178,6 +180,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             share_context=share_context,
             window=window,
             window_weighting=window_weighting,
+            direction=direction,
             analyzer=analyzer,
             lowercase=lowercase,
             strip_accents=strip_accents,
@@ -215,7 +218,7 @@ class PPMISVDEmbedder(BaseEmbedder):
     def _fit_vectors(self, job):
         n_words, strategy = job.counts.size, job.strategy
         layout = self._layout(n_words, strategy)
-        direction = "left" if self.directional else "both"
+        direction = "left" if self.directional else self.direction
         counts = count_pairs(self, job, direction)
         attributes = kept_counts(self, job, counts, direction)
         totals = count.context_totals(counts)

@@ -34,8 +34,8 @@ _LIMITS = (1e-100, 1e150)
 _MOST_WHOLE = 2.0**62
 
 IDS_ADVICE = (
-    "If the numbers are ids of words or nodes, convert them to str: "
-    "[[str(i) for i in row] for row in X]."
+    "If the numbers are ids of words or nodes, pass input='token_ids' or convert them "
+    "to str: [[str(i) for i in row] for row in X]."
 )
 
 

@@ -270,7 +270,7 @@ def _as_iterable(X: Any) -> Iterable[Any]:
         return _as_column(X)
     if not isinstance(X, Iterable) and not hasattr(X, "__getitem__"):
         raise ValueError(f"X is {describe(X)}, not an iterable. {_ADVICE}")
-    return _as_python(X)
+    return as_python(X)
 
 
 def _only_column(X: Any) -> Any:
@@ -284,7 +284,7 @@ def _only_column(X: Any) -> Any:
     return X[names[0]]
 
 
-def _as_python(X: Any) -> Any:
+def as_python(X: Any) -> Any:
     """Convert columns whose elements are neither str, list nor array."""
     if _library(X) == "pyarrow" and hasattr(X, "to_pylist"):
         return X.to_pylist()
@@ -536,7 +536,7 @@ def count_rows(learned: Mapping[str, Any], names: tuple[str, ...] = PER_WORD) ->
 
 
 def rows_of(
-    vocabulary: Mapping[str, Any], words: Collection[str], n_rows: int
+    vocabulary: Mapping[Any, Any], words: Collection[Any], n_rows: int
 ) -> np.ndarray:
     """Return the rows of words, and check that the tables have these rows.
 
@@ -568,7 +568,7 @@ def rows_of(
 
 
 def _no_row(
-    vocabulary: Mapping[str, Any], words: Collection[str], n_rows: int
+    vocabulary: Mapping[Any, Any], words: Collection[Any], n_rows: int
 ) -> ValueError:
     """Return an error that names the first word whose row is not valid."""
     word = next(w for w in words if not _is_row(vocabulary[w], n_rows))

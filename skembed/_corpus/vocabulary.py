@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -41,12 +41,12 @@ class Corpus(NamedTuple):
         """Return a corpus in the memory of the arrays, without tokens of id < 0."""
         # In place, because a copy would double the memory. An array can shrink only
         # while it has no view, and it keeps a sixteenth more than its size.
-        n_known = _drop_negative_inplace(_view(ids, np.int32), _view(offsets, np.int64))
+        n_known = _drop_negative_inplace(view(ids, np.int32), view(offsets, np.int64))
         # A profiler or debugger in another thread may still hold the frame of a
         # finished call, with its views. Then the array does not shrink.
         with suppress(BufferError):
             del ids[n_known:]
-        return cls(_view(ids, np.int32)[:n_known], _view(offsets, np.int64))
+        return cls(view(ids, np.int32)[:n_known], view(offsets, np.int64))
 
     @property
     def n_documents(self) -> int:
@@ -65,19 +65,19 @@ class Corpus(NamedTuple):
 class Vocabulary:
     """Words in row order, with their counts."""
 
-    # word -> row; words are int if the columns of a matrix are labelled by int
-    rows: dict[str, int]
+    # word -> row; words are int if they are token ids, or int labels of columns
+    rows: dict[Any, int]
     counts: np.ndarray  # int64 (n_words,), or float64 if there are weights
 
     @property
-    def words(self) -> list[str]:
+    def words(self) -> list[Any]:
         return list(self.rows)
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
-def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
+def count(corpus: Corpus, rows: dict[Any, int]) -> Vocabulary:
     """Count the words of a given vocabulary.
 
     Parameters
@@ -96,10 +96,15 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
         If none of the words occurs in a document with a positive weight.
     """
     if not corpus.token_ids.size:
+        advice = (
+            "Check that lowercase, strip_accents and token_pattern produce words of "
+            "the vocabulary's form."
+            if isinstance(next(iter(rows)), str)
+            else "Check that both hold ids of the same numbering."
+        )
         raise ValueError(
             f"None of the {len(rows)} words of vocabulary occurs in the "
-            f"{corpus.n_documents} documents. Check that lowercase, strip_accents and "
-            "token_pattern produce words of the vocabulary's form."
+            f"{corpus.n_documents} documents. {advice}"
         )
     counts = add_up(corpus, len(rows))
     if not counts.any():
@@ -110,7 +115,7 @@ def count(corpus: Corpus, rows: dict[str, int]) -> Vocabulary:
 def build(
     ids: array,
     offsets: array,
-    words: list[str],
+    words: list[Any],
     min_count: int,
     max_features: int | None,
     doc_weights: np.ndarray | None = None,
@@ -125,7 +130,7 @@ def build(
     offsets : array of C long long
         Where each document begins in `ids`, and where the last one ends. The corpus
         takes over the memory.
-    words : list of str
+    words : list of str, or of int
         Words in the order of their numbers.
     min_count : int
         Words that occur less often are dropped. At least 1.
@@ -156,7 +161,7 @@ def build(
         raise ValueError(_why_empty(len(offsets) - 1, words, counts, min_count))
     order = order[:max_features]
     index = {words[number]: row for row, number in enumerate(order)}
-    return _chosen(ids, offsets, words, index, doc_weights), Vocabulary(
+    return chosen(ids, offsets, words, index, doc_weights), Vocabulary(
         index, counts[order]
     )
 
@@ -164,11 +169,11 @@ def build(
 def extend(
     ids: array,
     offsets: array,
-    words: list[str],
+    words: list[Any],
     min_count: int,
     max_features: int | None,
     doc_weights: np.ndarray | None,
-    known: dict[str, int],
+    known: dict[Any, int],
 ) -> tuple[Corpus, Vocabulary]:
     """Add new words of documents to a vocabulary, and drop the others.
 
@@ -194,7 +199,7 @@ def extend(
     rows = np.fromiter((index.get(word, -1) for word in words), np.int64, len(words))
     found = np.zeros(len(index), dtype=counts.dtype)
     found[rows[rows >= 0]] = counts[rows >= 0]
-    return _chosen(ids, offsets, words, index, doc_weights), Vocabulary(index, found)
+    return chosen(ids, offsets, words, index, doc_weights), Vocabulary(index, found)
 
 
 def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
@@ -220,14 +225,14 @@ def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
 
 
 def _counts_of(
-    ids: array, offsets: array, words: list[str], doc_weights: np.ndarray | None
+    ids: array, offsets: array, words: list[Any], doc_weights: np.ndarray | None
 ) -> np.ndarray:
     # The corpus is not kept, because an array with a view cannot shrink.
-    corpus = Corpus(_view(ids, np.int32), _view(offsets, np.int64), None, doc_weights)
+    corpus = Corpus(view(ids, np.int32), view(offsets, np.int64), None, doc_weights)
     return add_up(corpus, len(words))
 
 
-def _frequent(words: list[str], counts: np.ndarray, min_count: int) -> list[int]:
+def _frequent(words: list[Any], counts: np.ndarray, min_count: int) -> list[int]:
     """Return the numbers of frequent words: by count, descending, then by word."""
     # No count is larger than this, and a larger int might not fit into the array.
     order = np.flatnonzero(counts >= min(min_count, 2**62))
@@ -241,21 +246,21 @@ def _frequent(words: list[str], counts: np.ndarray, min_count: int) -> list[int]
     return found
 
 
-def _chosen(
+def chosen(
     ids: array,
     offsets: array,
-    words: list[str],
-    index: dict[str, int],
+    words: list[Any],
+    index: dict[Any, int],
     doc_weights: np.ndarray | None,
 ) -> Corpus:
     """Return the documents as rows of `index`, without words that are not in it."""
     rows = (index.get(word, -1) for word in words)
-    _renumber(_view(ids, np.int32), np.fromiter(rows, np.int32, len(words)))
+    renumber(view(ids, np.int32), np.fromiter(rows, np.int32, len(words)))
     return Corpus.consume_known(ids, offsets)._replace(doc_weights=doc_weights)
 
 
-def _renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
-    for chunk in _chunks(token_ids):
+def renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
+    for chunk in chunks(token_ids):
         chunk[:] = new_row[chunk]
 
 
@@ -266,7 +271,7 @@ def _drop_negative_inplace(token_ids: np.ndarray, offsets: np.ndarray) -> int:
     than the tokens.
     """
     n_left = first = 0
-    for chunk in _chunks(token_ids):
+    for chunk in chunks(token_ids):
         kept = chunk >= 0
         n_kept = int(np.count_nonzero(kept))
         if n_left < first or n_kept < chunk.size:
@@ -289,7 +294,7 @@ def add_up(corpus: Corpus, n_words: int) -> np.ndarray:
     if corpus.doc_weights is not None or corpus.token_weights is not None:
         return _weighted_counts(corpus, n_words)
     counts = np.zeros(n_words, dtype=np.int64)
-    for chunk in _chunks(corpus.token_ids):
+    for chunk in chunks(corpus.token_ids):
         counts += np.bincount(chunk, minlength=n_words)
     return counts
 
@@ -368,7 +373,7 @@ def _weights(
     if doc_weights is None:
         doc_weights = np.ones(corpus.n_documents)
     first = 0
-    for chunk in _chunks(corpus.token_ids):
+    for chunk in chunks(corpus.token_ids):
         last = first + chunk.size
         begin = offsets.searchsorted(first, side="right") - 1
         end = offsets.searchsorted(last, side="left")
@@ -400,18 +405,18 @@ def _not_in_range(size: str) -> ValueError:
     )
 
 
-def _chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
+def chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
     """Split tokens: what is computed from a chunk takes several times its memory."""
     for first in range(0, token_ids.size, _CHUNK):
         yield token_ids[first : first + _CHUNK]
 
 
-def _view(values: array, dtype: type) -> np.ndarray:
+def view(values: array, dtype: type) -> np.ndarray:
     return np.frombuffer(values, dtype) if values else np.empty(0, dtype)
 
 
 def _why_empty(
-    n_documents: int, words: list[str], counts: np.ndarray, min_count: int
+    n_documents: int, words: list[Any], counts: np.ndarray, min_count: int
 ) -> str:
     if not n_documents:
         return "X holds no documents: pass at least one."

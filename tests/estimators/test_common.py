@@ -299,6 +299,7 @@ INVALID = {
     "alpha": [-0.1, NAN],
     "negative_dims": [-1, 1.5, NAN, None, "half", 4],
     "directional": ["left", 1, None],
+    "direction": ["up", True, None],
     "update": ["context", None, True],
     "exclude_window_noise": ["yes", 1, None],
     "shift": [0.5, NAN, None],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from skembed import _transformer, pooling
-from skembed._counts.count import WINDOW_WEIGHTINGS
+from skembed._counts.count import DIRECTIONS, WINDOW_WEIGHTINGS
 from skembed._tying import bias, strategies
 from skembed.pooling import _features
 from tests.helpers import ESTIMATORS
@@ -96,6 +96,7 @@ PARAMETERS = {
     "alpha": numbers(0.0, 0.0, 1e300),
     "negative_dims": st.one_of(st.integers(0, 9), st.floats(0.0, 1.0)),
     "directional": st.booleans(),
+    "direction": st.sampled_from(DIRECTIONS),
     "update": st.sampled_from(["both", "word"]),
     "exclude_window_noise": st.booleans(),
     "shift": st.one_of(st.floats(1.0, 50.0), st.sampled_from([1e300, 2**53])),

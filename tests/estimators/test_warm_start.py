@@ -49,6 +49,7 @@ def test_parameters_that_have_to_stay(estimator):
     names = (*estimator._fixed_by_vectors, *estimator._fixed_by_counts)
     values = {"n_components": 2, "share_context": True, "negative_dims": 0.4}
     values |= {"directional": True, "window": 3, "window_weighting": "flat"}
+    values |= {"direction": "right"}
     values |= {"input": "cooccurrence", "bias": "word", "aggregation": "sum"}
     assert names
     for name in names:
