@@ -162,7 +162,8 @@ def _take_steps(
     # The first step is taken without a previous node.
     cuts = [1, *range(2 if biased else 1 + columns, length, columns), length]
 
-    def take(steps: tuple[int, int], these: tuple[int, int]) -> None:
+    def take(_: int, task: tuple[tuple[int, int], tuple[int, int]]) -> None:
+        these, steps = task
         if biased and steps[0] > 1:
             kernels.walk_biased(graph, bias, states, these, steps, walks)
         else:
@@ -170,7 +171,7 @@ def _take_steps(
 
     with ThreadTeam(n_threads(n_jobs, len(rows))) as team:
         for steps in pairwise(cuts):
-            team.map(lambda _, these, steps=steps: take(steps, these), rows)
+            team.map(take, [(these, steps) for these in rows])
 
 
 def _graph(A: sparse.csr_array) -> Any:
