@@ -70,7 +70,7 @@ class BaseEmbedder(DocumentTransformer):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "share_context": [object],  # see `strategies.get_strategy`
         "new_words": [StrOptions({"grow", "freeze"})],
-        "input": [StrOptions({"content", "cooccurrence"})],
+        "input": [StrOptions({"content", "token_ids", "cooccurrence"})],
         "combine": [StrOptions(set(_features.COMBINATIONS))],
         "random_state": ["random_state"],
     }
@@ -82,6 +82,7 @@ class BaseEmbedder(DocumentTransformer):
         share_context,
         window,
         window_weighting,
+        direction,
         analyzer,
         lowercase,
         strip_accents,
@@ -107,6 +108,7 @@ class BaseEmbedder(DocumentTransformer):
         self.share_context = share_context
         self.window = window
         self.window_weighting = window_weighting
+        self.direction = direction
         self.analyzer = analyzer
         self.lowercase = lowercase
         self.strip_accents = strip_accents
@@ -182,6 +184,12 @@ class BaseEmbedder(DocumentTransformer):
         # Not all estimators have these parameters.
         negative_dims = getattr(self, "negative_dims", 0)
         directional = getattr(self, "directional", False)
+        if directional and self.direction != "both":
+            raise ValueError(
+                "directional=True learns tables of left and of right contexts, but "
+                f"direction={self.direction!r} leaves only one side. Pass "
+                "direction='both' or directional=False."
+            )
         return strategy._layout(n_words, self.n_components, negative_dims, directional)
 
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
@@ -216,7 +224,9 @@ class BaseEmbedder(DocumentTransformer):
             generator (consumed once). Or a sparse matrix, an array or a frame of shape
             (n_documents, n_words) with non-negative counts or weights. Words then
             co-occur if they share a document. With ``input="cooccurrence"``: a square
-            matrix of non-negative counts, words x contexts.
+            matrix of non-negative counts, words x contexts. With
+            ``input="token_ids"``: an integer array of shape (n_documents, n_tokens), or
+            an iterable of 1-D integer arrays, where -1 is no token.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_documents,), default=None

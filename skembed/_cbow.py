@@ -10,6 +10,8 @@ from skembed._negative_sampling import _NegativeSamplingEmbedder
 
 @complete_docstring(
     windows=", realised by drawing the size of every window",
+    directed=" The\n    context is the predicted word: with \"right\", it is predicted from "
+    "the words before it.",
     further_fits="`partial_fit`, `warm_start`",
     steps="step and epoch",
     kept="tokens and vocabulary",
@@ -131,6 +133,7 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
         init=None,
         window=5,
         window_weighting="dynamic",
+        direction="both",
         analyzer="word",
         lowercase=True,
         strip_accents=None,
@@ -172,6 +175,7 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
             init=init,
             window=window,
             window_weighting=window_weighting,
+            direction=direction,
             analyzer=analyzer,
             lowercase=lowercase,
             strip_accents=strip_accents,

@@ -121,6 +121,10 @@ window : int, default=%(default_window)s
 window_weighting : %(window_weightings)s, default=%(default_window_weighting)s
     Weight of a context at distance d: ``(window + 1 - d) / window``, 1 or
     ``1 / d``%(windows)s.
+direction : {"both", "left", "right"}, default="both"
+    Where the contexts of a word are: on both sides of it, only before it, or only
+    after it, as in :func:`~skembed.cooccurrence`.%(directed)s
+    It has to be "both" for matrices, which do not tell the two sides apart.
 %(reading)s
 min_count : int, default=5
     Words that occur less often are dropped. Ignored if `vocabulary` is given.
@@ -130,17 +134,21 @@ vocabulary : mapping of str to int, or collection of str, default=None
     The words to learn vectors of, instead of those that `min_count` and
     `max_features` select. For a matrix: the columns to keep or, if the columns have
     no names, the names of all columns. Names may also be int, such as ids of nodes.
+    With ``input="token_ids"``: the ids to learn vectors of.
 new_words : {"grow", "freeze"}, default="grow"
     Controls what happens to new words when further text is fitted
     (%(further_fits)s). With "grow", words that
     occur `min_count` times in the new documents get rows after the existing ones,
     up to `max_features` rows in total. With "freeze", or if `vocabulary` is given,
     new words are dropped.
-input : {"content", "cooccurrence"}, default="content"
+input : {"content", "token_ids", "cooccurrence"}, default="content"
     What `fit` takes. With "content": documents, as text or as a matrix of shape
     (n_documents, n_words). With "cooccurrence": a square matrix of co-occurrence
     counts, words x contexts. `window`, `window_weighting`, `min_count` and the
-    tokenisation parameters do not apply to matrices.
+    tokenisation parameters do not apply to matrices. With "token_ids": a 2-D integer
+    array, or an iterable of 1-D integer arrays. Rows are documents, entries are ids of
+    words, and -1 is no token. Words are then int, and the parameters of
+    tokenisation do not apply.
 %(missing)s
 combine : %(combinations)s, default=%(default_combine)s
     Which vector represents a word in `transform`. "sum" adds the context vector,
@@ -197,7 +205,8 @@ feature_names_in_ : ndarray of shape (`n_features_in_`,), object
     "shared_attributes": r"""
 vocabulary_ : dict of str to int
     Row of each word. Words are sorted by count, the most frequent first, and then
-    by word. They are int if the columns of a matrix have int labels.
+    by word. They are int if the columns of a matrix have int labels, and with
+    ``input="token_ids"``.
 word_counts_ : ndarray of shape (n_words,), int64 or float64
     Occurrences of each word; float64 with sample weights or a matrix of floats. For
     a matrix of co-occurrence counts, the sum of each row.
@@ -334,6 +343,7 @@ def _values_of_learning(estimator: Any) -> Mapping[str, str]:
     items = [f"- {_code(one.name)}: {one.summary}" for one in held]
     return {
         "dropped": " before context windows are formed",
+        "directed": "",
         "strategies": _choices(one.name for one in held),
         "strategy_list": _listed(items),
         "biases": _choices(bias.biases()),

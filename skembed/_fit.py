@@ -634,13 +634,18 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
             f"combine={estimator.combine!r} with share_context={label}: "
             f"{strategy.combine_notes[estimator.combine]}."
         )
-    if counts is not None and strategy.is_symmetric and (counts != counts.T).nnz:
+    one_sided = estimator.direction != "both"
+    asymmetric = one_sided or (counts is not None and (counts != counts.T).nnz)
+    if strategy.is_symmetric and asymmetric:
         label = strategies.label(strategy)
         same = "the same score with context c as c with w"
         if np.ptp(fitted.offset) > 0.0:
             same += ", apart from the known constant of each context"
+        what = "X is"
+        if one_sided:
+            what = f"Counts with direction={estimator.direction!r} are"
         notes.append(
-            f"X is not symmetric, but with share_context={label} word w has {same}: "
+            f"{what} not symmetric, but with share_context={label} word w has {same}: "
             "share_context=False tells the two apart."
         )
     return notes

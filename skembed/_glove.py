@@ -117,6 +117,7 @@ class GloVeEmbedder(BaseEmbedder):
         "input",
         "window",
         "window_weighting",
+        "direction",
     )
     _state = ("_counts", "_squares")
 
@@ -139,6 +140,7 @@ class GloVeEmbedder(BaseEmbedder):
         init=None,
         window=10,
         window_weighting="harmonic",
+        direction="both",
         analyzer="word",
         lowercase=True,
         strip_accents=None,
@@ -165,6 +167,7 @@ class GloVeEmbedder(BaseEmbedder):
             share_context=share_context,
             window=window,
             window_weighting=window_weighting,
+            direction=direction,
             analyzer=analyzer,
             lowercase=lowercase,
             strip_accents=strip_accents,
@@ -212,7 +215,7 @@ class GloVeEmbedder(BaseEmbedder):
         # Words in random order, so that blocks hold about equally many pairs.
         row_of = random.permutation(n_words).astype(np.int32)
         counts = self._permuted_counts(job, row_of)
-        kept = kept_counts(self, job, counts, order=row_of)
+        kept = kept_counts(self, job, counts, self.direction, row_of)
         resumable = bool(kept)
         totals = count.context_totals(counts)
         kept["_context_totals"] = totals[row_of]
@@ -243,6 +246,6 @@ class GloVeEmbedder(BaseEmbedder):
         if corpus.counts is None and self.memory is None and not job.resume.adds:
             # Counting in this order saves sorting; what is kept has one order only.
             corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
-            return count_pairs(self, job._replace(corpus=corpus))
-        counts = count_pairs(self, job)
+            return count_pairs(self, job._replace(corpus=corpus), self.direction)
+        counts = count_pairs(self, job, self.direction)
         return interruptible(count.permute, counts, np.argsort(row_of))

@@ -32,7 +32,7 @@ class _NegativeSamplingEmbedder(BaseEmbedder):
     }
     _method = strategies.SAMPLING
     _fewest_epochs = 5
-    _fixed_by_counts = ("input",)
+    _fixed_by_counts = ("input", "direction")
     _state = ()
     _fixed_by_vectors: tuple[str, ...] = (
         "n_components",
@@ -108,6 +108,7 @@ class _NegativeSamplingEmbedder(BaseEmbedder):
             learning_rate=self.learning_rate,
             window=self.window,
             window_weighting=self.window_weighting,
+            direction=self.direction,
             n_jobs=self.n_jobs,
         )
         return negative_sampling.fit(settings, job)

@@ -122,6 +122,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         "input",
         "window",
         "window_weighting",
+        "direction",
         "directional",
     )
     _state = ("_counts",)
@@ -139,6 +140,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         warm_start=False,
         window=5,
         window_weighting="dynamic",
+        direction="both",
         analyzer="word",
         lowercase=True,
         strip_accents=None,
@@ -165,6 +167,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             share_context=share_context,
             window=window,
             window_weighting=window_weighting,
+            direction=direction,
             analyzer=analyzer,
             lowercase=lowercase,
             strip_accents=strip_accents,
@@ -202,7 +205,7 @@ class PPMISVDEmbedder(BaseEmbedder):
     def _fit_vectors(self, job):
         n_words, strategy = job.counts.size, job.strategy
         layout = self._layout(n_words, strategy)
-        direction = "left" if self.directional else "both"
+        direction = "left" if self.directional else self.direction
         counts = count_pairs(self, job, direction)
         attributes = kept_counts(self, job, counts, direction)
         totals = count.context_totals(counts)

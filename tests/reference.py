@@ -321,14 +321,13 @@ def half_width(stream, thresholds):
     return sum(draw < int(threshold) for threshold in thresholds)
 
 
-def window(tokens, position, half, one_way=False):
-    """Return the words at most `half` away, within the document, and their sides.
+def window(tokens, position, left, right):
+    """Return the words of a window within the document, and their sides.
 
-    One way, words see those to the right only.
+    They are at most `left` words before the position, or `right` words after it.
     """
     words, document = unmark(tokens)
-    first = position if one_way else max(0, position - half)
-    near = range(first, min(len(words), position + half + 1))
+    near = range(max(0, position - left), min(len(words), position + right + 1))
     return [
         (words[i], int(i > position))
         for i in near
@@ -366,7 +365,7 @@ def draw_words(tokens, sampler, stream, first, last):
         for _ in range(sampler.n_noise)
     ]
     contexts = [
-        window(tokens, position, half, sampler.one_way)
+        window(tokens, position, min(half, sampler.left), min(half, sampler.right))
         for position, half in zip(range(first, last), halves, strict=True)
     ]
     return contexts, noise_words

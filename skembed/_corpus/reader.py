@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed._corpus import matrix as _matrix
-from skembed._corpus import tokenize
+from skembed._corpus import token_ids, tokenize
 from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.cache import (
     Recent,
@@ -122,6 +122,8 @@ def read(
     rows = None
     if estimator.vocabulary is not None:
         rows = check_vocabulary(estimator.vocabulary)
+    if estimator.input == "token_ids":
+        return _read_ids(estimator, X, sample_weight, rows, known, report)
     of_numbers = means_matrix(X, estimator.missing)
     if not of_numbers and estimator.input == "cooccurrence":
         advice = EDGES_ADVICE if is_frame(X) else ""
@@ -129,34 +131,83 @@ def read(
             "input='cooccurrence' takes a square matrix of words x contexts, got "
             f"{describe(X)}. Pass input='content' to read documents. {advice}".rstrip()
         )
-    _check_kind(estimator, of_numbers, known)
+    _check_kind(estimator, "a matrix" if of_numbers else "text", known)
     if of_numbers:
         return _read_matrix(estimator, X, sample_weight, rows, known)
-    if rows is not None and estimator.max_features is not None:
-        raise _cannot_select(estimator)
     if rows is not None and not isinstance(next(iter(rows)), str):
         raise ValueError(
             "vocabulary holds int, which the words of documents never are: pass str, "
-            "or a matrix whose columns they are."
+            "or a matrix whose columns they are, or input='token_ids'."
         )
-    limits = estimator.min_count, estimator.max_features
-    choice = _Choice(rows, rows is not None, False, limits)
-    if known is not None:
-        fixed = rows is not None or not known.grows
-        choice = _Choice(known.rows, fixed, True, limits)
+    choice = _choice(estimator, rows, known)
     return _read_text(estimator, X, sample_weight, choice, report)
 
 
-def _check_kind(estimator: Any, of_numbers: bool, known: Known | None) -> None:
-    """Raise an error for text after a matrix, and for a matrix after text."""
-    if known is None or of_numbers == (known.columns is not None):
+def _choice(
+    estimator: Any, rows: dict[Any, int] | None, known: Known | None
+) -> _Choice:
+    """Return how the words of documents are chosen."""
+    if rows is not None and estimator.max_features is not None:
+        raise _cannot_select(estimator)
+    limits = estimator.min_count, estimator.max_features
+    if known is None:
+        return _Choice(rows, rows is not None, False, limits)
+    fixed = rows is not None or not known.grows
+    return _Choice(known.rows, fixed, True, limits)
+
+
+def _check_kind(estimator: Any, kind: str, known: Known | None) -> None:
+    """Raise an error if the documents are of another kind than those of before."""
+    if known is None:
         return
-    kinds = "text", "a matrix"
-    raise ValueError(
-        f"{type(estimator).__name__} was fitted on {kinds[not of_numbers]} and is "
-        f"to resume with {kinds[of_numbers]}: pass the same kind, or call "
-        f"{fit_anew(estimator)}."
-    )
+    earlier = "text"
+    if known.columns is not None:
+        earlier = "a matrix"
+    elif _knows_ids(estimator, known.rows):
+        earlier = "token ids"
+    if kind != earlier:
+        raise ValueError(
+            f"{type(estimator).__name__} was fitted on {earlier} and is to resume with "
+            f"{kind}: pass the same kind, or call {fit_anew(estimator)}."
+        )
+
+
+def _takes_ids(estimator: Any) -> bool:
+    return getattr(estimator, "input", None) == "token_ids"
+
+
+def _knows_ids(estimator: Any, rows: dict[Any, int]) -> bool:
+    """Whether the words of an estimator that learns vectors are ids."""
+    return hasattr(estimator, "input") and isinstance(next(iter(rows), ""), int)
+
+
+def _read_ids(
+    estimator: Any,
+    X: Any,
+    sample_weight: Any,
+    rows: dict[Any, int] | None,
+    known: Known | None,
+    report: Callable[[float], bool] | None,
+) -> Reading:
+    """Read documents of token ids. With a `memory`, their counts are kept there."""
+    _check_kind(estimator, "token ids", known)
+    if rows is not None and not isinstance(next(iter(rows)), int):
+        raise ValueError(
+            f"vocabulary holds {next(iter(rows))!r}, but input='token_ids' takes "
+            "documents of int. Pass the ids to learn vectors of, or None."
+        )
+    if estimator.stop_words is not None:
+        raise ValueError(
+            "stop_words are words of text, and input='token_ids' takes documents of "
+            f"ids. Pass None, and replace unwanted ids by {token_ids.PAD}."
+        )
+    choice = _choice(estimator, rows, known)
+    found = _tokenise(X, None, sample_weight, choice, report, estimator.missing)
+    corpus, vocabulary = found
+    if estimator.memory is not None:
+        key = key_of("token_ids", *corpus[:4])
+        corpus = corpus._replace(key=key)
+    return Reading(corpus, vocabulary, None, np.float32)
 
 
 def read_all(
@@ -187,7 +238,7 @@ def read_all(
         As in `read`, or if no column of a matrix is one of the given words.
     """
     of_numbers = means_matrix(X, estimator.missing)
-    _check_kind(estimator, of_numbers, known)
+    _check_kind(estimator, "a matrix" if of_numbers else "text", known)
     if not of_numbers:
         # The first part of a stream must hold words. The next ones may be empty.
         choice = _Choice(None, False, False, (0, None))
@@ -284,21 +335,30 @@ def _from_parts(
 
 def _tokenise(
     X: Any,
-    tokeniser: CountVectorizer,
+    tokeniser: CountVectorizer | None,
     sample_weight: Any,
     choice: _Choice,
     report: Callable[[float], bool] | None,
     missing: str = "error",
 ) -> tuple[Corpus, Vocabulary]:
+    """Read documents of text or, without a tokeniser, of token ids."""
     rows = choice.rows
     if rows is not None and choice.is_fixed:
-        corpus = tokenize.look_up(X, tokeniser, rows, report, missing)
+        corpus = (
+            token_ids.look_up(X, rows, report, missing)
+            if tokeniser is None
+            else tokenize.look_up(X, tokeniser, rows, report, missing)
+        )
         weights = check_weights(sample_weight, corpus.n_documents)
         corpus = corpus._replace(doc_weights=weights)
         if choice.is_known:
             return corpus, Vocabulary(rows, _vocabulary.add_up(corpus, len(rows)))
         return corpus, _vocabulary.count(corpus, rows)
-    ids, offsets, words = tokenize.number(X, tokeniser, report, missing)
+    ids, offsets, words = (
+        token_ids.number(X, report, missing)
+        if tokeniser is None
+        else tokenize.number(X, tokeniser, report, missing)
+    )
     weights = check_weights(sample_weight, len(offsets) - 1)
     if rows is not None:
         found = ids, offsets, words, *choice.limits, weights
@@ -389,6 +449,10 @@ def look_up(
     """
     columns = estimator._columns
     n_rows = count_rows(vars(estimator), used)
+    if _takes_ids(estimator):
+        rows = _rows_of_ids(estimator)
+        found = token_ids.look_up(X, rows, None, estimator.missing, n_rows)
+        return found, np.float32
     if means_matrix(X, estimator.missing):
         matrix = _matrix.look_up(X, estimator, columns)
         if columns is not None:
@@ -402,8 +466,7 @@ def look_up(
             )
         dtype = np.float64 if matrix.dtype == np.float64 else np.float32
         return _matrix.to_corpus(matrix, None), dtype
-    if columns is not None:
-        _check_words(estimator, X, columns)
+    _check_words(estimator, X, columns)
     return _look_up_text(estimator, X, n_rows), np.float32
 
 
@@ -426,16 +489,36 @@ def coverage(estimator: Any, X: Any) -> np.ndarray:
         As in `look_up`.
     """
     columns = estimator._columns
+    if _takes_ids(estimator):
+        return token_ids.coverage(X, _rows_of_ids(estimator), estimator.missing)
     if means_matrix(X, estimator.missing):
         return _matrix.coverage(X, estimator, columns)
-    if columns is not None:
-        _check_words(estimator, X, columns)
+    _check_words(estimator, X, columns)
     tokeniser = vectorizer(estimator, fits=False)
     return tokenize.coverage(X, tokeniser, estimator.vocabulary_, estimator.missing)
 
 
-def _check_words(estimator: Any, X: Any, columns: Columns) -> None:
-    """Raise an error for text if columns in `fit` were not labelled by str."""
+def _rows_of_ids(estimator: Any) -> dict[Any, int]:
+    """Return the rows of a fitted vocabulary, whose words have to be ids."""
+    rows = estimator.vocabulary_
+    if not _knows_ids(estimator, rows):
+        raise ValueError(
+            f"{type(estimator).__name__} has input='token_ids', but was fitted on "
+            f"words of str ({next(iter(rows), None)!r}, ...). Set input back, or call "
+            "fit."
+        )
+    return rows
+
+
+def _check_words(estimator: Any, X: Any, columns: Columns | None) -> None:
+    """Raise an error for text if the words in `fit` were not str."""
+    if columns is None:
+        if _knows_ids(estimator, estimator.vocabulary_):
+            raise ValueError(
+                f"{type(estimator).__name__} was fitted on token ids, which the words "
+                "of documents never are. Set input='token_ids' back, or call fit."
+            )
+        return
     words = columns.words
     if words is not None and not isinstance(words[0], str):
         raise ValueError(

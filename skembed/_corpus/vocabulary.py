@@ -41,12 +41,12 @@ class Corpus(NamedTuple):
         """Return a corpus in the memory of the arrays, without tokens of id < 0."""
         # In place, because a copy would double the memory. An array can shrink only
         # while it has no view, and it keeps a sixteenth more than its size.
-        n_known = _drop_negative_inplace(_view(ids, np.int32), _view(offsets, np.int64))
+        n_known = _drop_negative_inplace(view(ids, np.int32), view(offsets, np.int64))
         # A profiler or debugger in another thread may still hold the frame of a
         # finished call, with its views. Then the array does not shrink.
         with suppress(BufferError):
             del ids[n_known:]
-        return cls(_view(ids, np.int32)[:n_known], _view(offsets, np.int64))
+        return cls(view(ids, np.int32)[:n_known], view(offsets, np.int64))
 
     @property
     def n_documents(self) -> int:
@@ -156,7 +156,7 @@ def build(
         raise ValueError(_why_empty(len(offsets) - 1, words, counts, min_count))
     order = order[:max_features]
     index = {words[number]: row for row, number in enumerate(order)}
-    return _chosen(ids, offsets, words, index, doc_weights), Vocabulary(
+    return chosen(ids, offsets, words, index, doc_weights), Vocabulary(
         index, counts[order]
     )
 
@@ -194,7 +194,7 @@ def extend(
     rows = np.fromiter((index.get(word, -1) for word in words), np.int64, len(words))
     found = np.zeros(len(index), dtype=counts.dtype)
     found[rows[rows >= 0]] = counts[rows >= 0]
-    return _chosen(ids, offsets, words, index, doc_weights), Vocabulary(index, found)
+    return chosen(ids, offsets, words, index, doc_weights), Vocabulary(index, found)
 
 
 def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
@@ -223,7 +223,7 @@ def _counts_of(
     ids: array, offsets: array, words: list[str], doc_weights: np.ndarray | None
 ) -> np.ndarray:
     # The corpus is not kept, because an array with a view cannot shrink.
-    corpus = Corpus(_view(ids, np.int32), _view(offsets, np.int64), None, doc_weights)
+    corpus = Corpus(view(ids, np.int32), view(offsets, np.int64), None, doc_weights)
     return add_up(corpus, len(words))
 
 
@@ -241,7 +241,7 @@ def _frequent(words: list[str], counts: np.ndarray, min_count: int) -> list[int]
     return found
 
 
-def _chosen(
+def chosen(
     ids: array,
     offsets: array,
     words: list[str],
@@ -250,12 +250,12 @@ def _chosen(
 ) -> Corpus:
     """Return the documents as rows of `index`, without words that are not in it."""
     rows = (index.get(word, -1) for word in words)
-    _renumber(_view(ids, np.int32), np.fromiter(rows, np.int32, len(words)))
+    renumber(view(ids, np.int32), np.fromiter(rows, np.int32, len(words)))
     return Corpus.consume_known(ids, offsets)._replace(doc_weights=doc_weights)
 
 
-def _renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
-    for chunk in _chunks(token_ids):
+def renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
+    for chunk in chunks(token_ids):
         chunk[:] = new_row[chunk]
 
 
@@ -266,7 +266,7 @@ def _drop_negative_inplace(token_ids: np.ndarray, offsets: np.ndarray) -> int:
     than the tokens.
     """
     n_left = first = 0
-    for chunk in _chunks(token_ids):
+    for chunk in chunks(token_ids):
         kept = chunk >= 0
         n_kept = int(np.count_nonzero(kept))
         if n_left < first or n_kept < chunk.size:
@@ -289,7 +289,7 @@ def add_up(corpus: Corpus, n_words: int) -> np.ndarray:
     if corpus.doc_weights is not None or corpus.token_weights is not None:
         return _weighted_counts(corpus, n_words)
     counts = np.zeros(n_words, dtype=np.int64)
-    for chunk in _chunks(corpus.token_ids):
+    for chunk in chunks(corpus.token_ids):
         counts += np.bincount(chunk, minlength=n_words)
     return counts
 
@@ -368,7 +368,7 @@ def _weights(
     if doc_weights is None:
         doc_weights = np.ones(corpus.n_documents)
     first = 0
-    for chunk in _chunks(corpus.token_ids):
+    for chunk in chunks(corpus.token_ids):
         last = first + chunk.size
         begin = offsets.searchsorted(first, side="right") - 1
         end = offsets.searchsorted(last, side="left")
@@ -400,13 +400,13 @@ def _not_in_range(size: str) -> ValueError:
     )
 
 
-def _chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
+def chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
     """Split tokens: what is computed from a chunk takes several times its memory."""
     for first in range(0, token_ids.size, _CHUNK):
         yield token_ids[first : first + _CHUNK]
 
 
-def _view(values: array, dtype: type) -> np.ndarray:
+def view(values: array, dtype: type) -> np.ndarray:
     return np.frombuffer(values, dtype) if values else np.empty(0, dtype)
 
 

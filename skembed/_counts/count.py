@@ -35,6 +35,7 @@ DIRECTIONS = ("both", "left", "right")
 PARAMETERS = {
     "window": [Interval(Integral, 1, None, closed="left")],
     "window_weighting": [StrOptions(set(WINDOW_WEIGHTINGS))],
+    "direction": [StrOptions(set(DIRECTIONS))],
     **tokenize.PARAMETERS,
     "n_jobs": [
         Interval(Integral, None, -1, closed="right"),
@@ -354,9 +355,9 @@ def count_pairs(
         return of_text
     if direction != "both":
         raise ValueError(
-            "Contexts on the left and on the right (directional=True of an embedder, "
-            f"direction={direction!r} of cooccurrence) are not told apart by a matrix. "
-            "Pass text, or leave that parameter at its default."
+            "Contexts on the left and on the right (directional=True or "
+            f"direction={direction!r}) are not told apart by a matrix. Pass text, or "
+            "leave that parameter at its default."
         )
     given = corpus.counts is not None
     counts: Any = corpus.counts
@@ -445,7 +446,7 @@ def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @validate_params(
     {
         **PARAMETERS,
-        "direction": [StrOptions(set(DIRECTIONS))],
+        "input": [StrOptions({"content", "token_ids"})],
     },
     prefer_skip_nested_validation=True,
 )
@@ -463,6 +464,7 @@ def cooccurrence(
     min_count: int = 5,
     max_features: int | None = None,
     vocabulary: Any = None,
+    input: str = "content",
     missing: str = "error",
     sample_weight: Any = None,
     n_jobs: int | None = None,
@@ -477,7 +479,8 @@ def cooccurrence(
     ----------
     X : iterable of str, or of lists, tuples or 1-D arrays of str
         Documents, as in the `fit` of embedders. In a matrix of shape
-        (n_documents, n_words), words co-occur if they share a document.
+        (n_documents, n_words), words co-occur if they share a document. With
+        ``input="token_ids"``: a 2-D integer array.
     window : int, default=5
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
@@ -493,7 +496,10 @@ def cooccurrence(
     max_features : int, default=None
         Keep only this many of the most frequent words.
     vocabulary : mapping of str to int, or collection of str, default=None
-        The words to count. For a matrix, they may be int.
+        The words to count. For a matrix, they may be int. For token ids, they are int.
+    input : {"content", "token_ids"}, default="content"
+        With "token_ids", rows of X are documents and entries are ids of words, as in
+        the embedders.
     missing : {"error", "empty"}, default="error"
         Whether missing documents raise an error or count as empty documents.
     sample_weight : array-like of shape (n_documents,), default=None
@@ -510,7 +516,7 @@ def cooccurrence(
         ``2**53`` if all its numbers and all weights are whole. Otherwise they are
         rounded to the 24 significant bits of float32.
     vocabulary : dict of str to int
-        Row of each word.
+        Row of each word. Token ids are int.
 
     Raises
     ------
@@ -534,7 +540,7 @@ def cooccurrence(
     """
     given = locals()
     settings = SimpleNamespace(
-        input="content", memory=None, **{name: given[name] for name in PARAMETERS}
+        input=input, memory=None, **{name: given[name] for name in PARAMETERS}
     )
     reading = reader.read(settings, X, sample_weight)
     for note in reading.notes:

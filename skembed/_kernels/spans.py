@@ -104,7 +104,8 @@ class Sampler(NamedTuple):
     n_noise: int  # shared noise words of a span, a multiple of 16
     negative: float  # noise words per pair
     exclusive: bool  # whether the words of a window are no noise words of its word
-    one_way: bool  # whether words have contexts to the right only
+    left: int  # largest distance of a context to the left, 0 for none
+    right: int  # likewise to the right
 
 
 class Lanes(NamedTuple):
@@ -214,11 +215,12 @@ def lay_windows(tokens, sampler, stream, span, window):
         while half < thresholds.size and draw < thresholds[half]:
             half += 1
         left = center
-        to_left = 0 if sampler.one_way else half
+        to_left = min(half, sampler.left)
         while center - left < to_left and tokens[left] >= 0:
             left -= 1
         right = center
-        while right - center < half and right + 1 < tokens.size:
+        to_right = min(half, sampler.right)
+        while right - center < to_right and right + 1 < tokens.size:
             if tokens[right + 1] < 0:
                 break
             right += 1

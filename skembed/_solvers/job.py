@@ -187,7 +187,7 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
     ----------
     estimator : GloVeEmbedder or PPMISVDEmbedder
     job : Job
-    direction : {"both", "left"}, default="both"
+    direction : {"both", "left", "right"}, default="both"
 
     Returns
     -------
@@ -230,7 +230,7 @@ def kept_counts(
     job : Job
     counts : csr_array of shape (n_words, n_words), float64
         The result of `count_pairs`. It is copied.
-    direction : {"both", "left"}, default="both"
+    direction : {"both", "left", "right"}, default="both"
     order : ndarray of shape (n_words,), default=None
         Row and column of each word. By default its row in the vocabulary.
 

@@ -173,11 +173,14 @@ def _bag_of_words(
     )
     n_noise = min(n_words, max(_LEAST_NOISE, _MOST_SCORES // n_tokens))
     size = max(1, _SCORES // max(n_noise, tables.words.shape[1]))
+    # A context that follows a word is predicted from the word to its left.
+    sides = estimator.direction != "left", estimator.direction != "right"
     loss, contexts = 0.0, np.zeros(n_words)
     for first in range(0, n_tokens, size):
         places = np.arange(first, min(first + size, n_tokens))
         draws = random.random_sample(places.size)
-        bounds = _windows(corpus.doc_offsets, places, _half_widths(weights, draws))
+        halves = _half_widths(weights, draws)
+        bounds = _windows(corpus.doc_offsets, places, halves, sides)
         some = bounds[1] - bounds[0] > 1
         places, bounds = places[some], bounds[:, some]
         if not places.size:
@@ -221,7 +224,7 @@ def _append(vectors: np.ndarray, *columns: Any) -> np.ndarray:
 
 def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_array]]:
     """Yield tables, and the expected counts of the pairs that they score."""
-    sides = {"both": "context"}
+    sides = {estimator.direction: "context"}
     if hasattr(estimator, "left_context_vectors_"):
         sides = {side: f"{side}_context" for side in ("left", "right")}
     for side, name in sides.items():
@@ -277,14 +280,20 @@ def _half_widths(weights: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 def _windows(
-    doc_offsets: np.ndarray, places: np.ndarray, halves: np.ndarray
+    doc_offsets: np.ndarray,
+    places: np.ndarray,
+    halves: np.ndarray,
+    sides: tuple[bool, bool],
 ) -> np.ndarray:
-    """Return the first and last + 1 token of windows around tokens, as two rows."""
+    """Return the first and last + 1 token of windows around tokens, as two rows.
+
+    Windows extend to the left and to the right if `sides` says so.
+    """
     document = np.searchsorted(doc_offsets, places, side="right") - 1
     return np.stack(
         [
-            np.maximum(doc_offsets[document], places - halves),
-            np.minimum(doc_offsets[document + 1], places + halves + 1),
+            np.maximum(doc_offsets[document], places - halves * sides[0]),
+            np.minimum(doc_offsets[document + 1], places + halves * sides[1] + 1),
         ]
     )
 
@@ -378,7 +387,7 @@ def least_squares(estimator: Any, corpus: Corpus) -> float:
     float
         The mean over the pairs that co-occur in the corpus.
     """
-    counts = _count(estimator, corpus)
+    counts = _count(estimator, corpus, estimator.direction)
     rows, columns = counts.nonzero()
     scores = _scores(estimator, rows, columns)
     weights = np.minimum(1.0, (counts.data / estimator.x_max) ** estimator.alpha)
@@ -402,7 +411,7 @@ def closed_form(estimator: Any, corpus: Corpus) -> float:
         The mean over all entries of the corpus's matrix. With directions, over those of
         both matrices.
     """
-    sides = {"both": estimator.context_vectors_}
+    sides = {estimator.direction: estimator.context_vectors_}
     if estimator.directional:
         sides = {
             "left": estimator.left_context_vectors_,
@@ -423,7 +432,7 @@ def closed_form(estimator: Any, corpus: Corpus) -> float:
     return float(error) / (len(sides) * len(scaled) ** 2)
 
 
-def _count(estimator: Any, corpus: Corpus, direction: str = "both") -> sparse.csr_array:
+def _count(estimator: Any, corpus: Corpus, direction: str) -> sparse.csr_array:
     counts = None
     if corpus.token_weights is not None or (corpus.n_documents and corpus.longest > 1):
         n_words = len(estimator.word_vectors_)

@@ -63,7 +63,7 @@ class Sizes(NamedTuple):
         transpose = 2 * _COUNT * self.n_tokens if self.is_matrix else 0
         return 2 * _COUNT * n_counts + transpose
 
-    def n_counts(self, window: int) -> float:
+    def n_counts(self, window: int, n_sides: int = 2) -> float:
         """Return the approximate number of distinct pairs that co-occur.
 
         The estimate assumes that words are drawn independently of each other. Real text
@@ -71,7 +71,7 @@ class Sizes(NamedTuple):
         """
         if self.n_pairs is not None:
             return self.n_pairs
-        pairs = self.pairs or 2.0 * min(window, self.longest) * self.n_tokens
+        pairs = self.pairs or float(n_sides) * min(window, self.longest) * self.n_tokens
         shares = self.counts[self.counts > 0] / self.counts.sum()
         group = np.floor(np.log2(shares) * _GROUPS).astype(np.int64)
         group -= group.min(initial=0)
@@ -125,7 +125,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
         training += _tokens(sizes)
     if not sizes.is_matrix:
         return reading(sizes) + training
-    n_counts = sizes.n_counts(estimator.window)
+    n_counts = _n_counts(estimator, sizes)
     # As counts, as coordinates, and as the coordinates that are kept.
     drawing = (_COUNT + 2 * _DRAWN) * n_counts
     training += _DRAWN * n_counts
@@ -134,7 +134,7 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
 
 def least_squares(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that GloVe takes at its peak."""
-    n_counts = sizes.n_counts(estimator.window)
+    n_counts = _n_counts(estimator, sizes)
     # The vectors and squares, and their copies after an epoch.
     training = 4 * _tables(estimator._layout(sizes.n_words))
     training += _COUNT * n_counts + _kept(estimator, sizes, n_counts)
@@ -148,7 +148,7 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
 def closed_form(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that PPMI-SVD takes at its peak."""
     n_words, d = sizes.n_words, estimator._layout(sizes.n_words).n_components
-    n_counts = sizes.n_counts(estimator.window)
+    n_counts = _n_counts(estimator, sizes)
     sides = 2 if estimator.directional else 1
     kept = _kept(estimator, sizes, n_counts)
     matrix = sides * _NON_ZERO * n_counts
@@ -164,13 +164,18 @@ def closed_form(estimator: Any, sizes: Sizes) -> float:
     return reading(sizes) + max(counting, converting, factorising)
 
 
+def _n_counts(estimator: Any, sizes: Sizes) -> float:
+    return sizes.n_counts(estimator.window, 2 if estimator.direction == "both" else 1)
+
+
 def _tables(layout: Layout) -> float:
     return 4.0 * layout.n_words * layout.n_tables * layout.width
 
 
 def _kept(estimator: Any, sizes: Sizes, n_counts: float) -> float:
     """Return the bytes of the counts that are kept for `partial_fit`."""
-    is_half = not (sizes.is_square or getattr(estimator, "directional", False))
+    has_sides = getattr(estimator, "directional", False) or estimator.direction != "both"
+    is_half = not (sizes.is_square or has_sides)
     return estimator.warm_start * _COUNT * n_counts * (0.5 if is_half else 1.0)
 
 

@@ -64,6 +64,7 @@ class Settings(NamedTuple):
     learning_rate: float
     window: int
     window_weighting: str
+    direction: str
     stopping: EarlyStopping
     n_jobs: int | None
 
@@ -75,7 +76,18 @@ class Settings(NamedTuple):
     @property
     def side(self) -> str:
         """The direction of the contexts in a matrix of counts."""
-        return "left" if self.layout.directional else "both"
+        return "left" if self.layout.directional else self.direction
+
+    @property
+    def sides(self) -> tuple[bool, bool]:
+        """Whether the windows of a text extend to the left and to the right.
+
+        The contexts of the parameter `direction` are those of a score s(w, c). In
+        skip-gram, c is in the window of w. In CBOW, c is the word in the middle, and
+        follows w where w is to the left of it.
+        """
+        left, right = self.direction != "right", self.direction != "left"
+        return (right, left) if self.hidden else (left, right)
 
 
 class Data(NamedTuple):
@@ -111,7 +123,7 @@ def fit(settings: Settings, job: Job) -> Fitted:
         SHARED_NOISE,
         float(settings.negative),
         bool(settings.exclude_window_noise),
-        data.source.one_way,
+        *data.source.reach,
     )
     notes = _notes(settings, job.strategy)
     model, start = start_model(settings, layout, data.draws, job)
@@ -147,10 +159,10 @@ def _data_of_text(settings: Settings, job: Job, held_out: Corpus | None) -> Data
     weights = count.window_weights(window, settings.window_weighting, longest)
     # From these documents only; the probabilities also count earlier documents.
     own = draws._replace(kept=job.counts * draws.keep)
-    source = Documents(job.corpus, own, weights, job.seeds)
+    source = Documents(job.corpus, own, weights, job.seeds, settings.sides)
     held = None
     if held_out is not None:
-        held = Documents(held_out, own, weights, job.split_seeds)
+        held = Documents(held_out, own, weights, job.split_seeds, settings.sides)
     return Data(source, held, draws, totals)
 
 
@@ -417,19 +429,21 @@ class _Training:
     def _note_pairs(self, tokens: np.ndarray) -> None:
         """Mark the words of neighbouring tokens, which are a pair in every window.
 
-        In pairs of one direction, skip-gram changes the vector of the first word only,
-        and CBOW changes the vector of the second word only.
+        If windows extend to one side only, skip-gram changes the vector of the word
+        whose window it is, and CBOW changes the vector of the other word only.
         """
-        one_way, hidden = self.source.one_way, self.settings.hidden
+        to_left, to_right = map(bool, self.source.reach)
+        if self.settings.hidden:
+            to_left, to_right = to_right, to_left
         for first in range(0, tokens.size - 1, _NOTED_AT_ONCE):
             behind = tokens[first + 1 : first + 1 + _NOTED_AT_ONCE]
             has_neighbor = behind >= 0
-            if hidden or not one_way:
+            if to_left:
                 self.paired[behind[has_neighbor]] = 1.0
-            if not (hidden and one_way):
-                word = tokens[first : first + behind.size]
-                # All words of a document except the first follow another word.
-                self.paired[~word[has_neighbor & (word < 0)]] = 1.0
+            if to_right:
+                words = tokens[first : first + behind.size][has_neighbor]
+                # The first word of a document is stored as ``~id``.
+                self.paired[np.where(words < 0, ~words, words)] = 1.0
 
     def validate(self) -> float:
         """Return the mean loss of a held-out pair, always with the same draws."""

@@ -139,6 +139,8 @@ class Documents:
     weights : ndarray of shape (window,), float64
         Weights of contexts by distance.
     seeds : SeedSequence
+    sides : (bool, bool), default=(True, True)
+        Whether windows extend to the left and to the right.
 
     Raises
     ------
@@ -147,8 +149,6 @@ class Documents:
     """
 
     unit = "tokens"
-    # Whether every second token is only a context.
-    one_way = False
 
     def __init__(
         self,
@@ -156,8 +156,11 @@ class Documents:
         draws: Draws,
         weights: np.ndarray,
         seeds: np.random.SeedSequence,
+        sides: tuple[bool, bool] = (True, True),
     ):
         self.weights = weights
+        # Largest distance of a context to the left and to the right.
+        self.reach = tuple(weights.size if side else 0 for side in sides)
         self.kept = draws.kept
         self._corpus = corpus
         self._keep = (draws.keep * 2.0**32).astype(np.uint64)
@@ -272,13 +275,16 @@ class Pairs:
         contexts_first: bool = False,
         may_be_empty: bool = False,
     ):
-        self.one_way = bool((counts != counts.T).nnz)
+        one_way = bool((counts != counts.T).nnz)
+        # Whether the first token is a context of the second, and the second of the
+        # first.
+        self.reach = (0 if one_way else 1, 1)
         pairs = counts.tocoo()
         words, contexts = pairs.row, pairs.col
         weights = draws.keep[words]
         weights *= draws.keep[contexts]
         weights *= pairs.data
-        if not self.one_way:
+        if not one_way:
             # Two words that are visited together are a pair in both directions.
             weights[words == contexts] *= 0.5
             weights[words > contexts] = 0.0

@@ -145,11 +145,14 @@ def test_rounds_without_the_window_among_noise_words(tokens):
 
 @pytest.mark.small
 @mean_or_sum
+@pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("window", [1, 4])
-def test_rounds_one_way(tokens, average, window):
-    """Words are predicted from those to their right; the last one is from none."""
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_rounds_one_sided(tokens, average, window, side, exclusive):
+    """Words are predicted from those on one side; one of a document is from none."""
     model = cbow_model(STRATEGIES[0], None, 11, 7, 16, average)
-    sampler = make_sampler(NOISE, 3, window)._replace(one_way=True)
+    sampler = make_sampler(NOISE, 3, window, exclusive=exclusive)
+    sampler = sampler._replace(**{side: 0})
     n_documents = int((tokens < 0).sum())
     lanes = train(tokens, copied(model), sampler, [1, 2, 3])
     assert lanes.pairs.sum() == tokens.size - n_documents

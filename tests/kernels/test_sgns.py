@@ -197,7 +197,8 @@ def make_sampler(noise, negative, window=3, weighting="dynamic", exclusive=False
         negative_sampling.SHARED_NOISE,
         float(negative),
         exclusive,
-        False,
+        window,
+        window,
     )
 
 
@@ -360,16 +361,17 @@ def test_rounds_without_the_window_among_noise_words(tokens, directional):
 
 
 @pytest.mark.small
+@pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("window", [1, 4])
 @pytest.mark.parametrize("directional", [False, True])
-def test_rounds_one_way(tokens, window, directional):
-    """Words have contexts to the right only, at the ends of spans and lanes, too."""
+def test_rounds_one_sided(tokens, window, directional, side):
+    """Words have contexts on one side only, at the ends of spans and lanes, too."""
     rng = np.random.default_rng(21)
     model = sgns_model(STRATEGIES[0], None, 11, 5, rng, directional=directional)
     sampler = make_sampler(rng.dirichlet(np.ones(11)), 3, window, "flat")
     both = train(tokens, copied(model), sampler, [4, 5, 6]).pairs.sum()
-    sampler = sampler._replace(one_way=True)
-    # Every pair of tokens is one of a word and a context to its right once.
+    sampler = sampler._replace(**{side: 0})
+    # Every pair of tokens is one of a word and a context on a given side once.
     assert 2 * train(tokens, copied(model), sampler, [4, 5, 6]).pairs.sum() == both
     assert_equals_twin(tokens, model, sampler, [4, 5, 6])
 
@@ -495,7 +497,7 @@ def test_shared_noise_has_the_expectation_of_independent_draws(strategy):
     for drawn in np.ndindex(*[3] * n_noise):
         terms = reference.Terms()
         for position, word in enumerate(documents[0]):
-            contexts = reference.window(tokens, position, 2)
+            contexts = reference.window(tokens, position, 2, 2)
             sampler = make_sampler(noise, negative)
             reference.add_pairs(terms, word, contexts, drawn, sampler)
         objective += noise[list(drawn)].prod() * model.objective(terms)

@@ -260,7 +260,7 @@ def test_pairs_are_visited_in_proportion(chunk, seed, monkeypatch):
     monkeypatch.setattr(sampling, "_CHUNK", chunk)
     counts = 1.37 * some_counts(7, np.random.default_rng(seed))
     source = pairs_of(counts, seed)
-    assert not source.one_way
+    assert source.reach == (1, 1)
     wanted = np.triu(counts) - 0.5 * np.diag(np.diag(counts))
     scale = np.ceil(wanted.sum()) / wanted.sum()
     epochs = [visits(source, 7) for _ in range(30)]
@@ -279,7 +279,7 @@ def test_pairs_are_visited_in_proportion(chunk, seed, monkeypatch):
 def test_directed_pairs(contexts_first):
     counts = some_counts(6, np.random.default_rng(2), directed=True)
     source = pairs_of(counts, contexts_first=contexts_first)
-    assert source.one_way
+    assert source.reach == (0, 1)
     assert source.size == 2 * counts.sum()
     # Whole counts, so visits are exact.
     wanted = counts.T if contexts_first else counts
@@ -400,7 +400,7 @@ def trained_pair(train, strategy, tokens, **choices):
     model = test_sgns.sgns_model(strategy, "word", 4, 3, rng, **choices)
     sampler = test_sgns.make_sampler(np.eye(4)[NOISE], 2, window=1)
     before = model.params.copy()
-    lanes = train(tokens, model, sampler._replace(one_way=True), [1])
+    lanes = train(tokens, model, sampler._replace(left=0), [1])
     moved = (model.params != before).any(axis=1).reshape(2, 4)
     assert lanes.pairs[0] == 1
     return [np.flatnonzero(table).tolist() for table in moved]
@@ -439,12 +439,12 @@ def test_pairs_reach_kernels_as_they_should(monkeypatch):
         seen = []
 
         def note(self, chunk, done, lanes, report, seen=seen):
-            seen.append((chunk.tokens.tolist(), self.sampler.one_way))
+            seen.append((chunk.tokens.tolist(), self.sampler[-2:]))
             lanes.pairs[:] = 1
 
         monkeypatch.setattr(negative_sampling._Training, "_visit", note)
         estimator(3, input="cooccurrence", max_iter=2, subsample=0).fit(counts)
-        assert seen == [(wanted, True)] * 2
+        assert seen == [(wanted, (0, 1))] * 2
 
 
 # --- the objective --------------------------------------------------------------------
