@@ -68,7 +68,8 @@ def random_walks(
         Larger values keep walks close to where they have been, lower values lead them
         away. From 1e-6 to 1e6.
     random_state : int, RandomState instance or None, default=None
-        Random state of the walks. Pass an int for the same walks every time.
+        Random state of the walks. Pass an int for the same walks every time. Walks that
+        are longer, or more, then begin with the same nodes.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
 
@@ -127,10 +128,10 @@ def random_walks(
         "Lower n_walks or length.",
     )
     random = check_random_state(random_state)
+    seeds = np.random.SeedSequence(random.randint(2**31, size=_SEED_WORDS).tolist())
     walks = np.empty((n_nodes * n_walks, length), dtype=np.int32)
     for first in range(0, len(walks), n_nodes):
         walks[first : first + n_nodes, 0] = random.permutation(n_nodes)
-    seeds = np.random.SeedSequence(random.randint(2**31, size=_SEED_WORDS).tolist())
     states = seeds.generate_state(len(walks), np.uint64)
     _take_steps(A, _biases(p, q), states, walks, n_jobs)
     return walks
