@@ -21,6 +21,7 @@ import os
 import subprocess
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ from gensim.models import Word2Vec
 from pecanpy import pecanpy
 
 file = np.load(sys.argv[1])
+clock = getattr(time, sys.argv[2])
 names = [str(i) for i in range(file["indptr"].size - 1)]
 graphs = {}
 
@@ -49,10 +51,10 @@ def graph_of(mode, p, q):
     one.set_node_ids(names)
     one.indptr, one.indices = file["indptr"], file["indices"]
     one.data = file["data"]
-    start = time.perf_counter()
+    start = clock()
     one._preprocess_transition_probs()
     if one.__class__.__name__ == "PreComp":
-        print(f"PreComp: {time.perf_counter() - start:.1f} s before the first walk",
+        print(f"PreComp: {clock() - start:.1f} s before the first walk",
               file=sys.stderr)
     # Otherwise it compiles in each call.
     forward, has_nbrs = one.get_move_forward(), one.get_has_nbrs()
@@ -65,14 +67,14 @@ for line in sys.stdin:
     mode, p, q, n_walks, length, train = json.loads(line)
     if (mode, p, q) not in graphs:
         graphs[mode, p, q] = graph_of(mode, p, q)
-    start = time.perf_counter()
+    start = clock()
     # Its length is a number of edges.
     walks = graphs[mode, p, q].simulate_walks(n_walks, length - 1)
-    walked = time.perf_counter()
+    walked = clock()
     if train:
         Word2Vec(walks, vector_size=64, window=10, sg=1, min_count=0, workers=1,
                  epochs=1, seed=0)
-    seconds = walked - start, time.perf_counter() - walked
+    seconds = walked - start, clock() - walked
     print(json.dumps([*seconds, sum(map(len, walks))]), flush=True)
 """
 
@@ -80,10 +82,10 @@ for line in sys.stdin:
 class Peer:
     """A process with pecanpy."""
 
-    def __init__(self, python, path):
+    def __init__(self, python, path, clock):
         one_thread = {"NUMBA_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [python, "-c", PEER, path],
+            [python, "-c", PEER, path, clock.__name__],
             env={**os.environ, **one_thread, "PYTHONPATH": ""},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -100,11 +102,11 @@ class Peer:
         self._process.wait()
 
 
-def run_ours(A, p, q, n_walks, length, train):
+def run_ours(clock, A, p, q, n_walks, length, train):
     """Return what `Peer.run` returns."""
-    start = time.perf_counter()
+    start = clock()
     walks = random_walks(A, n_walks, length, p=p, q=q, random_state=0)
-    walked = time.perf_counter()
+    walked = clock()
     if train:
         SGNSEmbedder(
             64,
@@ -119,7 +121,7 @@ def run_ours(A, p, q, n_walks, length, train):
             scale=None,
             random_state=0,
         ).fit(walks)
-    seconds = walked - start, time.perf_counter() - walked
+    seconds = walked - start, clock() - walked
     return *seconds, int((walks >= 0).sum())
 
 
@@ -148,18 +150,22 @@ def write_for_peer(A, folder):
     return path
 
 
-def compare(A, peer, mode, task, rounds):
+def compare(run, peer, mode, task, rounds):
     """Return a row of the table: medians of seconds, and of the ratios."""
     p, q, n_walks, length, train = task
     # Compiles.
-    run_ours(A, p, q, 1, 3, train)
+    run(p, q, 1, 3, train)
     peer.run(mode, p, q, 1, 3, train)
     ours, theirs = [], []
     for _ in range(rounds):
-        ours.append(run_ours(A, *task))
+        ours.append(run(*task))
         theirs.append(peer.run(mode, *task))
-    assert ours[0][2] == theirs[0][2], "not the same number of tokens"
-    ours, theirs = np.array(ours)[:, :2], np.array(theirs)[:, :2]
+    # Of a million tokens: in directed graphs, walks differ in length.
+    ours, theirs = (
+        np.array([(walk / tokens, train / tokens) for walk, train, tokens in runs])
+        * 1e6
+        for runs in (ours, theirs)
+    )
     ratios = [median_ratio(theirs[:, 0], ours[:, 0])]
     if train:
         ratios.append(median_ratio(theirs.sum(axis=1), ours.sum(axis=1)))
@@ -185,6 +191,7 @@ def parse():
     parser.add_argument("--q", type=float, default=2.0)
     parser.add_argument("--precomp", action="store_true")
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--cpu", action="store_true")
     return parser.parse_args()
 
 
@@ -198,12 +205,14 @@ def main():
     if not options.train:
         modes = ["SparseOTF"] + ["PreComp"] * options.precomp
         tasks += [(mode, (options.p, options.q, *size, False)) for mode in modes]
+    clock = time.process_time if options.cpu else time.perf_counter
+    run = partial(run_ours, clock, A)
     with tempfile.TemporaryDirectory() as folder:
-        peer = Peer(options.pecanpy, write_for_peer(A, folder))
-        rows = [compare(A, peer, *task, options.rounds) for task in tasks]
+        peer = Peer(options.pecanpy, write_for_peer(A, folder), clock)
+        rows = [compare(run, peer, *task, options.rounds) for task in tasks]
         peer.close()
-    header = ["walks", "pecanpy's class", "ours: walks, s", "training, s"]
-    header += ["pecanpy: walks, s", "gensim, s", "ratio of walks", "ratio of all"]
+    header = ["walks", "pecanpy's class", "ours: walks, s/M", "training"]
+    header += ["pecanpy: walks, s/M", "gensim", "ratio of walks", "ratio of all"]
     print_table(header, rows)
 
 
