@@ -9,7 +9,9 @@ from skembed.graphs._scorers import (
     link_existence,
 )
 from skembed.graphs._steps import k_step_counts
+from skembed.graphs._walks import random_walks
 
+<<<<<<< HEAD
 __all__ = [
     "EdgeKFold",
     "GraphEmbedder",
@@ -19,3 +21,6 @@ __all__ = [
     "link_direction",
     "link_existence",
 ]
+=======
+__all__ = ["k_step_counts", "random_walks"]
+>>>>>>> g-walks

@@ -14,7 +14,9 @@ from skembed._utils.memory import check_room
 from skembed._utils.threads import row_ranges
 
 # Products that are added up between two checks for signals, in about 0.1 s.
-_PRODUCTS = 1 << 23
+_PRODUCTS, _DENSE_PRODUCTS = 1 << 23, 1 << 26
+# Share of pairs of nodes that may be connected, above which rows are dense.
+_DENSE = 0.25
 # Rows whose entries are counted if the bound on all entries exceeds the memory.
 _SAMPLED_ROWS = 128
 _INT32_MAX = int(np.iinfo(np.int32).max)
@@ -232,16 +234,20 @@ def _blocks(
     Rows are sums by Horner's rule: ``((w_3 A) P + w_2 A) P + w_1 A``. No powers of P
     and no sum for all nodes are in memory in addition to the result.
     """
+    # Where most pairs of nodes are connected, dense rows are faster.
+    n_nodes = A.shape[1]
+    dense = np.minimum(bounds, n_nodes).sum() > _DENSE * A.shape[0] * n_nodes
+    at_once = _DENSE_PRODUCTS if dense else _PRODUCTS
     # One step of one row takes at most one product for each entry of P.
     work = np.minimum(bounds, P.nnz) * (weights.size - 1)
-    for first, last in row_ranges(np.concatenate([[0], np.cumsum(work)]), _PRODUCTS):
-        edges = A[first:last]
+    for first, last in row_ranges(np.concatenate([[0], np.cumsum(work)]), at_once):
+        edges = A[first:last].toarray() if dense else A[first:last]
         block = weights[-1] * edges
         for weight in weights[-2::-1]:
             block = block @ P
             if weight:
                 block = block + weight * edges
-        yield _cleaned(block)
+        yield _cleaned(sparse.csr_array(block))
 
 
 def _consume_blocks(blocks: Any) -> sparse.csr_array:

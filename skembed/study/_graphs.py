@@ -378,16 +378,18 @@ class Study:
         classes, several, _ = self._classes()
         head: Any = LogisticRegression(max_iter=1000)
         splitter: Any = KFold if several else StratifiedKFold
-        found = cross_val_score(
-            make_pipeline(
-                StandardScaler(), OneVsRestClassifier(head) if several else head
-            ),
-            vectors,
-            classes,
-            cv=splitter(
-                self._options.cv, shuffle=True, random_state=self._options.seed
-            ),
-            scoring="f1_micro" if several else "accuracy",
-            error_score="raise",
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # classes with fewer nodes than folds
+            found = cross_val_score(
+                make_pipeline(
+                    StandardScaler(), OneVsRestClassifier(head) if several else head
+                ),
+                vectors,
+                classes,
+                cv=splitter(
+                    self._options.cv, shuffle=True, random_state=self._options.seed
+                ),
+                scoring="f1_micro" if several else "accuracy",
+                error_score="raise",
+            )
         return found.tolist()

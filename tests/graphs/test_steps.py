@@ -14,6 +14,8 @@ WEIGHTINGS = {
     "harmonic": [1.0, 1 / 2, 1 / 3, 1 / 4],
     "given": [0.5, 0.0, 2.0, 0.0],
 }
+# Shares of pairs of nodes above which rows are dense: always, never.
+DENSE = [-1, 2]
 
 
 def random_graph(n_nodes=40, density=0.1, seed=0, directed=True):
@@ -37,7 +39,9 @@ def dense_sum(A, weights):
 @pytest.mark.small
 @pytest.mark.parametrize("steps", [1, 2, 4])
 @pytest.mark.parametrize("weighting", WEIGHTINGS)
-def test_equals_dense_powers(weighting, steps):
+@pytest.mark.parametrize("dense", DENSE)
+def test_equals_dense_powers(dense, weighting, steps, monkeypatch):
+    monkeypatch.setattr(_steps, "_DENSE", dense)
     A, weights = random_graph(), WEIGHTINGS[weighting][:steps]
     assert not A[:2].any()
     assert (A.sum(axis=1) == 0).sum() < (A.sum(axis=0) == 0).sum()
@@ -54,11 +58,14 @@ def test_equals_dense_powers(weighting, steps):
 
 
 @pytest.mark.small
-def test_in_many_blocks(monkeypatch):
+@pytest.mark.parametrize("dense", DENSE)
+def test_in_many_blocks(dense, monkeypatch):
     """Whatever the number of rows at a time, bit for bit."""
     A = random_graph()
+    monkeypatch.setattr(_steps, "_DENSE", dense)
     whole = k_step_counts(A, 3)
     monkeypatch.setattr(_steps, "_PRODUCTS", 50)
+    monkeypatch.setattr(_steps, "_DENSE_PRODUCTS", 50)
     parts = k_step_counts(A, 3)
     for name in ("data", "indices", "indptr"):
         np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
