@@ -11,7 +11,6 @@ from skembed.graphs._scorers import (
 from skembed.graphs._steps import k_step_counts
 from skembed.graphs._walks import random_walks
 
-<<<<<<< HEAD
 __all__ = [
     "EdgeKFold",
     "GraphEmbedder",
@@ -20,7 +19,5 @@ __all__ = [
     "link_coverage",
     "link_direction",
     "link_existence",
+    "random_walks",
 ]
-=======
-__all__ = ["k_step_counts", "random_walks"]
->>>>>>> g-walks

@@ -92,14 +92,14 @@ class Report:
         one = [r for r in self._done if r.way is not None and not r.way.has_two_tables]
         if not (one and two):
             return []
-        needed = []
+        better = []
         for name in self._measures:
             best, other = (max(r, key=lambda x: x.mean(name)) for r in (two, one))
-            is_near = is_level(best.scores[name], other.scores[name])
-            if not is_near and best.mean(name) > other.mean(name):
-                needed.append(name)
-        if needed:
-            return [f"Two tables are needed here for: {', '.join(needed)}."]
+            gain = best.mean(name) - other.mean(name)
+            if gain > 0.0 and not is_level(best.scores[name], other.scores[name]):
+                better.append(f"{name} ({gain:+.3f})")
+        if better:
+            return [f"Two tables do better than one in: {', '.join(better)}."]
         return [
             "Two tables are not needed here. For each measure, one table is level with "
             "two or better."

@@ -185,7 +185,7 @@ def result(name, share_context, existence, direction=(0.5, 0.5), steps=1):
 DEGREES = Result(None, {"existence": [0.5, 0.5], "direction": [0.9, 0.7]})
 
 
-def test_two_tables_are_needed():
+def test_two_tables_are_better():
     two = result("two tables", False, [0.7, 0.8], [0.75, 0.75])
     one = result("one table", True, [0.75, 0.85])
     lines = Report(["A graph."], [DEGREES, two, one]).verdict()
@@ -195,7 +195,7 @@ def test_two_tables_are_needed():
     )
     assert "two tables (1 step) came out best (0.750)" in lines[1]
     assert "degrees of a node tell the direction better" in lines[1]
-    assert lines[2] == "Two tables are needed here for: direction."
+    assert lines[2] == "Two tables do better than one in: direction (+0.250)."
 
 
 def test_two_tables_are_not_needed():
