@@ -13,10 +13,10 @@ from skembed._counts.count import window_weights
 from skembed._utils.memory import check_room
 from skembed._utils.threads import row_ranges
 
-# Products that are added up between two checks for signals, in about 0.1 s.
-_PRODUCTS, _DENSE_PRODUCTS = 1 << 23, 1 << 26
-# Share of pairs of nodes that may be connected, above which rows are dense.
-_DENSE = 0.25
+# Products that are added up between two checks for signals, in about 0.2 s.
+_PRODUCTS = 1 << 24
+# Share of entries that are not 0 above which products with dense rows are faster.
+_DENSE = 0.1
 # Rows whose entries are counted if the bound on all entries exceeds the memory.
 _SAMPLED_ROWS = 128
 _INT32_MAX = int(np.iinfo(np.int32).max)
@@ -234,16 +234,17 @@ def _blocks(
     Rows are sums by Horner's rule: ``((w_3 A) P + w_2 A) P + w_1 A``. No powers of P
     and no sum for all nodes are in memory in addition to the result.
     """
-    # Where most pairs of nodes are connected, dense rows are faster.
     n_nodes = A.shape[1]
-    dense = np.minimum(bounds, n_nodes).sum() > _DENSE * A.shape[0] * n_nodes
-    at_once = _DENSE_PRODUCTS if dense else _PRODUCTS
-    # One step of one row takes at most one product for each entry of P.
+    # A step of one row takes at most one product for each entry of P. Rows that may
+    # become dense also take memory for all nodes.
     work = np.minimum(bounds, P.nnz) * (weights.size - 1)
-    for first, last in row_ranges(np.concatenate([[0], np.cumsum(work)]), at_once):
-        edges = A[first:last].toarray() if dense else A[first:last]
+    work += np.where(bounds > _DENSE * n_nodes, 2 * n_nodes, 0)
+    for first, last in row_ranges(np.concatenate([[0], np.cumsum(work)]), _PRODUCTS):
+        edges = A[first:last]
         block = weights[-1] * edges
         for weight in weights[-2::-1]:
+            if sparse.issparse(block) and block.nnz > _DENSE * (last - first) * n_nodes:
+                edges, block = edges.toarray(), block.toarray()
             block = block @ P
             if weight:
                 block = block + weight * edges

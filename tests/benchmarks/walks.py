@@ -202,7 +202,7 @@ def main():
     print(f"{A.shape[0]} nodes, {A.nnz} edges in A\n")
     size = options.walks, options.length
     tasks = [("FirstOrderUnweighted", (1.0, 1.0, *size, options.train))]
-    if not options.train:
+    if not options.train and (options.p, options.q) != (1, 1):
         modes = ["SparseOTF"] + ["PreComp"] * options.precomp
         tasks += [(mode, (options.p, options.q, *size, False)) for mode in modes]
     clock = time.process_time if options.cpu else time.perf_counter
