@@ -711,8 +711,8 @@ def _unique(ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     places = ids - least
     occurs = np.zeros(most - least + 1, dtype=bool)
     occurs[places] = True
-    rows = np.cumsum(occurs, dtype=np.int32) - 1
-    return np.flatnonzero(occurs) + least, rows[places]
+    numbers = np.cumsum(occurs, dtype=np.int32) - 1
+    return np.flatnonzero(occurs) + least, numbers[places]
 
 
 def _finished(

@@ -112,6 +112,9 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     node that occurs in the edges of the test fold only is unknown, and has a vector of
     zeros.
 
+    GloVe fits the logarithms of the weights of edges, and does not see which edges are
+    missing. With equal weights and ``steps=1``, it has nothing to learn.
+
     `directional` and `exclude_window_noise` of an embedder concern windows of text, and
     are not possible here.
 
@@ -380,9 +383,9 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             "_of_nodes_": self.edges is not None,
             **described,
         }
-        for name in [name for name in vars(self) if is_learned(name)]:
-            delattr(self, name)
-        self.__dict__.update(learned)
+        # In one step, so that another thread never finds a part of it.
+        kept = {name: v for name, v in vars(self).items() if not is_learned(name)}
+        self.__dict__ = {**kept, **learned}
         if notes and found.interrupted:
             warnings.warn(" ".join(notes), found.warning, stacklevel=stacklevel)
 

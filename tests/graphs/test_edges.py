@@ -243,6 +243,19 @@ def test_adjacency(directed, self_loops, as_str):
     assert graph.n_dropped == (0 if self_loops else len(loops))
 
 
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(1, 0), (1, 2**62), (10**15, -7 * 10**15), (2**56, -(2**62))]
+)
+def test_ids_near_and_far_apart(scale, shift):
+    edges = np.random.default_rng(0).integers(0, 100, (500, 2)) * scale + shift
+    graph = read_graph(edges)
+    nodes = np.unique(edges)
+    assert graph.nodes.dtype == np.int64
+    assert (graph.nodes == nodes).all()
+    ones = [(a, b, 1) for a, b in edges.tolist()]
+    assert (graph.adjacency.toarray() == dense(ones, nodes.tolist())).all()
+
+
 def test_sample_weight_multiplies():
     edges = draw_edges(1)
     times = np.random.default_rng(2).integers(0, 4, len(edges))

@@ -658,6 +658,7 @@ EXPECTED_TO_FAIL = {
     "check_estimators_dtypes": "five columns",
     "check_all_zero_sample_weights_error": "twenty columns",
     "check_sample_weight_equivalence_on_dense_data": "thirty columns",
+    "check_sample_weight_equivalence_on_sparse_data": "not a square matrix",
     "check_dtype_object": "ten columns",
     "check_estimators_empty_data_messages": "the message for no columns is our own",
     "check_estimators_nan_inf": "ten columns",
