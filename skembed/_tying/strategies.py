@@ -430,7 +430,7 @@ def _closed_form(method: Callable) -> Callable:
     # Python's option -OO removes docstrings.
     if method.__doc__ is not None:
         sections = shared[shared.index("\n\nParameters\n") :]
-        method.__doc__ = f"{method.__doc__}{sections}\n"
+        method.__doc__ = f"{inspect.cleandoc(method.__doc__)}{sections}\n"
     return method
 
 

@@ -225,6 +225,10 @@ def test_which_scores_are_symmetric(estimator, strategy, bias, exponent):
     assert ("constant of each context" in said) == (
         same_products and not is_symmetric(scores)
     )
+    # The advice names what this estimator offers.
+    others = "False" if estimator is GloVeEmbedder else "False or 'bilinear'"
+    advice = f"share_context={others} can tell the two apart"
+    assert (advice in said) == strategy.is_symmetric
 
 
 @pytest.mark.small
