@@ -121,7 +121,7 @@ def check_holds_data(X: Any) -> None:
     if hasattr(kind, "nodes") and hasattr(kind, "adjacency"):
         raise ValueError(
             f"X is a graph ({kind.__name__}). Use skembed.graphs.GraphEmbedder, which "
-            "takes graphs, or pass walks over its nodes as lists of str."
+            "takes graphs, or pass walks over its nodes: see random_walks there."
         )
 
 

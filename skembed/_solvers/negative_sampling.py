@@ -125,12 +125,9 @@ def fit(settings: Settings, job: Job) -> Fitted:
         bool(settings.exclude_window_noise),
         *data.source.reach,
     )
-    notes = _notes(settings, job.strategy)
     model, start = start_model(settings, layout, data.draws, job)
     training = _Training(settings, job, data, (layout, model, sampler, start))
-    fitted = Epochs(training, settings.stopping, job).run()
-    fitted.notes[:0] = notes
-    return fitted
+    return Epochs(training, settings.stopping, job).run()
 
 
 def _data(settings: Settings, job: Job) -> Data:

@@ -615,6 +615,7 @@ def test_at_most_one_warning(tiny_corpus):
     with pytest.warns(UserWarning, match="cannot express.* combine='sum'") as caught:
         embedder.fit(tiny_corpus)
     assert len(caught) == 1
+    assert str(caught[0].message).count("cannot express") == 1
 
 
 # --- what models learn ----------------------------------------------------------------
