@@ -145,8 +145,8 @@ new_words : {"grow", "freeze"}, default="grow"
 input : {"content", "token_ids", "cooccurrence"}, default="content"
     What `fit` takes. With "content": documents, as text or as a matrix of shape
     (n_documents, n_words). With "cooccurrence": a square matrix of co-occurrence
-    counts, words x contexts. In `transform`, its rows are documents as ever: their
-    features are means over the contexts of a word, and its own vector is in
+    counts, words x contexts. `transform` treats its rows as documents: the features
+    of a row are means over the contexts of a word. The word's own vector is in
     `word_vectors_`. For graphs, see :class:`~skembed.graphs.GraphEmbedder`. `window`,
     `window_weighting`, `min_count` and the tokenisation parameters do not apply to
     matrices. With "token_ids": a 2-D integer array, or an iterable of 1-D integer

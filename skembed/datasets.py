@@ -208,9 +208,9 @@ def load_see_also() -> Bunch:
     for the classification of nodes. The nodes are public functions, classes, methods
     and properties of the three libraries as they are installed. A link goes from an
     object to another one that the section "See Also" of its docstring names. There are
-    about 2,300 nodes in about 30 classes, and 5,400 links. 58 % of the links have a reverse.
-    The content changes with the installed versions; for given versions it is the same,
-    in the same order, in every process.
+    about 2,300 nodes in about 30 classes, and 5,400 links. 58 % of the links have a
+    reverse. The content changes with the installed versions; for given versions it is
+    the same, in the same order, in every process.
 
     Returns
     -------

@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import (
     _get_feature_names,
     check_array,
-    check_non_negative,
     validate_data,
 )
 
@@ -543,6 +542,16 @@ def _check_finite(X: Any) -> None:
     )
 
 
+def _check_non_negative(matrix: sparse.csr_array, estimator: Any) -> None:
+    if matrix.data.min(initial=0) < 0:
+        advice = ""
+        if matrix.dtype.kind == "i" and matrix.data.min() == -1:
+            advice = " If X holds ids of words or nodes, pass input='token_ids'."
+        raise ValueError(
+            f"Negative values in data passed to {_name(estimator)}.{advice}"
+        )
+
+
 def _as_csr(X: Any, estimator: Any, whole: bool) -> sparse.csr_array:
     """Return numbers as a matrix with sorted, finite and non-zero entries."""
     if X.dtype.kind == "f" and X.dtype.itemsize not in (4, 8):
@@ -554,7 +563,7 @@ def _as_csr(X: Any, estimator: Any, whole: bool) -> sparse.csr_array:
     matrix = sparse.csr_array(X)
     if not (matrix.has_canonical_format and matrix.data.all()):
         matrix = _added_up(matrix)
-    check_non_negative(matrix, _name(estimator))
+    _check_non_negative(matrix, estimator)
     if whole and matrix.dtype.kind == "f":
         matrix = matrix.astype(np.int64)
     return matrix

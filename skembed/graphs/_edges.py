@@ -538,8 +538,8 @@ def read_graph(
     given = None if nodes is None else _given_nodes(nodes)
     if is_graph(X) and sample_weight is not None:
         raise ValueError(
-            f"sample_weight are the weights of rows of edges, and X is a "
-            f"{type(X).__name__}. Give its edges these weights instead."
+            "sample_weight holds weights of the rows of X, which are edges, but X is a "
+            f"{type(X).__name__}. Put the weights into the graph."
         )
     if sparse.issparse(X):
         nodes, matrix = _read_matrix(X, given, directed)
@@ -566,9 +566,9 @@ def _read_matrix(
 ) -> tuple[np.ndarray, sparse.csr_array]:
     if X.ndim != 2 or X.shape[0] != X.shape[1]:
         raise ValueError(
-            f"X is a sparse matrix of shape {X.shape}; a graph is a square one, with a "
-            "row and a column for each node. To split a graph, as cross-validation "
-            "does, pass its edges."
+            f"X is a sparse matrix of shape {X.shape}. The matrix of a graph is "
+            "square: it has a row and a column for each node. For a cross-validation, "
+            "which splits rows, pass edges instead of a matrix."
         )
     n_nodes = X.shape[0]
     if given is not None and given.size != n_nodes:

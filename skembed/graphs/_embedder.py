@@ -47,10 +47,11 @@ _ADVICE = (
 class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     """Vectors of the nodes of a graph, as sources and as targets of its edges.
 
-    Samples are edges: the rows of `X`. Their weights are added up to the counts from
-    which a clone of `embedder` learns, whose words are sources and whose contexts are
-    targets. Whether a node needs two vectors, one as a source and one as a target, is
-    its hyperparameter ``embedder__share_context``.
+    Samples are edges: each row of `X` is one. The weights of the edges are added up to
+    a matrix of counts. A clone of `embedder` learns from this matrix: its words are the
+    sources, and its contexts are the targets. The hyperparameter
+    ``embedder__share_context`` says whether a node has two vectors, one as a source and
+    one as a target.
 
     Parameters
     ----------
@@ -59,18 +60,18 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         nodes as `vocabulary`. Its features of documents are not used: `combine`,
         `pooling` and `scale` of the clone are "word", "mean" and None.
     steps : int, default=1
-        Number of steps from a source to its targets along edges. With 1, only the edges
-        count; otherwise the counts are those of
+        The largest number of steps along edges from a source to its targets. With 1,
+        the counts are the weights of the edges. With more steps, they are those of
         :func:`~skembed.graphs.k_step_counts`.
     step_weighting : {"uniform", "harmonic"} or array-like, default="uniform"
-        The weight of targets by their number of steps: 1, ``1 / k``, or the numbers of
-        an array of shape (steps,).
+        The weight of targets that are k steps away: 1, ``1 / k``, or the numbers of an
+        array of shape (steps,).
     directed : bool, default=True
         Whether edges have a direction. If not, each edge counts in both directions.
     nodes : array-like of shape (n_nodes,), default=None
         The nodes, in the order of `nodes_`. If `X` is a sparse matrix, they are the ids
-        of its rows. None means all nodes of the edges, sorted. With the same nodes in
-        all folds of a cross-validation, the rows of the tables are the same, too.
+        of its rows. None means all nodes of the edges, sorted. If you pass the nodes,
+        the tables have the same rows in all folds of a cross-validation.
     self_loops : bool, default=False
         Whether edges from a node to itself count. They are dropped by default.
     edges : array-like, frame, sparse matrix or networkx graph, default=None
@@ -96,7 +97,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     embedder_ : BaseEmbedder
         The fitted embedder. The words of its `vocabulary_` are the nodes.
     n_features_in_ : int
-        Number of columns of `X` in `fit`. Not defined if it was a graph or a list of
+        Number of columns of `X` in `fit`. Not defined if `X` was a graph or a list of
         nodes.
     feature_names_in_ : ndarray of shape (`n_features_in_`,), object
         Names of the columns of a frame, if all of them are str.
@@ -109,14 +110,14 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     Notes
     -----
     `X` has a row for each edge, so scikit-learn splits edges in a cross-validation. A
-    node that occurs in the edges of the test fold only is unknown, and has a vector of
+    node that occurs only in the edges of the test fold is unknown, and has a vector of
     zeros.
 
-    GloVe fits the logarithms of the weights of edges, and does not see which edges are
+    GloVe fits the logarithms of the weights of edges. It does not see which edges are
     missing. With equal weights and ``steps=1``, it has nothing to learn.
 
-    `directional` and `exclude_window_noise` of an embedder concern windows of text, and
-    are not possible here.
+    The parameters `directional` and `exclude_window_noise` of an embedder concern
+    windows of text. They raise an error here.
 
     Examples
     --------
@@ -184,17 +185,17 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like, frame, sparse matrix or networkx graph
-            Edges as rows of two columns, source and target, or of three with a weight.
-            A list of pairs, an array, or a frame of pandas, polars or pyarrow. Of a
-            frame, the columns ``source``, ``target`` and ``weight`` are read, if it has
-            them, and its first two columns otherwise. Ids of nodes are int or str.
-            Weights of repeated edges add up. The nodes of an edge of weight 0 exist,
-            but the edge does not count.
+            Edges, in two columns, source and target, or in three with a weight: a list
+            of pairs, an array, or a frame of pandas, polars or pyarrow. The columns of
+            a frame are found by the names ``source``, ``target`` and ``weight``. If it
+            does not have them, its first two columns are read. Ids of nodes are int or
+            str. The weights of repeated edges are added up. An edge of weight 0 makes
+            its nodes known, but does not count.
 
-            Or the whole graph: a square sparse matrix, whose rows are sources, or a
-            networkx graph, whose edges may have the attribute ``weight``.
+            `X` can also be the whole graph: a square sparse matrix, whose rows are
+            sources, or a networkx graph, whose edges may have the attribute ``weight``.
 
-            With `edges`: ids of nodes, as a list or a column.
+            With the parameter `edges`, `X` are ids of nodes, as a list or a column.
         y : array-like of shape (n_samples,), default=None
             Not used. Its length is compared with that of `X` if the samples are nodes.
         sample_weight : array-like of shape (n_edges,), default=None
@@ -248,8 +249,8 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or frame
-            Edges, with columns as in `fit`. A column of weights is not used. Or nodes:
-            a list or one column of ids.
+            Edges, with columns as in `fit`, or nodes, as a list or one column of ids. A
+            column of weights is not used.
 
         Returns
         -------
@@ -281,10 +282,10 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             vector. It estimates how much more often the link occurs than the degrees
             of the two nodes suggest, as a logarithm and up to a constant of the
             model. Biases and known terms of the degrees are left out. With
-            "log_probability", the logarithms of two shares are added: that of the
-            edges that leave the source, and that of the edges that enter the target,
-            by weight in `adjacency_`. A node without such edges counts as one that has
-            half of the smallest weight of an edge.
+            "log_probability", two logarithms are added to it: those of the share of
+            all weight in `adjacency_` that leaves the source, and of the share that
+            enters the target. A node without such edges counts as if it had half of
+            the smallest weight of an edge.
 
         Returns
         -------
@@ -320,7 +321,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         return scores
 
     def get_feature_names_out(self, input_features=None):
-        """Return the names of the columns that `transform` returns for such an `X`.
+        """Return names of the columns of `transform`, for samples like those of `fit`.
 
         Parameters
         ----------

@@ -24,9 +24,9 @@ class EdgeKFold(BaseCrossValidator):
     their reverse in the training set (47 % with three folds). Repeated edges leak in
     the same way. Here both stay together.
 
-    Pairs of nodes are assigned to folds at random, those with many edges first, each to
-    the fold that has the fewest edges so far. Where no pair has more than two edges,
-    the sizes of the folds differ by two at most.
+    Pairs of nodes are assigned to folds at random. Pairs with many edges come first.
+    Each pair goes to the fold that has the fewest edges so far. If no pair has more
+    than two edges, the sizes of the folds differ by two at most.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class EdgeKFold(BaseCrossValidator):
     keep_forest : bool, default=False
         Whether the edges of a random spanning forest are never held out. Then every
         node of the graph has an edge in each training set, though not always as a
-        source and as a target. The test sets contain the other edges only, so that they
-        do not cover all rows, and `cross_val_predict` does not work. Other splits leave
-        some nodes unknown to the model; see `link_coverage`.
+        source and as a target. The test sets contain only the other edges. They do not
+        cover all rows, so `cross_val_predict` does not work. Without the forest, some
+        nodes may be unknown to the model; see `link_coverage`.
     random_state : int, RandomState instance or None, default=None
         Seed of the folds and of the forest. Pass an int for the same folds in every
         call of `split`.
@@ -108,8 +108,8 @@ class EdgeKFold(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If X is not a table of edges, but a sparse matrix or a networkx graph for
-            example, or if fewer pairs of nodes than folds can be held out.
+            If X is not a table of edges (but a sparse matrix, for example), or if fewer
+            pairs of nodes than folds can be held out.
         """
         folds = self._folds(X)
         for fold in range(self.n_splits):

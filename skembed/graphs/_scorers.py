@@ -59,22 +59,22 @@ _KIND = {"kind": [StrOptions(set(KINDS))]}
 def link_existence(
     estimator: Any, X: Any, y: Any = None, *, kind: str = "pmi"
 ) -> float:
-    """Score how well held-out links are told from pairs of nodes without a link.
+    """Score how well a model tells held-out links from pairs without a link.
 
     A scorer for ``scoring=`` of scikit-learn: the area under the ROC curve of the links
     in X against pairs that combine the source of one of these links with the target of
-    another. A link and a pair with the same score count one half. The pairs have the
-    degrees of the links. That matters: against pairs of nodes that are drawn uniformly,
-    the degrees of the nodes alone reach 0.81 to 0.98 on five real graphs, and here 0.50
-    to 0.51; see `degree_baseline`.
+    another. A link and a pair with the same score count one half. The nodes of these
+    pairs have the same degrees as those of the links. On five real graphs, the degrees
+    alone reach 0.50 to 0.51 against such pairs, but 0.80 to 0.97 against uniformly
+    drawn pairs of nodes; see `degree_baseline`.
 
     Parameters
     ----------
     estimator : GraphEmbedder
         Fitted, or a fitted pipeline or search that ends in one.
     X : array-like or frame of shape (n_edges, 2) or (n_edges, 3)
-        Edges that were held out. Repeated edges count once; edges of weight 0 and self
-        loops are no links. Links with a node that the embedder does not know are left
+        Edges that were held out. Repeated edges count once. Edges of weight 0 and self
+        loops are not links. Links with a node that the embedder does not know are left
         out; `link_coverage` returns the share of the others.
     y : object, default=None
         Ignored.
@@ -101,11 +101,12 @@ def link_existence(
 
     Notes
     -----
-    The pairs are a random permutation of the targets of the links. What is a link of
-    X or of the fit, or a node with itself, is permuted again with as many other pairs.
-    What remains after 30 rounds is left out, which happens where most nodes are linked.
-    The seed is fixed, and depends neither on the order of X nor on the parameters of
-    the embedder: candidates of a search are scored on the same pairs.
+    A random permutation of the targets of the links makes the pairs. Some of them may
+    be links of X or of the fit, or combine a node with itself. These are permuted again
+    with as many other pairs, up to 30 times. Those that remain then are left out, which
+    happens if most nodes are linked to each other. The seed is fixed. The pairs depend
+    neither on the order of X nor on the parameters of the embedder, so all candidates
+    of a search are scored on the same pairs.
 
     Examples
     --------
@@ -135,16 +136,16 @@ def link_existence(
 def link_direction(
     estimator: Any, X: Any, y: Any = None, *, kind: str = "pmi"
 ) -> float:
-    """Score how well it is told which of two linked nodes links to the other.
+    """Score how well a model tells which of two linked nodes links to the other.
 
     A scorer for ``scoring=`` of scikit-learn: the share of the one-way links a → b in X
-    with a higher score of (a, b) than of (b, a). Equal scores count one half, so that
-    symmetric scores, such as those of ``share_context=True``, have 0.5. One-way means
-    that b → a is neither in X nor in the fit.
+    with a higher score of (a, b) than of (b, a). Equal scores count one half, so
+    symmetric scores, such as those of ``share_context=True``, have 0.5. A link is
+    one-way if b → a is neither in X nor in the fit.
 
     Print `degree_baseline` beside this figure. Nodes with many links out and few in are
-    mostly sources, and on real graphs their degrees alone often tell the direction
-    better than the vectors do.
+    mostly sources. On real graphs, the degrees alone often tell the direction better
+    than the vectors do.
 
     Parameters
     ----------
@@ -205,8 +206,8 @@ def degree_baseline(
 
     A scorer for ``scoring=`` of scikit-learn that ignores the vectors. The score of a
     link a → b is (out(a) + 1) · (in(b) + 1), where out and in are the numbers of links
-    of a node in the fit. What vectors tell beyond the degrees is the difference between
-    `link_existence` or `link_direction` and this figure.
+    of a node in the fit. Compare `link_existence` or `link_direction` with this figure:
+    the vectors have to do better than the degrees to be of use.
 
     Parameters
     ----------
@@ -239,8 +240,8 @@ def degree_baseline(
 
     Notes
     -----
-    The number 1 is added, so that a node that was never a source is compared by how
-    often it was a target. Weights do not matter.
+    The number 1 is added because a node that was never a source still differs from
+    others by how often it was a target. Weights do not matter.
     """
     embedder, X = _fitted(estimator, X, "degree_baseline")
     links = _read_links(embedder, X)
@@ -254,8 +255,8 @@ def link_coverage(estimator: Any, X: Any, y: Any = None) -> float:
     """Return the share of the links in X whose two nodes the embedder knows.
 
     The other links are left out by `link_existence`, `link_direction` and
-    `degree_baseline`. As one of several scorers it reports this share in the results of
-    a search.
+    `degree_baseline`. Pass it to a search as one of several scorers, and the results
+    will show this share.
 
     Parameters
     ----------

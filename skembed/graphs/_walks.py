@@ -1,4 +1,4 @@
-"""Random walks, whose nodes are what documents and words are for text."""
+"""Random walks: documents whose words are the nodes of a graph."""
 
 from itertools import pairwise
 from numbers import Integral, Real
@@ -48,10 +48,11 @@ def random_walks(
 
     A walk follows the direction of edges. It takes an edge of its node with a
     probability in proportion to the weight of the edge, as in DeepWalk (Perozzi et al.
-    2014). With `p` and `q`, weights also depend on the node before, as in node2vec
-    (Grover & Leskovec 2016, section 3.2): the weight of an edge back to that node is
-    divided by `p`. The weight of an edge to a node that it has no edge to is divided by
-    `q`. All other weights stay as they are.
+    2014). With `p` and `q`, the weights also depend on the previous node, as in
+    node2vec (Grover & Leskovec 2016, section 3.2). The weight of the edge back to the
+    previous node is divided by `p`. The weight of an edge to another node is divided by
+    `q` if the previous node has no edge to that node. All other weights stay as they
+    are.
 
     Parameters
     ----------
@@ -63,13 +64,15 @@ def random_walks(
     length : int
         Number of nodes of a walk. The node at which it starts is the first one.
     p : float, default=1.0
-        Larger values make it less likely to go back at once. From 1e-6 to 1e6.
+        Larger values make it less likely that a walk goes back at once. From 1e-6 to
+        1e6.
     q : float, default=1.0
-        Larger values keep walks close to where they have been, lower values lead them
+        Larger values keep walks close to where they have been. Smaller values lead them
         away. From 1e-6 to 1e6.
     random_state : int, RandomState instance or None, default=None
-        Random state of the walks. Pass an int for the same walks every time. Walks that
-        are longer, or more, then begin with the same nodes.
+        Random state of the walks. Pass an int for the same walks every time. With the
+        same int, a smaller `n_walks` or `length` gives the first rows or columns of the
+        result of a larger one.
     n_jobs : int or None, default=None
         Number of threads, by joblib's rules. The result does not depend on it.
 

@@ -20,9 +20,9 @@ def antisymmetric_share(X: Any) -> float:
     of squares over all entries.
 
     It is 0 for a symmetric matrix, and 1 for an antisymmetric one. For non-negative
-    entries, such as counts, it is at most 1/2: each entry then has a 0 opposite. This
-    is a graph without reciprocal links. A symmetric model, of one table without a
-    matrix, misses this share.
+    entries, such as counts, it is at most 1/2. It is 1/2 for a graph without reciprocal
+    links: the entry opposite to each positive entry is 0. A model with one table and
+    without a matrix is symmetric, and cannot represent this share.
 
     Parameters
     ----------

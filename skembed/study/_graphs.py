@@ -289,7 +289,7 @@ class Study:
         back = linked.multiply(linked.T).sum() / linked.nnz
         share = inspection.antisymmetric_share(self._whole.adjacency_)
         return (
-            f"{linked.nnz:,} links, {back:.0%} of them with a link back; antisymmetric "
+            f"{linked.nnz:,} links, {back:.0%} of them with a reverse; antisymmetric "
             f"share {share:.2f}{loops}"
         )
 

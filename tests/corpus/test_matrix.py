@@ -237,7 +237,10 @@ def replaced(value, dtype=object):
 
 
 REFUSED = {
-    "negative": (replaced(-1, int), ["Negative values in data", "PPMISVDEmbedder"]),
+    "negative": (
+        replaced(-1, int),
+        ["Negative values in data", "PPMISVDEmbedder", "pass input='token_ids'"],
+    ),
     "negative, sparse": (sparse.csr_array(replaced(-1, int)), ["Negative values"]),
     "nan": (
         replaced(np.nan, float),

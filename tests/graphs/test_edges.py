@@ -346,7 +346,7 @@ def test_bad_networkx():
     G.edges[2, 3]["weight"] = -1.0
     with pytest.raises(ValueError, match=r"weight of edge 1 of X is -1.0"):
         read_graph(G)
-    with pytest.raises(ValueError, match=r"X is a DiGraph\. Give its edges"):
+    with pytest.raises(ValueError, match=r"X is a DiGraph\. Put the weights"):
         read_graph(G, sample_weight=[1, 2])
     with pytest.raises(ValueError, match="2 nodes without an edge"):
         read_graph(networkx.empty_graph(2, networkx.DiGraph))
@@ -380,7 +380,7 @@ def matrix(*entries):
         (sparse.csr_array((2, 3)), {}, r"shape \(2, 3\)"),
         (sparse.csr_array((3, 3)), {}, "3 nodes without an edge"),
         (matrix((0, 1, 1)), {"nodes": ["a"]}, "nodes holds 1 ids, but X has 3 rows"),
-        (matrix((0, 1, 1)), {"sample_weight": [1]}, "weights of rows of edges"),
+        (matrix((0, 1, 1)), {"sample_weight": [1]}, "weights of the rows of X"),
         (matrix((0, 1, 1), (2, 1, -1)), {}, "row 2, column 1 of X is -1"),
         (matrix((0, 1, 1), (2, 1, np.nan)), {}, "row 2, column 1 of X is missing"),
         (matrix((0, 1, 1), (1, 2, np.inf)), {}, "row 1, column 2 of X is inf"),

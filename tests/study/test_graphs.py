@@ -126,7 +126,7 @@ def test_measures(folder):
     assert sizes == [40 * 8, 40 * 4, 40 * 4, 40 * 4, 40 * 4 + 16]
     about = " ".join(found.about())
     assert "40 nodes" in about
-    assert "0% of them with a link back; antisymmetric share 0.50" in about
+    assert "0% of them with a reverse; antisymmetric share 0.50" in about
     assert "1 self loops are left out" in about
     assert "40 nodes with 2 labels, accuracy" in about
 
