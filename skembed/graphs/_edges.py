@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -295,6 +296,7 @@ def as_ids(values: Any, role: str, where: str = "row {} of X") -> np.ndarray:
         If an id is missing, is neither an int nor a str, or if there are both.
     """
     if not isinstance(values, (list, tuple)):
+        _check_unmasked(values, f"ids of {role}s")
         values = np.asarray(values)
         kind = values.dtype.kind
         if kind in "iu":
@@ -304,6 +306,13 @@ def as_ids(values: Any, role: str, where: str = "row {} of X") -> np.ndarray:
         # Strings of other types, such as those of numpy, become str.
         values = values.astype(object).tolist()
     return _ids_of_objects(values, role, where)
+
+
+def _check_unmasked(values: Any, what: str) -> None:
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f"The {what} are a masked array. Drop the rows with masked entries."
+        )
 
 
 def _checked_ints(values: np.ndarray, role: str, where: str) -> np.ndarray:
@@ -316,6 +325,8 @@ def _checked_ints(values: np.ndarray, role: str, where: str) -> np.ndarray:
 
 def _whole(values: np.ndarray, role: str, where: str) -> np.ndarray:
     """Return floats that are whole numbers as int64."""
+    # Half precision does not hold the limit.
+    values = values.astype(np.result_type(values, np.float64), copy=False)
     sound = np.abs(values) <= 2.0**53
     with np.errstate(invalid="ignore"):
         ids = np.where(sound, values, 0).astype(np.int64)
@@ -441,6 +452,7 @@ def as_weights(values: Any, what: str) -> np.ndarray:
     ValueError
         If one is not such a number. The error names its row.
     """
+    _check_unmasked(values, "weights")
     array = np.asarray(values)
     if array.dtype.kind not in "iuf":
         array = np.fromiter(_numbers(array.tolist(), what), np.float64, array.size)
@@ -479,6 +491,7 @@ def sample_weights(sample_weight: Any, n_edges: int) -> np.ndarray | None:
         return None
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_edges, sample_weight)
+    _check_unmasked(sample_weight, "entries of sample_weight")
     weights = np.asarray(sample_weight)
     if weights.shape != (n_edges,):
         raise ValueError(
@@ -489,6 +502,17 @@ def sample_weights(sample_weight: Any, n_edges: int) -> np.ndarray | None:
 
 
 # --- graphs ---------------------------------------------------------------------------
+
+
+@contextmanager
+def named(parameter: str, of: str = "X") -> Iterator[None]:
+    """Let errors about `of` name the parameter that was passed in its place."""
+    try:
+        yield
+    except ValueError as error:
+        # A node may have the id 'X'.
+        message = re.sub(rf"(?<!['\w]){of}(?!['\w])", parameter, str(error))
+        raise ValueError(message) from error
 
 
 def is_graph(X: Any) -> bool:
@@ -550,9 +574,14 @@ def read_graph(
 
 def _given_nodes(nodes: Any) -> np.ndarray:
     """Return the parameter `nodes`, checked."""
-    table = as_table(nodes)
+    if hasattr(nodes, "__len__") and not len(nodes):
+        raise ValueError("nodes is empty. Pass the ids of the nodes, or None.")
+    with named("nodes"):
+        table = as_table(nodes)
     if len(table.columns) != 1:
-        raise ValueError("nodes must be one column of ids.")
+        raise ValueError(
+            f"nodes has {len(table.columns)} columns. Pass one column of ids."
+        )
     ids = as_ids(table.columns[0], "id", "row {} of nodes")
     unique, first = np.unique(ids, return_index=True)
     if unique.size < ids.size:
@@ -583,16 +612,33 @@ def _read_matrix(
     X = as_checked(X)
     sound = (X.data >= 0) & (X.data < np.inf)
     if not sound.all():
-        row, column, value = sparse.find(X)
-        i = int(np.argmin((value >= 0) & (value < np.inf)))
-        place = f"entry in row {row[i]}, column {column[i]} of X"
-        raise _not_a_weight(float(value[i]), place)
+        found = X.tocoo()
+        i = int(np.argmin((found.data >= 0) & (found.data < np.inf)))
+        place = f"entry in row {found.row[i]}, column {found.col[i]} of X"
+        raise _not_a_weight(float(found.data[i]), place)
     matrix = sparse.csr_array(X, dtype=np.float64, copy=True)
-    matrix.sum_duplicates()
+    with np.errstate(over="ignore"):
+        matrix.sum_duplicates()
     matrix.eliminate_zeros()
+    nodes = np.arange(n_nodes) if given is None else given
+    _check_sums(nodes, matrix)
     if not directed:
         _check_symmetric(matrix)
-    return np.arange(n_nodes) if given is None else given, matrix
+    return nodes, matrix
+
+
+def _check_sums(nodes: np.ndarray, matrix: sparse.csr_array) -> None:
+    # The sum of the weights of both directions has to be finite, too.
+    large = matrix.data > np.finfo(np.float64).max / 2
+    if large.any():
+        i = int(np.argmax(large))
+        row = int(np.searchsorted(matrix.indptr, i, side="right")) - 1
+        source, target = shown(nodes, row), shown(nodes, int(matrix.indices[i]))
+        raise ValueError(
+            f"The weights of the edge from {source} to {target} in X add up to "
+            f"{matrix.data[i]:.3g}, which is too large for float64. Divide the weights "
+            "by their mean."
+        )
 
 
 def _check_symmetric(matrix: sparse.csr_array) -> None:
@@ -613,21 +659,40 @@ def _read_edges(
         edges, lone = _edges_of_networkx(X, directed)
     else:
         edges, lone = read_edges(X), None
-    weights = sample_weights(sample_weight, edges.sources.size)
-    if edges.weights is not None:
-        weights = edges.weights if weights is None else weights * edges.weights
+    weights = _products(sample_weights(sample_weight, edges.sources.size), edges)
     nodes, rows, columns = number(edges, lone, given)
     if weights is None:
         weights = np.ones(rows.size)
     shape = nodes.size, nodes.size
     # Entries of equal places are added up.
-    matrix = sparse.coo_array((weights, (rows, columns)), shape=shape).tocsr()
+    with np.errstate(over="ignore"):
+        matrix = sparse.coo_array((weights, (rows, columns)), shape=shape).tocsr()
     matrix.eliminate_zeros()
+    _check_sums(nodes, matrix)
     if not directed:
         # A self loop is the same in both directions.
         matrix = sparse.csr_array(matrix + matrix.T - _diagonal(matrix))
         matrix.eliminate_zeros()
     return nodes, matrix
+
+
+def _products(weights: np.ndarray | None, edges: Edges) -> np.ndarray | None:
+    """Return sample weights times the weights of edges, or None without any."""
+    if weights is None or edges.weights is None:
+        return edges.weights if weights is None else weights
+    with np.errstate(over="ignore", under="ignore"):
+        products = weights * edges.weights
+    # A product of 0 would be an edge that does not count.
+    lost = (products == 0) != ((weights == 0) | (edges.weights == 0))
+    wrong = lost | ~np.isfinite(products)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        raise ValueError(
+            f"The weight {edges.weights[i]} in row {i} of X, times its sample_weight "
+            f"{weights[i]}, is too {'small' if lost[i] else 'large'} for float64. "
+            "Divide the weights by their mean."
+        )
+    return products
 
 
 def _edges_of_networkx(X: Any, directed: bool) -> tuple[Edges, np.ndarray]:

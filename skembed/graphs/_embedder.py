@@ -141,6 +141,8 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     embedder_: BaseEmbedder
     # Names of the columns of sources and targets of a frame in `fit`.
     _id_names_: tuple[str, str] | None
+    # The parameter `directed` of the fit.
+    _directed_: bool
     # Whether the vector of a node is that of the source and that of the target.
     _two_sided_: bool
     # Whether the samples of `fit` were nodes.
@@ -380,6 +382,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             "source_vectors_": embedder.word_vectors_,
             "target_vectors_": embedder.context_vectors_,
             "embedder_": embedder,
+            "_directed_": self.directed,
             "_two_sided_": self.directed and strategy.context_table > 0,
             "_of_nodes_": self.edges is not None,
             **described,
@@ -441,8 +444,11 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         if table.str_names is not None:
             described["feature_names_in_"] = np.array(table.str_names, dtype=object)
         if self.edges is not None:
-            self._check_nodes(table, y, sample_weight)
-            return _edges.read_graph(self.edges, **how), described
+            ids = self._checked_ids(table, y, sample_weight)
+            with _edges.named("edges"):
+                graph = _edges.read_graph(self.edges, **how)
+            _edges.check_kinds(graph.nodes, ids, "those of edges", "those of X")
+            return graph, described
         if len(table.columns) == 1:
             raise ValueError(
                 "X has 1 feature(s), but edges have two, source and target. If X are "
@@ -451,7 +457,9 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         described["_id_names_"] = _edges.id_names(table)
         return _edges.read_graph(table, sample_weight=sample_weight, **how), described
 
-    def _check_nodes(self, table: Table, y: Any, sample_weight: Any) -> None:
+    @staticmethod
+    def _checked_ids(table: Table, y: Any, sample_weight: Any) -> np.ndarray:
+        """Return the nodes that are samples."""
         ids = _edges.nodes_of(table)
         if y is not None:
             check_consistent_length(ids, y)
@@ -460,6 +468,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                 "sample_weight are weights of edges, but with `edges` the rows of "
                 "X are nodes. Give `edges` a column of weights."
             )
+        return ids
 
     def _learned(self, embedder: Any, graph: Graph) -> tuple[Any, Collected]:
         """Return the fitted embedder, from `memory` if it is there."""
@@ -497,7 +506,8 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         if rows.min(initial=0) < 0:
             unknown = _edges.shown(found, int(np.argmin(rows)))
             raise ValueError(
-                f"{unknown} is not among the {self.nodes_.size} nodes in nodes_."
+                f"The {role} {unknown} is not among the {self.nodes_.size} nodes in "
+                "nodes_."
             )
         return rows.reshape(array.shape)
 
@@ -538,7 +548,8 @@ def _learn(
     """Fit an embedder on the counts of a graph, and return what it would warn of."""
     counts = graph.adjacency
     if steps > 1 or not isinstance(step_weighting, str):
-        counts = k_step_counts(counts, steps, step_weighting)
+        with _edges.named("step_weighting", "weighting"):
+            counts = k_step_counts(counts, steps, step_weighting)
     embedder.set_params(vocabulary=graph.nodes.tolist())
     with collected_notes() as found:
         embedder.fit(_in_order_of_names(counts, graph.nodes))

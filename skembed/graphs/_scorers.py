@@ -320,7 +320,7 @@ def _read_links(embedder: GraphEmbedder, X: Any) -> _Links:
     ids = np.concatenate([edges.sources[is_link], edges.targets[is_link]])
     names, places = np.unique(ids, return_inverse=True)
     sources, targets = places.reshape(2, -1)
-    if not embedder.directed:
+    if not embedder._directed_:
         # As in the fit; how an edge is written makes no difference.
         sources, targets = places, np.concatenate([targets, sources])
     distinct = np.unique(sources * len(names) + targets)
@@ -379,7 +379,7 @@ def _pairs_without_link(links: _Links) -> tuple[np.ndarray, np.ndarray]:
 
 def _direction(embedder: GraphEmbedder, links: _Links, score: _Score) -> float:
     """Return the share of one-way links whose score is higher than their reverse's."""
-    if not embedder.directed:
+    if not embedder._directed_:
         raise ValueError(
             "Direction can only be scored of an embedder with directed=True; this one "
             "was fitted with directed=False, which makes links go both ways."

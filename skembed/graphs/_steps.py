@@ -127,6 +127,8 @@ def as_adjacency(A: Any) -> sparse.csr_array:
             f"A is a graph of type {type(A).__name__}. Pass its adjacency matrix, such "
             "as networkx.to_scipy_sparse_array(graph)."
         )
+    if np.ma.is_masked(A):
+        raise ValueError("A is a masked array. Fill it first: A.filled(0).")
     A = check_array(
         A, accept_sparse="csr", dtype=np.float64, input_name="A", **_ANY_NUMBERS
     )

@@ -1,8 +1,10 @@
 """The study on a graph: the ways to embed it, and what they are measured by."""
 
 import argparse
+import csv
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -49,6 +51,9 @@ _WAYS: tuple[tuple[str, Any, int], ...] = (
 )
 _SCORERS = {"existence": link_existence, "direction": link_direction}
 MEASURES = (*_SCORERS, "classes")
+_COLUMNS = ("source", "target", "weight")
+_LABEL_HEADERS = [["node", "label"], ["node", "labels"]]
+_INT = re.compile("0|-?[1-9][0-9]{0,18}")
 _ERRORS = (ValueError, ArithmeticError, MemoryError, RuntimeError)
 
 
@@ -160,20 +165,29 @@ def read_graph(options: argparse.Namespace) -> Graph:
     sources: list[str] = []
     targets: list[str] = []
     weights: list[float] = []
+    columns: Sequence[str] = _COLUMNS
     for number, fields in _records(options.edges, options.encoding):
-        if not sources and fields[:2] == ["source", "target"]:
+        if not sources and {*fields} >= {*_COLUMNS[:2]}:
+            columns = fields
             continue
         place = f"{options.edges}, line {number}"
-        if len(fields) not in (2, 3) or not all(fields):
+        record = dict(zip(columns, fields, strict=False))
+        if len(fields) not in (2, 3) or len(record) < len(fields) or not all(fields):
             raise InputError(
-                f"{place}: {len(fields)} fields; a source and a target, and perhaps a "
-                "weight, are needed"
+                f"{place}: {len(fields)} fields{'' if all(fields) else ', one empty'}; "
+                "a source and a target, and perhaps a weight, are needed"
             )
-        sources.append(fields[0])
-        targets.append(fields[1])
-        weights.append(_weight(fields[2], place) if len(fields) == 3 else 1.0)
+        if unknown := {*record} - {*_COLUMNS}:
+            raise InputError(
+                f"{options.edges}: a column {min(unknown)!r}; the columns are source, "
+                "target, and perhaps weight"
+            )
+        sources.append(record["source"])
+        targets.append(record["target"])
+        weights.append(_weight(record.get("weight", "1"), place))
     if not sources:
         raise InputError(f"{options.edges}: no edges")
+    _check_first(sources, targets, options.edges)
     nodes: list[str] = []
     labels: list[set[str]] = []
     if options.labels is not None:
@@ -183,12 +197,33 @@ def read_graph(options: argparse.Namespace) -> Graph:
     return Graph(edges.reshape(2, -1).T, np.array(weights), labelled, labels)
 
 
+def _check_first(sources: list[str], targets: list[str], path: Path) -> None:
+    """Raise an error if the first line looks like a header of other names."""
+    (source, *others), (target, *more) = sources, targets
+    others += more
+    if (
+        not (_is_int(source) or _is_int(target))
+        and others
+        and all(map(_is_int, others))
+    ):
+        raise InputError(
+            f"{path}: the first edge goes from {source!r} to {target!r}, and all other "
+            "ids are int; name the columns of a header source, target and weight, or "
+            "begin its line with #"
+        )
+
+
 def _read_labels(options: argparse.Namespace) -> tuple[list[str], list[set[str]]]:
     found: dict[str, set[str]] = {}
     for number, (node, *labels) in _records(options.labels, options.encoding):
+        if not found and [node, *labels] in _LABEL_HEADERS:
+            continue
         names = {name for label in labels for name in label.split()}
-        if not names:
-            raise InputError(f"{options.labels}, line {number}: a node without a label")
+        if not (names and node):
+            raise InputError(
+                f"{options.labels}, line {number}: a node without a label, or a label "
+                "without a node"
+            )
         found.setdefault(node, set()).update(names)
     if not found:
         raise InputError(f"{options.labels}: no labels")
@@ -197,27 +232,48 @@ def _read_labels(options: argparse.Namespace) -> tuple[list[str], list[set[str]]
 
 def _records(path: Path, encoding: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the number and the fields of each line that is not empty."""
-    of_commas = ".csv" in path.suffixes
+    of_commas = path.name.lower().removesuffix(".gz").endswith(".csv")
     for number, line in enumerate(read_lines(path, encoding), start=1):
-        text = line.strip()
-        if text and not text.startswith("#"):
-            mark = "," if of_commas else "\t" if "\t" in text else None
-            yield number, [field.strip() for field in text.split(mark)]
+        # A tab at the beginning stands for an empty field.
+        text = line.strip(" \r\n")
+        if not text.strip() or text.startswith("#"):
+            continue
+        if of_commas:
+            try:
+                # Line by line: a missing quote must not swallow other lines.
+                (fields,) = csv.reader([text], strict=True, skipinitialspace=True)
+            except csv.Error as error:
+                raise InputError(f"{path}, line {number}: not CSV ({error})") from error
+        else:
+            fields = text.split("\t") if "\t" in text else text.split()
+        yield number, [field.strip() for field in fields]
 
 
 def _weight(text: str, place: str) -> float:
     try:
-        return float(text)
+        weight = float(text)
     except ValueError:
         raise InputError(f"{place}: the weight {text!r} is not a number") from None
+    if not 0.0 <= weight < np.inf:
+        raise InputError(
+            f"{place}: the weight is {text}; weights are finite and not negative"
+        )
+    return weight
+
+
+def _is_int(text: str) -> bool:
+    """Tell whether this is how an int of 64 bits is written.
+
+    "007", "+7" and "7" are different nodes.
+    """
+    return bool(_INT.fullmatch(text)) and -(2**63) <= int(text) < 2**63
 
 
 def _as_ids(ids: list[str]) -> np.ndarray:
     """Return ids as integers, if all are, or as strings."""
-    try:
+    if all(map(_is_int, ids)):
         return np.array([int(name) for name in ids], dtype=np.int64)
-    except (ValueError, OverflowError):
-        return np.array(ids, dtype=object)
+    return np.array(ids, dtype=object)
 
 
 # --- Measuring
@@ -246,13 +302,55 @@ class Study:
             for name in _SCORERS
             if not (options.undirected and name == "direction")
         ]
-        folds = EdgeKFold(options.cv, random_state=options.seed)
         try:
-            self._folds = list(folds.split(graph.edges))
             self._whole = self._fit(_ANY, slice(None))
+            self._folds = self._split()
             self._parts = [self._fit(_ANY, train) for train, _ in self._folds]
         except ValueError as error:
             raise InputError(f"{options.edges}: {error}") from error
+        self._has_link = self._linked_nodes()
+
+    def _split(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the rows of training and of test edges of each fold.
+
+        Edges of weight 0 are no links: they are not held out.
+        """
+        folds = EdgeKFold(self._options.cv, random_state=self._options.seed)
+        links = np.flatnonzero(self._graph.weights)
+        every = np.arange(len(self._graph.edges))
+        tests = [links[test] for _, test in folds.split(self._graph.edges[links])]
+        return [(np.setdiff1d(every, test), test) for test in tests]
+
+    def _linked_nodes(self) -> int:
+        """Return how many labelled nodes have links.
+
+        Raises
+        ------
+        InputError
+            If there are too few, or only one class.
+        """
+        labels = self._graph.labels
+        if not labels:
+            return 0
+        path, adjacency = self._options.labels, self._whole.adjacency_
+        linked = (adjacency.sum(axis=0) + adjacency.sum(axis=1)) > 0
+        found = np.isin(self._graph.labelled, self._whole.nodes_[linked])
+        if not found.any():
+            raise InputError(
+                f"{path}: none of the {len(labels)} nodes with labels has a link in "
+                f"{self._options.edges}"
+            )
+        names = set.union(*labels)
+        if len(names) < 2:
+            raise InputError(
+                f"{path}: all nodes have the label {min(names)!r}; two are needed"
+            )
+        if len(labels) < self._options.cv:
+            raise InputError(
+                f"{path}: {len(labels)} nodes with labels are fewer than the "
+                f"{self._options.cv} folds of --cv"
+            )
+        return int(found.sum())
 
     def about(self) -> list[str]:
         """Return sentences about the graph and the comparison."""
@@ -273,16 +371,20 @@ class Study:
         ]
         if labels:
             n_classes = len(set.union(*labels))
+            alone = len(labels) - self._has_link
+            zeros = f" {alone:,} of the nodes have no link." if alone else ""
             found.append(
                 f"Classes: {len(labels):,} nodes with {n_classes} labels, "
-                f"{self._classes()[2]}."
+                f"{self._classes()[2]}.{zeros}"
             )
         return found
 
     def _links(self) -> str:
         linked = self._whole.adjacency_ != 0
         sources, targets = self._graph.edges.T
-        n_loops = np.unique(sources[sources == targets]).size
+        n_loops = np.unique(
+            sources[(sources == targets) & (self._graph.weights > 0)]
+        ).size
         loops = f"; {n_loops:,} self loops are left out" if n_loops else ""
         if self._options.undirected:
             return f"{linked.nnz // 2:,} links without direction{loops}"
@@ -326,13 +428,28 @@ class Study:
             return way.make(self._options).fit(edges, sample_weight=weights)
 
     def _of_degrees(self) -> dict[str, list[float]]:
+        options = self._options
         scores: dict[str, list[float]] = {name: [] for name in self._scored}
+        more = {"direction": ", and --undirected leaves direction out"}
         for fitted, (_, test) in zip(self._parts, self._folds, strict=True):
             for name in self._scored:
-                score = degree_baseline(fitted, self._graph.edges[test], task=name)
+                try:
+                    score = degree_baseline(fitted, self._graph.edges[test], task=name)
+                except ValueError as error:
+                    raise InputError(
+                        f"{options.edges}: {name} of {len(test)} held-out links cannot "
+                        "be measured; a smaller --cv holds out more"
+                        f"{more.get(name, '')}. {error}"
+                    ) from error
                 scores[name].append(score)
         if self._graph.labels:
-            scores["classes"] = self._classify(self._degrees())
+            try:
+                scores["classes"] = self._classify(self._degrees())
+            except ValueError as error:
+                raise InputError(
+                    f"{options.labels}: the classes cannot be measured in {options.cv} "
+                    f"folds. {error}"
+                ) from error
         return scores
 
     def _degrees(self) -> np.ndarray:

@@ -6,7 +6,14 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from skembed.graphs._edges import Edges, is_graph, read_edges, read_graph, rows_of
+from skembed.graphs._edges import (
+    Edges,
+    is_graph,
+    named,
+    read_edges,
+    read_graph,
+    rows_of,
+)
 
 INTS = [(3, 1), (1, 7), (3, 7)]
 STRS = [("c", "a"), ("a", "g"), ("c", "g")]
@@ -46,6 +53,7 @@ def assert_edges(X, pairs, weights=None):
         np.array(INTS),
         np.array(INTS, dtype=np.uint8),
         np.array(INTS, dtype=np.float32),
+        np.array(INTS, dtype=np.float16),
         np.array(INTS, dtype=object),
         np.asfortranarray(INTS),
         memoryview(np.array(INTS)),
@@ -376,7 +384,40 @@ def matrix(*entries):
         (INTS, {"nodes": ["a"]}, "all int or all str.* nodes are str"),
         (INTS, {"nodes": [1, 3, 7, 3]}, "nodes holds 3 more than once"),
         (INTS, {"nodes": [1, None]}, "id in row 1 of nodes is missing"),
-        (INTS, {"nodes": INTS}, "nodes must be one column"),
+        (INTS, {"nodes": INTS}, "nodes has 2 columns"),
+        (INTS, {"nodes": []}, "nodes is empty"),
+        (INTS, {"nodes": {1: 2}}, "nodes is dict"),
+        ([(1, 2, 1e308), (1, 2, 1e308)], {}, "edge from 1 to 2 in X add up to inf"),
+        (
+            [("a", "b", 1e308), ("b", "a", 1e308)],
+            {"directed": False},
+            "edge from 'a' to 'b' in X add up to 1e.308, which is too large",
+        ),
+        (
+            [(1, 2, 1.0), (2, 3, 1e200)],
+            {"sample_weight": [1, 1e200]},
+            r"weight 1e\+200 in row 1 of X, times its sample_weight 1e\+200, is",
+        ),
+        (
+            [(1, 2, 1.0), (2, 3, 1e-200)],
+            {"sample_weight": [1, 1e-200]},
+            "weight 1e-200 in row 1 of X, times its sample_weight 1e-200, is too small",
+        ),
+        (
+            INTS,
+            {"sample_weight": np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0])},
+            "sample_weight are a masked array",
+        ),
+        (
+            sparse.coo_array(([1.0, 2.0, -1.0], ([0, 1, 1], [1, 2, 2])), shape=(3, 3)),
+            {},
+            "row 1, column 2 of X is -1.0",
+        ),
+        (
+            sparse.coo_array(([1e308, 1e308], ([1, 1], [2, 2])), shape=(3, 3)),
+            {"nodes": ["a", "b", "c"]},
+            "edge from 'b' to 'c' in X add up to inf",
+        ),
         (sparse.csr_array((2, 3)), {}, r"shape \(2, 3\)"),
         (sparse.csr_array((3, 3)), {}, "3 nodes without an edge"),
         (matrix((0, 1, 1)), {"nodes": ["a"]}, "nodes holds 1 ids, but X has 3 rows"),
@@ -395,3 +436,18 @@ def matrix(*entries):
 def test_bad_graphs(X, parameters, message):
     with pytest.raises(ValueError, match=message):
         read_graph(X, **parameters)
+
+
+def test_products_of_0_are_no_error():
+    edges = [("a", "b", 0.0), ("b", "c", 1e-300), ("c", "a", 1.0)]
+    graph = read_graph(edges, sample_weight=[1e-300, 0.0, 2.0])
+    assert graph.adjacency.toarray().tolist() == [[0, 0, 0], [0, 0, 0], [2, 0, 0]]
+
+
+def test_named():
+    """Errors name the parameter, and leave ids as they are."""
+    with (
+        pytest.raises(ValueError, match=r"^edges has 'X', X1 and edges\.T$"),
+        named("edges"),
+    ):
+        raise ValueError("X has 'X', X1 and X.T")

@@ -326,10 +326,14 @@ def test_shapes_of_scores():
 def test_bad_scores():
     graph = graph_embedder().fit(NAMED)
     for bad, message in (
-        ((["n05", "unknown"], "n07"), "'unknown' is not among the 30 nodes"),
-        (("n05", ["n07", "zz"]), "'zz' is not among"),
+        ((["n05", "unknown"], "n07"), "source 'unknown' is not among the 30 nodes"),
+        (("n05", ["n07", "zz"]), "target 'zz' is not among"),
         ((5, "n07"), r"those of fit are str \('n00', .*the sources are int \(5, "),
         ((["n05", None], "n07"), "source in place 1 of sources is missing"),
+        (
+            ("n05", np.ma.masked_equal(["n07", "n08"], "n07")),
+            "ids of targets are a mas",
+        ),
         ((["n05", "n06"], ["n05"] * 3), r"shape \(2,\) and targets of shape \(3,\)"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -466,11 +470,31 @@ def test_nodes_as_samples(form):
         (EDGES, None, None, "X has 2 columns; ids of nodes are one column"),
         (sparse.csr_array(A), None, None, "the graph is the parameter `edges`"),
         ([1, None], None, None, "node in row 1 of X is missing"),
+        (["a"], None, None, "those of edges are int .* those of X are str"),
     ],
 )
 def test_bad_nodes_as_samples(X, y, weights, message):
     with pytest.raises(ValueError, match=message):
         graph_embedder(edges=EDGES).fit(X, y, sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"edges": [("a", "b"), ("c", None)]}, "target in row 1 of edges is missing"),
+        ({"edges": [("a", "b", -1)]}, "weight in row 0 of edges is -1"),
+        ({"edges": np.ones((4, 4))}, r"edges has 4 feature\(s\)"),
+        ({"edges": sparse.eye_array(2, 3)}, "edges is a sparse matrix of shape"),
+        ({"edges": EDGES, "steps": 2, "step_weighting": [1]}, "^step_weighting has"),
+        (
+            {"edges": EDGES, "steps": 2, "step_weighting": [1, np.nan]},
+            "step_weighting contains NaN",
+        ),
+    ],
+)
+def test_errors_name_the_parameter(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        graph_embedder(**parameters).fit([1])
 
 
 class Counting(PPMISVDEmbedder):

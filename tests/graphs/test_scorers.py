@@ -1,5 +1,6 @@
 """Scorers of held-out links, against slow twins and closed forms."""
 
+import copy
 import pickle
 import re
 from functools import partial
@@ -225,6 +226,12 @@ def test_direction_needs_a_directed_graph(split):
     for scorer in (link_direction, degree_baseline):
         with pytest.raises(ValueError, match=r"directed=True; .* directed=False"):
             scorer(model, test)
+        # A parameter that was set since does not change what was fitted.
+        with pytest.raises(ValueError, match=r"directed=True; .* directed=False"):
+            scorer(copy.deepcopy(model).set_params(directed=True), test)
+    assert link_existence(model, test) == link_existence(
+        copy.deepcopy(model).set_params(directed=True), test
+    )
 
 
 # --- degrees --------------------------------------------------------------------------

@@ -184,6 +184,7 @@ class Graph:
     ("A", "error", "message"),
     [
         ([[0, 1], [-2, 0]], ValueError, r"A\[1, 0\] is -2.0.*not negative"),
+        (np.ma.masked_equal([[0, 2], [1, 0]], 2), ValueError, "A is a masked array"),
         ([[0, np.nan], [1, 0]], ValueError, r"A\[0, 1\] is nan.*finite"),
         ([[0, np.inf], [1, 0]], ValueError, r"A\[0, 1\] is inf.*finite"),
         (np.ones((2, 3)), ValueError, r"shape \(2, 3\).*square"),

@@ -1,7 +1,9 @@
 """The study on a graph: files, measures, report."""
 
 import csv
+import gzip
 import io
+import re
 
 import numpy as np
 import pytest
@@ -52,6 +54,13 @@ def read(path, text, *more):
         ("source target weight\na b 2.5\n\n# no edge\nb c 0\n", None, [2.5, 0.0]),
         ("a b\tb c\n", [["a b", "b c"]], [1.0]),
         ("1 2\n1 x\n", [["1", "2"], ["1", "x"]], [1.0, 1.0]),
+        ("007 7\n7 8\n", [["007", "7"], ["7", "8"]], [1.0, 1.0]),
+        ("1_0 10\n", [["1_0", "10"]], [1.0]),
+        ("+1 1\n", [["+1", "1"]], [1.0]),
+        (f"1 {2**63}\n", [["1", f"{2**63}"]], [1.0]),
+        (f"-1 {-(2**63)}\n0 {2**63 - 1}", [[-1, -(2**63)], [0, 2**63 - 1]], [1.0] * 2),
+        ("\ufeff1\t2\r\n3\t1\r\n", [[1, 2], [3, 1]], [1.0, 1.0]),
+        ("weight\ttarget\tsource\n2\tb\ta\n0\tc\tb\n", None, [2.0, 0.0]),
     ],
 )
 def test_files_of_edges(tmp_path, text, edges, weights):
@@ -64,6 +73,28 @@ def test_commas(tmp_path):
     (tmp_path / "edges.csv").write_text("source,target\nx y,z\n", encoding="utf8")
     given = options(tmp_path, "--edges", tmp_path / "edges.csv")
     assert _graphs.read_graph(given).edges.tolist() == [["x y", "z"]]
+
+
+def test_quotes(tmp_path):
+    lines = ["source,target,weight", '"x, y", "z ""1""",2', "#,no edge", '"#",z,1']
+    (tmp_path / "edges.CSV.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+    given = options(tmp_path, "--edges", tmp_path / "edges.CSV.gz")
+    graph = _graphs.read_graph(given)
+    assert graph.edges.tolist() == [["x, y", 'z "1"'], ["#", "z"]]
+    assert graph.weights.tolist() == [2.0, 1.0]
+
+
+def test_a_missing_quote_does_not_swallow_lines(tmp_path):
+    (tmp_path / "edges.csv").write_text('a,b\n"c,d\ne,"f\n', encoding="utf8")
+    given = options(tmp_path, "--edges", tmp_path / "edges.csv")
+    with pytest.raises(InputError, match="line 2: not CSV"):
+        _graphs.read_graph(given)
+
+
+def test_a_header_of_labels(tmp_path):
+    (tmp_path / "labels").write_text("node\tlabel\n1\ta\n", encoding="utf8")
+    graph = read(tmp_path, "1 2", "--labels", tmp_path / "labels")
+    assert graph.labelled.tolist() == [1]
 
 
 def test_several_labels(tmp_path):
@@ -82,6 +113,13 @@ def test_several_labels(tmp_path):
         ("1 2 3 4\n", "line 1: 4 fields"),
         ("1\t\t2\n", "line 1: 3 fields"),
         ("1 2 x\n", "line 1: the weight 'x' is not a number"),
+        ("1 2 1\n1 2 nan\n", "line 2: the weight is nan; weights are finite"),
+        ("1 2 inf\n", "line 1: the weight is inf"),
+        ("# 1\n1 2 -1\n", "line 2: the weight is -1"),
+        ("\t1\n", "line 1: 2 fields, one empty"),
+        ("\t1\t2\n", "line 1: 3 fields, one empty"),
+        ("from to\n1 2\n3 4\n", "from 'from' to 'to', and all other ids are int"),
+        ("source\ttarget\ttime\n1\t2\t3\n", "a column 'time'"),
     ],
 )
 def test_bad_files_of_edges(tmp_path, text, message):
@@ -90,7 +128,12 @@ def test_bad_files_of_edges(tmp_path, text, message):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("", "no labels"), ("1 a\n2\n", "line 2: a node without")]
+    ("text", "message"),
+    [
+        ("", "no labels"),
+        ("1 a\n2\n", "line 2: a node without"),
+        ("\ta\n", "line 1: .* a label without a node"),
+    ],
 )
 def test_bad_files_of_labels(tmp_path, text, message):
     (tmp_path / "labels").write_text(text, encoding="utf8")
@@ -138,6 +181,55 @@ def test_undirected(folder):
     results = list(found.results())
     assert {name for result in results for name in result.scores} == {"existence"}
     assert f"{len(graph.edges) - 1} links without direction" in found.about()[0]
+
+
+def test_edges_of_weight_0_are_not_held_out(folder, tmp_path):
+    lines = (folder / "edges.tsv").read_text(encoding="utf8").splitlines()[1:]
+    few = [f"{line}\t{0 if i % 3 else 2}" for i, line in enumerate(lines)]
+    given = options(folder, "--cv", 3, "--steps", 1)
+    graph = read(tmp_path, "\n".join(few))
+    found = _graphs.Study(graph, given)
+    held_out = np.concatenate([test for _, test in found._folds])
+    assert sorted(held_out) == list(range(0, len(lines), 3))
+    for train, test in found._folds:
+        assert sorted([*train, *test]) == list(range(len(lines)))
+    # Nodes whose links all have weight 0 are nodes, as in the fit on all edges.
+    assert all(part.nodes_.size == 40 for part in found._parts)
+
+
+@pytest.mark.parametrize(
+    ("edges", "labels", "more", "message"),
+    [
+        (None, "1\ta\n2\ta", [], "all nodes have the label 'a'"),
+        (None, "1\ta\n2\tb", ["--cv", "3"], "2 nodes .* fewer than the 3 folds"),
+        (None, "98\ta\n99\tb", [], "none of the 2 nodes with labels has a link"),
+        (None, "1\ta\n2\tb", [], "labels: the classes cannot be measured in 2"),
+        ("1 2\n2 1\n3 4\n4 3\n2 3\n3 2\n4 1\n1 4", None, [], "leaves direction out"),
+        ("1 2\n3 4\n", None, [], "existence of 1 held-out links cannot be measured"),
+        ("1 2\n3 4\n", None, ["--cv", "9"], "n_splits=9 is more than"),
+        ("1 2 0\n3 4 0\n", None, [], "without an edge of positive weight"),
+    ],
+)
+def test_graphs_that_cannot_be_measured(
+    folder, tmp_path, capsys, edges, labels, more, message
+):
+    """The program ends with a message, not with a traceback."""
+    (tmp_path / "edges").write_text(edges or "", encoding="utf8")
+    path = folder / "edges.tsv" if edges is None else tmp_path / "edges"
+    arguments = ["--edges", str(path), "--size", "4", "--n-jobs", "1", "--cv", "2"]
+    if labels is not None:
+        (tmp_path / "labels").write_text(labels, encoding="utf8")
+        arguments += ["--labels", str(tmp_path / "labels")]
+    assert study([*arguments, *more]) == 2
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_labelled_nodes_without_a_link_are_counted(folder, tmp_path):
+    labels = (folder / "labels.tsv").read_text(encoding="utf8") + "\n98\teven\n99\todd"
+    (tmp_path / "labels").write_text(labels, encoding="utf8")
+    given = options(folder, "--labels", tmp_path / "labels", "--cv", 2, "--steps", 1)
+    found = _graphs.Study(_graphs.read_graph(given), given)
+    assert found.about()[-1].endswith(" 2 of the nodes have no link.")
 
 
 def test_nodes_with_several_labels(folder, tmp_path):
