@@ -150,8 +150,8 @@ input : {"content", "token_ids", "cooccurrence"}, default="content"
     `word_vectors_`. For graphs, see :class:`~skembed.graphs.GraphEmbedder`. `window`,
     `window_weighting`, `min_count` and the tokenisation parameters do not apply to
     matrices. With "token_ids": a 2-D integer array, or an iterable of 1-D integer
-    arrays. Rows are documents, entries are ids of words, and -1 is no token. Words
-    are then int, and the parameters of tokenisation do not apply.
+    arrays. Rows are documents, entries are ids of words, and -1 stands for no
+    token. Words are then int, and the parameters of tokenisation do not apply.
 %(missing)s
 combine : %(combinations)s, default=%(default_combine)s
     Which vector represents a word in `transform`. "sum" adds the context vector,

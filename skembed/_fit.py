@@ -605,7 +605,7 @@ class Collected:
         self.interrupted = self.interrupted or interrupted
 
 
-# In a variable of the context, so that fits in other threads warn as ever.
+# In a variable of the context, so that fits in other threads warn as usual.
 _collected: ContextVar[Collected | None] = ContextVar("collected", default=None)
 
 

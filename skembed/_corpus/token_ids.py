@@ -51,7 +51,7 @@ def number(
     Parameters
     ----------
     X : array of shape (n_documents, n_tokens), or iterable of 1-D arrays, of int
-        An id of -1 is no token. Whole floats are allowed. It is iterated once.
+        An id of -1 stands for no token. Whole floats are allowed. It is iterated once.
     report : callable, default=None
         Called now and then with the share of the documents that are done.
     missing : {"error", "empty"}, default="error"
