@@ -226,8 +226,7 @@ class BaseEmbedder(DocumentTransformer):
             co-occur if they share a document. With ``input="cooccurrence"``: a square
             matrix of non-negative counts, words x contexts. With
             ``input="token_ids"``: an integer array of shape (n_documents, n_tokens), or
-            an iterable of 1-D integer arrays, where -1 stands for no
-            token.
+            an iterable of 1-D integer arrays, where -1 stands for no token.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_documents,), default=None

@@ -116,6 +116,23 @@ def as_table(X: Any) -> Table:
     return _table_of_rows(X if isinstance(X, (list, tuple)) else list(X))
 
 
+def as_rows(X: Any) -> Table:
+    """Return the columns of `X`, which must not be a whole graph; see `as_table`.
+
+    Raises
+    ------
+    ValueError
+        If `X` is a sparse matrix or a networkx graph.
+    """
+    if is_graph(X):
+        raise ValueError(
+            f"X is a {type(X).__name__}, whose rows are not edges. Pass an array of "
+            "edges, for example np.column_stack(A.nonzero()) of a sparse matrix A, or "
+            "list(G.edges) of a networkx graph G; transform also takes nodes."
+        )
+    return as_table(X)
+
+
 def _has_rows(X: Any) -> bool:
     return isinstance(X, Iterable) or hasattr(X, "__array__")
 
@@ -517,10 +534,11 @@ def named(parameter: str, of: str = "X") -> Iterator[None]:
 
 def is_graph(X: Any) -> bool:
     """Return whether it is a sparse matrix or a networkx graph, not a table."""
-    return sparse.issparse(X) or _is_networkx(X)
+    return sparse.issparse(X) or is_networkx(X)
 
 
-def _is_networkx(X: Any) -> bool:
+def is_networkx(X: Any) -> bool:
+    """Return whether it is a networkx graph."""
     # Attributes of the class, because a frame may have columns of these names.
     kind = type(X)
     return hasattr(kind, "nodes") and hasattr(kind, "adjacency")
@@ -655,7 +673,7 @@ def _check_symmetric(matrix: sparse.csr_array) -> None:
 def _read_edges(
     X: Any, given: np.ndarray | None, directed: bool, sample_weight: Any
 ) -> tuple[np.ndarray, sparse.csr_array]:
-    if _is_networkx(X):
+    if is_networkx(X):
         edges, lone = _edges_of_networkx(X, directed)
     else:
         edges, lone = read_edges(X), None

@@ -39,9 +39,6 @@ _SELECTING = ("vocabulary", "max_features")
 _UNUSED = {"combine": "word", "pooling": "mean", "scale": None}
 # Pairs of nodes that are scored at once.
 _PAIRS = 1 << 16
-_ADVICE = (
-    "pass the pairs of nodes as two columns, source and target, or one column of nodes."
-)
 
 
 class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
@@ -240,7 +237,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         ValueError
             As in `fit`.
         """
-        table = _as_rows(X)
+        table = _edges.as_rows(X)
         # One level more: scikit-learn wraps this method for `set_output`.
         self._fit(table, y, sample_weight, stacklevel=5)
         return self._vectors_of(table)
@@ -268,7 +265,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             If an id is missing, or is not of the type of the ids in `fit`.
         """
         check_is_fitted(self)
-        return self._vectors_of(_as_rows(X))
+        return self._vectors_of(_edges.as_rows(X))
 
     def score_links(self, sources, targets, *, kind="pmi"):
         """Return the model's scores of links from sources to targets.
@@ -580,15 +577,6 @@ def _of_dropped(n_dropped: int) -> str:
         else (f"{n_dropped} nodes have self loops, which were")
     )
     return f"{which} dropped; self_loops=True keeps them."
-
-
-def _as_rows(X: Any) -> Table:
-    """Return the rows of `X`, which must not be a whole graph."""
-    if _edges.is_graph(X):
-        raise ValueError(
-            f"X is a {type(X).__name__}, whose rows are not edges: {_ADVICE}"
-        )
-    return _edges.as_table(X)
 
 
 def _take(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:

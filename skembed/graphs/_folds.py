@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import minimum_spanning_tree
 from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils import check_random_state
 
-from skembed.graphs._edges import Edges, is_graph, read_edges
+from skembed.graphs._edges import as_rows, read_edges
 
 __all__ = ["EdgeKFold"]
 
@@ -135,29 +135,12 @@ class EdgeKFold(BaseCrossValidator):
         return folds[pair_of_row]
 
 
-def edges_in_rows(X: Any, names: tuple[str, str] | None = None) -> Edges:
-    """Return the edges in the rows of X, which is not a whole graph; see `read_edges`.
-
-    Raises
-    ------
-    ValueError
-        If X is a sparse matrix or a networkx graph, or its edges are not valid.
-    """
-    if is_graph(X):
-        raise ValueError(
-            f"X is a {type(X).__name__}, whose rows are not edges. Pass an array of "
-            "edges, for example np.column_stack(A.nonzero()) of a sparse matrix A, or "
-            "list(G.edges) of a networkx graph G."
-        )
-    return read_edges(X, names)
-
-
 def _pairs(X: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the distinct pairs of nodes without direction, and the pair of each row.
 
     Nodes are numbered; the pairs are rows (smaller number, larger number).
     """
-    edges = edges_in_rows(X)
+    edges = read_edges(as_rows(X))
     ids = np.concatenate([edges.sources, edges.targets])
     nodes, places = np.unique(ids, return_inverse=True)
     ends = np.sort(places.reshape(2, -1), axis=0)

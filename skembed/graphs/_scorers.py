@@ -9,9 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skembed.graphs._edges import check_kinds, rows_of
+from skembed.graphs._edges import as_rows, check_kinds, read_edges, rows_of
 from skembed.graphs._embedder import KINDS, GraphEmbedder
-from skembed.graphs._folds import edges_in_rows
 
 __all__ = ["degree_baseline", "link_coverage", "link_direction", "link_existence"]
 
@@ -307,7 +306,7 @@ def _fitted(estimator: Any, X: Any, scorer: str) -> tuple[GraphEmbedder, Any]:
 
 
 def _read_links(embedder: GraphEmbedder, X: Any) -> _Links:
-    edges = edges_in_rows(X, embedder._id_names_)
+    edges = read_edges(as_rows(X), embedder._id_names_)
     check_kinds(embedder.nodes_, edges.sources, "those of fit", "those of X")
     is_link = edges.sources != edges.targets
     if edges.weights is not None:

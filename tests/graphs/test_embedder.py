@@ -408,7 +408,7 @@ def test_columns_keep_their_names():
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        (sparse.csr_array(A), "X is a csr_array, .*two columns, .*one column of nodes"),
+        (sparse.csr_array(A), "X is a csr_array, .*array of edges, .*takes nodes"),
         ([("a", "b"), (None, "b")], "source in row 1 of X is missing"),
         ([1, 2], r"those of fit are str .* those of X are int \(1"),
         ([(1, 2)], r"those of fit are str .* those of X are int \(1"),
