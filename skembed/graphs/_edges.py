@@ -534,10 +534,10 @@ def named(parameter: str, of: str = "X") -> Iterator[None]:
 
 def is_graph(X: Any) -> bool:
     """Return whether it is a sparse matrix or a networkx graph, not a table."""
-    return sparse.issparse(X) or is_networkx(X)
+    return sparse.issparse(X) or _is_networkx(X)
 
 
-def is_networkx(X: Any) -> bool:
+def _is_networkx(X: Any) -> bool:
     """Return whether it is a networkx graph."""
     # Attributes of the class, because a frame may have columns of these names.
     kind = type(X)
@@ -673,7 +673,7 @@ def _check_symmetric(matrix: sparse.csr_array) -> None:
 def _read_edges(
     X: Any, given: np.ndarray | None, directed: bool, sample_weight: Any
 ) -> tuple[np.ndarray, sparse.csr_array]:
-    if is_networkx(X):
+    if _is_networkx(X):
         edges, lone = _edges_of_networkx(X, directed)
     else:
         edges, lone = read_edges(X), None

@@ -12,7 +12,6 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from skembed._counts.count import window_weights
 from skembed._utils.memory import check_room
 from skembed._utils.threads import row_ranges
-from skembed.graphs._edges import is_networkx
 
 # Products that are added up between two checks for signals, in about 0.2 s.
 _PRODUCTS = 1 << 24
@@ -123,7 +122,7 @@ def as_adjacency(A: Any) -> sparse.csr_array:
     TypeError
         If A is a graph of another library.
     """
-    if is_networkx(A):
+    if hasattr(A, "nodes") and hasattr(A, "edges"):
         raise TypeError(
             f"A is a graph of type {type(A).__name__}. Pass its adjacency matrix, such "
             "as networkx.to_scipy_sparse_array(graph)."
