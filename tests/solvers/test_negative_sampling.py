@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from skembed import SGNSEmbedder
+from skembed import PPMISVDEmbedder, SGNSEmbedder
 from skembed._solvers import negative_sampling
 from skembed._solvers.job import _ROWS_AT_ONCE, RandomStart
 from skembed._solvers.sampling import Documents
@@ -125,6 +125,9 @@ def test_nodes_without_edges(estimator, name, update):
     if strategy.context_table == 0:
         # The one row of a word moves as that of a context, too, if contexts move.
         of_rows = of_columns = set("cde" if "word" in ways.values() else "de")
+        if estimator is PPMISVDEmbedder and name == "bilinear":
+            # Two dimensions hold the matrix exactly, which has no column of "a".
+            of_columns = set("ade")
     assert zeros(embedder) == of_rows
     assert zeros(embedder, "context") == of_columns
 
