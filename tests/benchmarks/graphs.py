@@ -11,8 +11,8 @@ a file, the graph is generated; see `heavy_tail`.
 
 `speed` compares PPMI-SVD with GSVD of scikit-network, which must be installed. Both
 factorise the same matrix with the same number of components. Before, ours takes
-logarithms of the weights, and theirs divides by roots of the degrees. In every round all
-run one after the other, and ratios are medians of the rounds' ratios.
+logarithms of the weights, and theirs divides by roots of the degrees. In every round
+all run one after the other, and ratios are medians of the rounds' ratios.
 
 `memory` is the largest resident memory of a process that loads edges and fits, with
 all modules.
@@ -29,7 +29,6 @@ import argparse
 import hashlib
 import json
 import os
-import resource
 import tempfile
 import time
 import warnings
@@ -37,6 +36,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import sparse
+from scipy.sparse.linalg import svds
 
 from skembed import (
     CBOWEmbedder,
@@ -45,15 +45,18 @@ from skembed import (
     SGNSEmbedder,
     cooccurrence,
 )
+from skembed._counts.ppmi import ppmi_inplace
 from skembed._tying import strategies
 from skembed.graphs import EdgeKFold, GraphEmbedder, degree_baseline, random_walks
 from skembed.graphs._edges import read_graph
+from tests.benchmarks.bits import as_told, modules_with_threads
 from tests.benchmarks.common import describe_machine, median_ratio, print_table
-from tests.benchmarks.measures import in_fresh_process
+from tests.benchmarks.measures import in_fresh_process, peak_resident
 
 N_GROUPS = 20
 # A node's share of edges falls with its rank to this power.
 TAIL = 0.75
+N_JOBS = (1, 2, 3)
 ESTIMATORS = (PPMISVDEmbedder, SGNSEmbedder, CBOWEmbedder, GloVeEmbedder)
 
 
@@ -145,11 +148,6 @@ def speed(options):
 # --- memory ---------------------------------------------------------------------------
 
 
-def resident():
-    """Return the largest resident memory of this process so far, in GiB (Linux)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-
-
 def memory(options):
     """Print the memory and the time of one fit in a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
@@ -167,17 +165,13 @@ def fit(options):
     embedder = GraphEmbedder(PPMISVDEmbedder(options.size, random_state=0, n_jobs=1))
     embedder.fit(small)  # compiles
     edges = np.load(options.path)
-    before = resident()
-    seconds = seconds_of(lambda: read_graph(edges))
-    read = resident()
-    whole = seconds_of(lambda: embedder.fit(edges))
-    found = {
-        "with edges, GiB": before,
-        "after reading, GiB": read,
-        "after the fit, GiB": resident(),
-        "reading, s": seconds,
-        "fit, s": whole,
-    }
+    peaks, seconds = [peak_resident()], []
+    for work in (read_graph, embedder.fit):
+        seconds.append(seconds_of(lambda work=work: work(edges)))
+        peaks.append(peak_resident())
+    names = ["with edges", "after reading", "after the fit"]
+    found = {f"{name}, GiB": x / 2**30 for name, x in zip(names, peaks, strict=True)}
+    found |= {"reading, s": seconds[0], "fit, s": seconds[1]}
     print(json.dumps(found))
 
 
@@ -259,54 +253,64 @@ def vectors_of(model):
 
 def bits(options):
     """Print hashes for several `n_jobs`, and differences after relabelling."""
+    # Otherwise few threads would start on a small graph.
+    for module in modules_with_threads():
+        module.n_threads = as_told
     edges = read_pairs(options.path)
-    rows, differs = [], False
-    for kind in ESTIMATORS:
-        for strategy in strategies.strategies(kind._method):
-            name = strategy.name
-            iterations = {} if kind is PPMISVDEmbedder else {"max_iter": 2}
-            hashes = []
-            for n_jobs in (1, 2, 3):
-                embedder = kind(
-                    options.size,
-                    share_context=name,
-                    random_state=0,
-                    n_jobs=n_jobs,
-                    **iterations,
-                )
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    model = GraphEmbedder(embedder).fit(edges)
-                hashes.append(hashlib.sha256(vectors_of(model)).hexdigest()[:8])
-            differs |= len(set(hashes)) > 1
-            rows.append([kind.__name__, name, ", ".join(sorted(set(hashes)))])
-    print_table(["estimator", "share_context", "n_jobs=1, 2, 3"], rows)
+    found = [
+        [kind.__name__, strategy.name, hashes(kind, strategy.name, edges, options)]
+        for kind in ESTIMATORS
+        for strategy in strategies.strategies(kind._method)
+    ]
+    rows = [[name, value, ", ".join(sorted(these))] for name, value, these in found]
+    print_table(["estimator", "share_context", f"n_jobs={N_JOBS}"], rows)
     print()
-    print_table(
-        ["share_context", "largest score", "largest difference"],
-        [
-            relabelled(edges, strategy.name, options)
-            for strategy in strategies.strategies(PPMISVDEmbedder._method)
-        ],
-    )
-    return int(differs)
+    header = ["dimensions", "gap", "largest score", "largest difference"]
+    print_table(header, list(relabelled(edges, options.size)))
+    return int(any(len(these) > 1 for *_, these in found))
 
 
-def relabelled(edges, share_context, options):
-    """Return how scores of edges differ if nodes are numbered in another way."""
+def hashes(kind, share_context, edges, options):
+    """Return the different hashes of what is learned with each `n_jobs`."""
+    params = {"share_context": share_context, "random_state": 0}
+    if kind is not PPMISVDEmbedder:
+        params["max_iter"] = 2
+    found = set()
+    for n_jobs in N_JOBS:
+        model = GraphEmbedder(kind(options.size, n_jobs=n_jobs, **params))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found.add(hashlib.sha256(vectors_of(model.fit(edges))).hexdigest()[:8])
+    return found
+
+
+def relabelled(edges, most):
+    """Yield how scores of edges differ if nodes are numbered in another way.
+
+    The gap is that between the last singular value that is used and the next one, as a
+    share of the former. Without one, the best approximation is not unique.
+    """
     nodes, places = np.unique(edges, return_inverse=True)
     other = np.random.default_rng(0).permutation(nodes.size)[places.reshape(-1, 2)]
-    embedder = PPMISVDEmbedder(
-        options.size, share_context=share_context, random_state=0, n_jobs=1
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        first, second = (
-            GraphEmbedder(embedder).fit(these).score_links(*these.T)
-            for these in (edges, other)
+    matrix = ppmi_inplace(read_graph(edges).adjacency, 1.0, 1.0).astype(np.float64)
+    values = svds(matrix, most + 1, return_singular_vectors=False, random_state=0)
+    values = np.sort(values)[::-1]
+    for size in range(2, most + 1):
+        embedder = PPMISVDEmbedder(
+            size, context_exponent=1, subsample=0, random_state=0
         )
-    largest = np.abs(first).max(), np.abs(first - second).max()
-    return [share_context, *(f"{number:.2e}" for number in largest)]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            first, second = (
+                GraphEmbedder(embedder).fit(these).score_links(*these.T)
+                for these in (edges, other)
+            )
+        yield [
+            size,
+            f"{1 - values[size] / values[size - 1]:.3f}",
+            f"{np.abs(first).max():.2f}",
+            f"{np.abs(first - second).max():.1e}",
+        ]
 
 
 # --- commands -------------------------------------------------------------------------
