@@ -28,6 +28,7 @@ Modules:
 - skembed.tying: ways in which word and context vectors share parameters
 - skembed.vectors: tables of words and vectors: look-ups, neighbours, files
 - skembed.features: tf-idf and word vectors side by side
+- skembed.graphs: vectors of the nodes of a graph, scorers of links, random walks
 - skembed.inspection: what a fitted model is like
 - skembed.metrics: how good word vectors are, in numbers
 - skembed.datasets: documents that come with every installation
@@ -36,6 +37,7 @@ Commands:
 
 - ``python -m skembed``: compares estimators and strategies on a classification task
 - ``python -m skembed study``: compares all strategies over learning rates and seeds
+- ``python -m skembed study --edges FILE``: compares strategies on a graph
 
 Modules whose names start with an underscore are private.
 """

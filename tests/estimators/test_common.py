@@ -1051,7 +1051,7 @@ def test_no_check_is_lost():
     )
     assert found["estimator"] == N_CLASS_CHECKS
     assert found["make"] == N_FIT_CHECKS
-    assert len(VARIANTS) == 5 + 5 + 3 + 3
+    assert len(VARIANTS) == 5 + 5 + 3 + 4
     assert set(public_embedders()) == set(ESTIMATORS)
 
 

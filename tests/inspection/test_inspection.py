@@ -768,7 +768,6 @@ def test_two_kinds_of_similarity(together):
 def test_similarity_in_parts(monkeypatch):
     fitted = fit(GloVeEmbedder)
     whole = similarity_kind(fitted, DOCUMENTS, n_neighbors=3)
-    monkeypatch.setattr(_pmi, "_ROWS", 3)
     monkeypatch.setattr(_pmi, "_PAIRS", 5)
     parts = similarity_kind(fitted, DOCUMENTS, n_neighbors=3)
     assert parts == pytest.approx(whole, rel=1e-12)

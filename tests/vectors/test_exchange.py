@@ -1,9 +1,9 @@
 """Tables for and from other libraries, where these are installed."""
 
-import builtins
 import json
 import re
 import struct
+import sys
 
 import numpy as np
 import pytest
@@ -21,14 +21,9 @@ def table():
 
 def hide(monkeypatch, *hidden):
     """Make some packages impossible to import."""
-    original = builtins.__import__
-
-    def without(name, *args, **kwargs):
-        if name.partition(".")[0] in hidden:
-            raise ImportError(name)
-        return original(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    loaded = [name for name in sys.modules if name.partition(".")[0] in hidden]
+    for name in {*hidden, *loaded}:
+        monkeypatch.setitem(sys.modules, name, None)
 
 
 def test_model2vec(table, tmp_path):
