@@ -445,17 +445,25 @@ def _climb(
 
     Where a plain step would make ``|R|`` smaller, a multiple of Q is added to the
     gradient. The larger it is, the shorter is the step, and a short one succeeds.
+    Where plain steps go back and forth, as from sources to targets of nodes that are
+    one or the other, half a step succeeds.
     """
     width = -(-start.shape[1] // _BLOCK) * _BLOCK
     check_room(
-        4 * 8.0 * rows.n_rows * width,
-        f"Four tables of the vectors of {rows.n_rows} words",
+        5 * 8.0 * rows.n_rows * width,
+        f"Five tables of the vectors of {rows.n_rows} words",
         "Lower n_components or max_features, or raise min_count.",
     )
     here, there = (aligned_zeros((rows.n_rows, width), np.float64) for _ in range(2))
     here[:, : start.shape[1]] = start
     ahead, back = forward(here), backward(here)
     core = rows.gram(here, ahead)
+    idle = _idle(rows, core, (ahead, back))
+    if idle.any():
+        _write_basis(rows, ((here, np.eye(width)), (ahead, idle), (back, idle)), there)
+        here, there = there, here
+        ahead, back = forward(here), backward(here)
+        core = rows.gram(here, ahead)
     best, shift = np.sum(core**2), 0.0
     for _ in range(_MOST_STEPS):
         terms = (ahead, core.T), (back, core), (here, shift * np.eye(width))
@@ -469,9 +477,53 @@ def _climb(
             continue
         here, there, core, best = there, here, found, best + gain
         if gain <= _SMALLEST_GAIN * best:
-            break
+            half = aligned_zeros((rows.n_rows, width), np.float64)
+            _write_basis(rows, _between(rows, here, there), half)
+            forward(half, ahead)
+            found = rows.gram(half, ahead)
+            gain = np.sum(found**2) - best
+            if gain <= _SMALLEST_GAIN * best:
+                break
+            here, core, best = half, found, best + gain
         backward(here, back)
     return here, core
+
+
+def _idle(
+    rows: Rows, core: np.ndarray, images: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Return what to multiply MQ + M'Q by, to add it to columns without a gradient.
+
+    Their rows and columns of R are 0: a column stands for sources of edges to nodes
+    that no column stands for, or for targets of edges from such nodes.
+    """
+    squares = core**2
+    size = squares.sum(axis=0) + squares.sum(axis=1)
+
+    def lengths(some: slice) -> np.ndarray:
+        return ((images[0][some] + images[1][some]) ** 2).sum(axis=0)
+
+    pull = rows.total(lengths)
+    chosen = (pull > 0) & (size <= _NOISE**2 * pull)
+    return np.diag(np.where(chosen, 1.0 / np.sqrt(np.where(chosen, pull, 1.0)), 0.0))
+
+
+def _between(
+    rows: Rows, first: np.ndarray, second: np.ndarray
+) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """Return products whose sum lies halfway from one orthonormal basis to another.
+
+    The columns of the second one are turned towards those of the first. Columns of
+    zeros, which only fill up blocks, are left out.
+    """
+    columns = [np.flatnonzero(block.any(axis=0)) for block in (first, second)]
+    n_columns = min(map(len, columns))
+    kept = np.zeros((2, first.shape[1], first.shape[1]))
+    here, there = (places[:n_columns] for places in columns)
+    left, _, right = np.linalg.svd(rows.gram(second, first)[np.ix_(there, here)])
+    kept[0, here, np.arange(n_columns)] = 1.0
+    kept[1, there, :n_columns] = left @ right
+    return (first, kept[0]), (second, kept[1])
 
 
 def _write_basis(

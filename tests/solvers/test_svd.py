@@ -519,6 +519,36 @@ def test_dedicom_ends_at_an_optimum(monkeypatch, n_components):
     assert best >= max(found) * (1 - 1e-5)
 
 
+def sources_and_targets(seed=0):
+    """Links from nodes that are only sources to nodes that are only targets."""
+    links = random_sparse(100, 0.2, seed=seed)[:60, :40]
+    matrix = np.zeros((100, 100))
+    matrix[:60, 60:] = links
+    return matrix, np.linalg.svd(links, compute_uv=False)
+
+
+@pytest.mark.parametrize("n_components", [1, 2, 3, 4, 5])
+def test_dedicom_of_sources_and_targets(path, n_components):
+    """An odd dimension must not stand for sources without their targets.
+
+    Two dimensions capture s**2, and a last one for both captures (s / 2)**2.
+    """
+    matrix, values = sources_and_targets()
+    pairs, last = divmod(n_components, 2)
+    expected = (values[:pairs] ** 2).sum() + last * (values[pairs] / 2) ** 2
+    _, core = factoriser(matrix).dedicom(n_components)
+    assert (core**2).sum() == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.small
+def test_dedicom_of_two_words():
+    """The best vector is that of the largest eigenvalue of the symmetric part."""
+    for matrix in ([[0.0, 3.0], [1.0, 0.0]], [[0.0, 3.0], [0.0, 0.0]]):
+        vectors, core = factoriser(np.array(matrix)).dedicom(1)
+        assert core.item() == pytest.approx(np.sum(matrix) / 2)
+        np.testing.assert_allclose(vectors.ravel(), [0.5**0.5] * 2)
+
+
 def test_dedicom_captures_more_than_the_symmetric_part(path):
     """And less than two tables, which have twice the parameters."""
     matrix = one_way(120)
@@ -542,7 +572,7 @@ def test_tables_of_dedicom_are_refused(monkeypatch):
     )
     factoriser(one_way(30)).dedicom(3)
     (size,) = (size for size, what, _ in seen if "30 words" in what)
-    assert size == 4 * 30 * 16 * 8
+    assert size == 5 * 30 * 16 * 8
 
 
 # --- the same bits --------------------------------------------------------------------
