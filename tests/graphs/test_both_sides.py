@@ -27,7 +27,7 @@ def scores(side, share_context):
     train, test = next(EdgeKFold(4, random_state=0).split(edges))
     ends = tuple(edges[train].T)
     adjacency = sparse.csr_array((np.ones(len(train)), ends), shape=(N_NODES, N_NODES))
-    walks = random_walks(adjacency, n_walks=20, length=20, random_state=0)
+    walks = random_walks(adjacency, n_walks=20, length=10, random_state=0)
     counts, rows = cooccurrence(
         walks, input="token_ids", window=2, direction=side, min_count=1
     )
