@@ -35,6 +35,15 @@ def _status(field):
     raise ValueError(f"/proc/self/status has no {field}")
 
 
+def peak_resident():
+    """Return the largest resident memory of this process so far, in bytes."""
+    if sys.platform == "linux":
+        # `getrusage` may count memory of the process that started this one.
+        return _status("VmHWM")
+    # Bytes on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
 class PeakMemory:
     """Context manager that measures by how much resident memory grows at its peak.
 
@@ -48,22 +57,15 @@ class PeakMemory:
 
     def __enter__(self):
         gc.collect()
-        self._linux = sys.platform == "linux"
-        if self._linux:
+        if sys.platform == "linux":
             # Of glibc alone; others have nothing of the kind.
             getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: 0)(0)
             Path("/proc/self/clear_refs").write_text("5")
-        self._before = self._peak()
+        self._before = peak_resident()
         return self
 
     def __exit__(self, *exception):
-        self.bytes = self._peak() - self._before
-
-    def _peak(self):
-        if self._linux:
-            return _status("VmHWM")
-        # Bytes on macOS.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.bytes = peak_resident() - self._before
 
 
 def in_fresh_process(module, *arguments):
