@@ -156,7 +156,9 @@ def _in_forest(pairs: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
     order = rng.permutation(len(pairs))
     weights = np.empty(len(pairs))
     weights[order] = np.arange(1, len(pairs) + 1)
-    graph = sparse.csr_array((weights, tuple(pairs.T)), shape=(n_nodes, n_nodes))
+    # SciPy 1.13 finds no trees if indices are int64.
+    ends = tuple(pairs.T.astype(np.int32))
+    graph = sparse.csr_array((weights, ends), shape=(n_nodes, n_nodes))
     chosen = np.zeros(len(pairs), dtype=bool)
     chosen[order[minimum_spanning_tree(graph).data.astype(np.int64) - 1]] = True
     return chosen
