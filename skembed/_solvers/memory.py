@@ -159,6 +159,9 @@ def closed_form(estimator: Any, sizes: Sizes) -> float:
     else:
         # A basis, and the vectors of both sides.
         decomposition = n_words * (4.0 * space_size(d) + 8.0 * (1 + wide) * d)
+        if layout.is_matrix:
+            # Its iteration holds six tables, whose columns are a multiple of 16.
+            decomposition = max(decomposition, n_words * 6 * 8.0 * (-(-d // 16) * 16))
     # The matrix and its transpose, and both again if they are side by side.
     factorising = kept + 2 * matrix * (3 if layout.is_matrix else 1) + decomposition
     converting = kept + sides * _COUNT * n_counts + matrix
