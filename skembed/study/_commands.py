@@ -106,8 +106,9 @@ tell.
 GRAPH_NOTES = """\
 files:
   --edges: on every line a source and a target, and perhaps a weight, separated by
-  tabs, commas (.csv) or spaces. Lines that start with # are skipped, and so is a
-  first line of "source" and "target". Ids are int or text.
+  tabs, commas (.csv) or spaces. Lines that start with # are skipped. A first line may
+  name the columns: source, target, weight. Ids are int if all are, or text: 007 and 7
+  are two nodes. Edges of weight 0 are no links.
   --labels: on every line a node and its label, or several labels.
   Each also with .gz; UTF-8, or see --encoding.
 
