@@ -110,6 +110,11 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
     node that occurs only in the edges of the test fold is unknown, and has a vector of
     zeros.
 
+    Some defaults of embedders are meant for text. `subsample` lowers the counts of
+    nodes with many edges, and `context_exponent` of PPMISVDEmbedder leaves a part of
+    the degrees in the scores. ``PPMISVDEmbedder(context_exponent=1, subsample=0)`` is
+    a good start for graphs.
+
     GloVe fits the logarithms of the weights of edges. It does not see which edges are
     missing. With equal weights and ``steps=1``, it has nothing to learn.
 

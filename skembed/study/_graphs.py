@@ -34,10 +34,15 @@ from skembed.study._documents import InputError, read_lines
 from skembed.study._progress import Progress
 
 # Titles, classes and parameters. PPMI divides by what the degrees suggest: a smoothed
-# distribution of contexts would leave a part of the degrees in the vectors.
+# distribution of contexts would leave a part of the degrees in the vectors. Links of
+# nodes with many links are not noise, as frequent words are, so none are subsampled.
 _FAMILIES: dict[str, tuple[str, Any, dict[str, Any]]] = {
-    "ppmi-svd": ("PPMI-SVD", PPMISVDEmbedder, {"context_exponent": 1.0}),
-    "sgns": ("SGNS", SGNSEmbedder, {}),
+    "ppmi-svd": (
+        "PPMI-SVD",
+        PPMISVDEmbedder,
+        {"context_exponent": 1.0, "subsample": 0},
+    ),
+    "sgns": ("SGNS", SGNSEmbedder, {"subsample": 0}),
     "glove": ("GloVe", GloVeEmbedder, {}),
 }
 EMBEDDERS = tuple(_FAMILIES)
