@@ -26,8 +26,9 @@ from sklearn.utils.validation import (
 from skembed._base import BaseEmbedder
 from skembed._fit import Collected, check_numbers, collected_notes, is_learned
 from skembed._tying import strategies
-from skembed.graphs import _edges
-from skembed.graphs._edges import Graph, Table
+from skembed.graphs import _edges, _graph, _ids
+from skembed.graphs._edges import Table
+from skembed.graphs._graph import Graph
 from skembed.graphs._steps import WEIGHTINGS, k_step_counts
 
 __all__ = ["GraphEmbedder"]
@@ -157,7 +158,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         "directed": ["boolean"],
         "nodes": ["array-like", None],
         "self_loops": ["boolean"],
-        "edges": [object],  # see `_edges.read_graph`
+        "edges": [object],  # see `_graph.read_graph`
         "memory": [str, PathLike, HasMethods("cache"), None],
     }
 
@@ -432,7 +433,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             "self_loops": self.self_loops,
         }
         if self.edges is None and _edges.is_graph(X):
-            graph = _edges.read_graph(X, sample_weight=sample_weight, **how)
+            graph = _graph.read_graph(X, sample_weight=sample_weight, **how)
             return graph, {"_id_names_": None}
         if self.edges is not None and _edges.is_graph(X):
             raise ValueError(
@@ -448,8 +449,8 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         if self.edges is not None:
             ids = self._checked_ids(table, y, sample_weight)
             with _edges.named("edges"):
-                graph = _edges.read_graph(self.edges, **how)
-            _edges.check_kinds(graph.nodes, ids, "those of edges", "those of X")
+                graph = _graph.read_graph(self.edges, **how)
+            _ids.check_kinds(graph.nodes, ids, "those of edges", "those of X")
             return graph, described
         if len(table.columns) == 1:
             raise ValueError(
@@ -457,7 +458,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                 "nodes, pass the graph as the parameter `edges`."
             )
         described["_id_names_"] = _edges.id_names(table)
-        return _edges.read_graph(table, sample_weight=sample_weight, **how), described
+        return _graph.read_graph(table, sample_weight=sample_weight, **how), described
 
     @staticmethod
     def _checked_ids(table: Table, y: Any, sample_weight: Any) -> np.ndarray:
@@ -495,18 +496,18 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
             _check_unnamed(self)
         rows = []
         for found in ids:
-            _edges.check_kinds(self.nodes_, found, "those of fit", "those of X")
-            rows.append(_edges.rows_of(self.nodes_, found))
+            _ids.check_kinds(self.nodes_, found, "those of fit", "those of X")
+            rows.append(_ids.rows_of(self.nodes_, found))
         return np.hstack([_take(*pair) for pair in zip(tables, rows, strict=False)])
 
     def _rows(self, ids: Any, role: str) -> np.ndarray:
         """Return the rows of known nodes, in the shape of their ids."""
         array = ids if isinstance(ids, np.ndarray) else np.asarray(ids, dtype=object)
-        found = _edges.as_ids(array.ravel(), role, f"place {{}} of {role}s")
-        _edges.check_kinds(self.nodes_, found, "those of fit", f"the {role}s")
-        rows = _edges.rows_of(self.nodes_, found)
+        found = _ids.as_ids(array.ravel(), role, f"place {{}} of {role}s")
+        _ids.check_kinds(self.nodes_, found, "those of fit", f"the {role}s")
+        rows = _ids.rows_of(self.nodes_, found)
         if rows.min(initial=0) < 0:
-            unknown = _edges.shown(found, int(np.argmin(rows)))
+            unknown = _ids.shown(found, int(np.argmin(rows)))
             raise ValueError(
                 f"The {role} {unknown} is not among the {self.nodes_.size} nodes in "
                 "nodes_."

@@ -9,8 +9,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils._param_validation import StrOptions, validate_params
 from sklearn.utils.validation import check_is_fitted
 
-from skembed.graphs._edges import as_rows, check_kinds, read_edges, rows_of
+from skembed.graphs._edges import as_rows, read_edges
 from skembed.graphs._embedder import KINDS, GraphEmbedder
+from skembed.graphs._ids import check_kinds, rows_of
 
 __all__ = ["degree_baseline", "link_coverage", "link_direction", "link_existence"]
 

@@ -48,7 +48,7 @@ from skembed import (
 from skembed._counts.ppmi import ppmi_inplace
 from skembed._tying import strategies
 from skembed.graphs import EdgeKFold, GraphEmbedder, degree_baseline, random_walks
-from skembed.graphs._edges import read_graph
+from skembed.graphs._graph import read_graph
 from tests.benchmarks.bits import as_told, modules_with_threads
 from tests.benchmarks.common import describe_machine, median_ratio, print_table
 from tests.benchmarks.measures import in_fresh_process, peak_resident

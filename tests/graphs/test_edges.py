@@ -6,14 +6,9 @@ import polars as pl
 import pytest
 from scipy import sparse
 
-from skembed.graphs._edges import (
-    Edges,
-    is_graph,
-    named,
-    read_edges,
-    read_graph,
-    rows_of,
-)
+from skembed.graphs._edges import Edges, is_graph, named, read_edges
+from skembed.graphs._graph import read_graph
+from skembed.graphs._ids import rows_of
 
 INTS = [(3, 1), (1, 7), (3, 7)]
 STRS = [("c", "a"), ("a", "g"), ("c", "g")]
