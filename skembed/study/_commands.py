@@ -481,13 +481,15 @@ def run_graph_study(argv: list[str], prog: str) -> int:
     """Run the study on a graph with these options, and return the exit code."""
     options = GraphCommand(prog, GRAPH_HELP, GRAPH_NOTES).parse_args(argv)
     study = _graphs.Study(_graphs.read_graph(options), options)
+    if options.output is not None:
+        # Before the long run: the folder may be impossible.
+        options.output.mkdir(parents=True, exist_ok=True)
     results = list(study.results())
     if all(result.problem is not None for result in results[1:]):
         raise InputError(f"nothing could be fitted: {results[1].problem}")
     report = Report(study.about(), results)
     print(report.text())
     if options.output is not None:
-        options.output.mkdir(parents=True, exist_ok=True)
         _report.write(options.output / "results.md", report.markdown())
         _report.write(options.output / "results.csv", report.csv())
     return 0

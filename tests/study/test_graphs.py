@@ -344,6 +344,15 @@ def test_graphs_that_cannot_be_studied(tmp_path, capsys, text, message):
     assert message in capsys.readouterr().err
 
 
+def test_output_that_is_a_file(folder, capsys):
+    """It is noticed before the run."""
+    edges = str(folder / "edges.tsv")
+    assert study(["--edges", edges, "--cv", "2", "--output", edges]) == 2
+    err = capsys.readouterr().err
+    assert "edges.tsv" in err
+    assert "[1/" not in err
+
+
 def test_no_such_file(tmp_path, capsys):
     assert study([f"--edges={tmp_path / 'nothing.tsv'}"]) == 2
     assert "nothing.tsv" in capsys.readouterr().err
