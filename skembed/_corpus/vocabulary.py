@@ -423,8 +423,8 @@ def _why_empty(
     if not words:
         return (
             f"Empty vocabulary: the {n_documents} documents hold no tokens at "
-            "all. They may be empty, hold stop words only, or token_pattern may not "
-            "match."
+            "all. They may be empty, hold only stop words or only pads (-1), or "
+            "token_pattern may not match."
         )
     top = int(counts.argmax())
     weighted, advice = "", "Lower min_count or pass more documents."
