@@ -32,11 +32,12 @@ def shares_of(graph):
 )
 def test_tables_hold_the_shares_of_weights(weigh):
     rng = np.random.default_rng(0)
-    A = sparse.random_array((30, 30), density=0.4, rng=rng, format="csr")
+    A = sparse.random_array((30, 30), density=0.4, random_state=rng, format="csr")
     A.data = weigh(rng, A.nnz).astype(float)
     graph = _walks._graph(A)
     assert graph.thresholds.size == A.nnz
-    dense = A.toarray() / A.max(axis=1).toarray()[:, None]
+    dense = A.toarray()
+    dense /= dense.max(axis=1, keepdims=True)
     wanted = dense / dense.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(shares_of(graph), wanted, rtol=0, atol=2.0**-31)
 
