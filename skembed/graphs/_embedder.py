@@ -342,18 +342,11 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         two_sided = self._two_sided_ or not self._of_nodes_
-        prefix, n_components = (
-            type(self).__name__.lower(),
-            self.source_vectors_.shape[1],
-        )
-        return np.asarray(
-            [
-                f"{prefix}{side}{i}"
-                for side in (("_source", "_target") if two_sided else ("",))
-                for i in range(n_components)
-            ],
-            dtype=object,
-        )
+        sides = ("_source", "_target") if two_sided else ("",)
+        prefix = type(self).__name__.lower()
+        n_components = self.source_vectors_.shape[1]
+        names = [f"{prefix}{side}{i}" for side in sides for i in range(n_components)]
+        return np.asarray(names, dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -577,11 +570,9 @@ def _in_order_of_names(counts: sparse.csr_array, nodes: np.ndarray) -> sparse.cs
 
 
 def _of_dropped(n_dropped: int) -> str:
-    which = (
-        "1 node has a self loop, which was"
-        if n_dropped == 1
-        else (f"{n_dropped} nodes have self loops, which were")
-    )
+    which = f"{n_dropped} nodes have self loops, which were"
+    if n_dropped == 1:
+        which = "1 node has a self loop, which was"
     return f"{which} dropped; self_loops=True keeps them."
 
 

@@ -102,20 +102,28 @@ def _given_nodes(nodes: Any) -> np.ndarray:
     return ids
 
 
-def _read_matrix(
-    X: Any, given: np.ndarray | None, directed: bool
-) -> tuple[np.ndarray, sparse.csr_array]:
+def checked_matrix(X: Any) -> sparse.csr_array:
+    """Return a checked copy of the sparse matrix of a graph.
+
+    Parameters
+    ----------
+    X : sparse matrix or sparse array
+
+    Returns
+    -------
+    csr_array of shape (n_nodes, n_nodes), float64
+        Canonical, without stored zeros. Sums of duplicates may be infinite.
+
+    Raises
+    ------
+    ValueError
+        If it is not square, or an entry is not a weight.
+    """
     if X.ndim != 2 or X.shape[0] != X.shape[1]:
         raise ValueError(
-            f"X is a sparse matrix of shape {X.shape}. The matrix of a graph is "
-            "square: it has a row and a column for each node. For a cross-validation, "
+            f"X is a matrix of shape {X.shape}. The matrix of a graph, sparse or not, "
+            "is square: it has a row and a column for each node. For a cross-validation, "
             "which splits rows, pass edges instead of a matrix."
-        )
-    n_nodes = X.shape[0]
-    if given is not None and given.size != n_nodes:
-        raise ValueError(
-            f"nodes holds {given.size} ids, but X has {n_nodes} rows: with a matrix, "
-            "nodes are the ids of its rows."
         )
     if X.dtype.kind not in "biuf":
         raise ValueError(
@@ -132,14 +140,28 @@ def _read_matrix(
     with np.errstate(over="ignore"):
         matrix.sum_duplicates()
     matrix.eliminate_zeros()
+    return matrix
+
+
+def _read_matrix(
+    X: Any, given: np.ndarray | None, directed: bool
+) -> tuple[np.ndarray, sparse.csr_array]:
+    matrix = checked_matrix(X)
+    n_nodes = matrix.shape[0]
+    if given is not None and given.size != n_nodes:
+        raise ValueError(
+            f"nodes holds {given.size} ids, but X has {n_nodes} rows: with a matrix, "
+            "nodes are the ids of its rows."
+        )
     nodes = np.arange(n_nodes) if given is None else given
-    _check_sums(nodes, matrix)
+    check_sums(nodes, matrix)
     if not directed:
         _check_symmetric(matrix)
     return nodes, matrix
 
 
-def _check_sums(nodes: np.ndarray, matrix: sparse.csr_array) -> None:
+def check_sums(nodes: np.ndarray, matrix: sparse.csr_array) -> None:
+    """Raise an error if the weights of an edge add up to too much."""
     # The sum of the weights of both directions has to be finite, too.
     large = matrix.data > np.finfo(np.float64).max / 2
     if large.any():
@@ -180,7 +202,7 @@ def _read_edges(
     with np.errstate(over="ignore"):
         matrix = sparse.coo_array((weights, (rows, columns)), shape=shape).tocsr()
     matrix.eliminate_zeros()
-    _check_sums(nodes, matrix)
+    check_sums(nodes, matrix)
     if not directed:
         # A self loop is the same in both directions.
         matrix = sparse.csr_array(matrix + matrix.T - _diagonal(matrix))

@@ -12,6 +12,8 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 from skembed._counts.count import window_weights
 from skembed._utils.memory import check_room
 from skembed._utils.threads import row_ranges
+from skembed.graphs._edges import is_networkx, named
+from skembed.graphs._graph import check_sums, checked_matrix
 
 # Products that are added up between two checks for signals, in about 0.2 s.
 _PRODUCTS = 1 << 24
@@ -122,42 +124,23 @@ def as_adjacency(A: Any) -> sparse.csr_array:
     TypeError
         If A is a graph of another library.
     """
-    if hasattr(A, "nodes") and hasattr(A, "edges"):
+    if is_networkx(A):
         raise TypeError(
             f"A is a graph of type {type(A).__name__}. Pass its adjacency matrix, such "
             "as networkx.to_scipy_sparse_array(graph)."
         )
-    if np.ma.is_masked(A):
-        raise ValueError("A is a masked array. Fill it first: A.filled(0).")
-    A = check_array(
-        A, accept_sparse="csr", dtype=np.float64, input_name="A", **_ANY_NUMBERS
-    )
-    if A.shape[0] != A.shape[1]:
-        raise ValueError(
-            f"A has shape {A.shape}. The matrix of a graph is square: it has a row and "
-            "a column for each node."
-        )
-    A = sparse.csr_array(A, copy=True)
-    _check_weights(A)
-    A.sum_duplicates()
-    if not _cleaned(A).nnz:
+    if not sparse.issparse(A):
+        if np.ma.is_masked(A):
+            raise ValueError("A is a masked array. Fill it first: A.filled(0).")
+        # The error of `checked_matrix` says where a number is.
+        A = check_array(A, dtype=np.float64, input_name="A", ensure_all_finite=False)
+        A = sparse.csr_array(A)
+    with named("A"):
+        A = checked_matrix(A)
+        check_sums(np.arange(A.shape[0]), A)
+    if not A.nnz:
         raise ValueError("A has no edges: all of its entries are 0.")
     return A
-
-
-# The error of `_check_weights` says where a number is.
-_ANY_NUMBERS = {"ensure_all_finite": False, "ensure_min_features": 0}
-
-
-def _check_weights(A: sparse.csr_array) -> None:
-    wrong = np.flatnonzero(~(np.isfinite(A.data) & (A.data >= 0)))
-    if wrong.size:
-        at = wrong[0]
-        row = np.searchsorted(A.indptr, at, side="right") - 1
-        raise ValueError(
-            f"A[{row}, {A.indices[at]}] is {A.data[at]}. Weights of edges have to be "
-            "finite and not negative."
-        )
 
 
 def _cleaned(A: sparse.csr_array) -> sparse.csr_array:

@@ -27,6 +27,7 @@ from skembed.study import (
 )
 from skembed.study._candidates import Candidate, Settings
 from skembed.study._documents import Documents, InputError, load
+from skembed.study._graph_files import read_graph
 from skembed.study._graph_report import Report
 from skembed.study._options import (
     DATA_HELP,
@@ -480,7 +481,7 @@ def _write(
 def run_graph_study(argv: list[str], prog: str) -> int:
     """Run the study on a graph with these options, and return the exit code."""
     options = GraphCommand(prog, GRAPH_HELP, GRAPH_NOTES).parse_args(argv)
-    study = _graphs.Study(_graphs.read_graph(options), options)
+    study = _graphs.Study(read_graph(options), options)
     if options.output is not None:
         # Before the long run: the folder may be impossible.
         options.output.mkdir(parents=True, exist_ok=True)

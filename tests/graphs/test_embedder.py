@@ -484,7 +484,7 @@ def test_bad_nodes_as_samples(X, y, weights, message):
         ({"edges": [("a", "b"), ("c", None)]}, "target in row 1 of edges is missing"),
         ({"edges": [("a", "b", -1)]}, "weight in row 0 of edges is -1"),
         ({"edges": np.ones((4, 4))}, r"edges has 4 feature\(s\)"),
-        ({"edges": sparse.eye_array(2, 3)}, "edges is a sparse matrix of shape"),
+        ({"edges": sparse.eye_array(2, 3)}, "edges is a matrix of shape"),
         ({"edges": EDGES, "steps": 2, "step_weighting": [1]}, "^step_weighting has"),
         (
             {"edges": EDGES, "steps": 2, "step_weighting": [1, np.nan]},

@@ -176,23 +176,30 @@ def test_many_paths_between_few_nodes(steps, fits, monkeypatch):
 
 
 class Graph:
-    nodes = edges = ()
+    nodes = edges = adjacency = ()
+
+
+# A column that the matrix does not have.
+OUTSIDE = sparse.csr_array(np.array([[0.0, 1.0], [1.0, 0.0]]))
+OUTSIDE.indices[0] = 5
 
 
 @pytest.mark.small
 @pytest.mark.parametrize(
     ("A", "error", "message"),
     [
-        ([[0, 1], [-2, 0]], ValueError, r"A\[1, 0\] is -2.0.*not negative"),
+        ([[0, 1], [-2, 0]], ValueError, "row 1, column 0 of A is -2.0.*not negative"),
         (np.ma.masked_equal([[0, 2], [1, 0]], 2), ValueError, "A is a masked array"),
-        ([[0, np.nan], [1, 0]], ValueError, r"A\[0, 1\] is nan.*finite"),
-        ([[0, np.inf], [1, 0]], ValueError, r"A\[0, 1\] is inf.*finite"),
+        ([[0, np.nan], [1, 0]], ValueError, "row 0, column 1 of A is missing"),
+        ([[0, np.inf], [1, 0]], ValueError, "row 0, column 1 of A is inf.*finite"),
         (np.ones((2, 3)), ValueError, r"shape \(2, 3\).*square"),
         (np.zeros((3, 3)), ValueError, "no edges"),
         (np.empty((0, 0)), ValueError, "0 sample"),
         ([1, 2], ValueError, "2D array"),
         ([["a", "b"], ["c", "d"]], ValueError, "could not convert string to float"),
-        (np.full((2, 2), 1e308), ValueError, "row 0 of A.*too large for float64"),
+        (np.full((2, 2), 8e307), ValueError, "row 0 of A.*too large for float64"),
+        (np.full((2, 2), 1e308), ValueError, "from 0 to 0 in A add up.*too large"),
+        (OUTSIDE, ValueError, "A is a damaged sparse matrix"),
         (Graph(), TypeError, "networkx.to_scipy_sparse_array"),
     ],
 )

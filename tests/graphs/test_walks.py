@@ -9,7 +9,7 @@ from scipy import sparse, stats
 
 from skembed import cooccurrence
 from skembed.graphs import _walks, k_step_counts, random_walks
-from tests.graphs.test_steps import Graph, dense_sum, random_graph
+from tests.graphs.test_steps import OUTSIDE, Graph, dense_sum, random_graph
 from tests.helpers import PACKAGE, run_python
 
 needs_compiler = pytest.mark.skipif(
@@ -324,12 +324,13 @@ def test_too_many_walks():
 @pytest.mark.parametrize(
     ("A", "error", "message"),
     [
-        ([[0, 1], [-2, 0]], ValueError, r"A\[1, 0\] is -2.0.*not negative"),
+        ([[0, 1], [-2, 0]], ValueError, "row 1, column 0 of A is -2.0.*not negative"),
         (np.ma.masked_equal([[0, 2], [1, 0]], 2), ValueError, "A is a masked array"),
-        ([[0, np.nan], [1, 0]], ValueError, r"A\[0, 1\] is nan.*finite"),
-        ([[0, np.inf], [1, 0]], ValueError, r"A\[0, 1\] is inf.*finite"),
+        ([[0, np.nan], [1, 0]], ValueError, "row 0, column 1 of A is missing"),
+        ([[0, np.inf], [1, 0]], ValueError, "row 0, column 1 of A is inf.*finite"),
         (np.ones((2, 3)), ValueError, r"shape \(2, 3\).*square"),
         (np.zeros((3, 3)), ValueError, "no edges"),
+        (OUTSIDE, ValueError, "A is a damaged sparse matrix"),
         (np.empty((0, 0)), ValueError, "0 sample"),
         (Graph(), TypeError, "networkx.to_scipy_sparse_array"),
     ],

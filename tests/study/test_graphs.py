@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from skembed.study import _graph_report, _graphs
+from skembed.study import _graph_files, _graph_report, _graphs
 from skembed.study._commands import GRAPH_HELP, GRAPH_NOTES, study
 from skembed.study._documents import InputError
 from skembed.study._graph_report import Report, is_level
@@ -41,7 +41,7 @@ def options(path, *more):
 
 def read(path, text, *more):
     (path / "edges.tsv").write_text(text, encoding="utf8")
-    return _graphs.read_graph(options(path, *more))
+    return _graph_files.read_graph(options(path, *more))
 
 
 # --- Files
@@ -72,14 +72,14 @@ def test_files_of_edges(tmp_path, text, edges, weights):
 def test_commas(tmp_path):
     (tmp_path / "edges.csv").write_text("source,target\nx y,z\n", encoding="utf8")
     given = options(tmp_path, "--edges", tmp_path / "edges.csv")
-    assert _graphs.read_graph(given).edges.tolist() == [["x y", "z"]]
+    assert _graph_files.read_graph(given).edges.tolist() == [["x y", "z"]]
 
 
 def test_quotes(tmp_path):
     lines = ["source,target,weight", '"x, y", "z ""1""",2', "#,no edge", '"#",z,1']
     (tmp_path / "edges.CSV.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
     given = options(tmp_path, "--edges", tmp_path / "edges.CSV.gz")
-    graph = _graphs.read_graph(given)
+    graph = _graph_files.read_graph(given)
     assert graph.edges.tolist() == [["x, y", 'z "1"'], ["#", "z"]]
     assert graph.weights.tolist() == [2.0, 1.0]
 
@@ -88,7 +88,7 @@ def test_a_missing_quote_does_not_swallow_lines(tmp_path):
     (tmp_path / "edges.csv").write_text('a,b\n"c,d\ne,"f\n', encoding="utf8")
     given = options(tmp_path, "--edges", tmp_path / "edges.csv")
     with pytest.raises(InputError, match="line 2: not CSV"):
-        _graphs.read_graph(given)
+        _graph_files.read_graph(given)
 
 
 def test_a_header_of_labels(tmp_path):
@@ -147,7 +147,7 @@ def test_bad_files_of_labels(tmp_path, text, message):
 def test_measures(folder):
     """What the graph was made of is found, and symmetric scores have no direction."""
     given = options(folder, "--labels", folder / "labels.tsv", "--cv", 3, "--steps", 2)
-    found = _graphs.Study(_graphs.read_graph(given), given)
+    found = _graphs.Study(_graph_files.read_graph(given), given)
     degrees, *results = found.results()
     assert [result.way.name for result in results] == [
         name for name, _, _ in _graphs._WAYS
@@ -176,7 +176,7 @@ def test_measures(folder):
 
 def test_undirected(folder):
     given = options(folder, "--undirected", "--cv", 2, "--steps", 1)
-    graph = _graphs.read_graph(given)
+    graph = _graph_files.read_graph(given)
     found = _graphs.Study(graph, given)
     results = list(found.results())
     assert {name for result in results for name in result.scores} == {"existence"}
@@ -228,7 +228,7 @@ def test_labelled_nodes_without_a_link_are_counted(folder, tmp_path):
     labels = (folder / "labels.tsv").read_text(encoding="utf8") + "\n98\teven\n99\todd"
     (tmp_path / "labels").write_text(labels, encoding="utf8")
     given = options(folder, "--labels", tmp_path / "labels", "--cv", 2, "--steps", 1)
-    found = _graphs.Study(_graphs.read_graph(given), given)
+    found = _graphs.Study(_graph_files.read_graph(given), given)
     assert found.about()[-1].endswith(" 2 of the nodes have no link.")
 
 
@@ -236,7 +236,7 @@ def test_nodes_with_several_labels(folder, tmp_path):
     lines = [f"{i} {['even', 'odd'][i % 2]} {i % 3}" for i in range(40)]
     (tmp_path / "labels").write_text("\n".join(lines), encoding="utf8")
     given = options(folder, "--labels", tmp_path / "labels", "--cv", 2, "--steps", 1)
-    graph = _graphs.read_graph(given)
+    graph = _graph_files.read_graph(given)
     found = _graphs.Study(graph, given)
     assert "micro-averaged F1" in found.about()[-1]
     classes, several, _ = found._classes()
@@ -251,7 +251,7 @@ def test_nodes_with_several_labels(folder, tmp_path):
 
 def test_glove_has_no_matrix(folder):
     given = options(folder, "--estimators", "glove", "sgns", "--steps", 1, "--cv", 2)
-    ways = _graphs.Study(_graphs.read_graph(given), given)._ways()
+    ways = _graphs.Study(_graph_files.read_graph(given), given)._ways()
     matrix = [way.family for way in ways if way.name == "one table, matrix"]
     assert matrix == ["sgns"]
     assert [way.family for way in ways].count("glove") == 4
@@ -259,7 +259,7 @@ def test_glove_has_no_matrix(folder):
 
 def test_way_that_fails(folder):
     given = options(folder, "--cv", 2, "--steps", 1)
-    found = _graphs.Study(_graphs.read_graph(given), given)
+    found = _graphs.Study(_graph_files.read_graph(given), given)
     result = found._measure(Way("ppmi-svd", 1, "unknown", "unknown", 4))
     assert not result.scores
     assert "share_context" in result.problem
