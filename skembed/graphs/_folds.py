@@ -20,8 +20,8 @@ class EdgeKFold(BaseCrossValidator):
 
     A splitter for ``cv=`` of scikit-learn. The samples are edges. `KFold` separates a
     link from its reverse, and one tells much about the other. In the e-mail network
-    email-Eu-core, 56 % of the links that ``KFold(5, shuffle=True)`` holds out have
-    their reverse in the training set (47 % with three folds). Repeated edges leak in
+    email-Eu-core, 57 % of the links that ``KFold(5, shuffle=True)`` holds out have
+    their reverse in the training set (48 % with three folds). Repeated edges leak in
     the same way. Here both stay together.
 
     Pairs of nodes are assigned to folds at random. Pairs with many edges come first.
