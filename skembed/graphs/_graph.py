@@ -122,8 +122,8 @@ def checked_matrix(X: Any) -> sparse.csr_array:
     if X.ndim != 2 or X.shape[0] != X.shape[1]:
         raise ValueError(
             f"X is a matrix of shape {X.shape}. The matrix of a graph, sparse or not, "
-            "is square: it has a row and a column for each node. For a cross-validation, "
-            "which splits rows, pass edges instead of a matrix."
+            "is square: it has a row and a column for each node. For a "
+            "cross-validation, which splits rows, pass edges instead of a matrix."
         )
     if X.dtype.kind not in "biuf":
         raise ValueError(
