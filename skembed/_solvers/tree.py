@@ -262,8 +262,8 @@ def _checked_counts(counts: Any) -> np.ndarray:
     if wrong.any():
         word = wrong.argmax()
         raise ValueError(
-            f"counts must be finite and not negative, got {counts[word]} for word "
-            f"{word}. Pass zero for a word that does not occur."
+            f"counts must be finite and not negative, got {counts[word]:g} for "
+            f"word {word}. Pass zero for a word that does not occur."
         )
     return counts
 
