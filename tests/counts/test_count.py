@@ -193,6 +193,8 @@ def test_score(estimator):
     scores = dense_scores(embedder).astype(np.float64)
     if estimator is PPMISVDEmbedder:
         error = np.mean((reference.ppmi(counts, 1.0, 0.75) - scores) ** 2)
+    elif estimator in SOFTMAX:
+        error = (counts * -scores).sum() / counts.sum()
     else:
         some = counts > 0
         of_pairs = np.minimum(1, (counts[some] / embedder.x_max) ** embedder.alpha)

@@ -10,7 +10,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SoftmaxEmbedder
 from skembed._counts import count
 from skembed._solvers import epochs, glove, negative_sampling, softmax
 from skembed.pooling import MaxPooling, SIFPooling
@@ -53,7 +53,8 @@ def test_parameters_that_have_to_stay(estimator):
     values = {"n_components": 2, "share_context": True, "negative_dims": 0.4}
     values |= {"directional": True, "window": 3, "window_weighting": "flat"}
     values |= {"direction": "right"}
-    values |= {"loss": "softmax" if estimator is TreeEmbedder else "hierarchical"}
+    losses = {SoftmaxEmbedder: "hierarchical", TreeEmbedder: "softmax"}
+    values |= {"loss": losses.get(estimator)}
     values |= {"input": "cooccurrence", "bias": "word", "aggregation": "sum"}
     assert names
     for name in names:
