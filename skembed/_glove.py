@@ -208,6 +208,10 @@ class GloVeEmbedder(BaseEmbedder):
     def _held_out_loss(self, corpus):
         return losses.least_squares(self, corpus)
 
+    def _log_prior(self, side=""):
+        # The score estimates the logarithm of the count.
+        return np.zeros(len(self.word_vectors_))
+
     def _fit_vectors(self, job):
         n_words = job.counts.size
         layout = self._layout(n_words, job.strategy)
@@ -220,6 +224,7 @@ class GloVeEmbedder(BaseEmbedder):
         totals = count.context_totals(counts)
         kept["_context_totals"] = totals[row_of]
         count.weigh_inplace(counts, totals, self.subsample)
+        kept["_context_kept"] = count.context_totals(counts)[row_of]
         params = layout.allocate()
         n_learned = self.n_components + 1
         squares = glove.start_squares(layout, params.shape, job.resume, row_of)

@@ -36,6 +36,7 @@ def test_hooks_are_declared():
         "_fixed_by_counts",
         "_fixed_by_vectors",
         "_held_out_loss",
+        "_log_prior",
         "_method",
         "_state",
     ]
@@ -103,6 +104,9 @@ class Counted(BaseEmbedder):
 
     def _held_out_loss(self, corpus):
         return float(corpus.n_documents)
+
+    def _log_prior(self, side=""):
+        return np.zeros(len(self.word_vectors_))
 
 
 def test_hooks_are_enough():
