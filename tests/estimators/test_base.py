@@ -40,7 +40,7 @@ def test_hooks_are_declared():
         "_method",
         "_state",
     ]
-    assert OF_SAMPLING == ["_aggregation"]
+    assert OF_SAMPLING == ["_aggregation", "_log_prior"]
     for base, hooks in (BaseEmbedder, HOOKS), (_NegativeSamplingEmbedder, OF_SAMPLING):
         for hook in hooks:
             assert inspect.getattr_static(base, hook).__doc__
