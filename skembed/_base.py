@@ -185,7 +185,7 @@ class BaseEmbedder(DocumentTransformer):
         self, counts: sparse.csr_array, side: str = ""
     ) -> float:
         """Return the sum of ``-ln P(c | w)`` over weighted pairs, in nats."""
-        return losses.softmax(self, counts, side)
+        return losses.cross_entropy_of_scores(self, counts, side)
 
     @property
     def _early_stopping(self) -> EarlyStopping:

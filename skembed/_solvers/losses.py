@@ -458,6 +458,24 @@ def closed_form(estimator: Any, corpus: Corpus) -> float:
     return float(error) / (len(of_sides) * len(scaled) ** 2)
 
 
+def softmax(estimator: Any, corpus: Corpus) -> float:
+    """Return the objective of a softmax over contexts: the cross-entropy per pair.
+
+    Parameters
+    ----------
+    estimator : SoftmaxEmbedder
+        Fitted.
+    corpus : Corpus
+        In rows of its vocabulary.
+
+    Returns
+    -------
+    float
+        In nats.
+    """
+    return cross_entropy(estimator, corpus).model
+
+
 def cross_entropy(estimator: Any, corpus: Corpus) -> CrossEntropy:
     """Return the cross-entropy of documents in nats per pair.
 
@@ -491,7 +509,9 @@ def cross_entropy(estimator: Any, corpus: Corpus) -> CrossEntropy:
     return CrossEntropy(*map(float, means))
 
 
-def softmax(estimator: Any, counts: sparse.csr_array, side: str = "") -> float:
+def cross_entropy_of_scores(
+    estimator: Any, counts: sparse.csr_array, side: str = ""
+) -> float:
     """Return the summed ``-ln P(c | w)`` of pairs, from scores and a prior.
 
     ``P(c | w)`` is proportional to ``exp(s(w, c) + log_prior(c))``. What a score adds
