@@ -19,8 +19,9 @@ from skembed._utils.jit import COMPILED, helper, kernel
 
 # Columns of a step: vectors of so many numbers compile for every processor.
 _LANES = 16
-# exp(x) is 0 below: the smallest exponent of an ordinary float32.
-_LOWEST = np.float32(-87.0)
+# exp(x) counts as 0 from here on. Products with it would be too small for ordinary
+# floats, which takes processors long.
+_LOWEST = np.float32(-60.0)
 # Coefficients of exp on [-ln 2 / 2, ln 2 / 2], highest power first.
 _LOG2_E, _LN_2 = 1.4426950408889634, 0.6931471805599453
 
@@ -51,7 +52,8 @@ def _power_of_two(typing_context, exponent):
 @helper
 def _exp_compiled(x):
     """exp(x) of x <= 0, for loops that the compiler vectorises."""
-    x = max(x, _LOWEST)
+    scale = np.float32(0.0) if x <= _LOWEST else np.float32(1.0)
+    x = _LOWEST if x <= _LOWEST else x
     # Rounds to the nearest number, since x is not positive.
     n = np.int32(x * np.float32(_LOG2_E) - np.float32(0.5))
     f = x - np.float32(n) * np.float32(_LN_2)
@@ -62,7 +64,7 @@ def _exp_compiled(x):
     p = p * f + np.float32(0.5)
     p = p * f + np.float32(1.0)
     p = p * f + np.float32(1.0)
-    return p * _power_of_two(n)
+    return scale * p * _power_of_two(n)
 
 
 @helper
@@ -75,7 +77,7 @@ def log1p_unit(e):
 
 
 def _exp_plain(x):
-    return np.exp(max(x, _LOWEST))
+    return np.exp(x) if x > _LOWEST else np.float32(0.0)
 
 
 exp_negative = _exp_compiled if COMPILED else _exp_plain

@@ -787,6 +787,9 @@ class Training:
             rows = self.edges[block], self.edges[block + 1]
             done = (self.first + epoch + number / n_blocks) / self.job.n_scheduled
             rate = self.learning_rate * max(1.0 - done, _LAST_RATE)
+            # The first gradients say little, and AdaGrad's first steps are its largest.
+            # In one table they would move all words in one direction.
+            rate *= min(1.0, self.first + epoch + (number + 1) / n_blocks)
             loss += self._visit(self.team, rows, rate)
             visited += self.counts.of_words[slice(*rows)].sum()
             if report((number + 1) / n_blocks):
