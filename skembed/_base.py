@@ -429,7 +429,8 @@ class BaseEmbedder(DocumentTransformer):
 
     @property
     def _tables(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.word_vectors_, self.context_vectors_
+        # A model without context vectors has word vectors as features only.
+        return self.word_vectors_, getattr(self, "context_vectors_", self.word_vectors_)
 
     def _facts(self) -> list[str]:
         counts = self.word_counts_.sum()

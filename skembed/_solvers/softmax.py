@@ -560,6 +560,25 @@ def make_outputs(indptr: np.ndarray, columns: np.ndarray | None = None) -> Any:
     return softmax.Outputs(indptr, columns, slopes)
 
 
+class Certainty(Objective):
+    """The tree of a single word: it has a probability of 1, whatever its vector."""
+
+    def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
+        """Compute nothing: the loss and its gradient are 0."""
+        return 0.0
+
+    def step(
+        self, team: ThreadTeam, words: np.ndarray, block: Any, rates: Rates
+    ) -> None:
+        """Make no step: there is no output."""
+
+    def measure(
+        self, team: ThreadTeam, words: np.ndarray, block: Any, held_out: Any
+    ) -> float:
+        """Return a loss of 0."""
+        return 0.0
+
+
 def make_marks(n_nodes: int) -> Any:
     """Return the work space of a thread for a tree."""
     from skembed._kernels import softmax
@@ -717,7 +736,8 @@ class Training:
         self.biases = start, np.ones_like(start)
         if tree is not None and layout.shares_rows:
             self.biases[1][rows] = learned.get("_bias_squares", 1.0)
-            self.state += self.biases
+            if start.size:
+                self.state += self.biases
             return
         first = layout.context_row
         self.model.params[first : first + start.size, layout.n_components] = start
@@ -757,10 +777,12 @@ class Training:
 
     def _make_tree_objective(
         self, tree: Tree, outputs: np.ndarray, n_rows: int
-    ) -> TreeSoftmax:
+    ) -> Objective:
         from skembed._kernels import softmax
 
         n_nodes = tree.n_words - 1
+        if not n_nodes:
+            return Certainty(self.model, outputs[:0], n_rows)
         paths = softmax.Paths(*tree[1:])
         marks = [make_marks(n_nodes) for _ in range(self.n_threads)]
         block = self.counts.block(0, tree.n_words)
