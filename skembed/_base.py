@@ -451,6 +451,12 @@ class BaseEmbedder(DocumentTransformer):
                 f"words of shape {rows.shape} and contexts of shape {columns.shape} "
                 "cannot be broadcast: pass as many contexts as words, or one of either."
             ) from error
+        return self._scores_of(rows, columns, side)
+
+    def _scores_of(
+        self, rows: np.ndarray, columns: np.ndarray, side: str
+    ) -> np.ndarray:
+        """Return the scores of words with contexts, given their rows."""
         scores = np.einsum(
             "...k,...k->...",
             self.word_vectors_[rows] * self._score_scale,
