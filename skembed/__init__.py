@@ -13,6 +13,7 @@ Estimators:
 
 - SGNSEmbedder: skip-gram with negative sampling
 - CBOWEmbedder: continuous bag of words with negative sampling
+- SoftmaxEmbedder: skip-gram with a full or hierarchical softmax
 - GloVeEmbedder: global vectors
 - PPMISVDEmbedder: positive pointwise mutual information, factorised
 - PretrainedEmbedder: features from given vectors
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from skembed._ppmi_svd import PPMISVDEmbedder
     from skembed._pretrained import PretrainedEmbedder
     from skembed._sgns import SGNSEmbedder
+    from skembed._softmax import SoftmaxEmbedder
     from skembed._warmup import warmup
 
 __all__ = [
@@ -62,6 +64,7 @@ __all__ = [
     "PPMISVDEmbedder",
     "PretrainedEmbedder",
     "SGNSEmbedder",
+    "SoftmaxEmbedder",
     "__version__",
     "cooccurrence",
     "warmup",
@@ -74,6 +77,7 @@ _HOMES = {
     "PPMISVDEmbedder": "skembed._ppmi_svd",
     "PretrainedEmbedder": "skembed._pretrained",
     "SGNSEmbedder": "skembed._sgns",
+    "SoftmaxEmbedder": "skembed._softmax",
     "cooccurrence": "skembed._counts.count",
     "datasets": "skembed.datasets",
     "features": "skembed.features",

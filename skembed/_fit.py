@@ -46,6 +46,7 @@ SECONDS = "_fit_seconds"
 # Learned attributes whose names do not end with an underscore.
 PRIVATE = frozenset(
     (
+        "_bias_squares",
         "_chosen_columns",
         "_column_rows",
         "_column_words",

@@ -4,18 +4,15 @@ from numbers import Real
 from typing import ClassVar
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils._param_validation import Interval
 
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
-from skembed._counts import count
 from skembed._docstrings import complete_docstring
 from skembed._solvers import glove, losses
 from skembed._solvers import memory as _estimating
 from skembed._solvers.epochs import Epochs
-from skembed._solvers.job import Job, RandomStart, count_pairs, kept_counts
+from skembed._solvers.job import RandomStart, pairs_in_order, start_squares
 from skembed._tying import strategies
-from skembed._utils.interrupts import interruptible
 
 
 @complete_docstring(
@@ -214,15 +211,10 @@ class GloVeEmbedder(BaseEmbedder):
         random = np.random.default_rng(job.seeds)
         # Words in random order, so that blocks hold about equally many pairs.
         row_of = random.permutation(n_words).astype(np.int32)
-        counts = self._permuted_counts(job, row_of)
-        kept = kept_counts(self, job, counts, self.direction, row_of)
-        resumable = bool(kept)
-        totals = count.context_totals(counts)
-        kept["_context_totals"] = totals[row_of]
-        count.weigh_inplace(counts, totals, self.subsample)
+        counts, kept, resumable = pairs_in_order(self, job, row_of)
         params = layout.allocate()
         n_learned = self.n_components + 1
-        squares = glove.start_squares(layout, params.shape, job.resume, row_of)
+        squares = start_squares(layout, job.resume, [row_of] * layout.n_tables)
         start = RandomStart(random, len(params), n_learned, self.n_components)
         start.write(params)
         job.resume.write_init(params, job.vocabulary.rows, row_of)
@@ -239,13 +231,3 @@ class GloVeEmbedder(BaseEmbedder):
         training = glove.Training(settings, job, counts, tables, random)
         del counts
         return Epochs(training, settings.stopping, job).run()
-
-    def _permuted_counts(self, job: Job, row_of: np.ndarray) -> sparse.csr_array:
-        """Return co-occurrence counts with word w in row and column ``row_of[w]``."""
-        corpus = job.corpus
-        if corpus.counts is None and self.memory is None and not job.resume.adds:
-            # Counting in this order saves sorting; what is kept has one order only.
-            corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
-            return count_pairs(self, job._replace(corpus=corpus), self.direction)
-        counts = count_pairs(self, job, self.direction)
-        return interruptible(count.permute, counts, np.argsort(row_of))

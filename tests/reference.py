@@ -6,6 +6,7 @@ the kernels' forms (documents one behind the other, tables stacked), so that a t
 can hand both sides the same arrays.
 """
 
+import heapq
 import itertools
 import re
 from dataclasses import dataclass, field
@@ -662,6 +663,67 @@ def glove_epoch(cells, model, squares, learning_rate):
             model.table[row] -= step
             squares[row] += gradient**2
     return loss
+
+
+# --- trees ----------------------------------------------------------------------------
+
+
+def huffman(counts):
+    """Return the children of each inner node: Huffman (1952), with a heap.
+
+    Words win ties against inner nodes; among words the last one wins, among inner
+    nodes the first one.
+    """
+    heap = [(count, 0, -word, word) for word, count in enumerate(counts)]
+    heapq.heapify(heap)
+    children = []
+    while len(heap) > 1:
+        left, right = heapq.heappop(heap), heapq.heappop(heap)
+        node = len(counts) + len(children)
+        heapq.heappush(heap, (left[0] + right[0], 1, node, node))
+        children.append([left[-1], right[-1]])
+    return children
+
+
+def shortest_total_length(counts):
+    """Return the smallest sum of counts times code lengths: the sum of all merges."""
+    heap, total = list(counts), 0
+    heapq.heapify(heap)
+    while len(heap) > 1:
+        both = heapq.heappop(heap) + heapq.heappop(heap)
+        total += both
+        heapq.heappush(heap, both)
+    return total
+
+
+def leaves_by_side(children):
+    """Return the words to the left and to the right of each inner node."""
+    n_words = len(children) + 1
+    below = [[word] for word in range(n_words)]
+    sides = []
+    for left, right in children:
+        sides.append((below[left], below[right]))
+        below.append(below[left] + below[right])
+    return sides
+
+
+def paths(children):
+    """Return the (inner node, side) pairs from the root to each word."""
+    found = [[] for _ in range(len(children) + 1)]
+    for node, sides in reversed(list(enumerate(leaves_by_side(children)))):
+        for side, words in enumerate(sides):
+            for word in words:
+                found[word].append((node, side))
+    return found
+
+
+def node_matrix(children):
+    """Return H: mean of left leaves minus mean of right leaves, of each inner node."""
+    matrix = np.zeros((len(children), len(children) + 1))
+    for row, (left, right) in zip(matrix, leaves_by_side(children), strict=True):
+        row[left] = 1.0 / len(left)
+        row[right] = -1.0 / len(right)
+    return matrix
 
 
 # --- positive PMI ---------------------------------------------------------------------

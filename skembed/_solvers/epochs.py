@@ -133,9 +133,7 @@ def hold_out_pairs_inplace(
         If one of the two parts is empty.
     """
     n_words, n_pairs = counts.shape[0], counts.nnz
-    # Each pair has a random number, the same in both directions.
-    numbers = np.empty(n_words, dtype=np.uint64)
-    numbers[row_of] = random.integers(2**64, size=n_words, dtype=np.uint64)
+    numbers = _numbers_of_words(n_words, random, row_of)
     limit = np.uint64(min(fraction * 2.0**64, 2.0**64 - 2048))
     entries, lengths = (counts.data, counts.indices), np.diff(counts.indptr)
     n_held = np.zeros(n_words, dtype=np.int64)
@@ -155,6 +153,78 @@ def hold_out_pairs_inplace(
     held_out = [np.concatenate(arrays) for arrays in zip(*pieces, strict=True)]
     train = [array[:n_kept] for array in entries]
     parts = _matrix(train, lengths - n_held), _matrix(held_out, n_held)
+    _check_parts(parts, fraction, n_pairs)
+    return parts
+
+
+def hold_out_counts_inplace(
+    counts: sparse.csr_array,
+    fraction: float,
+    random: np.random.Generator,
+    row_of: np.ndarray,
+) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Split every co-occurrence count at random into training and held-out counts.
+
+    A likelihood is judged by further occurrences of all pairs, frequent ones included.
+    Occurrences of a pair are units of 1, or of its count if that is less. The expected
+    share of the held-out units is `fraction`, and their number is one of the two next
+    to it. A pair and its reverse are treated alike. The choice depends on the words of
+    a pair, not on the order or the number of rows.
+
+    Parameters
+    ----------
+    counts : csr_array of shape (n_words, n_words), float64
+        It is consumed.
+    fraction : float
+    random : Generator
+    row_of : ndarray of shape (n_words,), int
+        Row and column of each word.
+
+    Returns
+    -------
+    train, held_out : csr_array of shape (n_words, n_words), float64
+        Their sum is `counts`, up to rounding.
+
+    Raises
+    ------
+    ValueError
+        If one of the two parts is empty.
+    """
+    n_words, n_pairs = counts.shape[0], counts.nnz
+    numbers = _numbers_of_words(n_words, random, row_of)
+    lengths = np.diff(counts.indptr)
+    held = np.empty_like(counts.data)
+    for first, last in row_ranges(counts.indptr, _CHUNK):
+        here = slice(counts.indptr[first], counts.indptr[last])
+        rows = np.repeat(np.arange(first, last), lengths[first:last])
+        draws = _mix(numbers[rows] + numbers[counts.indices[here]]) / 2.0**64
+        values = counts.data[here]
+        units = np.minimum(values, 1.0)
+        whole = np.floor(fraction * (values / units) + draws)
+        held[here] = np.minimum(units * whole, values)
+    held_out = sparse.csr_array((held, counts.indices.copy(), counts.indptr.copy()))
+    held_out.resize(counts.shape)
+    counts.data -= held
+    parts = counts, held_out
+    for part in parts:
+        part.eliminate_zeros()
+        part.has_canonical_format = True
+    _check_parts(parts, fraction, n_pairs)
+    return parts
+
+
+def _numbers_of_words(
+    n_words: int, random: np.random.Generator, row_of: np.ndarray
+) -> np.ndarray:
+    """Return a random uint64 for each row. Its sum for two words is that of a pair."""
+    numbers = np.empty(n_words, dtype=np.uint64)
+    numbers[row_of] = random.integers(2**64, size=n_words, dtype=np.uint64)
+    return numbers
+
+
+def _check_parts(
+    parts: tuple[sparse.csr_array, sparse.csr_array], fraction: float, n_pairs: int
+) -> None:
     for part, what in zip(parts, ("train on", "hold out"), strict=True):
         if not part.nnz:
             raise ValueError(
@@ -162,7 +232,6 @@ def hold_out_pairs_inplace(
                 f"none to {what}. Change validation_fraction, pass more documents, or "
                 "early_stopping=False."
             )
-    return parts
 
 
 def _matrix(entries: list[np.ndarray], lengths: np.ndarray) -> sparse.csr_array:

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from skembed._solvers.epochs import EarlyStopping, hold_out_pairs_inplace
-from skembed._solvers.job import Fitted, Job, RandomStart, Resume
+from skembed._solvers.job import Fitted, Job, RandomStart, reorder
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros
@@ -50,20 +50,6 @@ class Tables(NamedTuple):
     start: RandomStart  # of all rows
     keeps_squares: bool  # for later fits
     attributes: dict[str, Any]  # further ones of the fitted estimator
-
-
-def start_squares(
-    layout: Layout, shape: tuple[int, ...], resume: Resume, row_of: np.ndarray
-) -> np.ndarray:
-    """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits."""
-    squares = aligned_zeros(shape)
-    squares[:] = 1.0
-    if resume.continues:
-        rows = row_of[: resume.n_words]
-        earlier = resume.learned["_squares"]
-        for table, sums in enumerate(np.split(earlier, layout.n_tables)):
-            squares[table * layout.n_words + rows, : sums.shape[1]] = sums
-    return squares
 
 
 class Training:
@@ -188,8 +174,8 @@ class Training:
         self.tables.start.erase(params, np.zeros(len(params), dtype=bool))
         word_biases, context_biases, _ = layout.biases(params)
         word_vectors, context_vectors, attributes = layout.consume_params(params)
-        word_vectors, context_vectors = _reorder(word_vectors, context_vectors, row_of)
-        word_biases, context_biases = _reorder(word_biases, context_biases, row_of)
+        word_vectors, context_vectors = reorder(word_vectors, context_vectors, row_of)
+        word_biases, context_biases = reorder(word_biases, context_biases, row_of)
         attributes.update(self.tables.attributes)
         if self.tables.keeps_squares:
             attributes["_squares"] = self._squares_by_word()
@@ -210,14 +196,6 @@ class Training:
         n_learned = layout.n_components + 1
         parts = np.split(squares, layout.n_tables)
         return np.concatenate([part[row_of, :n_learned] for part in parts])
-
-
-def _reorder(
-    words: np.ndarray, contexts: np.ndarray, row_of: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows in the vocabulary's order. A shared object stays shared."""
-    ordered = words[row_of]
-    return ordered, (ordered if contexts is words else contexts[row_of])
 
 
 def _model(

@@ -1,7 +1,7 @@
 """The input of a solver and its result."""
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -11,8 +11,10 @@ from scipy import sparse
 from skembed._corpus.reader import Known
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 from skembed._counts import count
+from skembed._tying.layout import Layout
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import interruptible
+from skembed._utils.memory import aligned_zeros
 from skembed._utils.progress import Progress
 
 # How many numbers are drawn from a random state to seed a fit.
@@ -314,3 +316,80 @@ class RandomStart:
             numbers -= np.float32(0.5)
             numbers /= self._n_components
             yield slice(first, last), numbers
+
+
+def start_squares(
+    layout: Layout, resume: Resume, orders: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits.
+
+    Parameters
+    ----------
+    layout : Layout
+    resume : Resume
+        Its `_squares` are those of the tables, one after the other.
+    orders : sequence of ndarray of shape (n_words,), int
+        For each table, the place of each of these rows.
+
+    Returns
+    -------
+    ndarray of shape (n_words * n_tables, width), float32
+    """
+    squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
+    squares[:] = 1.0
+    if resume.continues:
+        earlier = np.split(resume.learned["_squares"], layout.n_tables)
+        for table, (sums, order) in enumerate(zip(earlier, orders, strict=True)):
+            rows = table * layout.n_words + order[: len(sums)]
+            squares[rows, : sums.shape[1]] = sums
+    return squares
+
+
+def reorder(
+    words: np.ndarray, contexts: np.ndarray, row_of: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows in the vocabulary's order. A shared object stays shared."""
+    ordered = words[row_of]
+    return ordered, (ordered if contexts is words else contexts[row_of])
+
+
+class PairCounts(NamedTuple):
+    """Co-occurrence counts to train on."""
+
+    counts: sparse.csr_array  # float64, words in random order
+    attributes: dict[str, Any]  # of the fitted estimator
+    resumable: bool  # whether the attributes hold what later fits add to
+
+
+def pairs_in_order(estimator: Any, job: Job, row_of: np.ndarray) -> PairCounts:
+    """Return the counts of a job, after `subsample`, in a given order of words.
+
+    Parameters
+    ----------
+    estimator : GloVeEmbedder or SoftmaxEmbedder
+    job : Job
+    row_of : ndarray of shape (n_words,), int32
+        Row and column of each word.
+
+    Returns
+    -------
+    PairCounts
+    """
+    counts = _permuted_counts(estimator, job, row_of)
+    kept = kept_counts(estimator, job, counts, estimator.direction, row_of)
+    resumable = bool(kept)
+    totals = count.context_totals(counts)
+    kept["_context_totals"] = totals[row_of]
+    count.weigh_inplace(counts, totals, estimator.subsample)
+    return PairCounts(counts, kept, resumable)
+
+
+def _permuted_counts(estimator: Any, job: Job, row_of: np.ndarray) -> sparse.csr_array:
+    """Return co-occurrence counts with word w in row and column ``row_of[w]``."""
+    corpus = job.corpus
+    if corpus.counts is None and estimator.memory is None and not job.resume.adds:
+        # Counting in this order saves sorting; what is kept has one order only.
+        corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
+        return count_pairs(estimator, job._replace(corpus=corpus), estimator.direction)
+    counts = count_pairs(estimator, job, estimator.direction)
+    return interruptible(count.permute, counts, np.argsort(row_of))

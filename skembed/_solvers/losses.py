@@ -468,3 +468,8 @@ def _products(
             "ik,ik->i", words[rows[part]], contexts[columns[part]], out=products[part]
         )
     return products
+
+
+def softmax(estimator: Any, corpus: Corpus) -> float:
+    """Return the cross-entropy in nats per pair."""
+    raise NotImplementedError

@@ -145,6 +145,12 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
     return reading(sizes) + max(counting, training)
 
 
+def softmax(estimator: Any, sizes: Sizes) -> float:
+    """Return the bytes that training by softmax takes at its peak."""
+    n_counts = _n_counts(estimator, sizes)
+    return reading(sizes) + n_counts
+
+
 def closed_form(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that PPMI-SVD takes at its peak."""
     n_words, layout = sizes.n_words, estimator._layout(sizes.n_words)

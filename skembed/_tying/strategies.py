@@ -25,17 +25,20 @@ from skembed._utils.memory import check_room
 # Kinds of the map A in ``x_w' A y_c``, see `Tying.map_kind`.
 IDENTITY, DIAGONAL, MATRIX = "identity", "diagonal", "matrix"
 # How an estimator learns, see `Tying.methods`.
-SAMPLING, LEAST_SQUARES, CLOSED_FORM = "sampling", "least squares", "closed form"
+SAMPLING, SOFTMAX = "sampling", "softmax"
+LEAST_SQUARES, CLOSED_FORM = "least squares", "closed form"
 _METHODS = {
     "SGNSEmbedder": SAMPLING,
     "CBOWEmbedder": SAMPLING,
+    "SoftmaxEmbedder": SOFTMAX,
     "GloVeEmbedder": LEAST_SQUARES,
     "PPMISVDEmbedder": CLOSED_FORM,
 }
 # What a method requires of an object, beyond what negative sampling needs.
+_FIXED = "whose map is the identity or a fixed diagonal, without a table of noise words"
 _NEEDS = {
-    LEAST_SQUARES: "whose map is the identity or a fixed diagonal, without a table of "
-    "noise words",
+    SOFTMAX: _FIXED,
+    LEAST_SQUARES: _FIXED,
     CLOSED_FORM: "whose class defines factorise",
 }
 
@@ -176,14 +179,14 @@ class Tying(BaseEstimator):
     def methods(self) -> set[str]:
         """Methods of learning that are possible with this strategy.
 
-        "sampling" (SGNS, CBOW) is always possible. "least squares" (GloVe) needs the
-        identity or a fixed diagonal, and no separate table of noise words. "closed
-        form" (PPMI-SVD) needs a method `factorise`.
+        "sampling" (SGNS, CBOW) is always possible. "softmax" and "least squares"
+        (GloVe) need the identity or a fixed diagonal, and no separate table of noise
+        words. "closed form" (PPMI-SVD) needs a method `factorise`.
         """
         found = {SAMPLING}
         fixed = self.map_kind != MATRIX and not self.learns_map
         if self.noise_table == self.context_table and fixed:
-            found.add(LEAST_SQUARES)
+            found |= {SOFTMAX, LEAST_SQUARES}
         if type(self).factorise is not Tying.factorise:
             found.add(CLOSED_FORM)
         return found
@@ -623,7 +626,7 @@ def get_strategy(share_context: Any, method: str | None = None) -> Tying:
     Parameters
     ----------
     share_context : bool, str or Tying
-    method : {"sampling", "least squares", "closed form"}, optional
+    method : {"sampling", "softmax", "least squares", "closed form"}, optional
         The method of learning that the strategy must support.
 
     Returns

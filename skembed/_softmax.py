@@ -1,0 +1,331 @@
+"""Skip-gram with a softmax over all contexts, full or hierarchical."""
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
+from skembed._docstrings import complete_docstring
+from skembed._solvers import losses, softmax, tree
+from skembed._solvers import memory as _estimating
+from skembed._solvers.epochs import Epochs
+from skembed._solvers.job import RandomStart, pairs_in_order, start_squares
+from skembed._tying import strategies
+
+
+@complete_docstring(
+    windows="",
+    further_fits="`partial_fit`, `warm_start`",
+    steps="step and epoch",
+    kept="vocabulary and co-occurrence counts",
+    held_out="co-occurrences",
+    also_kept="Co-occurrence counts and sums of squared gradients are kept, too.",
+    predicted="pair of words",
+    unit=", in nats and without the penalty",
+    counted="tables, learned biases and vectors of inner nodes",
+)
+class SoftmaxEmbedder(BaseEmbedder):
+    r"""Word vectors by maximum likelihood: skip-gram with a softmax over all contexts.
+
+    Minimises the cross-entropy of the contexts of each word,
+    ``- sum N(w, c) ln P(c | w)``, over co-occurrence counts N. With
+    ``loss="softmax"``, ``P(c | w)`` is proportional to ``exp(x_w . y_c + b_c)``:
+    Mikolov et al. (2013b), eq. 2. With ``loss="hierarchical"``, it is a product of
+    binary choices on the path from the root of a Huffman tree to c (eq. 3 there;
+    Morin & Bengio 2005). The gradient depends on the counts only, so that an epoch
+    takes equally long for any number of tokens.
+
+    Parameters
+    ----------
+    %(n_components)s
+    loss : {"softmax", "hierarchical"}, default="softmax"
+        The softmax over all contexts, or the tree. An epoch takes time in proportion to
+        ``n_words ** 2`` with the former (without draws), and to the number of distinct
+        pairs times the length of a path with the latter.
+    %(share_context)s
+
+        With ``loss="hierarchical"``, the inner nodes of the tree take the place of the
+        contexts. A separate table holds a vector for each of them. In one-table
+        strategies, the vector of a node is the mean of the word vectors of its left
+        leaves minus the mean of those of its right leaves.
+    bias : {"auto", None, "exact", "word"}, default="auto"
+        What is added to a score. None adds nothing. "exact" adds the part that is known
+        beforehand: the logarithm of the context's share of all counts, or for a node
+        of the tree, the log-odds of its left side. With it, vectors of zeros give the
+        unigram distribution. "word" learns a bias for each context or node, which
+        starts at that value. "auto" means "exact".
+    l2 : float, default=%(default_l2)s
+        Factor of the penalty ``0.5 * |x|**2`` of each vector, in the unit of the summed
+        loss: pairs of words. A vector that is both word and context is penalised twice.
+        The vectors of frequent words are hardly affected. Biases are not penalised.
+    negative_dims : float or int, default=0.1
+        Share of the dimensions that have a negative sign in the score with "signed";
+        at least one dimension. An int is the number of these dimensions. They are the
+        last ones.
+    n_draws : int or "auto", default="auto"
+        With ``loss="softmax"``: number of contexts that are drawn for each block of
+        words to estimate the sum over all contexts that a word was not observed with.
+        The sum over the others is exact. 0 computes the whole sum exactly. "auto" means
+        0 up to 15,000 words, and 256 for more.
+    %(subsampled_counts)s
+    learning_rate : float, default=%(default_learning_rate)s
+        Initial step size of AdaGrad. It decays linearly to 1e-4 of this value.
+    %(training)s
+    %(shared_parameters)s
+
+    Attributes
+    ----------
+    %(shared_attributes)s
+    word_vectors_ : ndarray of shape (n_words, n_components), float32
+        Word vectors. The vector of a word that occurred in no pair is zero.
+    context_vectors_ : ndarray of shape (n_words, n_components), float32
+        Context vectors, as they enter the score. They are the same object as
+        `word_vectors_` if the two are shared. Not defined with
+        ``loss="hierarchical"`` and a separate table: its rows are not words.
+    context_biases_ : ndarray of shape (n_words,), float32
+        With ``loss="softmax"`` and ``bias="word"``: learned biases.
+    node_vectors_ : ndarray of shape (n_words - 1, n_components), float32
+        With ``loss="hierarchical"``: vectors of the inner nodes, as they enter the
+        score.
+    node_biases_ : ndarray of shape (n_words - 1,), float32
+        With ``loss="hierarchical"``: what is added to the score of each node.
+    children_ : ndarray of shape (n_words - 1, 2), int32
+        With ``loss="hierarchical"``: the left and the right child of each inner node,
+        as in :class:`~sklearn.cluster.AgglomerativeClustering`. Values below `n_words`
+        are rows of the vocabulary. The value ``n_words + i`` is the inner node i. The
+        last one is the root. The left child has a probability of ``sigmoid(score)``.
+    %(context_signs)s
+    context_map_ : ndarray of shape (n_components,), float32
+        With a fixed diagonal of your own whose factors are not all 1 or -1: these.
+    %(loss_curves)s
+    %(parameter_count)s
+
+    See Also
+    --------
+    SGNSEmbedder : Skip-gram with negative sampling.
+    GloVeEmbedder : Least squares on logarithms of co-occurrence counts.
+    skembed.inspection.held_out_cross_entropy : Cross-entropy of all kinds of models.
+
+    Notes
+    -----
+    `score_pairs` returns ``ln P(c | w)``. There is no softmax for CBOW: its objective
+    depends on whole windows, not on counts of pairs.
+
+    In `partial_fit` and with `warm_start`, words and nodes keep their places in the
+    tree. New words get a tree of their own, which is joined with the earlier one under
+    a new root.
+
+    References
+    ----------
+    T. Mikolov, K. Chen, G. Corrado, J. Dean (2013a). Efficient estimation of word
+    representations in vector space. ICLR workshop.
+
+    T. Mikolov, I. Sutskever, K. Chen, G. Corrado, J. Dean (2013b). Distributed
+    representations of words and phrases and their compositionality. NeurIPS.
+
+    F. Morin, Y. Bengio (2005). Hierarchical probabilistic neural network language
+    model. AISTATS.
+
+    J. Duchi, E. Hazan, Y. Singer (2011). Adaptive subgradient methods for online
+    learning and stochastic optimization. JMLR 12.
+
+    Examples
+    --------
+    >>> from skembed import SoftmaxEmbedder
+    >>> documents = [["one", "two", "three", "four"]] * 20
+    >>> embedder = SoftmaxEmbedder(n_components=4, random_state=0)
+    >>> embedder.fit_transform(documents).shape
+    (20, 4)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        **BaseEmbedder._parameter_constraints,
+        **TRAINING,
+        "loss": [StrOptions({"softmax", "hierarchical"})],
+        "bias": [StrOptions({"auto", "exact", "word"}), None],
+        "l2": [Interval(Real, 0, None, closed="left")],
+        "n_draws": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
+        "subsample": [Interval(Real, 0, None, closed="left")],
+        "negative_dims": NEGATIVE_DIMS,
+    }
+    _fewest_epochs = 12
+    _method = strategies.SOFTMAX
+    _fixed_by_vectors = (
+        "n_components",
+        "loss",
+        "share_context",
+        "bias",
+        "negative_dims",
+    )
+    _fixed_by_counts = (
+        "input",
+        "window",
+        "window_weighting",
+        "direction",
+    )
+    _state = ("_counts", "_squares")
+
+    def __init__(
+        self,
+        n_components=100,
+        *,
+        loss="softmax",
+        share_context=False,
+        bias="auto",
+        l2=10.0,
+        negative_dims=0.1,
+        n_draws="auto",
+        subsample=1e-3,
+        learning_rate=0.3,
+        max_iter="auto",
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_iter_no_change=3,
+        tol=1e-4,
+        warm_start=False,
+        init=None,
+        window=5,
+        window_weighting="dynamic",
+        direction="both",
+        analyzer="word",
+        lowercase=True,
+        strip_accents=None,
+        stop_words=None,
+        token_pattern=r"(?u)\b\w\w+\b",
+        min_count=5,
+        max_features=None,
+        vocabulary=None,
+        new_words="grow",
+        input="content",
+        missing="error",
+        combine="word",
+        pooling="tfidf",
+        scale="spherical",
+        norm=None,
+        dtype="auto",
+        random_state=None,
+        n_jobs=None,
+        verbose=0,
+        memory=None,
+    ):
+        super().__init__(
+            n_components,
+            share_context=share_context,
+            window=window,
+            window_weighting=window_weighting,
+            direction=direction,
+            analyzer=analyzer,
+            lowercase=lowercase,
+            strip_accents=strip_accents,
+            stop_words=stop_words,
+            token_pattern=token_pattern,
+            min_count=min_count,
+            max_features=max_features,
+            vocabulary=vocabulary,
+            new_words=new_words,
+            input=input,
+            missing=missing,
+            combine=combine,
+            pooling=pooling,
+            scale=scale,
+            norm=norm,
+            dtype=dtype,
+            random_state=random_state,
+            n_jobs=n_jobs,
+            verbose=verbose,
+            memory=memory,
+        )
+        self.loss = loss
+        self.bias = bias
+        self.l2 = l2
+        self.negative_dims = negative_dims
+        self.n_draws = n_draws
+        self.subsample = subsample
+        self.learning_rate = learning_rate
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.init = init
+
+    @property
+    def _is_tree(self) -> bool:
+        return self.loss == "hierarchical"
+
+    def _estimate(self, sizes):
+        return _estimating.softmax(self, sizes)
+
+    def _held_out_loss(self, corpus):
+        return losses.softmax(self, corpus)
+
+    def _fit(self, X, y, sample_weight, stacklevel, adds=False):
+        self._check_combine()
+        return super()._fit(X, y, sample_weight, stacklevel + 1, adds)
+
+    def _check_combine(self) -> None:
+        """Raise an error if `combine` asks for contexts that a tree does not have."""
+        strategy = strategies.get_strategy(self.share_context, self._method)
+        if self._is_tree and self.combine != "word" and strategy.context_table:
+            label = strategies.label(strategy)
+            raise ValueError(
+                f"combine={self.combine!r} needs context vectors. With "
+                f"loss='hierarchical' and share_context={label}, the second table "
+                "belongs to inner nodes of a tree, which are no words. Pass "
+                "combine='word', share_context=True, or loss='softmax'."
+            )
+
+    def _fit_vectors(self, job):
+        n_words, d = job.counts.size, self.n_components
+        layout = self._layout(n_words, job.strategy)
+        random = np.random.default_rng(job.seeds)
+        # Words in random order, so that blocks hold about equally many pairs.
+        row_of = random.permutation(n_words).astype(np.int32)
+        counts, kept, resumable = pairs_in_order(self, job, row_of)
+        params = layout.allocate()
+        orders, attributes, leaves = [row_of] * layout.n_tables, {}, None
+        if self._is_tree:
+            huffman = self._tree(job)
+            attributes["children_"] = huffman.children
+            leaves = softmax.renumbered(huffman, row_of)
+            # The second table has a row for each node, and one that is not used.
+            orders[1:] = [np.arange(n_words)] * (layout.n_tables - 1)
+        squares = start_squares(layout, job.resume, orders)
+        RandomStart(random, len(params), d, d).write(params)
+        job.resume.write_init(params, job.vocabulary.rows, row_of)
+        softmax.refill(layout, job.resume, params, orders)
+        tables = softmax.Tables(
+            layout, params, squares, row_of, leaves, resumable, kept | attributes
+        )
+        settings = softmax.Settings(
+            l2=self.l2,
+            learning_rate=self.learning_rate,
+            n_draws=self._n_draws(n_words),
+            bias="exact" if self.bias == "auto" else self.bias,
+            stopping=self._early_stopping,
+            n_jobs=self.n_jobs,
+        )
+        training = softmax.Training(settings, job, counts, tables, random)
+        del counts
+        return Epochs(training, settings.stopping, job).run()
+
+    def _n_draws(self, n_words: int) -> int:
+        """Return the number of contexts to draw, 0 for the exact sum."""
+        if self.n_draws != "auto":
+            return self.n_draws
+        return softmax.AUTO_DRAWS * (n_words > softmax.EXACT_LIMIT)
+
+    def _tree(self, job: Any) -> tree.Tree:
+        """Return the Huffman tree, or that of earlier fits with further words."""
+        counts, resume = job.vocabulary.counts, job.resume
+        if not resume.continues:
+            return tree.huffman(counts)
+        earlier = tree.from_children(resume.learned["children_"], resume.n_words)
+        return tree.extended(earlier, counts)
+
+    def _score_pairs(self, words, contexts, direction):
+        scores = super()._score_pairs(words, contexts, direction)
+        return scores
