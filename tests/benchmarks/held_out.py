@@ -74,13 +74,20 @@ def cross_entropy(counts, log_probabilities: Callable) -> float:
     return float(loss / counts.sum())
 
 
+def log_shares(pairs):
+    """Return ln p(c) of the contexts in training.
+
+    A context that was in no pair counts as much as the rarest that was.
+    """
+    least = pairs.trained[pairs.trained > 0].min()
+    shares = np.maximum(pairs.trained, least)
+    return np.log(shares / pairs.trained.sum())
+
+
 def unigram(pairs):
     """Return the cross-entropy of the contexts' frequencies in training."""
     of_contexts = context_totals(pairs.counts)
-    seen = of_contexts > 0
-    # A held-out context that was never one in training would have infinite loss.
-    log_p = np.log(pairs.trained[seen] / pairs.trained.sum())
-    return float(-(of_contexts[seen] @ log_p) / of_contexts.sum())
+    return float(-(of_contexts @ log_shares(pairs)) / of_contexts.sum())
 
 
 def of_products(inputs, outputs, biases=0.0):
@@ -145,8 +152,8 @@ def paths_of_fasttext(counts):
     -----
     The two smallest nodes are joined until one is left. Among equal counts, inner nodes
     come before words, earlier nodes before later ones, and later words before earlier
-    ones. The second child has code 1. fastText uses sigmoid(s) for code 1, so that it is
-    the left child here.
+    ones. The second child has code 1. fastText uses sigmoid(s) for code 1, so it is the
+    left child here.
     """
     n_words = len(counts)
     heap = [(count, True, -row, row) for row, count in enumerate(counts)]
@@ -156,6 +163,27 @@ def paths_of_fasttext(counts):
         first, second = heapq.heappop(heap), heapq.heappop(heap)
         parents[first[-1]], parents[second[-1]] = (node, 1), (node, 0)
         heapq.heappush(heap, (first[0] + second[0], False, node, n_words + node))
+    return _paths(*_climb(parents, n_words))
+
+
+def paths_of_children(children):
+    """Return the `Paths` of a tree whose inner nodes have a left and a right child.
+
+    Parameters
+    ----------
+    children : ndarray of shape (n_words - 1, 2)
+        Values below n_words are words, the value ``n_words + i`` is the inner node i.
+    """
+    parents = {
+        child: (node, side)
+        for node, pair in enumerate(children.tolist())
+        for side, child in enumerate(pair)
+    }
+    return _paths(*_climb(parents, len(children) + 1))
+
+
+def _climb(parents, n_words):
+    """Return sides and nodes from every word to the root."""
     codes, points = [], []
     for child in range(n_words):
         code, point = [], []
@@ -166,7 +194,7 @@ def paths_of_fasttext(counts):
             child = n_words + node
         codes.append(code)
         points.append(point)
-    return _paths(codes, points)
+    return codes, points
 
 
 def _paths(codes, points):

@@ -33,7 +33,9 @@ from tests.benchmarks.peers import Setting
 
 OURS = {
     "hierarchical": {"loss": "hierarchical"},
-    "softmax": {"loss": "softmax"},
+    "hierarchical, shared": {"loss": "hierarchical", "share_context": True},
+    "softmax": {"loss": "softmax", "n_draws": 0},
+    "softmax, draws": {"loss": "softmax", "n_draws": 256},
 }
 # fastText's full softmax learns few tokens a second.
 SLOW_DOCUMENTS, SLOW_MIN_COUNT = 500, 20
@@ -106,10 +108,24 @@ def _our_rows(data, options, pairs):
     rows = []
     for name in OURS:
         embedder = embedder_of(name, max(options.threads)).fit(data.tokens)
-        of_ours = _our_probabilities(embedder, pairs.words)
+        of_ours = _our_probabilities(embedder, pairs)
         value = held_out.cross_entropy(pairs.counts, of_ours)
         rows.append([f"skembed {name}", value])
     return rows
+
+
+def _our_probabilities(embedder, pairs):
+    """Return log_probabilities by way of the public attributes."""
+    order = [embedder.vocabulary_[word] for word in pairs.words]
+    inputs = embedder.word_vectors_[order]
+    if embedder.loss == "softmax":
+        outputs = embedder.context_vectors_[order]
+        return held_out.of_products(inputs, outputs, held_out.log_shares(pairs))
+    paths = held_out.paths_of_children(embedder.children_)
+    paths = held_out.Paths(*(matrix[order] for matrix in paths))
+    return held_out.of_paths(
+        inputs, embedder.node_vectors_, paths, embedder.node_biases_
+    )
 
 
 def fits(data, options):
