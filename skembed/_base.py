@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 
@@ -14,6 +15,7 @@ from skembed._corpus.validation import count_rows, rows_of
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import DIRECTIONS
 from skembed._counts.count import PARAMETERS as COUNTING
+from skembed._solvers import losses
 from skembed._solvers import memory as _memory
 from skembed._solvers.epochs import EarlyStopping
 from skembed._solvers.job import Fitted, Job
@@ -57,7 +59,11 @@ class BaseEmbedder(DocumentTransformer):
     - `_state`: attributes that are needed only by fits that resume from this one;
     - `_fit_vectors`: learns the vectors;
     - `_estimate`: the memory of a fit;
-    - `_held_out_loss`: the objective on documents.
+    - `_held_out_loss`: the objective on documents;
+    - `_log_prior`: what turns a score into the logarithm of a probability.
+
+    `_cross_entropy_of_counts` may be overridden by an estimator whose probabilities are
+    not a softmax of its scores.
     """
 
     context_vectors_: np.ndarray
@@ -166,6 +172,20 @@ class BaseEmbedder(DocumentTransformer):
     @abstractmethod
     def _held_out_loss(self, corpus: Corpus) -> float:
         """Return the mean objective per pair of documents; lower is better."""
+
+    @abstractmethod
+    def _log_prior(self, side: str = "") -> np.ndarray:
+        """Return what makes a score the logarithm of ``P(c | w)``, up to a constant.
+
+        It is added to the score of context c, for every word: float64 of shape
+        (n_words,). `side` is "", "left_" or "right_", see `losses.sides`.
+        """
+
+    def _cross_entropy_of_counts(
+        self, counts: sparse.csr_array, side: str = ""
+    ) -> float:
+        """Return the sum of ``-ln P(c | w)`` over weighted pairs, in nats."""
+        return losses.cross_entropy_of_scores(self, counts, side)
 
     @property
     def _early_stopping(self) -> EarlyStopping:

@@ -201,3 +201,10 @@ class CBOWEmbedder(_NegativeSamplingEmbedder):
     @property
     def _aggregation(self):
         return self.aggregation
+
+    def _log_prior(self, side=""):
+        raise TypeError(
+            "A CBOWEmbedder predicts a word from all words of a window, so it has no "
+            "probability of a context given one word. Use "
+            "skembed.inspection.held_out_loss, or an SGNSEmbedder."
+        )

@@ -205,6 +205,10 @@ class GloVeEmbedder(BaseEmbedder):
     def _held_out_loss(self, corpus):
         return losses.least_squares(self, corpus)
 
+    def _log_prior(self, side=""):
+        # The score estimates the logarithm of the count.
+        return np.zeros(len(self.word_vectors_))
+
     def _fit_vectors(self, job):
         n_words = job.counts.size
         layout = self._layout(n_words, job.strategy)

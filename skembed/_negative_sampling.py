@@ -16,7 +16,8 @@ from skembed._tying import strategies
 class _NegativeSamplingEmbedder(BaseEmbedder):
     """Base class of the embedders that are trained with negative sampling.
 
-    A subclass says whether, and how, it aggregates the vectors of a window.
+    A subclass says whether, and how, it aggregates the vectors of a window, and whether
+    its scores are those of pairs, of which `_log_prior` makes probabilities.
     """
 
     _parameter_constraints: ClassVar[dict] = {

@@ -215,6 +215,12 @@ class PPMISVDEmbedder(BaseEmbedder):
     def _held_out_loss(self, corpus):
         return losses.closed_form(self, corpus)
 
+    def _log_prior(self, side=""):
+        # The score estimates ln P(c | w) - ln p(c) with the smoothed distribution p,
+        # minus ln(shift).
+        kept = getattr(self, f"_{side}context_kept")
+        return losses.log_shares(kept, self.context_exponent)
+
     def _fit_vectors(self, job):
         n_words, strategy = job.counts.size, job.strategy
         layout = self._layout(n_words, strategy)
@@ -224,6 +230,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         totals = count.context_totals(counts)
         attributes["_context_totals"] = totals
         count.weigh_inplace(counts, totals, self.subsample)
+        attributes.update(self._kept_contexts(counts))
         with job.progress.step("factorise") as step:
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
@@ -257,6 +264,19 @@ class PPMISVDEmbedder(BaseEmbedder):
             attributes=attributes,
             notes=self._empty_columns(job, word_vectors),
         )
+
+    def _kept_contexts(self, counts: sparse.csr_array) -> dict[str, np.ndarray]:
+        """Return how often each word is a context in the counts, for every side."""
+        kept = count.context_totals(counts)
+        if not self.directional:
+            return {"_context_kept": kept}
+        # The columns of the other direction are the rows of this one.
+        right = counts @ np.ones(counts.shape[1])
+        return {
+            "_context_kept": kept + right,
+            "_left_context_kept": kept,
+            "_right_context_kept": right,
+        }
 
     def _empty_columns(self, job: Job, word_vectors: np.ndarray) -> list[str]:
         """Return a warning if there are fewer components than `n_components`."""

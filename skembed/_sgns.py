@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from skembed._docstrings import complete_docstring
 from skembed._negative_sampling import _NegativeSamplingEmbedder
+from skembed._solvers import losses
 
 
 @complete_docstring(
@@ -196,3 +197,7 @@ class SGNSEmbedder(_NegativeSamplingEmbedder):
             memory=memory,
         )
         self.directional = directional
+
+    def _log_prior(self, side=""):
+        # The score estimates ln P(c | w) - ln p_noise(c) - ln(negative).
+        return losses.log_shares(self._context_totals, self.noise_exponent)

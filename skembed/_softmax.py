@@ -262,6 +262,15 @@ class SoftmaxEmbedder(BaseEmbedder):
     def _held_out_loss(self, corpus):
         return losses.softmax(self, corpus)
 
+    def _log_prior(self, side=""):
+        # The score is ln P(c | w), up to a constant of the word.
+        return np.zeros(len(self.word_vectors_))
+
+    def _cross_entropy_of_counts(self, counts, side=""):
+        if self._is_tree:
+            raise NotImplementedError
+        return super()._cross_entropy_of_counts(counts, side)
+
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
         self._check_combine()
         return super()._fit(X, y, sample_weight, stacklevel + 1, adds)

@@ -53,6 +53,8 @@ PER_WORD = (
     "_score_offset",
     "_context_totals",
     "_context_kept",
+    "_left_context_kept",
+    "_right_context_kept",
 )
 
 

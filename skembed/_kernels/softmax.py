@@ -10,12 +10,18 @@ from typing import NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
+from skembed._kernels.simd import FLAGS, INT32, Matrix, constant
+from skembed._kernels.steps import LOG1P
 from skembed._utils.jit import COMPILED, helper, kernel
 
-# exp(x) is 0 below: the smallest exponent of an ordinary float32.
-_LOWEST = np.float32(-87.0)
+# Columns of a step: vectors of so many numbers compile for every processor.
+_LANES = 16
+# exp(x) counts as 0 from here on. Products with it would be too small for ordinary
+# floats, which takes processors long.
+_LOWEST = np.float32(-60.0)
 # Coefficients of exp on [-ln 2 / 2, ln 2 / 2], highest power first.
 _LOG2_E, _LN_2 = 1.4426950408889634, 0.6931471805599453
 
@@ -46,7 +52,8 @@ def _power_of_two(typing_context, exponent):
 @helper
 def _exp_compiled(x):
     """exp(x) of x <= 0, for loops that the compiler vectorises."""
-    x = max(x, _LOWEST)
+    scale = np.float32(0.0) if x <= _LOWEST else np.float32(1.0)
+    x = _LOWEST if x <= _LOWEST else x
     # Rounds to the nearest number, since x is not positive.
     n = np.int32(x * np.float32(_LOG2_E) - np.float32(0.5))
     f = x - np.float32(n) * np.float32(_LN_2)
@@ -57,11 +64,20 @@ def _exp_compiled(x):
     p = p * f + np.float32(0.5)
     p = p * f + np.float32(1.0)
     p = p * f + np.float32(1.0)
-    return p * _power_of_two(n)
+    return scale * p * _power_of_two(n)
+
+
+@helper
+def log1p_unit(e):
+    """log(1 + e) of 0 <= e <= 1, for loops that the compiler vectorises."""
+    p = np.float32(LOG1P[0])
+    for k in range(1, len(LOG1P)):
+        p = p * e + np.float32(LOG1P[k])
+    return p * e
 
 
 def _exp_plain(x):
-    return np.exp(max(x, _LOWEST))
+    return np.exp(x) if x > _LOWEST else np.float32(0.0)
 
 
 exp_negative = _exp_compiled if COMPILED else _exp_plain
@@ -69,77 +85,95 @@ exp_negative = _exp_compiled if COMPILED else _exp_plain
 
 @helper
 def _find(array, first, last, value):
-    """Return the first place from `first` on where a sorted array is >= value."""
+    """Return the first place of a sorted part with a number >= value, and its end."""
+    end = last
     while first < last:
         middle = (first + last) >> 1
         if array[middle] < value:
             first = middle + 1
         else:
             last = middle
-    return first
+    return first, end
+
+
+@helper
+def _largest(scores, row, first, last, lanes):
+    """Return the largest of some scores of a row.
+
+    A compiler does not vectorise the maximum, for which it would have to know that no
+    number is NaN. It does so with a maximum for each lane.
+    """
+    lanes[:] = scores[row, first]
+    whole = first + (((last - first) >> np.uintp(4)) << np.uintp(4))
+    for start in range(first, whole, np.uintp(_LANES)):
+        for lane in range(np.uintp(_LANES)):
+            score = scores[row, start + lane]
+            lanes[lane] = score if score > lanes[lane] else lanes[lane]
+    largest = lanes[0]
+    for lane in range(_LANES):
+        largest = max(largest, lanes[lane])
+    for k in range(whole, last):
+        largest = max(largest, scores[row, k])
+    return largest
 
 
 @kernel
-def exp_tile(scores, first, block, maxima, sums, observed):
+def exp_tile(scores, tile, block, maxima, sums, observed):
     """Replace scores of some contexts by exp(score - maximum of the row's tile).
 
     Parameters
     ----------
-    scores : float32 (n_rows, n_columns), INOUT
-    first : int
-        First context of the tile.
+    scores : float32 (>= n_rows, n_contexts), INOUT
+    tile : (int, int)
+        First context, and the one behind the last.
     block : Block
-    maxima, sums : float32 (n_rows,), OUT
+    maxima, sums : float32 (>= n_rows,), OUT
         Largest score of each row in this tile, and the sum of the exponentials.
-    observed : float64 (n_rows,), OUT
+    observed : float64 (>= n_rows,), OUT
         Sum of count times score.
     """
-    last = first + scores.shape[1]
-    for row in range(scores.shape[0]):
-        line = scores[row]
-        start, end = block.indptr[row], block.indptr[row + 1]
-        entry = _find(block.contexts, start, end, first)
+    indptr, contexts, counts = block.indptr, block.contexts, block.counts
+    first, last = np.uintp(tile[0]), np.uintp(tile[1])
+    lanes = np.empty(_LANES, dtype=np.float32)
+    for row in range(indptr.size - 1):
+        entry, end = _find(contexts, indptr[row], indptr[row + 1], tile[0])
         total = 0.0
-        while entry < end and block.contexts[entry] < last:
-            total += block.counts[entry] * line[block.contexts[entry] - first]
+        while entry < end and contexts[entry] < tile[1]:
+            total += counts[entry] * scores[row, contexts[entry]]
             entry += 1
         observed[row] = total
-        largest = line[0]
-        for k in range(line.size):
-            largest = max(largest, line[k])
+        largest = _largest(scores, row, first, last, lanes)
         summed = np.float32(0.0)
-        for k in range(line.size):
-            e = exp_negative(line[k] - largest)
-            line[k] = e
+        for k in range(first, last):
+            e = exp_negative(scores[row, k] - largest)
+            scores[row, k] = e
             summed += e
         maxima[row] = largest
         sums[row] = summed
 
 
 @kernel
-def slope_tile(scores, first, block, factors):
+def slope_tile(scores, tile, block, factors):
     """Replace exponentials by slopes: expected counts minus observed counts.
 
     Parameters
     ----------
-    scores : float32 (n_rows, n_columns), INOUT
+    scores : float32 (>= n_rows, n_contexts), INOUT
         What `exp_tile` has written.
-    first : int
+    tile : (int, int)
     block : Block
-    factors : float32 (n_rows,), IN
+    factors : float32 (>= n_rows,), IN
         The row's total count, divided by the sum of the exponentials.
     """
-    last = first + scores.shape[1]
-    for row in range(scores.shape[0]):
-        line = scores[row]
+    indptr, contexts, counts = block.indptr, block.contexts, block.counts
+    first, last = np.uintp(tile[0]), np.uintp(tile[1])
+    for row in range(indptr.size - 1):
         factor = factors[row]
-        for k in range(line.size):
-            line[k] *= factor
-        start, end = block.indptr[row], block.indptr[row + 1]
-        entry = _find(block.contexts, start, end, first)
-        while entry < end and block.contexts[entry] < last:
-            at = block.contexts[entry] - first
-            line[at] -= np.float32(block.counts[entry])
+        for k in range(first, last):
+            scores[row, k] *= factor
+        entry, end = _find(contexts, indptr[row], indptr[row + 1], tile[0])
+        while entry < end and contexts[entry] < tile[1]:
+            scores[row, contexts[entry]] -= np.float32(counts[entry])
             entry += 1
 
 
@@ -191,22 +225,66 @@ class Drawn(NamedTuple):
     scores: np.ndarray  # INOUT float32 (n_rows, n_drawn), becomes slopes
 
 
-@helper
-def _dot(a, row, b, other):
-    """Return the product of two rows of tables."""
-    total = np.float32(0.0)
-    width = np.uintp((a.shape[1] >> 4) << 4)
-    for k in range(width):
-        total += a[row, k] * b[other, k]
-    return total
+@intrinsic
+def _dot_compiled(typing_context, table, row, others, other):
+    """Return the product of two rows of tables, see `glove.dot`."""
+    signature = types.float32(table, types.intp, others, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        x = Matrix.of(context, builder, table, arguments[0], _LANES)
+        y = Matrix.of(context, builder, others, arguments[2], _LANES)
+        zeros = ir.Constant(x.vector, [0.0] * _LANES)
+        total = cgutils.alloca_once_value(builder, zeros)
+        count = builder.udiv(x.columns, constant(_LANES))
+        with cgutils.for_range(builder, count) as loop:
+            column = builder.mul(loop.index, constant(_LANES))
+            pair = x.load(arguments[1], column), y.load(arguments[3], column)
+            product = builder.fmul(*pair, flags=FLAGS)
+            added = builder.fadd(product, builder.load(total), flags=FLAGS)
+            builder.store(added, total)
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), x.vector])
+        name = f"llvm.vector.reduce.fadd.v{_LANES}f32"
+        add_lanes = cgutils.get_or_insert_function(builder.module, kind, name)
+        zero = ir.Constant(ir.FloatType(), 0.0)
+        return builder.call(add_lanes, [zero, builder.load(total)], fastmath=FLAGS)
+
+    return signature, generate
 
 
-@helper
-def _add(target, row, source, other, factor):
+@intrinsic
+def _add_compiled(typing_context, target, row, source, other, factor):
     """Add a multiple of a row of one table to a row of another table."""
-    width = np.uintp((target.shape[1] >> 4) << 4)
-    for k in range(width):
-        target[row, k] += factor * source[other, k]
+    signature = types.void(target, types.intp, source, types.intp, types.float32)
+
+    def generate(context, builder, signature, arguments):
+        x = Matrix.of(context, builder, target, arguments[0], _LANES)
+        y = Matrix.of(context, builder, source, arguments[2], _LANES)
+        undefined = ir.Constant(x.vector, ir.Undefined)
+        one = builder.insert_element(undefined, arguments[4], ir.Constant(INT32, 0))
+        mask = ir.Constant(ir.VectorType(INT32, _LANES), None)
+        factor = builder.shuffle_vector(one, undefined, mask)
+        count = builder.udiv(x.columns, constant(_LANES))
+        with cgutils.for_range(builder, count) as loop:
+            column = builder.mul(loop.index, constant(_LANES))
+            product = builder.fmul(factor, y.load(arguments[3], column), flags=FLAGS)
+            before = x.load(arguments[1], column)
+            x.store(builder.fadd(product, before, flags=FLAGS), arguments[1], column)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+def _dot_plain(table, row, others, other):
+    return table[row] @ others[other]
+
+
+def _add_plain(target, row, source, other, factor):
+    target[row] += factor * source[other]
+
+
+_dot, _add = _dot_plain, _add_plain
+if COMPILED:
+    _dot, _add = _dot_compiled, _add_compiled
 
 
 @kernel
@@ -228,47 +306,45 @@ def draw_rows(table, words, block, drawn, outputs, gradients, rows, sums):
     sums : float64 (n_rows, 2), OUT
         Logarithm of the normaliser, and sum of count times score.
     """
+    indptr, contexts, counts = block.indptr, block.contexts, block.counts
+    places, weights, scores = drawn.places, drawn.weights, drawn.scores
     slopes = outputs.slopes
-    origin = block.indptr[0]
+    origin = indptr[0]
+    n_drawn = np.uintp(scores.shape[1])
+    lanes = np.empty(_LANES, dtype=np.float32)
     for row in range(rows[0], rows[1]):
-        start, end = block.indptr[row], block.indptr[row + 1]
-        line = drawn.scores[row]
+        start, end = np.uintp(indptr[row]), np.uintp(indptr[row + 1])
+        first, last = start - np.uintp(origin), end - np.uintp(origin)
         observed, total = 0.0, 0.0
-        largest = np.float32(-np.inf)
-        for k in range(line.size):
-            largest = max(largest, line[k])
-        for entry in range(start, end):
-            context = np.uintp(block.contexts[entry])
-            score = _dot(words, np.uintp(row), table, context)
-            slopes[entry - origin] = score
+        largest = _largest(scores, row, np.uintp(0), n_drawn, lanes)
+        for k in range(last - first):
+            score = _dot(words, row, table, np.int64(contexts[start + k]))
+            slopes[first + k] = score
             largest = max(largest, score)
-            observed += block.counts[entry] * score
-            total += block.counts[entry]
+            observed += counts[start + k] * score
+            total += counts[start + k]
         normaliser = 0.0
-        for entry in range(start, end):
-            e = exp_negative(slopes[entry - origin] - largest)
-            slopes[entry - origin] = e
+        for k in range(first, last):
+            e = exp_negative(slopes[k] - largest)
+            slopes[k] = e
             normaliser += e
-        for k in range(line.size):
-            line[k] = drawn.weights[k] * exp_negative(line[k] - largest)
+        for k in range(n_drawn):
+            scores[row, k] = weights[k] * exp_negative(scores[row, k] - largest)
         for entry in range(start, end):
-            place = drawn.places[block.contexts[entry]]
+            place = places[contexts[entry]]
             if place >= 0:
-                line[place] = np.float32(0.0)
-        summed = np.float32(0.0)
-        for k in range(line.size):
-            summed += line[k]
-        normaliser += summed
-        sums[row, 0] = largest + np.log(normaliser) if normaliser > 0.0 else 0.0
+                scores[row, place] = np.float32(0.0)
+        for k in range(n_drawn):
+            normaliser += scores[row, k]
+        sums[row, 0] = largest + np.log(normaliser)
         sums[row, 1] = observed
-        factor = np.float32(total / normaliser) if total > 0.0 else np.float32(0.0)
-        for k in range(line.size):
-            line[k] *= factor
-        for entry in range(start, end):
-            slope = factor * slopes[entry - origin] - np.float32(block.counts[entry])
-            slopes[entry - origin] = slope
-            context = np.uintp(block.contexts[entry])
-            _add(gradients, np.uintp(row), table, context, slope)
+        factor = np.float32(total / normaliser)
+        for k in range(n_drawn):
+            scores[row, k] *= factor
+        for k in range(last - first):
+            slope = factor * slopes[first + k] - np.float32(counts[start + k])
+            slopes[first + k] = slope
+            _add(gradients, row, table, np.int64(contexts[start + k]), slope)
 
 
 @kernel
@@ -283,14 +359,15 @@ def add_slopes(outputs, words, first, gradients):
         The first of these outputs.
     gradients : float32 (n_columns, width), INOUT
     """
+    indptr, columns, slopes = outputs.indptr, outputs.columns, outputs.slopes
     last = first + gradients.shape[0]
-    origin = outputs.indptr[0]
+    origin = indptr[0]
     for row in range(words.shape[0]):
-        end = outputs.indptr[row + 1] - origin
-        entry = _find(outputs.columns, outputs.indptr[row] - origin, end, first)
-        while entry < end and outputs.columns[entry] < last:
-            target = np.uintp(outputs.columns[entry] - first)
-            _add(gradients, target, words, np.uintp(row), outputs.slopes[entry])
+        bounds = indptr[row] - origin, indptr[row + 1] - origin
+        entry, end = _find(columns, bounds[0], bounds[1], first)
+        while entry < end and columns[entry] < last:
+            target = np.int64(columns[entry] - first)
+            _add(gradients, target, words, row, slopes[entry])
             entry += 1
 
 
@@ -308,12 +385,13 @@ def sum_scores(table, words, block):
     -------
     float
     """
+    indptr, contexts, counts = block.indptr, block.contexts, block.counts
     total = 0.0
     for row in range(words.shape[0]):
-        for entry in range(block.indptr[row], block.indptr[row + 1]):
-            context = np.uintp(block.contexts[entry])
-            score = _dot(words, np.uintp(row), table, context)
-            total += block.counts[entry] * score
+        for entry in range(indptr[row], indptr[row + 1]):
+            context = np.int64(contexts[entry])
+            score = _dot(words, row, table, context)
+            total += counts[entry] * score
     return total
 
 
@@ -334,6 +412,8 @@ class Marks(NamedTuple):
 
     bits: np.ndarray  # uint64 (n_nodes / 64,)
     masses: np.ndarray  # float64 (n_nodes, 2), counts to the left and to the right
+    nodes: np.ndarray  # int32 (n_nodes,), nodes that were found
+    found: np.ndarray  # float32 (2, n_nodes), their counts to the left and to the right
 
 
 @intrinsic
@@ -357,31 +437,43 @@ _ONE, _SIX, _LOW_6 = np.uint64(1), np.uint64(6), np.uint64(63)
 
 
 @helper
-def _mark(bits, node):
-    bits[node >> 6] |= _ONE << np.uint64(node & 63)
+def _find_nodes(paths, block, row, marks):
+    """Find the nodes above the contexts of a row, in ascending order.
 
+    All arrays have names of their own, and no helper takes them: Numba would count
+    references for every node.
 
-@helper
-def _mark_leaves(paths, block, row, marks):
-    """Add the counts of a row to the nodes right above its contexts."""
+    Returns
+    -------
+    int
+        Number of nodes. They, and the counts on both sides, are in `marks`.
+    """
+    leaf_parents, leaf_sides = paths.leaf_parents, paths.leaf_sides
+    parents, sides = paths.parents, paths.sides
+    contexts, counts = block.contexts, block.counts
+    bits, masses, nodes, found = marks.bits, marks.masses, marks.nodes, marks.found
     for entry in range(block.indptr[row], block.indptr[row + 1]):
-        context = block.contexts[entry]
-        node = np.int64(paths.leaf_parents[context])
-        _mark(marks.bits, node)
-        marks.masses[node, paths.leaf_sides[context]] += block.counts[entry]
-
-
-@helper
-def _hand_up(paths, node, marks):
-    """Forget a node, after its mass was added to its parent; return both masses."""
-    left, right = marks.masses[node, 0], marks.masses[node, 1]
-    marks.masses[node, 0] = 0.0
-    marks.masses[node, 1] = 0.0
-    parent = np.int64(paths.parents[node])
-    if parent >= 0:
-        _mark(marks.bits, parent)
-        marks.masses[parent, paths.sides[node]] += left + right
-    return left, right
+        context = np.uintp(contexts[entry])
+        node = np.uintp(leaf_parents[context])
+        bits[node >> _SIX] |= _ONE << (node & _LOW_6)
+        masses[node, np.uintp(leaf_sides[context])] += counts[entry]
+    n_found = np.uintp(0)
+    for at in range(np.uintp(bits.size)):
+        while bits[at]:
+            node = (at << _SIX) + np.uintp(lowest_bit(bits[at]))
+            bits[at] &= bits[at] - _ONE
+            left, right = masses[node, 0], masses[node, 1]
+            masses[node, 0] = 0.0
+            masses[node, 1] = 0.0
+            nodes[n_found] = node
+            found[0, n_found] = left
+            found[1, n_found] = right
+            n_found += _ONE
+            if parents[node] >= 0:
+                parent = np.uintp(parents[node])
+                bits[parent >> _SIX] |= _ONE << (parent & _LOW_6)
+                masses[parent, np.uintp(sides[node])] += left + right
+    return np.int64(n_found)
 
 
 @kernel
@@ -399,15 +491,9 @@ def count_nodes(paths, block, rows, marks, per_row, per_node):
         Adds up the rows of each node.
     """
     for row in range(rows[0], rows[1]):
-        _mark_leaves(paths, block, row, marks)
-        n_found = 0
-        for at in range(marks.bits.size):
-            while marks.bits[at]:
-                node = (at << 6) + lowest_bit(marks.bits[at])
-                marks.bits[at] &= marks.bits[at] - _ONE
-                _hand_up(paths, node, marks)
-                per_node[node] += 1
-                n_found += 1
+        n_found = _find_nodes(paths, block, row, marks)
+        for k in range(n_found):
+            per_node[marks.nodes[k]] += 1
         per_row[row] = n_found
 
 
@@ -431,25 +517,31 @@ def tree_rows(table, words, paths, block, outputs, gradients, rows, marks, sums)
     sums : float64 (n_rows, 2), OUT
         The loss, and 0.
     """
-    origin = outputs.indptr[0]
+    indptr, columns, all_slopes = outputs.indptr, outputs.columns, outputs.slopes
+    nodes, found = marks.nodes, marks.found
+    origin = indptr[0]
     for row in range(rows[0], rows[1]):
-        _mark_leaves(paths, block, row, marks)
-        place = outputs.indptr[row] - origin
+        n_found = _find_nodes(paths, block, row, marks)
+        first = indptr[row] - origin
+        last = first + n_found
+        for k in range(n_found):
+            node = np.int64(nodes[k])
+            columns[first + k] = nodes[k]
+            all_slopes[first + k] = _dot(words, row, table, node)
+        slopes = all_slopes[first:last]
         loss = 0.0
-        for at in range(marks.bits.size):
-            while marks.bits[at]:
-                node = (at << 6) + lowest_bit(marks.bits[at])
-                marks.bits[at] &= marks.bits[at] - _ONE
-                left, right = _hand_up(paths, node, marks)
-                score = np.float64(_dot(words, np.uintp(row), table, np.uintp(node)))
-                e = np.exp(-abs(score))
-                chance = (1.0 if score >= 0.0 else e) / (1.0 + e)
-                loss += np.log1p(e) * (left + right)
-                loss += left * max(-score, 0.0) + right * max(score, 0.0)
-                slope = np.float32((left + right) * chance - left)
-                outputs.columns[place] = np.int32(node)
-                outputs.slopes[place] = slope
-                place += 1
-                _add(gradients, np.uintp(row), table, np.uintp(node), slope)
+        for k in range(slopes.size):
+            score, left, right = slopes[k], found[0, k], found[1, k]
+            total = left + right
+            e = exp_negative(-abs(score))
+            chance = np.float32(1.0) / (np.float32(1.0) + e)
+            if score < np.float32(0.0):
+                chance *= e
+            slopes[k] = total * chance - left
+            wrong = left if score < np.float32(0.0) else right
+            loss += np.float64(total * log1p_unit(e) + wrong * abs(score))
+        for place in range(first, last):
+            node = np.int64(columns[place])
+            _add(gradients, row, table, node, all_slopes[place])
         sums[row, 0] = loss
         sums[row, 1] = 0.0

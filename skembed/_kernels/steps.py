@@ -24,7 +24,7 @@ LOSS, STEP, BEND = 0, CHUNK, 2 * CHUNK
 
 _EXP = (1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0)
 # Of log(1 + e) / e: interpolates in the Chebyshev nodes of [0, 1], highest power first.
-_LOG = (
+LOG1P = (
     -0.008574676,
     0.04421419,
     -0.10785368,
@@ -102,7 +102,7 @@ class _Vectors:
     def log1p_unit(self, e):
         """log(1 + e) of 0 <= e <= 1."""
         # Without a quotient, which would take as long as all the rest of the loss.
-        return self.multiply(self.polynomial(_LOG, e), e)
+        return self.multiply(self.polynomial(LOG1P, e), e)
 
 
 def _write_steps(v, z, weight, norms):

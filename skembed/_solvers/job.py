@@ -381,6 +381,7 @@ def pairs_in_order(estimator: Any, job: Job, row_of: np.ndarray) -> PairCounts:
     totals = count.context_totals(counts)
     kept["_context_totals"] = totals[row_of]
     count.weigh_inplace(counts, totals, estimator.subsample)
+    kept["_context_kept"] = count.context_totals(counts)[row_of]
     return PairCounts(counts, kept, resumable)
 
 

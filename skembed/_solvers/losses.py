@@ -7,11 +7,10 @@ pairs, so windows are drawn. Noise words are drawn if the products with all of t
 would take too long.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse, special
 
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count, ppmi
@@ -53,6 +52,28 @@ class Total(NamedTuple):
 
     loss: float
     contexts: np.ndarray  # float64 (n_words,), weight of each as the predicted word
+
+
+class CrossEntropy(NamedTuple):
+    """The cross-entropy of documents in nats per pair, and that of two baselines.
+
+    Parameters
+    ----------
+    model : float
+        Mean of ``-ln P(c | w)`` over the pairs of a word w and a context c.
+    unigram : float
+        The same mean if ``P(c | w)`` is the share of c among the contexts of the
+        training data, whatever the word.
+    uniform : float
+        ``ln(n_words)``, for contexts that are equally likely.
+    n_pairs : float
+        Number of pairs, with their expected weights.
+    """
+
+    model: float
+    unigram: float
+    uniform: float
+    n_pairs: float
 
 
 def softplus(x: Any) -> Any:
@@ -154,7 +175,10 @@ def held_out(
 def _skip_gram(estimator: Any, corpus: Corpus, noise: Noise, keep: np.ndarray) -> Total:
     """Return the expected objective of skip-gram over the kept pairs."""
     loss, contexts = 0.0, np.zeros(noise.probabilities.size)
-    for tables, counts in _sides(estimator, corpus):
+    for direction, side in sides(estimator).items():
+        n_words = len(estimator.word_vectors_)
+        counts = count.count_pairs(estimator, corpus, n_words, direction)
+        tables = _tables(estimator, side)
         rows = np.repeat(np.arange(keep.size), np.diff(counts.indptr))
         counts.data *= keep[rows] * keep[counts.indices]
         loss += _pairs_loss(tables, counts, noise)
@@ -166,7 +190,7 @@ def _bag_of_words(
     estimator: Any, corpus: Corpus, noise: Noise, random: np.random.RandomState
 ) -> Total:
     """Return the objective of CBOW, with windows drawn as in training."""
-    tables = _tables(estimator, estimator.context_vectors_)
+    tables = _tables(estimator)
     n_tokens, n_words = corpus.token_ids.size, noise.probabilities.size
     weights = count.window_weights(
         estimator.window, estimator.window_weighting, corpus.longest
@@ -197,12 +221,11 @@ def _bag_of_words(
     return Total(loss, contexts)
 
 
-def _tables(
-    estimator: Any, context_vectors: np.ndarray, biases: str = "context_biases_"
-) -> Tables:
+def _tables(estimator: Any, side: str = "") -> Tables:
+    context_vectors = getattr(estimator, f"{side}context_vectors_")
     zeros = np.zeros(len(context_vectors), dtype=np.float32)
     word_biases = getattr(estimator, "word_biases_", zeros)
-    context_biases = getattr(estimator, biases, zeros)
+    context_biases = getattr(estimator, f"{side}context_biases_", zeros)
     offset = estimator._score_offset + context_biases
     scaled = estimator.word_vectors_ * estimator._score_scale
     contexts = noises = _append(context_vectors, 1.0, offset)
@@ -222,16 +245,23 @@ def _append(vectors: np.ndarray, *columns: Any) -> np.ndarray:
     return table
 
 
-def _sides(estimator: Any, corpus: Corpus) -> Iterator[tuple[Tables, sparse.csr_array]]:
-    """Yield tables, and the expected counts of the pairs that they score."""
-    sides = {estimator.direction: "context"}
+def sides(estimator: Any) -> dict[str, str]:
+    """Return where a fitted estimator has contexts, and how their attributes begin.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted.
+
+    Returns
+    -------
+    dict
+        From the direction to "" or, with separate tables for two directions, to
+        "left_" and "right_".
+    """
     if hasattr(estimator, "left_context_vectors_"):
-        sides = {side: f"{side}_context" for side in ("left", "right")}
-    for side, name in sides.items():
-        n_words = len(estimator.word_vectors_)
-        counts = count.count_pairs(estimator, corpus, n_words, side)
-        vectors = getattr(estimator, f"{name}_vectors_")
-        yield _tables(estimator, vectors, f"{name}_biases_"), counts
+        return {"left": "left_", "right": "right_"}
+    return {estimator.direction: ""}
 
 
 def _pairs_loss(tables: Tables, counts: sparse.csr_array, noise: Noise) -> float:
@@ -411,16 +441,12 @@ def closed_form(estimator: Any, corpus: Corpus) -> float:
         The mean over all entries of the corpus's matrix. With directions, over those of
         both matrices.
     """
-    sides = {estimator.direction: estimator.context_vectors_}
-    if estimator.directional:
-        sides = {
-            "left": estimator.left_context_vectors_,
-            "right": estimator.right_context_vectors_,
-        }
     scaled = (estimator.word_vectors_ * estimator._score_scale).astype(np.float64)
     error = 0.0
-    for side, contexts in sides.items():
-        counts = _count(estimator, corpus, side)
+    of_sides = sides(estimator)
+    for direction, side in of_sides.items():
+        contexts = getattr(estimator, f"{side}context_vectors_")
+        counts = _count(estimator, corpus, direction)
         matrix = ppmi.ppmi_inplace(
             counts, estimator.shift, estimator.context_exponent, estimator.n_jobs
         )
@@ -429,7 +455,119 @@ def closed_form(estimator: Any, corpus: Corpus) -> float:
         data = matrix.data.astype(np.float64)
         scores = _products(scaled, contexts, *matrix.nonzero())
         error += data @ data - 2.0 * (data @ scores) + of_scores.sum()
-    return float(error) / (len(sides) * len(scaled) ** 2)
+    return float(error) / (len(of_sides) * len(scaled) ** 2)
+
+
+def softmax(estimator: Any, corpus: Corpus) -> float:
+    """Return the objective of a softmax over contexts: the cross-entropy per pair.
+
+    Parameters
+    ----------
+    estimator : SoftmaxEmbedder
+        Fitted.
+    corpus : Corpus
+        In rows of its vocabulary.
+
+    Returns
+    -------
+    float
+        In nats.
+    """
+    return cross_entropy(estimator, corpus).model
+
+
+def cross_entropy(estimator: Any, corpus: Corpus) -> CrossEntropy:
+    """Return the cross-entropy of documents in nats per pair.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted, with a `subsample`. Its `_cross_entropy_of_counts` says what it predicts
+        from a word.
+    corpus : Corpus
+        In rows of its vocabulary.
+
+    Returns
+    -------
+    CrossEntropy
+
+    Raises
+    ------
+    ValueError
+        If no words co-occur.
+    """
+    model = unigram = n_pairs = 0.0
+    for direction, side in sides(estimator).items():
+        counts = _count(estimator, corpus, direction)
+        of_contexts = np.ones(counts.shape[0]) @ counts
+        kept = getattr(estimator, f"_{side}context_kept", estimator._context_kept)
+        model += estimator._cross_entropy_of_counts(counts, side)
+        unigram -= of_contexts @ log_shares(kept)
+        n_pairs += of_contexts.sum()
+    uniform = np.log(len(estimator.word_vectors_))
+    means = model / n_pairs, unigram / n_pairs, uniform, n_pairs
+    return CrossEntropy(*map(float, means))
+
+
+def cross_entropy_of_scores(
+    estimator: Any, counts: sparse.csr_array, side: str = ""
+) -> float:
+    """Return the summed ``-ln P(c | w)`` of pairs, from scores and a prior.
+
+    ``P(c | w)`` is proportional to ``exp(s(w, c) + log_prior(c))``. What a score adds
+    for the word alone cancels out.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+        Fitted.
+    counts : csr_array of shape (n_words, n_words), float64
+        Weights of the pairs.
+    side : {"", "left_", "right_"}, default=""
+        How the names of the attributes of these contexts begin.
+
+    Returns
+    -------
+    float
+        In nats.
+    """
+    words = estimator.word_vectors_ * estimator._score_scale
+    contexts = getattr(estimator, f"{side}context_vectors_")
+    of_context = estimator._log_prior(side) + estimator._score_offset
+    of_context += getattr(estimator, f"{side}context_biases_", 0.0)
+    used = np.flatnonzero(np.diff(counts.indptr))
+    size = max(1, _SCORES // counts.shape[1])
+    loss = 0.0
+    for first in range(0, used.size, size):
+        rows = used[first : first + size]
+        pairs = counts[rows].tocoo()
+        scores = words[rows] @ contexts.T + of_context
+        scores -= scores.max(axis=1, keepdims=True)
+        of_pairs = scores[pairs.row, pairs.col]
+        log_totals = np.log(np.exp(scores, out=scores).sum(axis=1))
+        loss += pairs.data @ (log_totals[pairs.row] - of_pairs)
+    return float(loss)
+
+
+def log_shares(totals: np.ndarray, exponent: float = 1.0) -> np.ndarray:
+    """Return the logarithms of the shares of contexts, all of them finite.
+
+    Parameters
+    ----------
+    totals : ndarray of shape (n_words,)
+        Counts of contexts. Those without a count are treated like the rarest others.
+    exponent : float, default=1
+        Shares are proportional to ``totals ** exponent``.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), float64
+        Their exponentials add up to 1.
+    """
+    seen = totals > 0
+    logs = exponent * np.log(np.where(seen, totals, 1.0))
+    logs[~seen] = logs[seen].min()
+    return logs - special.logsumexp(logs)
 
 
 def _count(estimator: Any, corpus: Corpus, direction: str) -> sparse.csr_array:
@@ -468,8 +606,3 @@ def _products(
             "ik,ik->i", words[rows[part]], contexts[columns[part]], out=products[part]
         )
     return products
-
-
-def softmax(estimator: Any, corpus: Corpus) -> float:
-    """Return the cross-entropy in nats per pair."""
-    raise NotImplementedError

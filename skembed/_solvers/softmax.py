@@ -194,16 +194,16 @@ class FullSoftmax(Objective):
         n = len(words)
 
         def score(thread: int, task: tuple[int, tuple[int, int]]) -> None:
-            number, (first, last) = task
-            scores = self.scores[:n, first:last]
-            np.matmul(words, self.outputs[first:last].T, out=scores)
+            number, tile = task
+            scores = self.scores[:n, slice(*tile)]
+            np.matmul(words, self.outputs[slice(*tile)].T, out=scores)
             softmax.exp_tile(
-                scores,
-                first,
+                self.scores,
+                tile,
                 block,
-                self.maxima[number, :n],
-                self.tile_sums[number, :n],
-                self.observed[number, :n],
+                self.maxima[number],
+                self.tile_sums[number],
+                self.observed[number],
             )
 
         team.map(score, self.tiles)
@@ -223,12 +223,11 @@ class FullSoftmax(Objective):
         factors = (block.totals / self.normalisers * self.shifts).astype(np.float32)
 
         def step_tile(thread: int, task: tuple[int, tuple[int, int]]) -> None:
-            number, (first, last) = task
-            slopes = self.scores[:n, first:last]
-            softmax.slope_tile(slopes, first, block, factors[number])
-            outputs = self.outputs[first:last]
-            np.matmul(slopes, outputs, out=self.parts[number, :n])
-            self.model.step_outputs(first, slopes.T @ words, rates)
+            number, tile = task
+            softmax.slope_tile(self.scores, tile, block, factors[number])
+            slopes = self.scores[:n, slice(*tile)]
+            np.matmul(slopes, self.outputs[slice(*tile)], out=self.parts[number, :n])
+            self.model.step_outputs(tile[0], slopes.T @ words, rates)
 
         team.map(step_tile, self.tiles)
         self.parts[:, :n].sum(axis=0, out=self.gradients[:n])
@@ -552,7 +551,9 @@ def make_marks(n_nodes: int) -> Any:
     from skembed._kernels import softmax
 
     bits = np.zeros(n_nodes // 64 + 1, dtype=np.uint64)
-    return softmax.Marks(bits, np.zeros((n_nodes, 2)))
+    found = np.zeros((2, n_nodes), dtype=np.float32)
+    nodes = np.zeros(n_nodes, dtype=np.int32)
+    return softmax.Marks(bits, np.zeros((n_nodes, 2)), nodes, found)
 
 
 def count_nodes(
@@ -693,7 +694,7 @@ class Training:
         if tree is None:
             name, start = "context_biases_", log_shares(totals)
         else:
-            name, start = "node_biases_", log_odds(tree, totals)
+            name, start = "node_biases_", log_odds(tree, seen(totals))
             rows = np.arange(max(n_old - 1, 0))
         if self.settings.bias is None:
             start[:] = 0.0
@@ -764,6 +765,9 @@ class Training:
             rows = self.edges[block], self.edges[block + 1]
             done = (self.first + epoch + number / n_blocks) / self.job.n_scheduled
             rate = self.learning_rate * max(1.0 - done, _LAST_RATE)
+            # The first gradients say little, and AdaGrad's first steps are its largest.
+            # In one table they would move all words in one direction.
+            rate *= min(1.0, self.first + epoch + (number + 1) / n_blocks)
             loss += self._visit(self.team, rows, rate)
             visited += self.counts.of_words[slice(*rows)].sum()
             if report((number + 1) / n_blocks):
@@ -929,8 +933,12 @@ def log_shares(totals: np.ndarray) -> np.ndarray:
 
     Contexts that were not observed get that of the rarest one.
     """
-    seen = np.maximum(totals, totals[totals > 0.0].min(initial=np.inf))
-    return np.log(seen / totals.sum()).astype(np.float32)
+    return np.log(seen(totals) / totals.sum()).astype(np.float32)
+
+
+def seen(totals: np.ndarray) -> np.ndarray:
+    """Return counts in which contexts that were not observed equal the rarest one."""
+    return np.maximum(totals, totals[totals > 0.0].min())
 
 
 def node_vectors(tree: Tree, vectors: np.ndarray) -> np.ndarray:

@@ -23,11 +23,13 @@ from skembed._counts import count, ppmi, windows
 from skembed._counts.count import window_weights
 from skembed._sgns import SGNSEmbedder
 from skembed._solvers import losses
+from skembed._solvers.losses import CrossEntropy
 from skembed._tying.bias import get_bias
 from skembed._utils.threads import one_blas_thread
 from skembed.inspection import _pmi
 from skembed.inspection._bars import ContributionsDisplay, NeighborsDisplay
 from skembed.inspection._contributions import WordContributions, word_contributions
+from skembed.inspection._cross_entropy import held_out_cross_entropy
 from skembed.inspection._direction import antisymmetric_share
 from skembed.inspection._displays import (
     LossCurveDisplay,
@@ -46,6 +48,7 @@ from skembed.vectors import WordVectors
 
 __all__ = [
     "ContributionsDisplay",
+    "CrossEntropy",
     "HeldOutLoss",
     "LossCurveDisplay",
     "NeighborsDisplay",
@@ -57,6 +60,7 @@ __all__ = [
     "WordContributions",
     "WordMapDisplay",
     "antisymmetric_share",
+    "held_out_cross_entropy",
     "held_out_loss",
     "linear_predictability",
     "pmi_spectrum",

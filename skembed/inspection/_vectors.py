@@ -8,6 +8,7 @@ from scipy import linalg
 
 from skembed._base import BaseEmbedder
 from skembed._corpus.validation import TABLES, count_rows
+from skembed._pretrained import PretrainedEmbedder
 from skembed.vectors import WordVectors
 from skembed.vectors._given import as_word_vectors
 
@@ -41,10 +42,15 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
         names = " or ".join(kind.__name__ for kind in kinds)
         if any(map(inspect.isabstract, kinds)):
             names = "embedder of skembed"
+        advice = (
+            "For a pipeline, pass its embedder step, such as pipeline[0]. For a "
+            "search, use best_estimator_; for a GraphEmbedder, embedder_."
+        )
+        if isinstance(estimator, PretrainedEmbedder):
+            advice = "It has vectors of words, but none of contexts."
         raise TypeError(
             f"estimator must be a fitted {names}, got {type(estimator).__name__}. "
-            "For a pipeline, pass its embedder step, such as pipeline[0]. For a "
-            "search, use best_estimator_."
+            f"{advice}"
         )
     fitted: Any = estimator
     model = fitted._as_fitted()

@@ -36,10 +36,11 @@ def test_hooks_are_declared():
         "_fixed_by_counts",
         "_fixed_by_vectors",
         "_held_out_loss",
+        "_log_prior",
         "_method",
         "_state",
     ]
-    assert OF_SAMPLING == ["_aggregation"]
+    assert OF_SAMPLING == ["_aggregation", "_log_prior"]
     for base, hooks in (BaseEmbedder, HOOKS), (_NegativeSamplingEmbedder, OF_SAMPLING):
         for hook in hooks:
             assert inspect.getattr_static(base, hook).__doc__
@@ -103,6 +104,9 @@ class Counted(BaseEmbedder):
 
     def _held_out_loss(self, corpus):
         return float(corpus.n_documents)
+
+    def _log_prior(self, side=""):
+        return np.zeros(len(self.word_vectors_))
 
 
 def test_hooks_are_enough():
