@@ -6,7 +6,8 @@ For `sgns`, the process holds the documents as strings and has called `warmup()`
 measure is ids (4 bytes a token of the vocabulary) and two float32 tables. For
 `counting`, it holds the documents as ids and has counted a few of them; the measure
 is the resulting sparse matrix. For `estimate`, it is what `estimate_memory` says of an
-estimator at its defaults. Prints bytes in JSON.
+estimator at its defaults. For `softmax`, the process holds documents as strings, and
+the bytes of the counts and of a float32 table are said beside. Prints bytes in JSON.
 """
 
 import argparse
@@ -69,7 +70,31 @@ def of_estimate(arguments):
     return {"peak": peak.bytes, "measure": expected}
 
 
-WORKS = {"sgns": of_sgns, "counting": of_counting, "estimate": of_estimate}
+def of_softmax(arguments):
+    """Return the growth of memory during `fit`, and the size of counts and a table."""
+    documents = read_documents(arguments.data, arguments.documents)
+    skembed.warmup(skembed.SoftmaxEmbedder)
+    embedder = skembed.SoftmaxEmbedder(
+        arguments.size,
+        max_iter=arguments.epochs,
+        random_state=0,
+        n_jobs=arguments.threads,
+        **json.loads(arguments.parameters),
+    )
+    with PeakMemory() as peak:
+        embedder.fit(documents)
+    counts, _ = skembed.cooccurrence(documents)
+    size = counts.data.nbytes + counts.indices.nbytes + counts.indptr.nbytes
+    table = embedder.word_vectors_.nbytes
+    return {"peak": peak.bytes, "counts": size, "table": table}
+
+
+WORKS = {
+    "sgns": of_sgns,
+    "counting": of_counting,
+    "estimate": of_estimate,
+    "softmax": of_softmax,
+}
 
 
 def main():
@@ -80,7 +105,10 @@ def main():
     parser.add_argument("--estimator", default="SGNSEmbedder", help="for `estimate`")
     parser.add_argument("--size", type=int, default=100, help="dimensions")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=5, help="for `sgns`")
+    parser.add_argument(
+        "--epochs", type=int, default=5, help="for `sgns` and `softmax`"
+    )
+    parser.add_argument("--parameters", default="{}", help="for `softmax`, in JSON")
     parser.add_argument("--early-stopping", action="store_true", help="for `estimate`")
     arguments = parser.parse_args()
     print(json.dumps(WORKS[arguments.work](arguments)))

@@ -15,7 +15,7 @@ class Run(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """One model with negative sampling."""
+    """One model. The loss has fastText's name: ns, hs or softmax."""
 
     skip_gram: bool = True
     size: int = 100
@@ -23,17 +23,21 @@ class Setting(NamedTuple):
     rate: float = 0.025
     threads: int = 1
     seed: int = 0
+    loss: str = "ns"
 
 
 def _word2vec(setting):
     from gensim.models import Word2Vec
 
+    if setting.loss not in ("ns", "hs"):
+        raise ValueError(f"gensim has no loss {setting.loss}; pass ns or hs")
     return Word2Vec(
         sg=int(setting.skip_gram),
         cbow_mean=1,
         vector_size=setting.size,
         window=5,
-        negative=5,
+        hs=int(setting.loss == "hs"),
+        negative=5 if setting.loss == "ns" else 0,
         sample=1e-3,
         alpha=setting.rate,
         min_count=MIN_COUNT,
@@ -70,29 +74,43 @@ def gensim_file(data, setting):
     return _train(model, setting, corpus_file=data.token_file)
 
 
+def gensim_whole(tokens, setting):
+    """Return gensim's model of lists of tokens: vocabulary, tree and training."""
+    model = _word2vec(setting)
+    model.build_vocab(tokens)
+    _train(model, setting, corpus_iterable=tokens)
+    return model
+
+
 def fasttext(data, setting):
     """Train fastText without subwords: the whole call, which also reads the words."""
+    start = time.perf_counter()
+    model = fasttext_model(data.token_file, setting)
+    seconds = time.perf_counter() - start
+    rows = {word: row for row, word in enumerate(model.get_words())}
+    return Run(seconds, rows, model.get_input_matrix()[: len(rows)])
+
+
+def fasttext_model(path, setting, min_count=MIN_COUNT):
+    """Return fastText's model of a file of tokens, without subwords."""
     import fasttext
 
-    start = time.perf_counter()
-    model = fasttext.train_unsupervised(
-        data.token_file,
+    return fasttext.train_unsupervised(
+        path,
         model="skipgram" if setting.skip_gram else "cbow",
+        loss=setting.loss,
         dim=setting.size,
         ws=5,
         neg=5,
         t=1e-3,
         lr=setting.rate,
-        minCount=MIN_COUNT,
+        minCount=min_count,
         minn=0,
         maxn=0,
         epoch=setting.epochs,
         thread=setting.threads,
         verbose=0,
     )
-    seconds = time.perf_counter() - start
-    rows = {word: row for row, word in enumerate(model.get_words())}
-    return Run(seconds, rows, model.get_input_matrix()[: len(rows)])
 
 
 GENSIM = {"gensim, iterable": gensim_iterable, "gensim, corpus_file": gensim_file}
