@@ -72,7 +72,8 @@ class SoftmaxEmbedder(BaseEmbedder):
         0 up to 15,000 words, and 256 for more.
     %(subsampled_counts)s
     learning_rate : float, default=%(default_learning_rate)s
-        Initial step size of AdaGrad. It decays linearly to 1e-4 of this value.
+        Step size of AdaGrad. It rises linearly to this value during the first quarter
+        of the epochs, and then decays linearly.
     %(training)s
     %(shared_parameters)s
 
@@ -113,6 +114,11 @@ class SoftmaxEmbedder(BaseEmbedder):
     -----
     `score_pairs` returns ``ln P(c | w)``. There is no softmax for CBOW: its objective
     depends on whole windows, not on counts of pairs.
+
+    With ``bias=None``, the first dimension of all vectors starts at 4 instead of near
+    0. The normaliser cancels what a score adds for the word alone, so a constant is
+    free to stay. Deviations from it act as biases of the contexts. Without this start, a
+    single table finds them very slowly.
 
     In `partial_fit` and with `warm_start`, words and nodes keep their places in the
     tree. New words get a tree of their own, which is joined with the earlier one under
@@ -305,6 +311,8 @@ class SoftmaxEmbedder(BaseEmbedder):
             orders[1:] = [np.arange(n_words)] * (layout.n_tables - 1)
         squares = start_squares(layout, job.resume, orders)
         RandomStart(random, len(params), d, d).write(params)
+        if self.bias is None:
+            params[:, 0] += softmax.PLAIN_START
         job.resume.write_init(params, job.vocabulary.rows, row_of)
         softmax.refill(layout, job.resume, params, orders)
         tables = softmax.Tables(

@@ -45,8 +45,13 @@ _MEASURED = 1 << 16
 EXACT_LIMIT, AUTO_DRAWS = 15_000, 256
 # Exponent of the distribution of contexts that are drawn, as in word2vec.
 _DRAW_EXPONENT = 0.75
-# The learning rate decays linearly to this share of itself.
-_LAST_RATE = 1e-4
+# The learning rate rises during this share of the epochs, and decays linearly to this
+# share of itself.
+_RISE, _LAST_RATE = 0.25, 1e-4
+# What the first dimension starts at if scores have no bias. A context's deviation a from
+# this value c then adds a * c to all of its scores, as a bias would. The square of c has
+# to exceed the logarithms of the ratios of frequencies.
+PLAIN_START = 4.0
 
 
 class Settings(NamedTuple):
@@ -796,14 +801,16 @@ class Training:
         """Visit all blocks once; return the mean loss of a pair."""
         n_blocks = len(self.edges) - 1
         order = self.random.permutation(n_blocks)
+        # Of the whole schedule, and before this epoch.
+        n_steps = self.job.n_scheduled * n_blocks
+        n_before = (self.first + epoch) * n_blocks
         loss, visited = 0.0, 0.0
         for number, block in enumerate(order):
             rows = self.edges[block], self.edges[block + 1]
-            done = (self.first + epoch + number / n_blocks) / self.job.n_scheduled
+            done = (n_before + number) / n_steps
             rate = self.learning_rate * max(1.0 - done, _LAST_RATE)
-            # The first gradients say little, and AdaGrad's first steps are its largest.
-            # In one table they would move all words in one direction.
-            rate *= min(1.0, self.first + epoch + (number + 1) / n_blocks)
+            # AdaGrad's first steps are its largest, and the first gradients say little.
+            rate *= min(1.0, (done + 1.0 / n_steps) / _RISE)
             loss += self._visit(self.team, rows, rate)
             visited += self.counts.of_words[slice(*rows)].sum()
             if report((number + 1) / n_blocks):
