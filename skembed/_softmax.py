@@ -116,9 +116,9 @@ class SoftmaxEmbedder(BaseEmbedder):
     depends on whole windows, not on counts of pairs.
 
     With ``bias=None``, the first dimension of all vectors starts at 4 instead of near
-    0. The normaliser cancels what a score adds for the word alone, so a constant is
-    free to stay. Deviations from it act as biases of the contexts. Without this start, a
-    single table finds them very slowly.
+    0. The normaliser cancels what a score adds for the word alone, so this constant is
+    free to stay. Deviations from it act as biases of the contexts. Without this start,
+    a single table finds them very slowly.
 
     In `partial_fit` and with `warm_start`, words and nodes keep their places in the
     tree. New words get a tree of their own, which is joined with the earlier one under

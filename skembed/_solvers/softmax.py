@@ -48,9 +48,9 @@ _DRAW_EXPONENT = 0.75
 # The learning rate rises during this share of the epochs, and decays linearly to this
 # share of itself.
 _RISE, _LAST_RATE = 0.25, 1e-4
-# What the first dimension starts at if scores have no bias. A context's deviation a from
-# this value c then adds a * c to all of its scores, as a bias would. The square of c has
-# to exceed the logarithms of the ratios of frequencies.
+# What the first dimension starts at if scores have no bias. A context whose vector
+# deviates from it by a has scores that are higher by 4 a, as with a bias. The square
+# has to exceed the logarithms of the ratios of frequencies.
 PLAIN_START = 4.0
 
 
