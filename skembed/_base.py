@@ -197,6 +197,10 @@ class BaseEmbedder(DocumentTransformer):
             self.tol,
         )
 
+    def _auto_bias(self, strategy: Tying) -> str | None:
+        """Return what ``bias="auto"`` stands for."""
+        return strategy.default_bias
+
     def _layout(self, n_words: int, strategy: Tying | None = None) -> Layout:
         """Return the layout of the tables for a number of words."""
         if strategy is None:

@@ -259,6 +259,9 @@ class SoftmaxEmbedder(BaseEmbedder):
         self.warm_start = warm_start
         self.init = init
 
+    def _auto_bias(self, strategy):
+        return "exact"
+
     @property
     def _is_tree(self) -> bool:
         return self.loss == "hierarchical"
@@ -279,13 +282,20 @@ class SoftmaxEmbedder(BaseEmbedder):
         return super()._cross_entropy_of_counts(counts, side)
 
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
-        self._check_combine()
+        strategy = strategies.get_strategy(self.share_context, self._method)
+        self._check_combine(not (self._is_tree and strategy.context_table))
         return super()._fit(X, y, sample_weight, stacklevel + 1, adds)
 
-    def _check_combine(self) -> None:
+    @property
+    def _tables(self):
+        # The parameter may have been changed after the fit.
+        self._check_combine(hasattr(self, "context_vectors_"))
+        return super()._tables
+
+    def _check_combine(self, has_contexts: bool) -> None:
         """Raise an error if `combine` asks for contexts that a tree does not have."""
-        strategy = strategies.get_strategy(self.share_context, self._method)
-        if self._is_tree and self.combine != "word" and strategy.context_table:
+        if self.combine != "word" and not has_contexts:
+            strategy = strategies.get_strategy(self.share_context, self._method)
             label = strategies.label(strategy)
             raise ValueError(
                 f"combine={self.combine!r} needs context vectors. With "
@@ -322,7 +332,7 @@ class SoftmaxEmbedder(BaseEmbedder):
             l2=self.l2,
             learning_rate=self.learning_rate,
             n_draws=self._n_draws(n_words),
-            bias="exact" if self.bias == "auto" else self.bias,
+            bias=self._auto_bias(job.strategy) if self.bias == "auto" else self.bias,
             stopping=self._early_stopping,
             n_jobs=self.n_jobs,
         )
