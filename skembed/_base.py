@@ -429,7 +429,8 @@ class BaseEmbedder(DocumentTransformer):
 
     @property
     def _tables(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.word_vectors_, self.context_vectors_
+        # A model without context vectors has word vectors as features only.
+        return self.word_vectors_, getattr(self, "context_vectors_", self.word_vectors_)
 
     def _facts(self) -> list[str]:
         counts = self.word_counts_.sum()
@@ -450,6 +451,12 @@ class BaseEmbedder(DocumentTransformer):
                 f"words of shape {rows.shape} and contexts of shape {columns.shape} "
                 "cannot be broadcast: pass as many contexts as words, or one of either."
             ) from error
+        return self._scores_of(rows, columns, side)
+
+    def _scores_of(
+        self, rows: np.ndarray, columns: np.ndarray, side: str
+    ) -> np.ndarray:
+        """Return the scores of words with contexts, given their rows."""
         scores = np.einsum(
             "...k,...k->...",
             self.word_vectors_[rows] * self._score_scale,

@@ -506,7 +506,9 @@ def attributes(
     fitted : Fitted
     """
     resume, pooling = start.resume, start.pooling
-    tables = fitted.word_vectors, fitted.context_vectors
+    word = fitted.word_vectors
+    # Without context vectors, only word vectors are features.
+    tables = word, word if fitted.context_vectors is None else fitted.context_vectors
     pooling = _features.fit(
         copy.deepcopy(pooling), reading.corpus, tables, estimator.combine, resume.adds
     )
@@ -520,6 +522,7 @@ def _attributes(
 ) -> dict[str, Any]:
     """Return all learned attributes except those of `scale`."""
     optional = {
+        "context_vectors_": fitted.context_vectors,
         "word_biases_": fitted.word_biases,
         "context_biases_": fitted.context_biases,
     }
@@ -527,7 +530,6 @@ def _attributes(
         "vocabulary_": reading.vocabulary.rows,
         "word_counts_": reading.vocabulary.counts,
         "word_vectors_": fitted.word_vectors,
-        "context_vectors_": fitted.context_vectors,
         "n_embedding_parameters_": fitted.n_parameters,
         "pooling_": pooling,
         "_score_offset": fitted.offset,

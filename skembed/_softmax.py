@@ -13,6 +13,7 @@ from skembed._solvers import memory as _estimating
 from skembed._solvers.epochs import Epochs
 from skembed._solvers.job import RandomStart, pairs_in_order, start_squares
 from skembed._tying import strategies
+from skembed._utils.threads import one_blas_thread
 
 
 @complete_docstring(
@@ -268,7 +269,7 @@ class SoftmaxEmbedder(BaseEmbedder):
 
     def _cross_entropy_of_counts(self, counts, side=""):
         if self._is_tree:
-            raise NotImplementedError
+            return softmax.tree_loss(self, counts)
         return super()._cross_entropy_of_counts(counts, side)
 
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
@@ -335,6 +336,13 @@ class SoftmaxEmbedder(BaseEmbedder):
         earlier = tree.from_children(resume.learned["children_"], resume.n_words)
         return tree.extended(earlier, counts)
 
-    def _score_pairs(self, words, contexts, direction):
-        scores = super()._score_pairs(words, contexts, direction)
-        return scores
+    def _scores_of(self, rows, columns, side):
+        if self._is_tree:
+            pairs = rows.ravel(), columns.ravel()
+            found = softmax.tree_log_probabilities(self, *pairs)
+            return found.reshape(rows.shape).astype(np.float32)
+        scores = super()._scores_of(rows, columns, side)
+        words, places = np.unique(rows, return_inverse=True)
+        with one_blas_thread():
+            totals = losses.log_normalisers(self, words)
+        return (scores - totals[places].reshape(rows.shape)).astype(np.float32)

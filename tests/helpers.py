@@ -19,7 +19,13 @@ from scipy import sparse
 from sklearn.utils.validation import _get_feature_names
 
 import skembed
-from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    SoftmaxEmbedder,
+)
 from skembed._corpus.vocabulary import Corpus
 from skembed._fit import SECONDS
 from skembed._tying import strategies
@@ -41,20 +47,35 @@ DOCUMENTS = draw_documents(0)
 OTHER_DOCUMENTS = [text.upper() + " Inlet jetty" for text in draw_documents(1, 15)]
 TOKENISED = [text.split() for text in DOCUMENTS]
 
+
+class TreeEmbedder(SoftmaxEmbedder):
+    # A class, since common tests take one. Its defaults are those of the other loss.
+    __doc__ = SoftmaxEmbedder.__doc__
+
+
 _COMMON = {"n_components": 3, "min_count": 1, "window": 2, "random_state": 0}
 # What makes a fit on twenty documents possible, and quick without the compiler.
 CHEAP = {
     SGNSEmbedder: {**_COMMON, "subsample": 0, "max_iter": 1},
     CBOWEmbedder: {**_COMMON, "subsample": 0, "max_iter": 1},
     GloVeEmbedder: {**_COMMON, "combine": "word", "x_max": 5, "max_iter": 1},
+    SoftmaxEmbedder: {**_COMMON, "subsample": 0, "max_iter": 1},
+    TreeEmbedder: {
+        **_COMMON,
+        "loss": "hierarchical",
+        "subsample": 0,
+        "max_iter": 1,
+    },
     PPMISVDEmbedder: {**_COMMON, "subsample": 0},
 }
-ESTIMATORS = tuple(CHEAP)
+# Those that are public.
+ESTIMATORS = tuple(kind for kind in CHEAP if kind is not TreeEmbedder)
 # Features that are means of the words' vectors.
 PLAIN = {"pooling": "mean", "scale": None}
 SAMPLED = (SGNSEmbedder, CBOWEmbedder)
-EPOCHS = (*SAMPLED, GloVeEmbedder)
-COUNTING = (GloVeEmbedder, PPMISVDEmbedder)
+SOFTMAX = (SoftmaxEmbedder, TreeEmbedder)
+EPOCHS = (*SAMPLED, GloVeEmbedder, *SOFTMAX)
+COUNTING = (GloVeEmbedder, *SOFTMAX, PPMISVDEmbedder)
 # Documents to go on with.
 MORE = draw_documents(2, 12, 9)
 

@@ -726,6 +726,125 @@ def node_matrix(children):
     return matrix
 
 
+# --- softmax --------------------------------------------------------------------------
+
+
+@dataclass
+class Softmax:
+    """Skip-gram by maximum likelihood: Mikolov et al. (2013b), eq. 2 and 3.
+
+    Outputs are contexts, or the inner nodes of a tree. Their vectors are a table of
+    their own, or a fixed matrix times the word vectors.
+    """
+
+    words: np.ndarray  # float64 (n_words, d)
+    outputs: np.ndarray | None  # float64 (n_outputs, d); None if they are shared
+    biases: np.ndarray  # float64 (n_outputs,)
+    signs: np.ndarray  # (d,)
+    matrix: np.ndarray | None = None  # (n_outputs, n_words), of shared outputs
+    children: list | None = None  # of a tree
+
+    @property
+    def vectors(self):
+        """Vectors of the outputs, without the signs."""
+        return self.outputs if self.matrix is None else self.matrix @ self.words
+
+    def scores(self, rows):
+        """Return the scores of some words with all outputs."""
+        return (self.words[rows] * self.signs) @ self.vectors.T + self.biases
+
+    def log_probabilities(self, rows):
+        """Return ln P(c | w) of some words and all contexts."""
+        scores = self.scores(rows)
+        if self.children is None:
+            return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+        result = np.zeros((len(scores), len(self.children) + 1))
+        for context, path in enumerate(paths(self.children)):
+            for node, side in path:
+                sign = 1.0 if side == 0 else -1.0
+                result[:, context] -= np.logaddexp(0.0, -sign * scores[:, node])
+        return result
+
+    def loss(self, rows, counts, drawn=None):
+        """Return minus the sum of counts times ln P; of drawn contexts with weights."""
+        if drawn is None:
+            return -(counts * self.log_probabilities(rows)).sum()
+        scores = self.scores(rows)
+        weights = np.where(counts > 0, 1.0, drawn)
+        logs = scores - np.log((weights * np.exp(scores)).sum(axis=1, keepdims=True))
+        return -(counts * logs).sum()
+
+    def slopes(self, rows, counts, drawn=None):
+        """Return the derivatives of `loss` with respect to the scores."""
+        scores = self.scores(rows)
+        if self.children is None:
+            weights = 1.0 if drawn is None else np.where(counts > 0, 1.0, drawn)
+            chances = weights * np.exp(scores)
+            chances /= chances.sum(axis=1, keepdims=True)
+            return counts.sum(axis=1, keepdims=True) * chances - counts
+        slopes = np.zeros_like(scores)
+        for node, (left, right) in enumerate(leaves_by_side(self.children)):
+            at_left = counts[:, left].sum(axis=1)
+            at_right = counts[:, right].sum(axis=1)
+            chance = 1.0 / (1.0 + np.exp(-scores[:, node]))
+            slopes[:, node] = (at_left + at_right) * chance - at_left
+        return slopes
+
+    def gradients(self, rows, counts, drawn=None):
+        """Return the gradients of `loss`: of `words[rows]` alone, and of the outputs.
+
+        The latter are those of all words if outputs are shared. Third, of the biases.
+        """
+        slopes = self.slopes(rows, counts, drawn)
+        of_words = (slopes @ self.vectors) * self.signs
+        of_outputs = slopes.T @ (self.words[rows] * self.signs)
+        if self.matrix is not None:
+            of_outputs = self.matrix.T @ of_outputs
+        return of_words, of_outputs, slopes.sum(axis=0)
+
+
+@dataclass
+class SoftmaxSteps:
+    """AdaGrad (Duchi, Hazan & Singer 2011) of a softmax, block by block."""
+
+    model: Softmax
+    l2: float
+    learns_biases: bool
+
+    def __post_init__(self):
+        model = self.model
+        self.word_squares = np.ones_like(model.words)
+        shared = model.outputs is None
+        self.output_squares = (
+            self.word_squares if shared else np.ones_like(model.outputs)
+        )
+        self.bias_squares = np.ones_like(model.biases)
+
+    def visit(self, rows, counts, rate, drawn=None):
+        """Make the steps of a block of words; return its loss before them.
+
+        First the outputs make a step, with their share of the penalty, then the words
+        of the block. Both use the gradients of before.
+        """
+        model = self.model
+        loss = model.loss(rows, counts, drawn)
+        of_words, of_outputs, of_biases = model.gradients(rows, counts, drawn)
+        table = model.words if model.outputs is None else model.outputs
+        share = self.l2 * len(rows) / len(model.words)
+        self._step(table, self.output_squares, of_outputs + share * table, rate)
+        if self.learns_biases:
+            self._step(model.biases, self.bias_squares, of_biases, rate)
+        words, squares = model.words[rows], self.word_squares[rows]
+        self._step(words, squares, of_words + self.l2 * words, rate)
+        model.words[rows], self.word_squares[rows] = words, squares
+        return loss
+
+    @staticmethod
+    def _step(table, squares, gradients, rate):
+        squares += gradients**2
+        table -= rate * gradients / np.sqrt(squares)
+
+
 # --- positive PMI ---------------------------------------------------------------------
 
 

@@ -166,10 +166,10 @@ def hold_out_counts_inplace(
     """Split every co-occurrence count at random into training and held-out counts.
 
     A likelihood is judged by further occurrences of all pairs, frequent ones included.
-    Occurrences of a pair are units of 1, or of its count if that is less. The expected
-    share of the held-out units is `fraction`, and their number is one of the two next
-    to it. A pair and its reverse are treated alike. The choice depends on the words of
-    a pair, not on the order or the number of rows.
+    A count is cut into equal units, of 1 if it is a whole number, otherwise less. The
+    expected share of the held-out units is `fraction`, and their number is one of the
+    two next to it. A pair and its reverse are treated alike. The choice depends on the
+    words of a pair, not on the order or the number of rows.
 
     Parameters
     ----------
@@ -199,9 +199,9 @@ def hold_out_counts_inplace(
         rows = np.repeat(np.arange(first, last), lengths[first:last])
         draws = _mix(numbers[rows] + numbers[counts.indices[here]]) / 2.0**64
         values = counts.data[here]
-        units = np.minimum(values, 1.0)
-        whole = np.floor(fraction * (values / units) + draws)
-        held[here] = np.minimum(units * whole, values)
+        n_units = np.ceil(values)
+        n_held = np.floor(fraction * n_units + draws)
+        held[here] = np.where(n_held < n_units, n_held * (values / n_units), values)
     held_out = sparse.csr_array((held, counts.indices.copy(), counts.indptr.copy()))
     held_out.resize(counts.shape)
     counts.data -= held

@@ -153,6 +153,7 @@ class Fitted:
     n_parameters : int
         Number of parameters, biases included.
     word_vectors, context_vectors : ndarray of shape (n_words, n_components), float32
+        None in place of the latter if the model has none.
     offset : ndarray of shape (n_words,), float32
         Fixed part of a score, for each context.
     scale : ndarray of shape (n_components,), float32
@@ -171,7 +172,7 @@ class Fitted:
 
     n_parameters: int
     word_vectors: np.ndarray
-    context_vectors: np.ndarray
+    context_vectors: np.ndarray | None
     offset: np.ndarray
     scale: np.ndarray
     word_biases: np.ndarray | None = None

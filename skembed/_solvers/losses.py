@@ -7,6 +7,7 @@ pairs, so windows are drawn. Noise words are drawn if the products with all of t
 would take too long.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -531,22 +532,53 @@ def cross_entropy_of_scores(
     float
         In nats.
     """
-    words = estimator.word_vectors_ * estimator._score_scale
-    contexts = getattr(estimator, f"{side}context_vectors_")
-    of_context = estimator._log_prior(side) + estimator._score_offset
-    of_context += getattr(estimator, f"{side}context_biases_", 0.0)
     used = np.flatnonzero(np.diff(counts.indptr))
-    size = max(1, _SCORES // counts.shape[1])
     loss = 0.0
-    for first in range(0, used.size, size):
-        rows = used[first : first + size]
+    for rows, scores, _ in _all_scores(estimator, used, side):
         pairs = counts[rows].tocoo()
-        scores = words[rows] @ contexts.T + of_context
-        scores -= scores.max(axis=1, keepdims=True)
         of_pairs = scores[pairs.row, pairs.col]
         log_totals = np.log(np.exp(scores, out=scores).sum(axis=1))
         loss += pairs.data @ (log_totals[pairs.row] - of_pairs)
     return float(loss)
+
+
+def log_normalisers(estimator: Any, rows: np.ndarray) -> np.ndarray:
+    """Return ``ln sum exp(s(w, c))`` over all contexts c, for some words.
+
+    Parameters
+    ----------
+    estimator : SoftmaxEmbedder
+        Fitted, with ``loss="softmax"``.
+    rows : ndarray of shape (n,), int
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+    """
+    found = [
+        largest + np.log(np.exp(scores, out=scores).sum(axis=1))
+        for _, scores, largest in _all_scores(estimator, rows)
+    ]
+    return np.concatenate([np.empty(0), *found])
+
+
+def _all_scores(
+    estimator: Any, rows: np.ndarray, side: str = ""
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield some of the rows, their scores with all contexts, and what was subtracted.
+
+    The prior is included. The largest score of each row is subtracted.
+    """
+    words = estimator.word_vectors_[rows] * estimator._score_scale
+    contexts = getattr(estimator, f"{side}context_vectors_")
+    of_context = estimator._log_prior(side) + estimator._score_offset
+    of_context += getattr(estimator, f"{side}context_biases_", 0.0)
+    size = max(1, _SCORES // len(contexts))
+    for first in range(0, rows.size, size):
+        scores = words[first : first + size] @ contexts.T + of_context
+        largest = scores.max(axis=1)
+        scores -= largest[:, np.newaxis]
+        yield rows[first : first + size], scores, largest
 
 
 def log_shares(totals: np.ndarray, exponent: float = 1.0) -> np.ndarray:

@@ -22,6 +22,8 @@ _ID, _WEIGHT = 4, 8
 _WORD = 200
 # Bytes of a sparse entry: its column, and its value as float64 or float32.
 _COUNT, _NON_ZERO = 4 + 8, 4 + 4
+# Scores of a softmax that are held at once.
+_SOFTMAX_SCORES = 1 << 24
 # Bytes of a pair of words for drawing: their rows, and a cumulated weight.
 _DRAWN = 4 + 4 + 8
 # Frequencies of words by rank, if no words are given: Zipf's law in the form of
@@ -147,8 +149,25 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
 
 def softmax(estimator: Any, sizes: Sizes) -> float:
     """Return the bytes that training by softmax takes at its peak."""
+    n_words, layout = sizes.n_words, estimator._layout(sizes.n_words)
     n_counts = _n_counts(estimator, sizes)
-    return reading(sizes) + n_counts
+    table = 4.0 * n_words * layout.width
+    # The vectors and squares, and the vectors that are returned.
+    training = 3 * _tables(layout)
+    if estimator._is_tree and layout.shares_rows:
+        # The vectors of nodes, and both gradients.
+        training += 3 * table
+    elif not (estimator._is_tree or estimator._n_draws(n_words)):
+        training += 4.0 * min(_SOFTMAX_SCORES, n_words**2)
+    if estimator._early_stopping.holds_out:
+        # The copies after an epoch, and the counts while they are split.
+        training += 2 * _tables(layout) + 2 * _COUNT * n_counts
+    training += _COUNT * n_counts + _kept(estimator, sizes, n_counts)
+    counting = sizes.counting(n_counts)
+    if sizes.is_square:
+        # First the rows are permuted, then the columns.
+        counting = 3 * _COUNT * n_counts
+    return reading(sizes) + max(counting, training)
 
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:

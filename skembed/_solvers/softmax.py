@@ -39,6 +39,8 @@ _SPARSE_TILES = 64
 _LANES = 16
 # Multiply-adds that are worth a thread: some 50 ms.
 _WORK_OF_A_THREAD = 1 << 31
+# Pairs whose loss is measured at once.
+_MEASURED = 1 << 16
 # With ``n_draws="auto"``: the largest vocabulary without draws, and their number.
 EXACT_LIMIT, AUTO_DRAWS = 15_000, 256
 # Exponent of the distribution of contexts that are drawn, as in word2vec.
@@ -262,16 +264,6 @@ class _SparseObjective(Objective):
         edges = [*range(0, n_rows, _ROWS_OF_A_TASK), n_rows]
         return list(pairwise(edges))
 
-    def _reserve(self, indptr: np.ndarray, columns: np.ndarray | None = None) -> Any:
-        """Return the outputs of a block, with room for their slopes."""
-        from skembed._kernels import softmax
-
-        n_entries = int(indptr[-1] - indptr[0])
-        slopes = np.empty(n_entries, dtype=np.float32)
-        if columns is None:
-            columns = np.empty(n_entries, dtype=np.int32)
-        return softmax.Outputs(indptr, columns, slopes)
-
     def _gradients(self, tile: tuple[int, int], words: np.ndarray) -> np.ndarray:
         """Return the gradients of some outputs."""
         from skembed._kernels import softmax
@@ -339,7 +331,7 @@ class DrawnSoftmax(_SparseObjective):
         n = len(words)
         self._draw(n)
         first, last = block.indptr[0], block.indptr[-1]
-        self.slots = self._reserve(block.indptr, block.contexts[first:last])
+        self.slots = make_outputs(block.indptr, block.contexts[first:last])
         scores = self.of_drawn.scores
         self.gradients[:n] = 0.0
 
@@ -418,7 +410,7 @@ class TreeSoftmax(_SparseObjective):
     def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
         """Compute the slopes of all nodes above the contexts of each row."""
         indptr = self.starts[block.first : block.first + len(words) + 1]
-        return self._visit(team, words, block, self._reserve(indptr))
+        return self._visit(team, words, block, make_outputs(indptr))
 
     def _visit(
         self, team: ThreadTeam, words: np.ndarray, block: Any, slots: Any
@@ -462,7 +454,7 @@ class TreeSoftmax(_SparseObjective):
         """Return the exact loss."""
         n_nodes = count_nodes(team, self.paths, held_out, len(words), self.marks)[0]
         indptr = np.concatenate([[0], np.cumsum(n_nodes)])
-        return self._visit(team, words, held_out, self._reserve(indptr))
+        return self._visit(team, words, held_out, make_outputs(indptr))
 
 
 class SharedTreeSoftmax(TreeSoftmax):
@@ -544,6 +536,47 @@ class SharedTreeSoftmax(TreeSoftmax):
 
         team.map(sum_up, self.columns)
         self.outputs[:, self.model.bias] = self.biases
+
+
+def make_outputs(indptr: np.ndarray, columns: np.ndarray | None = None) -> Any:
+    """Return the outputs of a block, with room for their slopes.
+
+    Parameters
+    ----------
+    indptr : ndarray of shape (n_rows + 1,), int64
+    columns : ndarray of shape (n_entries,), int32, optional
+        The outputs, if they are known.
+
+    Returns
+    -------
+    Outputs
+    """
+    from skembed._kernels import softmax
+
+    n_entries = int(indptr[-1] - indptr[0])
+    slopes = np.empty(n_entries, dtype=np.float32)
+    if columns is None:
+        columns = np.empty(n_entries, dtype=np.int32)
+    return softmax.Outputs(indptr, columns, slopes)
+
+
+class Certainty(Objective):
+    """The tree of a single word: it has a probability of 1, whatever its vector."""
+
+    def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
+        """Compute nothing: the loss and its gradient are 0."""
+        return 0.0
+
+    def step(
+        self, team: ThreadTeam, words: np.ndarray, block: Any, rates: Rates
+    ) -> None:
+        """Make no step: there is no output."""
+
+    def measure(
+        self, team: ThreadTeam, words: np.ndarray, block: Any, held_out: Any
+    ) -> float:
+        """Return a loss of 0."""
+        return 0.0
 
 
 def make_marks(n_nodes: int) -> Any:
@@ -703,7 +736,8 @@ class Training:
         self.biases = start, np.ones_like(start)
         if tree is not None and layout.shares_rows:
             self.biases[1][rows] = learned.get("_bias_squares", 1.0)
-            self.state += self.biases
+            if start.size:
+                self.state += self.biases
             return
         first = layout.context_row
         self.model.params[first : first + start.size, layout.n_components] = start
@@ -743,10 +777,12 @@ class Training:
 
     def _make_tree_objective(
         self, tree: Tree, outputs: np.ndarray, n_rows: int
-    ) -> TreeSoftmax:
+    ) -> Objective:
         from skembed._kernels import softmax
 
         n_nodes = tree.n_words - 1
+        if not n_nodes:
+            return Certainty(self.model, outputs[:0], n_rows)
         paths = softmax.Paths(*tree[1:])
         marks = [make_marks(n_nodes) for _ in range(self.n_threads)]
         block = self.counts.block(0, tree.n_words)
@@ -824,19 +860,18 @@ class Training:
             else:
                 offset = biases
         else:
-            attributes.update(self._nodes(params))
+            attributes.update(self._nodes(params, tree))
             n_parameters -= 0 if layout.shares_rows else d
             n_parameters += (n_words - 1) * (self.settings.bias == "word")
         self._erase_unused(params)
-        word, context, others = layout.consume_params(params)
+        word, vectors, others = layout.consume_params(params)
         attributes.update(others)
-        word, context = reorder(word, context, row_of)
-        if tree is not None and not layout.shares_rows:
-            context = None
+        word, vectors = reorder(word, vectors, row_of)
+        has_contexts = tree is None or layout.shares_rows
         return Fitted(
             n_parameters,
             word,
-            context,
+            vectors if has_contexts else None,
             offset,
             np.ones(d, dtype=np.float32),
             None,
@@ -848,9 +883,9 @@ class Training:
         first, n = self.tables.layout.context_row, self.biases[0].size
         return params[first : first + n, self.tables.layout.n_components].copy()
 
-    def _nodes(self, params: np.ndarray) -> dict[str, np.ndarray]:
+    def _nodes(self, params: np.ndarray, tree: Tree) -> dict[str, np.ndarray]:
         """Return the vectors and biases of the inner nodes, as in the score."""
-        layout, tree = self.tables.layout, self.tables.tree
+        layout = self.tables.layout
         d, n_nodes = layout.n_components, layout.n_words - 1
         if not layout.shares_rows:
             first = layout.context_row
@@ -960,3 +995,82 @@ def node_vectors(tree: Tree, vectors: np.ndarray) -> np.ndarray:
     columns = 0, vectors.shape[1]
     kernels.sum_up(tree.children, leaf_weights(tree), vectors, nodes, columns)
     return nodes
+
+
+def tree_loss(estimator: Any, counts: sparse.csr_array) -> float:
+    """Return the summed ``-ln P(c | w)`` of pairs in a hierarchical softmax.
+
+    Parameters
+    ----------
+    estimator : SoftmaxEmbedder
+        Fitted, with ``loss="hierarchical"``.
+    counts : csr_array of shape (n_words, n_words), float64
+        Weights of the pairs.
+
+    Returns
+    -------
+    float
+        In nats.
+    """
+    from skembed._kernels import softmax
+
+    tree = from_children(estimator.children_, counts.shape[0])
+    if tree.n_words == 1:
+        return 0.0
+    paths, held = softmax.Paths(*tree[1:]), Counts(counts)
+    marks = make_marks(tree.n_words - 1)
+    nodes = _padded(estimator.node_vectors_, estimator.node_biases_)
+    loss = 0.0
+    for first, last in row_ranges(held.indptr, _MEASURED):
+        words = _padded(estimator.word_vectors_[first:last], 1.0)
+        block, n = held.block(first, last), last - first
+        of_rows, of_nodes = np.zeros(n, np.int64), np.zeros(len(nodes), np.int64)
+        softmax.count_nodes(paths, block, (0, n), marks, of_rows, of_nodes)
+        slots = make_outputs(np.concatenate([[0], np.cumsum(of_rows)]))
+        sums = np.zeros((n, 2))
+        spare = np.empty_like(words)
+        softmax.tree_rows(nodes, words, paths, block, slots, spare, (0, n), marks, sums)
+        loss += float(sums[:, 0].sum())
+    return loss
+
+
+def _padded(vectors: np.ndarray, biases: Any) -> np.ndarray:
+    """Return rows as kernels take them, with a bias after the vector."""
+    n, d = vectors.shape
+    rows = aligned_zeros((n, -(-(d + 1) // _LANES) * _LANES))
+    rows[:, :d], rows[:, d] = vectors, biases
+    return rows
+
+
+def tree_log_probabilities(
+    estimator: Any, rows: np.ndarray, columns: np.ndarray
+) -> np.ndarray:
+    """Return ``ln P(c | w)`` of pairs in a hierarchical softmax.
+
+    Parameters
+    ----------
+    estimator : SoftmaxEmbedder
+        Fitted, with ``loss="hierarchical"``.
+    rows, columns : ndarray of shape (n_pairs,), int
+        Words and contexts.
+
+    Returns
+    -------
+    ndarray of shape (n_pairs,), float64
+    """
+    tree = from_children(estimator.children_, len(estimator.word_vectors_))
+    found = np.zeros(rows.size)
+    nodes, sides = tree.leaf_parents[columns], tree.leaf_sides[columns]
+    pairs = np.flatnonzero(nodes >= 0)
+    while pairs.size:
+        nodes, sides = nodes[nodes >= 0], sides[nodes >= 0]
+        scores = np.einsum(
+            "ik,ik->i",
+            estimator.word_vectors_[rows[pairs]].astype(np.float64),
+            estimator.node_vectors_[nodes],
+        )
+        scores += estimator.node_biases_[nodes]
+        found[pairs] -= np.logaddexp(0.0, np.where(sides == 1, scores, -scores))
+        nodes, sides = tree.parents[nodes], tree.sides[nodes]
+        pairs = pairs[nodes >= 0]
+    return found

@@ -18,12 +18,14 @@ from skembed import (
 )
 from skembed._corpus import validation
 from skembed._counts import windows
-from skembed._solvers import glove, negative_sampling
+from skembed._solvers import glove, negative_sampling, softmax
 from skembed._utils import interrupts, progress
 from tests.helpers import (
+    CHEAP,
+    COUNTING,
     DOCUMENTS,
     EPOCHS,
-    ESTIMATORS,
+    SOFTMAX,
     TOKENISED,
     assert_same_fit,
     cheap,
@@ -31,7 +33,7 @@ from tests.helpers import (
 )
 
 small = pytest.mark.small
-every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("estimator", CHEAP)
 every_trained = pytest.mark.parametrize("estimator", EPOCHS)
 try:
     from sklearn import callback as callbacks
@@ -103,6 +105,7 @@ def test_tasks_of_a_fit(estimator):
         SGNSEmbedder: ["read", "epoch", "epoch"],
         CBOWEmbedder: ["read", "epoch", "epoch"],
         GloVeEmbedder: ["read", "count", "epoch", "epoch"],
+        **{kind: ["read", "count", "epoch", "epoch"] for kind in SOFTMAX},
         PPMISVDEmbedder: ["read", "count", "factorise"],
     }
     assert recorder.names("part") == ["fit", *steps[estimator]]
@@ -127,6 +130,7 @@ def test_parts_of_steps(estimator, monkeypatch):
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
+    monkeypatch.setattr(softmax, "_FEWEST_ROWS", 1)
     monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
     monkeypatch.setattr(validation, "_REPORTED", 1)
     recorder = Recorder()
@@ -171,6 +175,7 @@ def test_a_callback_ends_an_epoch(estimator, monkeypatch):
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
+    monkeypatch.setattr(softmax, "_FEWEST_ROWS", 1)
     recorder = Recorder(lambda context: context.task_name == "part")
     embedder = cheap(estimator, max_iter=3).set_callbacks(recorder)
     embedder.fit(DOCUMENTS * 5)
@@ -273,7 +278,7 @@ def test_a_callback_that_fails(estimator, name):
     recorder = Recorder(fail)
     embedder = cheap(estimator).set_callbacks(recorder)
     steps = {"fit", "read", "part", "epoch" if estimator in EPOCHS else "factorise"}
-    if estimator in (GloVeEmbedder, PPMISVDEmbedder):
+    if estimator in COUNTING:
         steps.add("count")
     if name not in steps:
         embedder.fit(DOCUMENTS)
@@ -374,6 +379,7 @@ def test_verbose(estimator, capsys):
         SGNSEmbedder: ["read", "epoch", "last"],
         CBOWEmbedder: ["read", "epoch", "last"],
         GloVeEmbedder: ["read", "count", "epoch", "last"],
+        **{kind: ["read", "count", "epoch", "last"] for kind in SOFTMAX},
         PPMISVDEmbedder: ["read", "count", "factorise"],
     }[estimator]
     embedder = cheap(estimator, verbose=1)
@@ -415,6 +421,7 @@ def test_long_steps_say_how_far_they_are(estimator, verbose, capsys, monkeypatch
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
+    monkeypatch.setattr(softmax, "_FEWEST_ROWS", 1)
     monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
     cheap(estimator, verbose=verbose).fit(DOCUMENTS)
     out = capsys.readouterr().out

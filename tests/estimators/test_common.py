@@ -38,7 +38,7 @@ from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.utils import estimator_checks, estimator_html_repr, get_tags
 
 import skembed
-from skembed import CBOWEmbedder, SGNSEmbedder, pooling
+from skembed import CBOWEmbedder, SGNSEmbedder, SoftmaxEmbedder, pooling
 from skembed._base import BaseEmbedder
 from skembed._counts.count import WINDOW_WEIGHTINGS
 from skembed._tying import bias as _bias
@@ -53,6 +53,7 @@ from tests.helpers import (
     TOKENISED,
     WORDS,
     Once,
+    TreeEmbedder,
     assert_same_fit,
     cheap,
     learned,
@@ -82,6 +83,12 @@ class Variant:
         return "max_iter" in self.estimator._parameter_constraints
 
     @property
+    def has_contexts(self):
+        """Whether context vectors exist. A tree may have nodes in their place."""
+        is_tree = self.estimator is TreeEmbedder
+        return not is_tree or self.strategy.context_table == 0
+
+    @property
     def strategy(self):
         return strategies.get_strategy(self.params["share_context"])
 
@@ -94,7 +101,7 @@ VARIANTS = [
         id=f"{estimator.__name__}-{strategy.name}",
         marks=[pytest.mark.small] if strategy.name is False else [],
     )
-    for estimator in ESTIMATORS
+    for estimator in CHEAP
     for strategy in sound_strategies(estimator)
 ]
 
@@ -186,11 +193,15 @@ def test_documented_defaults_are_the_defaults(estimator):
         assert ast.literal_eval(default) == parameter.default, name
 
 
+# A shift of all scores does not change a softmax.
+NO_BIASES = {SoftmaxEmbedder: {"shift"}}
+
+
 @pytest.mark.small
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_documented_choices_are_the_choices(estimator):
     choices = {
-        "bias": set(_bias.biases()),
+        "bias": set(_bias.biases()) - NO_BIASES.get(estimator, set()),
         "combine": set(_features.COMBINATIONS),
         "window_weighting": set(WINDOW_WEIGHTINGS),
     }
@@ -284,6 +295,9 @@ INVALID = {
     "aggregation": ["max", None],
     "verbose": [-1, "yes", None],
     "bias": ["nonsense", True, 1],
+    "loss": ["hs", None, 1],
+    "l2": [-1e-3, NAN, None, "auto"],
+    "n_draws": [-1, 2.5, None, "all"],
     "negative": [0, 2.5, None],
     "noise_exponent": [-0.1, NAN, None],
     "subsample": [-1e-3, NAN, None],
@@ -415,6 +429,11 @@ def test_fit_adds_only_names_that_say_so(make):
         assert name.startswith("_") or name.endswith("_")
 
 
+def is_one_object(embedder):
+    """Whether word and context vectors are the same; a tree may lack the latter."""
+    return getattr(embedder, "context_vectors_", None) is embedder.word_vectors_
+
+
 @pytest.mark.parametrize("make", VARIANTS)
 def test_pickle(make):
     embedder = make().fit(DOCUMENTS)
@@ -422,8 +441,7 @@ def test_pickle(make):
         again = pickle.loads(pickle.dumps(embedder, protocol=protocol))
         assert_same_fit(again, embedder)
         assert same(again.transform(DOCUMENTS), embedder.transform(DOCUMENTS))
-        shared = embedder.context_vectors_ is embedder.word_vectors_
-        assert (again.context_vectors_ is again.word_vectors_) == shared
+        assert is_one_object(again) == is_one_object(embedder)
         assert again.get_params() == embedder.get_params()
     unfitted = pickle.loads(pickle.dumps(make()))
     assert_same_fit(unfitted.fit(DOCUMENTS), embedder)
@@ -477,8 +495,10 @@ def test_learned_attributes_are_as_documented(make):
     public = {name for name in learned(embedder) if not name.startswith("_")}
     assert public <= kinds.keys()
     assert public >= {"vocabulary_", "word_counts_", "n_embedding_parameters_"}
-    assert public >= {"word_vectors_", "context_vectors_"}
+    assert public >= {"word_vectors_"}
+    assert ("context_vectors_" in public) == make.has_contexts
     sizes = {"n_words": len(WORDS), "n_components": embedder.n_components}
+    sizes |= {"n_words - 1": len(WORDS) - 1, "2": 2}
     sizes["n_features_out"] = len(embedder.get_feature_names_out())
     sizes["`n_iter_`"] = getattr(embedder, "n_iter_", None)
     for name in public:
@@ -510,6 +530,8 @@ def test_rows_of_the_vocabulary(make):
 def test_number_of_embedding_parameters(make):
     embedder = make().fit(DOCUMENTS)
     expected = make.strategy.n_tables * embedder.word_vectors_.size
+    # A tree has one inner node less than words.
+    expected -= 0 if make.has_contexts else embedder.n_components
     expected += np.size(getattr(embedder, "context_map_", ()))
     names = [n for n in ("word_biases_", "context_biases_") if hasattr(embedder, n)]
     expected += sum({id(b): b.size for b in map(vars(embedder).get, names)}.values())
@@ -519,8 +541,7 @@ def test_number_of_embedding_parameters(make):
 @pytest.mark.parametrize("make", VARIANTS)
 def test_shared_vectors_are_one_object(make):
     embedder = make().fit(DOCUMENTS)
-    shared = embedder.context_vectors_ is embedder.word_vectors_
-    assert shared == (make.params["share_context"] is True)
+    assert is_one_object(embedder) == (make.params["share_context"] is True)
     signed = make.params["share_context"] == "signed"
     if signed:
         np.testing.assert_allclose(
@@ -1021,7 +1042,7 @@ def test_model_does_not_keep_the_documents(make):
 @pytest.mark.parametrize("make", VARIANTS)
 def test_surprising_combinations_warn_once(make):
     """In the line that called, naming the parameters, and for one table only."""
-    for combine in _features.COMBINATIONS:
+    for combine in _features.COMBINATIONS if make.has_contexts else ["word"]:
         note = make.strategy.combine_notes.get(combine)
         for method in ("fit", "fit_transform"):
             embedder = make(combine=combine)
@@ -1051,7 +1072,7 @@ def test_no_check_is_lost():
     )
     assert found["estimator"] == N_CLASS_CHECKS
     assert found["make"] == N_FIT_CHECKS
-    assert len(VARIANTS) == 5 + 5 + 3 + 4
+    assert len(VARIANTS) == 5 + 5 + 3 + 3 + 3 + 4
     assert set(public_embedders()) == set(ESTIMATORS)
 
 

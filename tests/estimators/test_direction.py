@@ -7,7 +7,6 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import (
     CBOWEmbedder,
-    GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
     cooccurrence,
@@ -17,6 +16,7 @@ from skembed._kernels.spans import Sampler
 from skembed._solvers.sampling import alias_table, window_thresholds
 from tests import reference
 from tests.helpers import (
+    CHEAP,
     COUNTING,
     DOCUMENTS,
     EPOCHS,
@@ -24,13 +24,14 @@ from tests.helpers import (
     MORE,
     SAMPLED,
     TOKENISED,
+    TreeEmbedder,
     assert_same_fit,
     cheap,
     same,
 )
 
 ONE_SIDED = ("left", "right")
-every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("estimator", CHEAP)
 every_side = pytest.mark.parametrize("direction", ONE_SIDED)
 OTHER = {"left": "right", "right": "left"}
 # Walks over a directed cycle of five nodes.
@@ -146,6 +147,8 @@ def test_reversed_documents_have_the_other_side(estimator, direction):
 @every_side
 @pytest.mark.parametrize("estimator", COUNTING)
 def test_counts_given_or_counted(estimator, direction):
+    if estimator is TreeEmbedder:
+        pytest.skip("trees of words and of counts of pairs differ")
     embedder = cheap(estimator, direction=direction).fit(TOKENISED)
     params = {name: getattr(embedder, name) for name in ("window", "window_weighting")}
     counts, rows = cooccurrence(TOKENISED, min_count=1, direction=direction, **params)
@@ -164,7 +167,7 @@ def test_counts_of_parts_add_up(estimator, direction):
     parts = cheap(estimator, **params).partial_fit(DOCUMENTS).partial_fit(MORE)
     whole = cheap(estimator, **params).fit(DOCUMENTS + MORE)
     kept = [one._counts.toarray() for one in (parts, whole)]
-    if estimator is GloVeEmbedder:
+    if estimator in EPOCHS:
         kept = [
             counts[np.ix_(one._counts_order, one._counts_order)]
             for counts, one in zip(kept, (parts, whole), strict=True)

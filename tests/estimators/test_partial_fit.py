@@ -22,6 +22,7 @@ from skembed.pooling import Pooling
 from skembed.vectors import WordVectors
 from tests import helpers
 from tests.helpers import (
+    CHEAP,
     COUNTING,
     DOCUMENTS,
     EPOCHS,
@@ -29,6 +30,7 @@ from tests.helpers import (
     MORE,
     OTHER_DOCUMENTS,
     SAMPLED,
+    SOFTMAX,
     TOKENISED,
     WORDS,
     assert_same_fit,
@@ -52,10 +54,10 @@ NEW = [
     "kiwi lemon mango birch",
     "kiwi amber lemon cedar",
 ]
-every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("estimator", CHEAP)
 every_strategy = pytest.mark.parametrize(
     ("estimator", "name"),
-    [(e, s.name) for e in ESTIMATORS for s in sound_strategies(e)],
+    [(e, s.name) for e in CHEAP for s in sound_strategies(e)],
     ids=str,
 )
 
@@ -155,7 +157,8 @@ def test_weights_of_parts(estimator):
         (rng.integers(1, 5, 20).astype(float), 0),
         (rng.integers(1, 5, 20) / 4, 0),
         (rng.random(20), 1e-12),
-        (10.0 ** rng.uniform(-150, 150, 20), 1e-12),
+        # A softmax trains on the counts themselves, in float32.
+        (10.0 ** rng.uniform(-150, 10 if estimator in SOFTMAX else 150, 20), 1e-12),
     ):
         # Logarithms of such weights are too much for a larger learning rate.
         params = {"learning_rate": 0.05} if estimator is GloVeEmbedder else {}
@@ -326,7 +329,8 @@ def test_tables_come_back_as_they_were(estimator, name):
             np.testing.assert_allclose(
                 getattr(embedder, attribute), before[attribute], atol=1e-6
             )
-    assert (embedder.context_vectors_ is embedder.word_vectors_) == (name is True)
+    contexts = getattr(embedder, "context_vectors_", None)
+    assert (contexts is embedder.word_vectors_) == (name is True)
 
 
 @small

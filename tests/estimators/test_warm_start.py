@@ -10,12 +10,13 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SoftmaxEmbedder
 from skembed._counts import count
-from skembed._solvers import epochs, glove, negative_sampling
+from skembed._solvers import epochs, glove, negative_sampling, softmax
 from skembed.pooling import MaxPooling, SIFPooling
 from tests import helpers
 from tests.helpers import (
+    CHEAP,
     COUNTING,
     DOCUMENTS,
     EPOCHS,
@@ -23,7 +24,9 @@ from tests.helpers import (
     MORE,
     OTHER_DOCUMENTS,
     SAMPLED,
+    SOFTMAX,
     WORDS,
+    TreeEmbedder,
     assert_same_fit,
     learned,
     same,
@@ -37,7 +40,7 @@ def cheap(estimator, **params):
     return helpers.cheap(estimator, **{"warm_start": True, **params})
 
 
-every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
+every_estimator = pytest.mark.parametrize("estimator", CHEAP)
 
 
 # --- what cannot resume --------------------------------------------------------------
@@ -50,6 +53,8 @@ def test_parameters_that_have_to_stay(estimator):
     values = {"n_components": 2, "share_context": True, "negative_dims": 0.4}
     values |= {"directional": True, "window": 3, "window_weighting": "flat"}
     values |= {"direction": "right"}
+    losses = {SoftmaxEmbedder: "hierarchical", TreeEmbedder: "softmax"}
+    values |= {"loss": losses.get(estimator)}
     values |= {"input": "cooccurrence", "bias": "word", "aggregation": "sum"}
     assert names
     for name in names:
@@ -60,7 +65,7 @@ def test_parameters_that_have_to_stay(estimator):
         with pytest.raises(ValueError, match=rf"fitted with {name}=.*cannot resume"):
             embedder.partial_fit(MORE)
         assert all(same(learned(embedder)[key], before[key]) for key in before)
-    if estimator is GloVeEmbedder:
+    if estimator in (GloVeEmbedder, *SOFTMAX):
         # The counts of a warm start are its own.
         embedder = cheap(estimator, warm_start=True).fit(DOCUMENTS)
         assert embedder.set_params(window=3).fit(MORE).n_iter_ == 2
@@ -280,13 +285,27 @@ def hold_out_of(monkeypatch, estimator):
         seen.append(sorted(zip(words[held.row], words[held.col], strict=True)))
         return parts
 
+    def note_counts(counts, fraction, random, row_of):
+        parts = epochs.hold_out_counts_inplace(counts, fraction, random, row_of)
+        held, words = parts[1].tocoo(), np.argsort(row_of)
+        pairs = zip(words[held.row], words[held.col], held.data, strict=True)
+        seen.append(sorted(pairs))
+        return parts
+
     if estimator is GloVeEmbedder:
         monkeypatch.setattr(glove, "hold_out_pairs_inplace", note_pairs)
+    elif estimator in SOFTMAX:
+        monkeypatch.setattr(softmax, "hold_out_counts_inplace", note_counts)
     else:
         monkeypatch.setattr(negative_sampling, "hold_out_documents", note_documents)
     return seen
 
 
+TRAINERS = {
+    **dict.fromkeys(SAMPLED, negative_sampling._Training),
+    GloVeEmbedder: glove.Training,
+    **dict.fromkeys(SOFTMAX, softmax.Training),
+}
 STOPPING = {"early_stopping": True, "validation_fraction": 0.3, "warm_start": True}
 NO_CONVERGENCE = "ignore::sklearn.exceptions.ConvergenceWarning"
 
@@ -306,13 +325,14 @@ def test_fits_that_go_on_hold_out_the_same(estimator, monkeypatch):
 
 @small
 @pytest.mark.filterwarnings(NO_CONVERGENCE)
-def test_new_words_leave_held_out_pairs_where_they_were(monkeypatch):
-    seen = hold_out_of(monkeypatch, GloVeEmbedder)
-    embedder = cheap(GloVeEmbedder, **STOPPING)
+@pytest.mark.parametrize("estimator", [GloVeEmbedder, *SOFTMAX])
+def test_new_words_leave_held_out_pairs_where_they_were(estimator, monkeypatch):
+    seen = hold_out_of(monkeypatch, estimator)
+    embedder = cheap(estimator, **STOPPING)
     new = [f"new{i}" for i in range(10)]
     embedder.fit(DOCUMENTS).fit([*DOCUMENTS, " ".join(new)])
     assert len(embedder.vocabulary_) == len(WORDS) + len(new)
-    old = [pair for pair in seen[1] if max(pair) < len(WORDS)]
+    old = [pair for pair in seen[1] if max(pair[:2]) < len(WORDS)]
     assert old == seen[0] != seen[1]
 
 
@@ -327,8 +347,9 @@ def test_losses_of_fits_that_go_on_can_be_compared(estimator, of_matrix):
     vectors, curve = embedder.word_vectors_.copy(), embedder.validation_loss_curve_
     embedder.set_params(max_iter=2, learning_rate=1e-30).fit(X)
     assert same(embedder.word_vectors_, vectors)
-    # GloVe adds up in the order of its rows.
-    expected = pytest.approx([*curve, *[curve.min()] * 2], rel=1e-12)
+    # GloVe adds up in the order of its rows, and a softmax does so in float32.
+    rel = 1e-6 if estimator in SOFTMAX else 1e-12
+    expected = pytest.approx([*curve, *[curve.min()] * 2], rel=rel)
     assert embedder.validation_loss_curve_.tolist() == expected
 
 
@@ -338,10 +359,7 @@ def test_the_best_of_fits_that_go_on(estimator, monkeypatch):
     """A fit that learns nothing better ends with what it began with."""
     losses = {"fit": [5.0, 4.0, 4.5], "start": [4.1], "again": [6.0, 4.3, 4.2]}
     values = iter([*losses["fit"], *losses["start"], *losses["again"]])
-    trainer = (
-        glove.Training if estimator is GloVeEmbedder else negative_sampling._Training
-    )
-    monkeypatch.setattr(trainer, "validate", lambda self: next(values))
+    monkeypatch.setattr(TRAINERS[estimator], "validate", lambda self: next(values))
     embedder = cheap(estimator, max_iter=3, **STOPPING)
     with pytest.warns(ConvergenceWarning, match="cannot end .*after epoch 2, the best"):
         embedder.fit(DOCUMENTS)
@@ -418,15 +436,17 @@ def test_a_fit_of_ppmi_svd_begins_anew():
 
 
 @small
-def test_glove_without_its_state_says_so():
-    embedder = cheap(GloVeEmbedder, warm_start=False).fit(DOCUMENTS)
+@pytest.mark.parametrize("estimator", [GloVeEmbedder, *SOFTMAX])
+def test_adagrad_without_its_state_says_so(estimator):
+    embedder = cheap(estimator, warm_start=False).fit(DOCUMENTS)
     with pytest.raises(ValueError, match=r"the state of its training.*warm_start=True"):
         embedder.set_params(warm_start=True).fit(MORE)
 
 
 @small
-def test_glove_pickles_its_state_for_a_warm_start():
-    embedder = cheap(GloVeEmbedder, warm_start=True).fit(DOCUMENTS)
+@pytest.mark.parametrize("estimator", [GloVeEmbedder, *SOFTMAX])
+def test_adagrad_pickles_its_state_for_a_warm_start(estimator):
+    embedder = cheap(estimator, warm_start=True).fit(DOCUMENTS)
     loaded = pickle.loads(pickle.dumps(embedder))
     assert_same_fit(embedder.fit(MORE), loaded.fit(MORE))
 

@@ -12,9 +12,16 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
-from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _fit
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    SoftmaxEmbedder,
+    _fit,
+)
 from skembed._corpus.vocabulary import Corpus
-from skembed._solvers import epochs, glove, negative_sampling
+from skembed._solvers import epochs, glove, negative_sampling, softmax
 from skembed._utils import interrupts
 from skembed.pooling import _features
 from tests.benchmarks import bits
@@ -23,6 +30,8 @@ from tests.helpers import (
     EPOCHS,
     ESTIMATORS,
     PACKAGE,
+    SOFTMAX,
+    TreeEmbedder,
     assert_same_fit,
     cheap,
     corpus_of,
@@ -37,7 +46,11 @@ TRAINERS = {
     SGNSEmbedder: negative_sampling._Training,
     CBOWEmbedder: negative_sampling._Training,
     GloVeEmbedder: glove.Training,
+    SoftmaxEmbedder: softmax.Training,
+    TreeEmbedder: softmax.Training,
 }
+# Those that hold counts of pairs out, and whose words are in random order.
+OF_COUNTS = (GloVeEmbedder, *SOFTMAX)
 every_trained = pytest.mark.parametrize("estimator", EPOCHS)
 every_strategy = pytest.mark.parametrize(
     ("estimator", "name"),
@@ -300,7 +313,7 @@ def test_too_little_to_hold_out(estimator):
     with pytest.raises(ValueError, match=r"validation_fraction=0\.9+ of \d+ "):
         embedder.fit(DOCUMENTS)
     embedder.set_params(validation_fraction=1e-9)
-    if estimator is GloVeEmbedder:
+    if estimator in OF_COUNTS:
         with pytest.raises(ValueError, match="leaves none to hold out"):
             embedder.fit(DOCUMENTS)
     else:
@@ -315,7 +328,7 @@ def test_early_stopping_with_counts(estimator):
     """Pairs can be held out, documents not where there are none."""
     counts = np.random.default_rng(0).integers(1, 50, (12, 12)).astype(float)
     embedder = cheap(estimator, input="cooccurrence", early_stopping=True)
-    if estimator is GloVeEmbedder:
+    if estimator in OF_COUNTS:
         warned_fit(embedder, counts)
         assert embedder.validation_loss_curve_.size == 1
     else:
@@ -365,7 +378,7 @@ def test_when_it_stops(estimator, losses, tol, patience, n_iter, best, monkeypat
     # At the end of max_iter, it says that nothing has stopped it.
     assert [category for category, _ in caught] == [ConvergenceWarning] * (n_iter == 6)
     vectors = seen[best][: len(embedder.vocabulary_), :3]
-    if estimator is GloVeEmbedder:
+    if estimator in OF_COUNTS:
         vectors = vectors[embedder._counts_order]
     assert same(embedder.word_vectors_, np.ascontiguousarray(vectors))
 
@@ -408,7 +421,7 @@ def test_the_training_loss_can_be_watched(estimator, monkeypatch):
     assert embedder.n_iter_ == 4
     assert not hasattr(embedder, "validation_loss_curve_")
     vectors = seen[-1][: len(embedder.vocabulary_), :3]
-    if estimator is GloVeEmbedder:
+    if estimator in OF_COUNTS:
         vectors = vectors[embedder._counts_order]
     assert same(embedder.word_vectors_, np.ascontiguousarray(vectors))
 
@@ -499,7 +512,7 @@ def test_finished_epochs_are_kept(estimator, name, number, monkeypatch):
     assert embedder.n_iter_ == embedder.loss_curve_.size == number
     n_words = len(embedder.vocabulary_)
     vectors = seen[-1][0][:n_words, :3]
-    if estimator is GloVeEmbedder:
+    if estimator in OF_COUNTS:
         vectors = vectors[embedder._counts_order]
     assert same(embedder.word_vectors_, np.ascontiguousarray(vectors))
     assert np.isfinite(embedder.transform(DOCUMENTS)).all()
@@ -536,7 +549,7 @@ def test_the_best_epoch_is_kept(estimator, when, monkeypatch):
     assert message.endswith("those after epoch 2, the best by its validation loss.")
     assert embedder.n_iter_ == 3
     vectors = seen[1][: len(embedder.vocabulary_), :3]
-    if estimator is GloVeEmbedder:
+    if estimator in OF_COUNTS:
         vectors = vectors[embedder._counts_order]
     assert same(embedder.word_vectors_, np.ascontiguousarray(vectors))
 
@@ -558,7 +571,7 @@ def test_interrupt_while_a_copy_is_made(estimator, part, monkeypatch):
     warned_fit(embedder)
     assert embedder.n_iter_ == 1
     vectors = seen[0][: len(embedder.vocabulary_), :3]
-    if estimator is GloVeEmbedder:
+    if estimator in OF_COUNTS:
         vectors = vectors[embedder._counts_order]
     assert same(embedder.word_vectors_, np.ascontiguousarray(vectors))
 
