@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 import skembed
+from skembed._solvers.tree import huffman
 from skembed.inspection import held_out_cross_entropy
 from tests.benchmarks import held_out, peers
 from tests.benchmarks.common import (
@@ -183,6 +184,38 @@ def _fasttext_row(data, setting, min_count):
     return [setting.loss, *sizes, f"{seconds:.2f}", f"{data.n_tokens / seconds:.0f}"]
 
 
+def trees(data, options):
+    """Huffman trees of the same counts: decisions per token, and common nodes.
+
+    Two nodes are the same if the same words are below them.
+    """
+    wv = peers.gensim_vocabulary(data.tokens, _setting(options))
+    counts = [wv.get_vecattr(row, "count") for row in range(len(wv))]
+    found = {
+        "gensim": held_out.paths_of_gensim(wv),
+        "fastText": held_out.paths_of_fasttext(counts),
+        "skembed": held_out.paths_of_children(huffman(np.array(counts)).children),
+    }
+    below = {name: _leaves(paths) for name, paths in found.items()}
+    rows = []
+    for name, paths in found.items():
+        decisions = paths.visited.sum(axis=1)
+        shares = [len(below[name] & other) / len(other) for other in below.values()]
+        per_token = decisions @ counts / sum(counts)
+        rows.append([name, f"{per_token:.4f}", f"{decisions.max():.0f}"])
+        rows[-1] += [f"{share:.0%}" for share in shares]
+    header = ["tree", "decisions per token", "longest path"]
+    print_table([*header, *(f"nodes of {name}" for name in found)], rows)
+
+
+def _leaves(paths):
+    """Return the set of hashes of the words below each node."""
+    columns = paths.visited.tocsc()
+    columns.sort_indices()
+    parts = np.split(columns.indices, columns.indptr[1:-1])
+    return {part.tobytes() for part in parts}
+
+
 def threads(data, options):
     """How much faster more threads are, beside fits at once that share nothing."""
     few, more = options.threads[0], options.threads[-1]
@@ -227,7 +260,8 @@ def memory(data, options):
 
 
 SECTIONS = {
-    section.__name__: section for section in (entropy, fits, fasttext, threads, memory)
+    section.__name__: section
+    for section in (entropy, fits, fasttext, trees, threads, memory)
 }
 
 
