@@ -314,9 +314,9 @@ class BaseEmbedder(DocumentTransformer):
 
         With this score, a search needs no labels. The objective is that of training.
         For SGNS and CBOW it is the logarithm of a likelihood, in nats per pair or
-        predicted word. For softmax it is minus the cross-entropy of a pair, exactly,
-        for which the scores with all contexts are computed. For GloVe it is minus the weighted squared error per pair that
-        co-occurs. For PPMI-SVD it is minus the squared error per entry of the PPMI
+        predicted word. For softmax it is minus the cross-entropy per pair, for which
+        the scores with all contexts are computed. For GloVe it is minus the weighted
+        squared error per pair that co-occurs. For PPMI-SVD it is minus the squared error per entry of the PPMI
         matrix. Scores can be compared for parameters that do not change the objective,
         such as `n_components` or `share_context`. They cannot be compared for others,
         such as `negative`, `shift` or `subsample`.

@@ -53,7 +53,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    embedder : SGNSEmbedder, CBOWEmbedder, SoftmaxEmbedder, GloVeEmbedder or PPMISVDEmbedder
+    embedder : PPMISVDEmbedder, or another embedder that learns
         Learns from the counts. A clone is fitted, with ``input="cooccurrence"`` and the
         nodes as `vocabulary`. Its features of documents are not used: `combine`,
         `pooling` and `scale` of the clone are "word", "mean" and None.
