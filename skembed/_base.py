@@ -316,10 +316,10 @@ class BaseEmbedder(DocumentTransformer):
         For SGNS and CBOW it is the logarithm of a likelihood, in nats per pair or
         predicted word. For softmax it is minus the cross-entropy per pair, for which
         the scores with all contexts are computed. For GloVe it is minus the weighted
-        squared error per pair that co-occurs. For PPMI-SVD it is minus the squared error per entry of the PPMI
-        matrix. Scores can be compared for parameters that do not change the objective,
-        such as `n_components` or `share_context`. They cannot be compared for others,
-        such as `negative`, `shift` or `subsample`.
+        squared error per pair that co-occurs. For PPMI-SVD it is minus the squared
+        error per entry of the PPMI matrix. Scores can be compared for parameters that
+        do not change the objective, such as `n_components` or `share_context`. They
+        cannot be compared for others, such as `negative`, `shift` or `subsample`.
 
         Parameters
         ----------
