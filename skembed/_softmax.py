@@ -266,6 +266,11 @@ class SoftmaxEmbedder(BaseEmbedder):
     def _is_tree(self) -> bool:
         return self.loss == "hierarchical"
 
+    @property
+    def _has_tree(self) -> bool:
+        """Whether the last fit has learned a tree, whatever `loss` is now."""
+        return hasattr(self, "children_")
+
     def _estimate(self, sizes):
         return _estimating.softmax(self, sizes)
 
@@ -277,7 +282,7 @@ class SoftmaxEmbedder(BaseEmbedder):
         return np.zeros(len(self.word_vectors_))
 
     def _cross_entropy_of_counts(self, counts, side=""):
-        if self._is_tree:
+        if self._has_tree:
             return softmax.tree_loss(self, counts)
         return super()._cross_entropy_of_counts(counts, side)
 
@@ -355,7 +360,7 @@ class SoftmaxEmbedder(BaseEmbedder):
         return tree.extended(earlier, counts)
 
     def _scores_of(self, rows, columns, side):
-        if self._is_tree:
+        if self._has_tree:
             pairs = rows.ravel(), columns.ravel()
             found = softmax.tree_log_probabilities(self, *pairs)
             return found.reshape(rows.shape).astype(np.float32)
