@@ -173,6 +173,7 @@ class SoftmaxEmbedder(BaseEmbedder):
         "direction",
     )
     _state = ("_counts", "_squares")
+    _variants = ({}, {"n_draws": 8}, {"loss": "hierarchical"})
 
     def __init__(
         self,
