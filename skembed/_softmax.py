@@ -8,7 +8,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skembed._base import NEGATIVE_DIMS, TRAINING, BaseEmbedder
 from skembed._docstrings import complete_docstring
-from skembed._solvers import losses, softmax, tree
+from skembed._solvers import hierarchical, losses, softmax, tree
 from skembed._solvers import memory as _estimating
 from skembed._solvers.epochs import Epochs
 from skembed._solvers.job import RandomStart, pairs_in_order, start_squares
@@ -284,7 +284,7 @@ class SoftmaxEmbedder(BaseEmbedder):
 
     def _cross_entropy_of_counts(self, counts, side=""):
         if self._has_tree:
-            return softmax.tree_loss(self, counts)
+            return hierarchical.summed_loss(self, counts)
         return super()._cross_entropy_of_counts(counts, side)
 
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
@@ -322,7 +322,7 @@ class SoftmaxEmbedder(BaseEmbedder):
         if self._is_tree:
             huffman = self._tree(job)
             attributes["children_"] = huffman.children
-            leaves = softmax.renumbered(huffman, row_of)
+            leaves = tree.reordered(huffman, row_of)
             # The second table has a row for each node, and one that is not used.
             orders[1:] = [np.arange(n_words)] * (layout.n_tables - 1)
         squares = start_squares(layout, job.resume, orders)
@@ -363,7 +363,7 @@ class SoftmaxEmbedder(BaseEmbedder):
     def _scores_of(self, rows, columns, side):
         if self._has_tree:
             pairs = rows.ravel(), columns.ravel()
-            found = softmax.tree_log_probabilities(self, *pairs)
+            found = hierarchical.log_probabilities(self, *pairs)
             return found.reshape(rows.shape).astype(np.float32)
         scores = super()._scores_of(rows, columns, side)
         words, places = np.unique(rows, return_inverse=True)

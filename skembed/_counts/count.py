@@ -74,6 +74,22 @@ def window_weights(
     return (window + 1.0 - distance) / window
 
 
+def raise_unseen(totals: np.ndarray) -> np.ndarray:
+    """Return the counts of contexts, where a count of 0 becomes the smallest other one.
+
+    Parameters
+    ----------
+    totals : ndarray of shape (n_words,), float64
+        Not negative, and not all 0.
+
+    Returns
+    -------
+    ndarray of shape (n_words,), float64
+        So that all logarithms are finite.
+    """
+    return np.maximum(totals, totals[totals > 0.0].min())
+
+
 def context_totals(counts: sparse.csr_array) -> np.ndarray:
     """Return the count of each word as a context: the sums of the columns.
 

@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skembed._kernels.simd import FLAGS
+from skembed._kernels.simd import FLAGS, splat, sum_lanes
 from skembed._utils import barrier
 from skembed._utils.jit import COMPILED, helper, kernel
 
@@ -82,15 +82,6 @@ def _columns(builder, width):
         yield builder.mul(loop.index, lanes)
 
 
-def _splat(builder, number):
-    """Return a vector of one float32 number."""
-    vector = ir.Constant(_Arrays.vector, ir.Undefined)
-    kind = ir.IntType(32)
-    vector = builder.insert_element(vector, number, ir.Constant(kind, 0))
-    mask = ir.Constant(ir.VectorType(kind, _LANES), None)
-    return builder.shuffle_vector(vector, vector, mask)
-
-
 @intrinsic
 def dot(typing_context, model, space, context):
     """``space.slopes @ model.params[context]``.
@@ -113,11 +104,7 @@ def dot(typing_context, model, space, context):
             product = builder.fmul(x, y, flags=FLAGS)
             added = builder.fadd(product, builder.load(total), flags=FLAGS)
             builder.store(added, total)
-        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), own.vector])
-        name = f"llvm.vector.reduce.fadd.v{_LANES}f32"
-        add_lanes = cgutils.get_or_insert_function(builder.module, kind, name)
-        zero = ir.Constant(ir.FloatType(), 0.0)
-        return builder.call(add_lanes, [zero, builder.load(total)], fastmath=FLAGS)
+        return sum_lanes(builder, builder.load(total))
 
     return signature, generate
 
@@ -135,9 +122,9 @@ def step(typing_context, model, space, context, slope):
     def generate(context, builder, signature, arguments):
         table = _Arrays(context, builder, model, arguments[0])
         own = _Arrays(context, builder, space, arguments[1])
-        target, slope = arguments[2], _splat(builder, arguments[3])
+        target, slope = arguments[2], splat(builder, arguments[3], _LANES)
         rate = builder.extract_value(arguments[0], model.fields.index("learning_rate"))
-        rate = _splat(builder, builder.fptrunc(rate, ir.FloatType()))
+        rate = splat(builder, builder.fptrunc(rate, ir.FloatType()), _LANES)
         kind = ir.FunctionType(own.vector, [own.vector])
         name = f"llvm.sqrt.v{_LANES}f32"
         sqrt = cgutils.get_or_insert_function(builder.module, kind, name)

@@ -66,11 +66,25 @@ class Matrix:
 
     def splat(self, row, column):
         """Return one number in all lanes."""
-        builder, undefined = self.builder, ir.Constant(self.vector, ir.Undefined)
-        number = builder.load(self.pointer(row, column))
-        vector = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
-        mask = ir.Constant(ir.VectorType(INT32, self.vector.count), None)
-        return builder.shuffle_vector(vector, undefined, mask)
+        number = self.builder.load(self.pointer(row, column))
+        return splat(self.builder, number, self.vector.count)
+
+
+def splat(builder, number, lanes):
+    """Return a float32 number in all lanes of a vector."""
+    undefined = ir.Constant(ir.VectorType(FLOAT, lanes), ir.Undefined)
+    vector = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
+    mask = ir.Constant(ir.VectorType(INT32, lanes), None)
+    return builder.shuffle_vector(vector, undefined, mask)
+
+
+def sum_lanes(builder, vector):
+    """Return the sum of the numbers of a vector."""
+    kind = ir.FunctionType(FLOAT, [FLOAT, vector.type])
+    name = f"llvm.vector.reduce.fadd.v{vector.type.count}f32"
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    zero = ir.Constant(FLOAT, 0.0)
+    return builder.call(function, [zero, vector], fastmath=FLAGS)
 
 
 def constant(value: int) -> ir.Constant:

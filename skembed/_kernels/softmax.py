@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skembed._kernels.simd import FLAGS, INT32, Matrix, constant
+from skembed._kernels.simd import FLAGS, Matrix, constant, splat, sum_lanes
 from skembed._kernels.steps import LOG1P
 from skembed._utils.jit import COMPILED, helper, kernel
 
@@ -227,7 +227,10 @@ class Drawn(NamedTuple):
 
 @intrinsic
 def _dot_compiled(typing_context, table, row, others, other):
-    """Return the product of two rows of tables, see `glove.dot`."""
+    """Return the product of two rows of tables.
+
+    As a plain loop it is slower, for the reason given in `glove.dot`.
+    """
     signature = types.float32(table, types.intp, others, types.intp)
 
     def generate(context, builder, signature, arguments):
@@ -242,11 +245,7 @@ def _dot_compiled(typing_context, table, row, others, other):
             product = builder.fmul(*pair, flags=FLAGS)
             added = builder.fadd(product, builder.load(total), flags=FLAGS)
             builder.store(added, total)
-        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType(), x.vector])
-        name = f"llvm.vector.reduce.fadd.v{_LANES}f32"
-        add_lanes = cgutils.get_or_insert_function(builder.module, kind, name)
-        zero = ir.Constant(ir.FloatType(), 0.0)
-        return builder.call(add_lanes, [zero, builder.load(total)], fastmath=FLAGS)
+        return sum_lanes(builder, builder.load(total))
 
     return signature, generate
 
@@ -259,10 +258,7 @@ def _add_compiled(typing_context, target, row, source, other, factor):
     def generate(context, builder, signature, arguments):
         x = Matrix.of(context, builder, target, arguments[0], _LANES)
         y = Matrix.of(context, builder, source, arguments[2], _LANES)
-        undefined = ir.Constant(x.vector, ir.Undefined)
-        one = builder.insert_element(undefined, arguments[4], ir.Constant(INT32, 0))
-        mask = ir.Constant(ir.VectorType(INT32, _LANES), None)
-        factor = builder.shuffle_vector(one, undefined, mask)
+        factor = splat(builder, arguments[4], _LANES)
         count = builder.udiv(x.columns, constant(_LANES))
         with cgutils.for_range(builder, count) as loop:
             column = builder.mul(loop.index, constant(_LANES))
@@ -282,9 +278,9 @@ def _add_plain(target, row, source, other, factor):
     target[row] += factor * source[other]
 
 
-_dot, _add = _dot_plain, _add_plain
+dot, add = _dot_plain, _add_plain
 if COMPILED:
-    _dot, _add = _dot_compiled, _add_compiled
+    dot, add = _dot_compiled, _add_compiled
 
 
 @kernel
@@ -318,7 +314,7 @@ def draw_rows(table, words, block, drawn, outputs, gradients, rows, sums):
         observed, total = 0.0, 0.0
         largest = _largest(scores, row, np.uintp(0), n_drawn, lanes)
         for k in range(last - first):
-            score = _dot(words, row, table, np.int64(contexts[start + k]))
+            score = dot(words, row, table, np.int64(contexts[start + k]))
             slopes[first + k] = score
             largest = max(largest, score)
             observed += counts[start + k] * score
@@ -344,7 +340,7 @@ def draw_rows(table, words, block, drawn, outputs, gradients, rows, sums):
         for k in range(last - first):
             slope = factor * slopes[first + k] - np.float32(counts[start + k])
             slopes[first + k] = slope
-            _add(gradients, row, table, np.int64(contexts[start + k]), slope)
+            add(gradients, row, table, np.int64(contexts[start + k]), slope)
 
 
 @kernel
@@ -367,7 +363,7 @@ def add_slopes(outputs, words, first, gradients):
         entry, end = _find(columns, bounds[0], bounds[1], first)
         while entry < end and columns[entry] < last:
             target = np.int64(columns[entry] - first)
-            _add(gradients, target, words, row, slopes[entry])
+            add(gradients, target, words, row, slopes[entry])
             entry += 1
 
 
@@ -390,158 +386,6 @@ def sum_scores(table, words, block):
     for row in range(words.shape[0]):
         for entry in range(indptr[row], indptr[row + 1]):
             context = np.int64(contexts[entry])
-            score = _dot(words, row, table, context)
+            score = dot(words, row, table, context)
             total += counts[entry] * score
     return total
-
-
-# --- hierarchical softmax -------------------------------------------------------------
-
-
-class Paths(NamedTuple):
-    """The ways from the leaves of a tree to its root. Parents follow their children."""
-
-    leaf_parents: np.ndarray  # IN int32 (n_contexts,)
-    leaf_sides: np.ndarray  # IN uint8 (n_contexts,), 1 for a right child
-    parents: np.ndarray  # IN int32 (n_nodes,), -1 for the root
-    sides: np.ndarray  # IN uint8 (n_nodes,)
-
-
-class Marks(NamedTuple):
-    """Work space of one thread: the nodes above a row's contexts. All zeros between."""
-
-    bits: np.ndarray  # uint64 (n_nodes / 64,)
-    masses: np.ndarray  # float64 (n_nodes, 2), counts to the left and to the right
-    nodes: np.ndarray  # int32 (n_nodes,), nodes that were found
-    found: np.ndarray  # float32 (2, n_nodes), their counts to the left and to the right
-
-
-@intrinsic
-def _count_zeros_compiled(typing_context, bits):
-    """Return the place of the lowest bit of a uint64 that is not 0."""
-    signature = types.int64(types.uint64)
-
-    def generate(context, builder, signature, arguments):
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
-
-    return signature, generate
-
-
-def _count_zeros_plain(bits):
-    bits = int(bits)
-    return (bits & -bits).bit_length() - 1
-
-
-lowest_bit = _count_zeros_compiled if COMPILED else _count_zeros_plain
-_ONE, _SIX, _LOW_6 = np.uint64(1), np.uint64(6), np.uint64(63)
-
-
-@helper
-def _find_nodes(paths, block, row, marks):
-    """Find the nodes above the contexts of a row, in ascending order.
-
-    All arrays have names of their own, and no helper takes them: Numba would count
-    references for every node.
-
-    Returns
-    -------
-    int
-        Number of nodes. They, and the counts on both sides, are in `marks`.
-    """
-    leaf_parents, leaf_sides = paths.leaf_parents, paths.leaf_sides
-    parents, sides = paths.parents, paths.sides
-    contexts, counts = block.contexts, block.counts
-    bits, masses, nodes, found = marks.bits, marks.masses, marks.nodes, marks.found
-    for entry in range(block.indptr[row], block.indptr[row + 1]):
-        context = np.uintp(contexts[entry])
-        node = np.uintp(leaf_parents[context])
-        bits[node >> _SIX] |= _ONE << (node & _LOW_6)
-        masses[node, np.uintp(leaf_sides[context])] += counts[entry]
-    n_found = np.uintp(0)
-    for at in range(np.uintp(bits.size)):
-        while bits[at]:
-            node = (at << _SIX) + np.uintp(lowest_bit(bits[at]))
-            bits[at] &= bits[at] - _ONE
-            left, right = masses[node, 0], masses[node, 1]
-            masses[node, 0] = 0.0
-            masses[node, 1] = 0.0
-            nodes[n_found] = node
-            found[0, n_found] = left
-            found[1, n_found] = right
-            n_found += _ONE
-            if parents[node] >= 0:
-                parent = np.uintp(parents[node])
-                bits[parent >> _SIX] |= _ONE << (parent & _LOW_6)
-                masses[parent, np.uintp(sides[node])] += left + right
-    return np.int64(n_found)
-
-
-@kernel
-def count_nodes(paths, block, rows, marks, per_row, per_node):
-    """Count how many nodes are above the contexts of each row.
-
-    Parameters
-    ----------
-    paths : Paths
-    block : Block
-    rows : (int, int)
-    marks : Marks
-    per_row : int64 (n_rows,), OUT
-    per_node : int64 (n_nodes,), INOUT
-        Adds up the rows of each node.
-    """
-    for row in range(rows[0], rows[1]):
-        n_found = _find_nodes(paths, block, row, marks)
-        for k in range(n_found):
-            per_node[marks.nodes[k]] += 1
-        per_row[row] = n_found
-
-
-@kernel
-def tree_rows(table, words, paths, block, outputs, gradients, rows, marks, sums):
-    """Slopes of the nodes above the contexts of each row.
-
-    The loss of a node of score s is ``left * softplus(-s) + right * softplus(s)``.
-
-    Parameters
-    ----------
-    table : float32 (>= n_nodes, width), IN
-    words : float32 (n_rows, width), IN
-    paths : Paths
-    block : Block
-    outputs : Outputs
-        INOUT: nodes and slopes are written.
-    gradients : float32 (n_rows, width), INOUT
-    rows : (int, int)
-    marks : Marks
-    sums : float64 (n_rows, 2), OUT
-        The loss, and 0.
-    """
-    indptr, columns, all_slopes = outputs.indptr, outputs.columns, outputs.slopes
-    nodes, found = marks.nodes, marks.found
-    origin = indptr[0]
-    for row in range(rows[0], rows[1]):
-        n_found = _find_nodes(paths, block, row, marks)
-        first = indptr[row] - origin
-        last = first + n_found
-        for k in range(n_found):
-            node = np.int64(nodes[k])
-            columns[first + k] = nodes[k]
-            all_slopes[first + k] = _dot(words, row, table, node)
-        slopes = all_slopes[first:last]
-        loss = 0.0
-        for k in range(slopes.size):
-            score, left, right = slopes[k], found[0, k], found[1, k]
-            total = left + right
-            e = exp_negative(-abs(score))
-            chance = np.float32(1.0) / (np.float32(1.0) + e)
-            if score < np.float32(0.0):
-                chance *= e
-            slopes[k] = total * chance - left
-            wrong = left if score < np.float32(0.0) else right
-            loss += np.float64(total * log1p_unit(e) + wrong * abs(score))
-        for place in range(first, last):
-            node = np.int64(columns[place])
-            _add(gradients, row, table, node, all_slopes[place])
-        sums[row, 0] = loss
-        sums[row, 1] = 0.0

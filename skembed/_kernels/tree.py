@@ -18,7 +18,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skembed._kernels.simd import FLAGS, INT32, Matrix, constant
+from skembed._kernels.simd import FLAGS, Matrix, constant, splat
 from skembed._utils.jit import COMPILED, kernel
 
 # Columns of a step: vectors of so many numbers compile for every processor.
@@ -142,12 +142,8 @@ class _Tables:
 
     def splat(self, numbers):
         """Return a vector of each of two numbers."""
-        undefined = ir.Constant(self.nodes.vector, ir.Undefined)
-        mask = ir.Constant(ir.VectorType(INT32, WIDTH), None)
         for number in cgutils.unpack_tuple(self.builder, numbers, 2):
-            first = ir.Constant(INT32, 0)
-            vector = self.builder.insert_element(undefined, number, first)
-            yield self.builder.shuffle_vector(vector, undefined, mask)
+            yield splat(self.builder, number, WIDTH)
 
 
 @intrinsic

@@ -596,9 +596,7 @@ def log_shares(totals: np.ndarray, exponent: float = 1.0) -> np.ndarray:
     ndarray of shape (n_words,), float64
         Their exponentials add up to 1.
     """
-    seen = totals > 0
-    logs = exponent * np.log(np.where(seen, totals, 1.0))
-    logs[~seen] = logs[seen].min()
+    logs = exponent * np.log(count.raise_unseen(totals))
     return logs - special.logsumexp(logs)
 
 

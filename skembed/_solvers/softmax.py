@@ -1,15 +1,10 @@
 """Training by softmax over all contexts, or over the inner nodes of a Huffman tree.
 
-Only co-occurrence counts enter the objective, so that an epoch takes equally long for
-any corpus. The counts of some words, a block, are visited at a time. All scores of a
-block are computed from the same parameters. Then the vectors of its words and the
-vectors of all outputs make a step of AdaGrad. Outputs are contexts, or inner nodes.
-
-Work is cut into tasks whose sizes do not depend on the number of threads, and every
-number is written by one task. So the bits do not depend on it either.
+Training visits the co-occurrence counts in blocks of rows, in random order. So an epoch
+takes equally long for any corpus with the same pairs. `objectives` holds the loss of a
+block and its gradient, `hierarchical` those of a tree.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -17,34 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skembed._counts import count
+from skembed._solvers import hierarchical, objectives
 from skembed._solvers.epochs import EarlyStopping, hold_out_counts_inplace
 from skembed._solvers.job import Fitted, Job, Resume, reorder
-from skembed._solvers.tree import Tree, from_children, leaf_weights, log_odds
+from skembed._solvers.objectives import Counts, Objective, Rates
+from skembed._solvers.tree import Tree, log_odds
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
-from skembed._utils.memory import aligned_zeros
-from skembed._utils.threads import ThreadTeam, n_threads, one_blas_thread, row_ranges
+from skembed._utils.threads import ThreadTeam, n_threads, one_blas_thread
 
-# Blocks of an epoch, about, and limits of their numbers of rows.
-_BLOCKS = 64
-_FEWEST_ROWS = 16
-# Scores of a block that memory holds at once.
-_SCORES = 1 << 24
-# Contexts of a task of dense products, and rows of a task of sparse ones.
-_TILE = 1024
-_ROWS_OF_A_TASK = 32
-# Tasks that the outputs of sparse products are cut into.
-_SPARSE_TILES = 64
-# Columns of a task that adds up vectors of a tree.
-_LANES = 16
 # Multiply-adds that are worth a thread: some 50 ms.
 _WORK_OF_A_THREAD = 1 << 31
-# Pairs whose loss is measured at once.
-_MEASURED = 1 << 16
 # With ``n_draws="auto"``: the largest vocabulary without draws, and their number.
 EXACT_LIMIT, AUTO_DRAWS = 15_000, 1024
-# Exponent of the distribution of contexts that are drawn, as in word2vec.
-_DRAW_EXPONENT = 0.75
 # The learning rate rises during this share of the epochs, and decays linearly to this
 # share of itself.
 _RISE, _LAST_RATE = 0.25, 1e-4
@@ -77,589 +58,6 @@ class Tables(NamedTuple):
     tree: Tree | None  # its leaves are rows; None for the full softmax
     keeps_squares: bool  # for later fits
     attributes: dict[str, Any]  # further ones of the fitted estimator
-
-
-class Rates(NamedTuple):
-    """What a step of AdaGrad depends on beside the gradient."""
-
-    learning_rate: np.float32
-    of_words: np.ndarray  # float32 (width,), factors of a row in the penalty's gradient
-    of_outputs: np.ndarray  # float32 (width,)
-
-
-class Model:
-    """Parameters in the form that kernels take.
-
-    Attributes
-    ----------
-    params, squares : ndarray of shape (n_words * n_tables, width), float32
-    scale : ndarray of shape (width,), float32
-        Factors of the dimensions in a score.
-    learns : ndarray of shape (width,), float32
-        1 for the columns of vectors, and for that of biases if they are learned.
-    """
-
-    def __init__(self, tables: Tables, learns_bias: bool):
-        layout = tables.layout
-        self.layout = layout
-        self.params, self.squares = tables.params, tables.squares
-        self.scale = layout.scale(0.0)
-        self.bias = layout.n_components
-        self.learns = np.zeros(layout.width, dtype=np.float32)
-        self.learns[: layout.n_components + learns_bias] = 1.0
-        # The bias belongs to the output. A word's own vector does not have one.
-        self.learns_of_words = self.learns.copy()
-        self.learns_of_words[self.bias] = 0.0
-
-    def words(self, first: int, last: int) -> np.ndarray:
-        """Return the vectors of word rows as in the score; 1 stands for the bias."""
-        words = self.params[first:last] * self.scale
-        words[:, self.bias] = 1.0
-        return words
-
-    def step_words(self, first: int, gradients: np.ndarray, rates: Rates) -> None:
-        """Make a step of consecutive word rows, given slopes times output vectors."""
-        from skembed._kernels import softmax
-
-        gradients *= self.scale
-        how = self.learns_of_words, rates.of_words, rates.learning_rate
-        softmax.step_rows(self.params, self.squares, gradients, first, *how)
-
-    def step_outputs(self, first: int, gradients: np.ndarray, rates: Rates) -> None:
-        """Make a step of consecutive rows of the table of outputs."""
-        from skembed._kernels import softmax
-
-        first += self.layout.context_row
-        how = self.learns, rates.of_outputs, rates.learning_rate
-        softmax.step_rows(self.params, self.squares, gradients, first, *how)
-
-
-class Objective(ABC):
-    """The loss of a block of word rows, and the steps of all outputs.
-
-    Parameters
-    ----------
-    model : Model
-    outputs : ndarray of shape (>= n_outputs, width), float32
-        The vectors of the outputs, and their biases.
-    n_rows : int
-        Largest number of rows of a block.
-    """
-
-    def __init__(self, model: Model, outputs: np.ndarray, n_rows: int):
-        self.model = model
-        self.outputs = outputs
-        self.n_rows = n_rows
-        self.gradients = aligned_zeros((n_rows, model.layout.width))
-        # For each row: the logarithm of its normaliser, and count times score.
-        self.sums = np.zeros((n_rows, 2))
-
-    @abstractmethod
-    def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
-        """Compute the slopes of a block, and the gradients of its words.
-
-        Returns
-        -------
-        float
-            The loss, summed over the counts of the block.
-        """
-
-    @abstractmethod
-    def step(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, rates: Rates
-    ) -> None:
-        """Make a step of all outputs, with the slopes of the last visit."""
-
-    @abstractmethod
-    def measure(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, held_out: Any
-    ) -> float:
-        """Return the summed loss of held-out counts of the rows of a block."""
-
-    def refresh(self, team: ThreadTeam) -> None:
-        """Compute vectors of outputs that depend on those of words, if there are."""
-        return
-
-
-class FullSoftmax(Objective):
-    """The exact softmax. Scores of a block with all contexts are held in memory."""
-
-    def __init__(self, model: Model, outputs: np.ndarray, n_rows: int):
-        super().__init__(model, outputs, n_rows)
-        n_contexts, width = len(outputs), model.layout.width
-        edges = [*range(0, n_contexts, _TILE), n_contexts]
-        self.tiles = list(enumerate(pairwise(edges)))
-        n_tiles = len(self.tiles)
-        self.scores = aligned_zeros((n_rows, n_contexts))
-        self.maxima = np.zeros((n_tiles, n_rows), dtype=np.float32)
-        self.tile_sums = np.zeros((n_tiles, n_rows), dtype=np.float32)
-        self.observed = np.zeros((n_tiles, n_rows))
-        self.parts = aligned_zeros((n_tiles, n_rows, width))
-
-    def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
-        """Compute exponentials, and their sums. `step` completes the gradients."""
-        from skembed._kernels import softmax
-
-        n = len(words)
-
-        def score(thread: int, task: tuple[int, tuple[int, int]]) -> None:
-            number, tile = task
-            scores = self.scores[:n, slice(*tile)]
-            np.matmul(words, self.outputs[slice(*tile)].T, out=scores)
-            softmax.exp_tile(
-                self.scores,
-                tile,
-                block,
-                self.maxima[number],
-                self.tile_sums[number],
-                self.observed[number],
-            )
-
-        team.map(score, self.tiles)
-        largest = self.maxima[:, :n].max(axis=0)
-        self.shifts = np.exp(self.maxima[:, :n] - largest, dtype=np.float64)
-        self.normalisers = (self.tile_sums[:, :n] * self.shifts).sum(axis=0)
-        logarithms = largest + np.log(self.normalisers)
-        return float(block.totals @ logarithms - self.observed[:, :n].sum())
-
-    def step(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, rates: Rates
-    ) -> None:
-        """Turn exponentials into slopes, and make the step of each tile."""
-        from skembed._kernels import softmax
-
-        n = len(words)
-        factors = (block.totals / self.normalisers * self.shifts).astype(np.float32)
-
-        def step_tile(thread: int, task: tuple[int, tuple[int, int]]) -> None:
-            number, tile = task
-            softmax.slope_tile(self.scores, tile, block, factors[number])
-            slopes = self.scores[:n, slice(*tile)]
-            np.matmul(slopes, self.outputs[slice(*tile)], out=self.parts[number, :n])
-            self.model.step_outputs(tile[0], slopes.T @ words, rates)
-
-        team.map(step_tile, self.tiles)
-        self.parts[:, :n].sum(axis=0, out=self.gradients[:n])
-
-    def measure(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, held_out: Any
-    ) -> float:
-        """Return the exact loss."""
-        return self.visit(team, words, held_out)
-
-
-class _SparseObjective(Objective):
-    """Each row has its own outputs: observed contexts, or nodes above them."""
-
-    def __init__(
-        self,
-        model: Model,
-        outputs: np.ndarray,
-        n_rows: int,
-        work: np.ndarray,
-    ):
-        super().__init__(model, outputs, n_rows)
-        # A step of a row takes as long as some slopes.
-        ends = np.concatenate([[0], np.cumsum(work + work.mean() / 8 + 1)])
-        size = max(1, int(ends[-1] / _SPARSE_TILES))
-        self.tiles = row_ranges(ends.astype(np.int64), size)
-        # Those with the most work per output come first.
-        self.tiles.sort(key=lambda tile: tile[1] - tile[0])
-        self.slots: Any = None
-
-    def _tasks(self, n_rows: int) -> list[tuple[int, int]]:
-        edges = [*range(0, n_rows, _ROWS_OF_A_TASK), n_rows]
-        return list(pairwise(edges))
-
-    def _gradients(self, tile: tuple[int, int], words: np.ndarray) -> np.ndarray:
-        """Return the gradients of some outputs."""
-        from skembed._kernels import softmax
-
-        gradients = aligned_zeros((tile[1] - tile[0], words.shape[1]))
-        softmax.add_slopes(self.slots, words, tile[0], gradients)
-        return gradients
-
-
-class DrawnSoftmax(_SparseObjective):
-    """Observed contexts exactly, all others by contexts that are drawn for a block.
-
-    The sum over the contexts that a word was not observed with is estimated without
-    bias: a drawn context stands for ``1 / (n_draws * q)`` contexts, where q is its
-    probability. Drawn contexts that were observed are left out.
-
-    Parameters
-    ----------
-    model : Model
-    outputs : ndarray of shape (n_contexts, width), float32
-    n_rows : int
-    work : ndarray of shape (n_contexts,)
-        Rows of each context.
-    totals : ndarray of shape (n_contexts,), float64
-        Counts of each context.
-    draws : (int, Generator)
-        Number of draws, and what draws them.
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        outputs: np.ndarray,
-        n_rows: int,
-        work: np.ndarray,
-        totals: np.ndarray,
-        draws: tuple[int, np.random.Generator],
-    ):
-        super().__init__(model, outputs, n_rows, work)
-        self.n_draws, self.random = draws
-        weights = np.maximum(totals, totals[totals > 0.0].min()) ** _DRAW_EXPONENT
-        self.chances = weights / weights.sum()
-        self.cumulated = np.cumsum(self.chances)
-        self.places = np.full(len(outputs), -1, dtype=np.int32)
-
-    def _draw(self, n_rows: int) -> None:
-        """Draw contexts for the next block.
-
-        The cumulated probabilities are cut into equal steps, with a draw in each
-        (stratified sampling). Frequent contexts, to which most of the sum belongs, are
-        then drawn about as often as expected.
-        """
-        from skembed._kernels import softmax
-
-        # A visit without rows compiles kernels, and must not use up random numbers.
-        steps = np.arange(self.n_draws if n_rows else 0)
-        draws = self.random.random(steps.size) + steps
-        draws *= self.cumulated[-1] / self.n_draws
-        found = np.searchsorted(self.cumulated, draws, side="right")
-        found = np.minimum(found, self.cumulated.size - 1)
-        self.drawn, times = np.unique(found, return_counts=True)
-        self.places[:] = -1
-        self.places[self.drawn] = np.arange(self.drawn.size)
-        weights = times / (self.n_draws * self.chances[self.drawn])
-        scores = aligned_zeros((n_rows, self.drawn.size))
-        self.of_drawn = softmax.Drawn(self.places, weights.astype(np.float32), scores)
-        self.drawn_outputs = self.outputs[self.drawn]
-
-    def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
-        """Compute all slopes of the block, and the gradients of its words."""
-        from skembed._kernels import softmax
-
-        n = len(words)
-        self._draw(n)
-        first, last = block.indptr[0], block.indptr[-1]
-        self.slots = make_outputs(block.indptr, block.contexts[first:last])
-        scores = self.of_drawn.scores
-        self.gradients[:n] = 0.0
-
-        def visit_rows(thread: int, rows: tuple[int, int]) -> None:
-            here = slice(*rows)
-            np.matmul(words[here], self.drawn_outputs.T, out=scores[here])
-            softmax.draw_rows(
-                self.outputs,
-                words,
-                block,
-                self.of_drawn,
-                self.slots,
-                self.gradients,
-                rows,
-                self.sums,
-            )
-            self.gradients[here] += scores[here] @ self.drawn_outputs
-
-        team.map(visit_rows, self._tasks(n))
-        return float(block.totals @ self.sums[:n, 0] - self.sums[:n, 1].sum())
-
-    def step(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, rates: Rates
-    ) -> None:
-        """Make the step of each tile, from observed and from drawn slopes."""
-        of_drawn = self.of_drawn.scores.T @ words
-
-        def step_tile(thread: int, tile: tuple[int, int]) -> None:
-            gradients = self._gradients(tile, words)
-            first, last = np.searchsorted(self.drawn, tile)
-            gradients[self.drawn[first:last] - tile[0]] += of_drawn[first:last]
-            self.model.step_outputs(tile[0], gradients, rates)
-
-        team.map(step_tile, self.tiles)
-
-    def measure(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, held_out: Any
-    ) -> float:
-        """Return the loss with normalisers that are estimated as in training."""
-        from skembed._kernels import softmax
-
-        n = len(words)
-        self.visit(team, words, block)
-        loss = float(held_out.totals @ self.sums[:n, 0])
-        return loss - softmax.sum_scores(self.outputs, words, held_out)
-
-
-class TreeSoftmax(_SparseObjective):
-    """Hierarchical softmax: a product of binary choices along the path to a context.
-
-    Parameters
-    ----------
-    model : Model
-    outputs : ndarray of shape (n_nodes, width), float32
-    n_rows : int
-    paths : Paths
-    counted : (ndarray of shape (n_words,), ndarray of shape (n_nodes,))
-        Nodes above the contexts of each row, and rows of each node.
-    n_threads : int
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        outputs: np.ndarray,
-        n_rows: int,
-        paths: Any,
-        counted: tuple[np.ndarray, np.ndarray],
-        n_threads: int,
-    ):
-        super().__init__(model, outputs, n_rows, counted[1])
-        self.paths = paths
-        self.starts = np.concatenate([[0], np.cumsum(counted[0])])
-        self.marks = [make_marks(len(outputs)) for _ in range(n_threads)]
-
-    def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
-        """Compute the slopes of all nodes above the contexts of each row."""
-        indptr = self.starts[block.first : block.first + len(words) + 1]
-        return self._visit(team, words, block, make_outputs(indptr))
-
-    def _visit(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, slots: Any
-    ) -> float:
-        from skembed._kernels import softmax
-
-        n = len(words)
-        self.slots = slots
-        self.gradients[:n] = 0.0
-
-        def visit_rows(thread: int, rows: tuple[int, int]) -> None:
-            softmax.tree_rows(
-                self.outputs,
-                words,
-                self.paths,
-                block,
-                slots,
-                self.gradients,
-                rows,
-                self.marks[thread],
-                self.sums,
-            )
-
-        team.map(visit_rows, self._tasks(n))
-        return float(self.sums[:n, 0].sum())
-
-    def step(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, rates: Rates
-    ) -> None:
-        """Make the step of each tile."""
-
-        def step_tile(thread: int, tile: tuple[int, int]) -> None:
-            gradients = self._gradients(tile, words)
-            self.model.step_outputs(tile[0], gradients, rates)
-
-        team.map(step_tile, self.tiles)
-
-    def measure(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, held_out: Any
-    ) -> float:
-        """Return the exact loss."""
-        n_nodes = count_nodes(team, self.paths, held_out, len(words), self.marks)[0]
-        indptr = np.concatenate([[0], np.cumsum(n_nodes)])
-        return self._visit(team, words, held_out, make_outputs(indptr))
-
-
-class SharedTreeSoftmax(TreeSoftmax):
-    """Hierarchical softmax whose nodes have no vectors of their own.
-
-    The vector of a node is the mean of its left leaves' word vectors minus the mean of
-    its right leaves' word vectors.
-
-    Parameters
-    ----------
-    model, n_rows, paths, counted, n_threads
-        As in `TreeSoftmax`.
-    tree : Tree
-        Its leaves are rows.
-    biases : (ndarray of shape (n_nodes,), ndarray of shape (n_nodes,)), float32
-        Of the nodes, and AdaGrad's sums of them. They are updated in place.
-    """
-
-    def __init__(
-        self,
-        model: Model,
-        n_rows: int,
-        paths: Any,
-        counted: tuple[np.ndarray, np.ndarray],
-        n_threads: int,
-        tree: Tree,
-        biases: tuple[np.ndarray, np.ndarray],
-    ):
-        width = model.layout.width
-        nodes = aligned_zeros((tree.n_words - 1, width))
-        super().__init__(model, nodes, n_rows, paths, counted, n_threads)
-        self.children = tree.children
-        self.weights = leaf_weights(tree)
-        self.biases, self.bias_squares = biases
-        self.of_nodes = aligned_zeros(nodes.shape)
-        self.of_leaves = aligned_zeros((tree.n_words, width))
-        self.columns = [(first, first + _LANES) for first in range(0, width, _LANES)]
-        edges = [*range(0, tree.n_words, _TILE), tree.n_words]
-        self.leaf_tiles = list(pairwise(edges))
-
-    def step(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, rates: Rates
-    ) -> None:
-        """Make the step of all words, as leaves of the tree."""
-        from skembed._kernels import tree
-
-        def add_tile(thread: int, tile: tuple[int, int]) -> None:
-            self.of_nodes[slice(*tile)] = self._gradients(tile, words)
-
-        def push_down(thread: int, columns: tuple[int, int]) -> None:
-            tree.push_down(
-                self.children, self.weights, self.of_nodes, self.of_leaves, columns
-            )
-
-        def step_tile(thread: int, tile: tuple[int, int]) -> None:
-            gradients = self.of_leaves[slice(*tile)]
-            self.model.step_outputs(tile[0], gradients, rates)
-            gradients[:] = 0.0
-
-        team.map(add_tile, self.tiles)
-        bias = self.model.bias
-        if self.model.learns[bias]:
-            gradients = self.of_nodes[:, bias]
-            self.bias_squares += gradients**2
-            self.biases -= rates.learning_rate * gradients / np.sqrt(self.bias_squares)
-        # Leaves have no biases.
-        self.of_nodes[:, bias] = 0.0
-        team.map(push_down, self.columns)
-        team.map(step_tile, self.leaf_tiles)
-
-    def refresh(self, team: ThreadTeam) -> None:
-        """Compute the vectors of the nodes, and add their biases."""
-        from skembed._kernels import tree
-
-        words = self.model.params[: len(self.of_leaves)]
-
-        def sum_up(thread: int, columns: tuple[int, int]) -> None:
-            tree.sum_up(self.children, self.weights, words, self.outputs, columns)
-
-        team.map(sum_up, self.columns)
-        self.outputs[:, self.model.bias] = self.biases
-
-
-def make_outputs(indptr: np.ndarray, columns: np.ndarray | None = None) -> Any:
-    """Return the outputs of a block, with room for their slopes.
-
-    Parameters
-    ----------
-    indptr : ndarray of shape (n_rows + 1,), int64
-    columns : ndarray of shape (n_entries,), int32, optional
-        The outputs, if they are known.
-
-    Returns
-    -------
-    Outputs
-    """
-    from skembed._kernels import softmax
-
-    n_entries = int(indptr[-1] - indptr[0])
-    slopes = np.empty(n_entries, dtype=np.float32)
-    if columns is None:
-        columns = np.empty(n_entries, dtype=np.int32)
-    return softmax.Outputs(indptr, columns, slopes)
-
-
-class Certainty(Objective):
-    """The tree of a single word: it has a probability of 1, whatever its vector."""
-
-    def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
-        """Compute nothing: the loss and its gradient are 0."""
-        return 0.0
-
-    def step(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, rates: Rates
-    ) -> None:
-        """Make no step: there is no output."""
-
-    def measure(
-        self, team: ThreadTeam, words: np.ndarray, block: Any, held_out: Any
-    ) -> float:
-        """Return a loss of 0."""
-        return 0.0
-
-
-def make_marks(n_nodes: int) -> Any:
-    """Return the work space of a thread for a tree."""
-    from skembed._kernels import softmax
-
-    bits = np.zeros(n_nodes // 64 + 1, dtype=np.uint64)
-    found = np.zeros((2, n_nodes), dtype=np.float32)
-    nodes = np.zeros(n_nodes, dtype=np.int32)
-    return softmax.Marks(bits, np.zeros((n_nodes, 2)), nodes, found)
-
-
-def count_nodes(
-    team: ThreadTeam, paths: Any, block: Any, n_rows: int, marks: list[Any]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of nodes above the contexts of each row, and rows of each node.
-
-    Parameters
-    ----------
-    team : ThreadTeam
-    paths : Paths
-    block : Block
-    n_rows : int
-        Number of rows of the block.
-    marks : list of Marks
-        One for each thread.
-
-    Returns
-    -------
-    of_rows : ndarray of shape (n_rows,), int64
-    of_nodes : ndarray of shape (n_nodes,), int64
-    """
-    from skembed._kernels import softmax
-
-    of_rows = np.zeros(n_rows, dtype=np.int64)
-    of_nodes = np.zeros((len(marks), paths.parents.size), dtype=np.int64)
-
-    def count(thread: int, rows: tuple[int, int]) -> None:
-        where = of_rows, of_nodes[thread]
-        softmax.count_nodes(paths, block, rows, marks[thread], *where)
-
-    edges = [*range(0, n_rows, _TILE), n_rows]
-    team.map(count, pairwise(edges))
-    return of_rows, of_nodes.sum(axis=0)
-
-
-class Counts:
-    """Co-occurrence counts, which are visited in blocks of rows.
-
-    Parameters
-    ----------
-    counts : csr_array of shape (n_words, n_words), float64
-    """
-
-    def __init__(self, counts: sparse.csr_array):
-        self.indptr = counts.indptr.astype(np.int64)
-        self.contexts = counts.indices.astype(np.int32, copy=False)
-        self.counts = counts.data
-        self.of_words = np.asarray(counts.sum(axis=1)).ravel()
-        self.of_contexts = np.asarray(counts.sum(axis=0)).ravel()
-
-    def block(self, first: int, last: int) -> Any:
-        """Return the counts of some rows."""
-        from skembed._kernels import softmax
-
-        indptr = self.indptr[first : last + 1]
-        totals = self.of_words[first:last]
-        return softmax.Block(indptr, self.contexts, self.counts, totals, first)
 
 
 class Training:
@@ -707,7 +105,10 @@ class Training:
             done = job.resume.learned["_schedule_epoch"]
             self.first = done % job.n_scheduled
         layout = tables.layout
-        self.model = Model(tables, settings.bias == "word")
+        learns_bias = settings.bias == "word"
+        self.model = objectives.Model(
+            layout, tables.params, tables.squares, learns_bias
+        )
         n_words = layout.n_words
         work = 3.0 * n_words**2 * layout.width
         if tables.tree is not None or settings.n_draws:
@@ -724,10 +125,8 @@ class Training:
     def _block_edges(self) -> list[int]:
         """Return the first row of each block, and the end."""
         n_words = self.tables.layout.n_words
-        size = max(n_words / _BLOCKS, _FEWEST_ROWS)
-        if self._is_exact:
-            size = min(size, max(_SCORES / n_words, 1.0))
-        n_blocks = -(-n_words // int(size))
+        n_rows = objectives.rows_of_a_block(n_words, self._is_exact)
+        n_blocks = -(-n_words // int(n_rows))
         return [number * n_words // n_blocks for number in range(n_blocks + 1)]
 
     @property
@@ -741,9 +140,11 @@ class Training:
         n_old = self.job.resume.n_words
         rows = self.tables.row_of[:n_old]
         if tree is None:
-            name, start = "context_biases_", log_shares(totals)
+            name = "context_biases_"
+            shares = count.raise_unseen(totals) / totals.sum()
+            start = np.log(shares).astype(np.float32)
         else:
-            name, start = "node_biases_", log_odds(tree, seen(totals))
+            name, start = "node_biases_", log_odds(tree, count.raise_unseen(totals))
             rows = np.arange(max(n_old - 1, 0))
         if self.settings.bias is None:
             start[:] = 0.0
@@ -786,27 +187,29 @@ class Training:
         if tree is not None:
             return self._make_tree_objective(tree, outputs, n_rows)
         if self._is_exact:
-            return FullSoftmax(self.model, outputs, n_rows)
+            return objectives.FullSoftmax(self.model, outputs, n_rows)
         rows = np.bincount(self.counts.contexts, minlength=layout.n_words)
         totals, draws = self.counts.of_contexts, (self.settings.n_draws, self.random)
-        return DrawnSoftmax(self.model, outputs, n_rows, rows, totals, draws)
+        return objectives.DrawnSoftmax(self.model, outputs, n_rows, rows, totals, draws)
 
     def _make_tree_objective(
         self, tree: Tree, outputs: np.ndarray, n_rows: int
     ) -> Objective:
-        from skembed._kernels import softmax
+        from skembed._kernels.hierarchical import Paths
 
         n_nodes = tree.n_words - 1
         if not n_nodes:
-            return Certainty(self.model, outputs[:0], n_rows)
-        paths = softmax.Paths(*tree[1:])
-        marks = [make_marks(n_nodes) for _ in range(self.n_threads)]
+            return hierarchical.Certainty(self.model, outputs[:0], n_rows)
+        paths = Paths(*tree[1:])
+        marks = [hierarchical.make_marks(n_nodes) for _ in range(self.n_threads)]
         block = self.counts.block(0, tree.n_words)
-        counted = count_nodes(self.team, paths, block, tree.n_words, marks)
+        counted = hierarchical.count_nodes(self.team, paths, block, tree.n_words, marks)
         how = paths, counted, self.n_threads
         if self.tables.layout.shares_rows:
-            return SharedTreeSoftmax(self.model, n_rows, *how, tree, self.biases)
-        return TreeSoftmax(self.model, outputs[:n_nodes], n_rows, *how)
+            return hierarchical.SharedTreeSoftmax(
+                self.model, n_rows, *how, tree, self.biases
+            )
+        return hierarchical.TreeSoftmax(self.model, outputs[:n_nodes], n_rows, *how)
 
     def train(self, epoch: int, report: Callable[[float], bool]) -> float:
         """Visit all blocks once; return the mean loss of a pair."""
@@ -909,7 +312,7 @@ class Training:
             first = layout.context_row
             vectors = params[first : first + n_nodes, :d] * layout.scale(0.0)[:d]
             return {"node_vectors_": vectors, "node_biases_": self._biases(params)}
-        vectors = node_vectors(tree, params[: n_nodes + 1])[:, :d]
+        vectors = hierarchical.node_vectors(tree, params[: n_nodes + 1])[:, :d]
         found = {
             "node_vectors_": vectors * layout.scale(0.0)[:d],
             "node_biases_": self.biases[0].copy(),
@@ -960,14 +363,6 @@ def _check_sizes(n_pairs: float, l2: float) -> None:
         )
 
 
-def renumbered(tree: Tree, row_of: np.ndarray) -> Tree:
-    """Return a tree whose leaf w is row ``row_of[w]``. Inner nodes do not move."""
-    n_words = tree.n_words
-    of_words = np.minimum(tree.children, n_words - 1)
-    children = np.where(tree.children < n_words, row_of[of_words], tree.children)
-    return from_children(children, n_words)
-
-
 def refill(
     layout: Layout, resume: Resume, params: np.ndarray, orders: Sequence[np.ndarray]
 ) -> None:
@@ -994,116 +389,3 @@ def refill(
         # A vector of zeros has learned nothing.
         some = np.flatnonzero(vectors.any(axis=1))
         params[table * layout.n_words + order[some], :d] = vectors[some]
-
-
-def log_shares(totals: np.ndarray) -> np.ndarray:
-    """Return the logarithm of each context's share of all counts, float32.
-
-    Contexts that were not observed get that of the rarest one.
-    """
-    return np.log(seen(totals) / totals.sum()).astype(np.float32)
-
-
-def seen(totals: np.ndarray) -> np.ndarray:
-    """Return counts in which contexts that were not observed equal the rarest one."""
-    return np.maximum(totals, totals[totals > 0.0].min())
-
-
-def node_vectors(tree: Tree, vectors: np.ndarray) -> np.ndarray:
-    """Return the vectors of inner nodes that are made of the vectors of leaves.
-
-    Parameters
-    ----------
-    tree : Tree
-    vectors : ndarray of shape (n_words, width), float32
-        C-contiguous, `width` is a multiple of 16.
-
-    Returns
-    -------
-    ndarray of shape (n_words - 1, width), float32
-    """
-    from skembed._kernels import tree as kernels
-
-    nodes = aligned_zeros((tree.n_words - 1, vectors.shape[1]))
-    columns = 0, vectors.shape[1]
-    kernels.sum_up(tree.children, leaf_weights(tree), vectors, nodes, columns)
-    return nodes
-
-
-def tree_loss(estimator: Any, counts: sparse.csr_array) -> float:
-    """Return the summed ``-ln P(c | w)`` of pairs in a hierarchical softmax.
-
-    Parameters
-    ----------
-    estimator : SoftmaxEmbedder
-        Fitted, with ``loss="hierarchical"``.
-    counts : csr_array of shape (n_words, n_words), float64
-        Weights of the pairs.
-
-    Returns
-    -------
-    float
-        In nats.
-    """
-    from skembed._kernels import softmax
-
-    tree = from_children(estimator.children_, counts.shape[0])
-    if tree.n_words == 1:
-        return 0.0
-    paths, held = softmax.Paths(*tree[1:]), Counts(counts)
-    marks = make_marks(tree.n_words - 1)
-    nodes = _padded(estimator.node_vectors_, estimator.node_biases_)
-    loss = 0.0
-    for first, last in row_ranges(held.indptr, _MEASURED):
-        words = _padded(estimator.word_vectors_[first:last], 1.0)
-        block, n = held.block(first, last), last - first
-        of_rows, of_nodes = np.zeros(n, np.int64), np.zeros(len(nodes), np.int64)
-        softmax.count_nodes(paths, block, (0, n), marks, of_rows, of_nodes)
-        slots = make_outputs(np.concatenate([[0], np.cumsum(of_rows)]))
-        sums = np.zeros((n, 2))
-        spare = np.empty_like(words)
-        softmax.tree_rows(nodes, words, paths, block, slots, spare, (0, n), marks, sums)
-        loss += float(sums[:, 0].sum())
-    return loss
-
-
-def _padded(vectors: np.ndarray, biases: Any) -> np.ndarray:
-    """Return rows as kernels take them, with a bias after the vector."""
-    n, d = vectors.shape
-    rows = aligned_zeros((n, -(-(d + 1) // _LANES) * _LANES))
-    rows[:, :d], rows[:, d] = vectors, biases
-    return rows
-
-
-def tree_log_probabilities(
-    estimator: Any, rows: np.ndarray, columns: np.ndarray
-) -> np.ndarray:
-    """Return ``ln P(c | w)`` of pairs in a hierarchical softmax.
-
-    Parameters
-    ----------
-    estimator : SoftmaxEmbedder
-        Fitted, with ``loss="hierarchical"``.
-    rows, columns : ndarray of shape (n_pairs,), int
-        Words and contexts.
-
-    Returns
-    -------
-    ndarray of shape (n_pairs,), float64
-    """
-    tree = from_children(estimator.children_, len(estimator.word_vectors_))
-    found = np.zeros(rows.size)
-    nodes, sides = tree.leaf_parents[columns], tree.leaf_sides[columns]
-    pairs = np.flatnonzero(nodes >= 0)
-    while pairs.size:
-        nodes, sides = nodes[nodes >= 0], sides[nodes >= 0]
-        scores = np.einsum(
-            "ik,ik->i",
-            estimator.word_vectors_[rows[pairs]].astype(np.float64),
-            estimator.node_vectors_[nodes],
-        )
-        scores += estimator.node_biases_[nodes]
-        found[pairs] -= np.logaddexp(0.0, np.where(sides == 1, scores, -scores))
-        nodes, sides = tree.parents[nodes], tree.sides[nodes]
-        pairs = pairs[nodes >= 0]
-    return found

@@ -161,6 +161,25 @@ def extended(tree: Tree, counts: Any) -> Tree:
     return _with_parents(np.concatenate([old, new, root]))
 
 
+def reordered(tree: Tree, row_of: np.ndarray) -> Tree:
+    """Return a tree whose leaf w is row ``row_of[w]``. Inner nodes do not move.
+
+    Parameters
+    ----------
+    tree : Tree
+    row_of : ndarray of shape (n_words,), int
+        A permutation.
+
+    Returns
+    -------
+    Tree
+    """
+    n_words = tree.n_words
+    of_words = np.minimum(tree.children, n_words - 1)
+    children = np.where(tree.children < n_words, row_of[of_words], tree.children)
+    return from_children(children, n_words)
+
+
 def code_lengths(tree: Tree) -> np.ndarray:
     """Return the number of decisions on the path to each word.
 

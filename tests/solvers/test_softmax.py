@@ -8,7 +8,7 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning
 
 from skembed import SoftmaxEmbedder
-from skembed._solvers import softmax
+from skembed._solvers import objectives, softmax
 from skembed._tying import strategies
 from skembed._utils.threads import ThreadTeam
 from tests import reference
@@ -64,7 +64,7 @@ def many_parts(monkeypatch):
         "_ROWS_OF_A_TASK": 2,
         "_SPARSE_TILES": 3,
     }.items():
-        monkeypatch.setattr(softmax, name, size)
+        monkeypatch.setattr(objectives, name, size)
 
 
 class Watched:
@@ -74,7 +74,7 @@ class Watched:
         self.blocks = []
         self.draws = []
         self.training = None
-        visit, draw = softmax.Training._visit, softmax.DrawnSoftmax._draw
+        visit, draw = softmax.Training._visit, objectives.DrawnSoftmax._draw
 
         def note_visit(training, team, rows, rate):
             if self.training is None:
@@ -95,7 +95,7 @@ class Watched:
             self.draws.append(weights[self.row_of])
 
         monkeypatch.setattr(softmax.Training, "_visit", note_visit)
-        monkeypatch.setattr(softmax.DrawnSoftmax, "_draw", note_draw)
+        monkeypatch.setattr(objectives.DrawnSoftmax, "_draw", note_draw)
 
     def twin(self, embedder, counts):
         """Return the model before training, for the reference."""
@@ -257,12 +257,9 @@ def drawn_objective(n_draws, n_words=40, n_rows=6, seed=0):
     layout = strategies.get_strategy(embedder.share_context)._layout(n_words, 5)
     params = layout.allocate()
     params[:, :6] = rng.normal(size=(2 * n_words, 6)) / 2
-    tables = softmax.Tables(
-        layout, params, np.ones_like(params), np.arange(n_words), None, False, {}
-    )
-    model = softmax.Model(tables, True)
+    model = objectives.Model(layout, params, np.ones_like(params), True)
     totals = random_counts(n_words, seed, density=0.15).sum(axis=0)
-    objective = softmax.DrawnSoftmax(
+    objective = objectives.DrawnSoftmax(
         model,
         params[n_words:],
         n_rows,
@@ -273,7 +270,7 @@ def drawn_objective(n_draws, n_words=40, n_rows=6, seed=0):
     matrix = sparse.csr_array(
         np.vstack([counts, np.zeros((n_words - n_rows, n_words))])
     )
-    return objective, softmax.Counts(matrix), counts
+    return objective, objectives.Counts(matrix), counts
 
 
 def test_the_drawn_normaliser_is_unbiased():

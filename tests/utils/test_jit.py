@@ -447,7 +447,7 @@ def test_every_kernel_has_one_signature(tmp_path):
     # Those that only other kernels call have none where these came from the cache.
     entries = {name for name, kinds in found.items() if kinds}
     wanted = {"sgns.train_rounds", "cbow.train_rounds", "glove.train_stages"}
-    wanted |= {"softmax.slope_tile", "softmax.draw_rows", "softmax.tree_rows"}
+    wanted |= {"softmax.slope_tile", "softmax.draw_rows", "hierarchical.tree_rows"}
     assert wanted | {"counting.count_rows"} <= entries
     # Training is compiled without what a map needs, and with it where there is one. Its
     # parts are, too, where it is compiled here and does not come from the cache.
