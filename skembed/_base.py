@@ -197,6 +197,10 @@ class BaseEmbedder(DocumentTransformer):
             self.tol,
         )
 
+    def _auto_bias(self, strategy: Tying) -> str | None:
+        """Return what ``bias="auto"`` stands for."""
+        return strategy.default_bias
+
     def _layout(self, n_words: int, strategy: Tying | None = None) -> Layout:
         """Return the layout of the tables for a number of words."""
         if strategy is None:
@@ -272,9 +276,9 @@ class BaseEmbedder(DocumentTransformer):
 
         SGNS and CBOW train for one epoch on these documents. Word counts add up. The
         learning-rate schedule continues, and starts again after `max_iter` epochs. For
-        GloVe and PPMI-SVD, co-occurrence counts add up, exactly. GloVe trains for one
-        epoch on the sum, and PPMI-SVD factorises it. Both need the counts of the
-        previous fit. It keeps them if it was a `partial_fit` or had
+        softmax, GloVe and PPMI-SVD, co-occurrence counts add up, exactly. Softmax and
+        GloVe train for one epoch on the sum, and PPMI-SVD factorises it. They need the
+        counts of the previous fit. It keeps them if it was a `partial_fit` or had
         ``warm_start=True``, and the folder of `memory` may have them. If the estimator
         is not fitted, these documents are the first ones.
 
@@ -310,11 +314,12 @@ class BaseEmbedder(DocumentTransformer):
 
         With this score, a search needs no labels. The objective is that of training.
         For SGNS and CBOW it is the logarithm of a likelihood, in nats per pair or
-        predicted word. For GloVe it is minus the weighted squared error per pair that
-        co-occurs. For PPMI-SVD it is minus the squared error per entry of the PPMI
-        matrix. Scores can be compared for parameters that do not change the objective,
-        such as `n_components` or `share_context`. They cannot be compared for others,
-        such as `negative`, `shift` or `subsample`.
+        predicted word. For softmax it is minus the cross-entropy per pair, for which
+        the scores with all contexts are computed. For GloVe it is minus the weighted
+        squared error per pair that co-occurs. For PPMI-SVD it is minus the squared
+        error per entry of the PPMI matrix. Scores can be compared for parameters that
+        do not change the objective, such as `n_components` or `share_context`. They
+        cannot be compared for others, such as `negative`, `shift` or `subsample`.
 
         Parameters
         ----------
@@ -344,8 +349,9 @@ class BaseEmbedder(DocumentTransformer):
 
         Biases and offsets are included. For SGNS, the score estimates
         ``PMI(w, c) - ln(negative) + ln p(c) - ln p_noise(c)``, for every `bias`. For
-        GloVe it estimates the logarithm of the co-occurrence count, and for PPMI-SVD
-        an entry of the matrix. These quantities refer to the counts after `subsample`.
+        softmax it is ``ln P(c | w)``. For GloVe it estimates the logarithm of the
+        co-occurrence count, and for PPMI-SVD an entry of the matrix. These quantities
+        refer to the counts after `subsample`.
 
         Parameters
         ----------

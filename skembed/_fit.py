@@ -218,7 +218,7 @@ def _meaning(estimator: Any, strategy: Tying, name: str) -> Any:
     """Return the value of a parameter. `bias="auto"` becomes what it stands for."""
     value = getattr(estimator, name)
     if name == "bias" and value == "auto":
-        return strategy.default_bias
+        return estimator._auto_bias(strategy)
     # The stored value must not change with the user's object.
     return clone(value) if isinstance(value, Tying) else value
 

@@ -72,7 +72,8 @@ class SoftmaxEmbedder(BaseEmbedder):
         0 up to 15,000 words, and 256 for more.
     %(subsampled_counts)s
     learning_rate : float, default=%(default_learning_rate)s
-        Initial step size of AdaGrad. It decays linearly to 1e-4 of this value.
+        Step size of AdaGrad. It rises linearly to this value during the first quarter
+        of the epochs, and then decays linearly.
     %(training)s
     %(shared_parameters)s
 
@@ -113,6 +114,11 @@ class SoftmaxEmbedder(BaseEmbedder):
     -----
     `score_pairs` returns ``ln P(c | w)``. There is no softmax for CBOW: its objective
     depends on whole windows, not on counts of pairs.
+
+    With ``bias=None``, the first dimension of all vectors starts at 4 instead of near
+    0. The normaliser cancels what a score adds for the word alone, so this constant is
+    free to stay. Deviations from it act as biases of the contexts. Without this start,
+    a single table finds them very slowly.
 
     In `partial_fit` and with `warm_start`, words and nodes keep their places in the
     tree. New words get a tree of their own, which is joined with the earlier one under
@@ -253,9 +259,17 @@ class SoftmaxEmbedder(BaseEmbedder):
         self.warm_start = warm_start
         self.init = init
 
+    def _auto_bias(self, strategy):
+        return "exact"
+
     @property
     def _is_tree(self) -> bool:
         return self.loss == "hierarchical"
+
+    @property
+    def _has_tree(self) -> bool:
+        """Whether the last fit has learned a tree, whatever `loss` is now."""
+        return hasattr(self, "children_")
 
     def _estimate(self, sizes):
         return _estimating.softmax(self, sizes)
@@ -268,18 +282,25 @@ class SoftmaxEmbedder(BaseEmbedder):
         return np.zeros(len(self.word_vectors_))
 
     def _cross_entropy_of_counts(self, counts, side=""):
-        if self._is_tree:
+        if self._has_tree:
             return softmax.tree_loss(self, counts)
         return super()._cross_entropy_of_counts(counts, side)
 
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
-        self._check_combine()
+        strategy = strategies.get_strategy(self.share_context, self._method)
+        self._check_combine(not (self._is_tree and strategy.context_table))
         return super()._fit(X, y, sample_weight, stacklevel + 1, adds)
 
-    def _check_combine(self) -> None:
+    @property
+    def _tables(self):
+        # The parameter may have been changed after the fit.
+        self._check_combine(hasattr(self, "context_vectors_"))
+        return super()._tables
+
+    def _check_combine(self, has_contexts: bool) -> None:
         """Raise an error if `combine` asks for contexts that a tree does not have."""
-        strategy = strategies.get_strategy(self.share_context, self._method)
-        if self._is_tree and self.combine != "word" and strategy.context_table:
+        if self.combine != "word" and not has_contexts:
+            strategy = strategies.get_strategy(self.share_context, self._method)
             label = strategies.label(strategy)
             raise ValueError(
                 f"combine={self.combine!r} needs context vectors. With "
@@ -305,6 +326,8 @@ class SoftmaxEmbedder(BaseEmbedder):
             orders[1:] = [np.arange(n_words)] * (layout.n_tables - 1)
         squares = start_squares(layout, job.resume, orders)
         RandomStart(random, len(params), d, d).write(params)
+        if self.bias is None:
+            params[:, 0] += softmax.PLAIN_START
         job.resume.write_init(params, job.vocabulary.rows, row_of)
         softmax.refill(layout, job.resume, params, orders)
         tables = softmax.Tables(
@@ -314,7 +337,7 @@ class SoftmaxEmbedder(BaseEmbedder):
             l2=self.l2,
             learning_rate=self.learning_rate,
             n_draws=self._n_draws(n_words),
-            bias="exact" if self.bias == "auto" else self.bias,
+            bias=self._auto_bias(job.strategy) if self.bias == "auto" else self.bias,
             stopping=self._early_stopping,
             n_jobs=self.n_jobs,
         )
@@ -337,7 +360,7 @@ class SoftmaxEmbedder(BaseEmbedder):
         return tree.extended(earlier, counts)
 
     def _scores_of(self, rows, columns, side):
-        if self._is_tree:
+        if self._has_tree:
             pairs = rows.ravel(), columns.ravel()
             found = softmax.tree_log_probabilities(self, *pairs)
             return found.reshape(rows.shape).astype(np.float32)

@@ -471,9 +471,10 @@ def cooccurrence(
 ) -> tuple[sparse.csr_array, dict[str, int]]:
     r"""Count how often words co-occur within context windows.
 
-    :class:`~skembed.PPMISVDEmbedder` and :class:`~skembed.GloVeEmbedder` learn from
-    these counts. The result can be passed to an embedder with
-    ``input="cooccurrence"`` and the returned vocabulary as its `vocabulary`.
+    :class:`~skembed.PPMISVDEmbedder`, :class:`~skembed.GloVeEmbedder` and
+    :class:`~skembed.SoftmaxEmbedder` learn from these counts. The
+    result can be passed to an embedder with ``input="cooccurrence"`` and the returned
+    vocabulary as its `vocabulary`.
 
     Parameters
     ----------

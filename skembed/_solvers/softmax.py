@@ -45,8 +45,15 @@ _MEASURED = 1 << 16
 EXACT_LIMIT, AUTO_DRAWS = 15_000, 256
 # Exponent of the distribution of contexts that are drawn, as in word2vec.
 _DRAW_EXPONENT = 0.75
-# The learning rate decays linearly to this share of itself.
-_LAST_RATE = 1e-4
+# The learning rate rises during this share of the epochs, and decays linearly to this
+# share of itself.
+_RISE, _LAST_RATE = 0.25, 1e-4
+# What the first dimension starts at if scores have no bias. A context whose vector
+# deviates from it by a has scores that are higher by 4 a, as with a bias. The square
+# has to exceed the logarithms of the ratios of frequencies.
+PLAIN_START = 4.0
+# Largest number of pairs of words, and largest penalty.
+_LARGEST = 1e15
 
 
 class Settings(NamedTuple):
@@ -313,7 +320,9 @@ class DrawnSoftmax(_SparseObjective):
         """Draw contexts for the next block."""
         from skembed._kernels import softmax
 
-        draws = self.random.random(self.n_draws) * self.cumulated[-1]
+        # A visit without rows compiles kernels, and must not use up random numbers.
+        n_draws = self.n_draws if n_rows else 0
+        draws = self.random.random(n_draws) * self.cumulated[-1]
         found = np.searchsorted(self.cumulated, draws, side="right")
         found = np.minimum(found, self.cumulated.size - 1)
         self.drawn, times = np.unique(found, return_counts=True)
@@ -684,6 +693,7 @@ class Training:
             counts, held_out = interruptible(hold_out_counts_inplace, counts, *how)
             self.held_out = Counts(held_out)
         self.counts = Counts(counts)
+        _check_sizes(self.counts.of_words.sum(), settings.l2)
         self.size = counts.nnz
         # Finished epochs of the learning-rate schedule.
         self.first = 0
@@ -796,14 +806,16 @@ class Training:
         """Visit all blocks once; return the mean loss of a pair."""
         n_blocks = len(self.edges) - 1
         order = self.random.permutation(n_blocks)
+        # Of the whole schedule, and before this epoch.
+        n_steps = self.job.n_scheduled * n_blocks
+        n_before = (self.first + epoch) * n_blocks
         loss, visited = 0.0, 0.0
         for number, block in enumerate(order):
             rows = self.edges[block], self.edges[block + 1]
-            done = (self.first + epoch + number / n_blocks) / self.job.n_scheduled
+            done = (n_before + number) / n_steps
             rate = self.learning_rate * max(1.0 - done, _LAST_RATE)
-            # The first gradients say little, and AdaGrad's first steps are its largest.
-            # In one table they would move all words in one direction.
-            rate *= min(1.0, self.first + epoch + (number + 1) / n_blocks)
+            # AdaGrad's first steps are its largest, and the first gradients say little.
+            rate *= min(1.0, (done + 1.0 / n_steps) / _RISE)
             loss += self._visit(self.team, rows, rate)
             visited += self.counts.of_words[slice(*rows)].sum()
             if report((number + 1) / n_blocks):
@@ -924,6 +936,21 @@ class Training:
         d = layout.n_components + 1
         return np.concatenate(
             [part[order, :d] for part, order in zip(parts, orders, strict=True)]
+        )
+
+
+def _check_sizes(n_pairs: float, l2: float) -> None:
+    """Raise an error if float32 may not hold the squares of gradients."""
+    if n_pairs > _LARGEST:
+        raise ValueError(
+            f"X holds {n_pairs:.3g} pairs of words, which is more than {_LARGEST:.0e}: "
+            "sums of squared gradients do not fit into float32. Divide the counts, or "
+            "sample_weight, by the same number, and l2 too."
+        )
+    if l2 > _LARGEST:
+        raise ValueError(
+            f"l2 must be at most {_LARGEST:.0e}, got {l2}. Its unit is pairs of words, "
+            "and larger penalties do not fit into float32."
         )
 
 

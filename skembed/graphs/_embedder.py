@@ -53,7 +53,7 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    embedder : SGNSEmbedder, CBOWEmbedder, GloVeEmbedder or PPMISVDEmbedder
+    embedder : PPMISVDEmbedder, or another embedder that learns
         Learns from the counts. A clone is fitted, with ``input="cooccurrence"`` and the
         nodes as `vocabulary`. Its features of documents are not used: `combine`,
         `pooling` and `scale` of the clone are "word", "mean" and None.
@@ -415,6 +415,11 @@ class GraphEmbedder(MetaEstimatorMixin, TransformerMixin, BaseEstimator):
                 "embedder has directional=True, which tells the left context of a word "
                 "from the right one. Pass directional=False: edges have one direction, "
                 "and share_context=False gives nodes a vector of each role."
+            )
+        if getattr(embedder, "loss", None) == "hierarchical":
+            raise ValueError(
+                "embedder has loss='hierarchical', whose scores are not products of a "
+                "source vector and a target vector. Pass loss='softmax'."
             )
         return clone(embedder).set_params(input="cooccurrence", **_UNUSED)
 

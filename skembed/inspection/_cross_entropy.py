@@ -54,6 +54,8 @@ def held_out_cross_entropy(estimator: BaseEmbedder, X: Any) -> CrossEntropy:
       ``ln P(c | w) - ln p_noise(c) - ln(negative)``. With
       ``share_context="noise"`` and "three", scores of observed pairs are not compared
       with noise words, so the result says how far they are from probabilities.
+    - `SoftmaxEmbedder`: 1, because scores are logarithms of probabilities, up to a
+      constant of the word. A tree is read along its paths.
     - `GloVeEmbedder`: 1, because scores estimate logarithms of counts.
     - `PPMISVDEmbedder`: the smoothed distribution of contexts, because scores estimate
       the PMI minus ``ln(shift)``. Where they estimate a 0 that stands for a negative

@@ -8,7 +8,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skembed._base import BaseEmbedder
 from skembed._utils.threads import one_blas_thread
-from skembed.inspection._vectors import check_estimator
+from skembed.inspection._vectors import check_tables
 
 
 def antisymmetric_share(X: Any) -> float:
@@ -62,7 +62,7 @@ def antisymmetric_share(X: Any) -> float:
         check_is_fitted(X)
         X = getattr(X, "adjacency_", X)
     if hasattr(X, "fit"):
-        return _share(sparse.csr_array(_core(check_estimator(X))))
+        return _share(sparse.csr_array(_core(check_tables(X))))
     matrix = check_array(X, accept_sparse="csr", dtype=np.float64, input_name="X")
     if matrix.shape[0] != matrix.shape[1]:
         raise ValueError(

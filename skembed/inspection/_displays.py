@@ -17,7 +17,7 @@ from skembed.inspection._drawing import (
     style_of,
     tidy,
 )
-from skembed.inspection._vectors import check_estimator, self_scores
+from skembed.inspection._vectors import check_tables, self_scores
 
 # Eigenvalues below this share of the largest come from rounding.
 _ROUNDING = 1e-6
@@ -74,7 +74,7 @@ class LossCurveDisplay:
         Parameters
         ----------
         estimator : BaseEmbedder, dict of str to BaseEmbedder, or list of BaseEmbedder
-            Fitted SGNS, CBOW or GloVe. The keys of a dict are the names.
+            Fitted SGNS, CBOW, softmax or GloVe. The keys of a dict are the names.
         %(ax)s
         %(style)s
 
@@ -201,7 +201,7 @@ class SpectrumDisplay:
             If all vectors are zeros.
         """
         check_matplotlib(f"{cls.__name__}.from_estimator")
-        return cls(_score_eigenvalues(check_estimator(estimator))).plot(ax, **style)
+        return cls(_score_eigenvalues(check_tables(estimator))).plot(ax, **style)
 
     @classmethod
     def from_spectrum(

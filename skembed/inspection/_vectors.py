@@ -58,6 +58,24 @@ def check_estimator(estimator: Any, kinds: tuple[type, ...] = (BaseEmbedder,)) -
     return model
 
 
+def check_tables(estimator: Any) -> Any:
+    """Return a fitted embedder whose scores are products of two vectors.
+
+    Raises
+    ------
+    TypeError, NotFittedError, ValueError
+        As in `check_estimator`. A ValueError also if it is a hierarchical softmax.
+    """
+    model = check_estimator(estimator)
+    if hasattr(model, "children_"):
+        raise ValueError(
+            f"This {type(model).__name__} has loss='hierarchical': its scores are not "
+            "products of word vectors and context vectors. Use one with "
+            "loss='softmax', or skembed.inspection.held_out_cross_entropy."
+        )
+    return model
+
+
 def table_of(estimator: Any, which: str) -> WordVectors:
     """Return word vectors as a table.
 
@@ -136,7 +154,7 @@ def vector_cosines(estimator: BaseEmbedder) -> np.ndarray:
         Between -1 and 1; 0 where one of the two vectors is zero, as are those of words
         that were never in a pair.
     """
-    estimator = check_estimator(estimator)
+    estimator = check_tables(estimator)
     cosines = np.empty(len(estimator.word_vectors_))
     for first in range(0, cosines.size, _CHUNK):
         some = slice(first, first + _CHUNK)
@@ -166,7 +184,7 @@ def linear_predictability(estimator: BaseEmbedder) -> float:
         Between 0 and 1. It is 1 for every model of one table, and wherever there are
         not more words than dimensions or all context vectors are equal.
     """
-    estimator = check_estimator(estimator)
+    estimator = check_tables(estimator)
     if estimator.context_vectors_ is estimator.word_vectors_:
         return 1.0
     word = estimator.word_vectors_.astype(np.float64)

@@ -41,7 +41,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import LinearSVC
 
-from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    SoftmaxEmbedder,
+)
 from skembed.features import KLWeighter
 from skembed.pooling._features import LENGTH
 from tests.benchmarks.common import describe_machine, print_table
@@ -51,6 +57,7 @@ ESTIMATORS = {
     "PPMI-SVD": PPMISVDEmbedder,
     "SGNS": SGNSEmbedder,
     "CBOW": CBOWEmbedder,
+    "Softmax": SoftmaxEmbedder,
     "GloVe": GloVeEmbedder,
 }
 HEADS = {

@@ -23,27 +23,28 @@ _BLOCK = 256
 
 
 class Pairs(NamedTuple):
-    """Expected counts of pairs of held-out documents, and what was trained on."""
+    """Held-out documents, expected counts of their pairs, and what was trained on."""
 
+    documents: list  # of tokens
     words: list
     counts: Any  # csr_array of shape (n_words, n_words), float64
     trained: Any  # ndarray of shape (n_words,): of contexts, after subsampling
 
 
-def pairs_of(train, held_out, words, subsample=SUBSAMPLE):
-    """Return `Pairs` in the dynamic window of 5, in the order of `words`.
+def pairs_of(train, documents, words, subsample=SUBSAMPLE):
+    """Return `Pairs` in the dynamic window of 5, in rows of `words`.
 
     Subsampling multiplies a count by the probabilities that both words are kept, which
     are those of the documents trained on.
     """
+    rows = {word: row for row, word in enumerate(words)}
     trained, counts = (
-        cooccurrence(documents, vocabulary=words) for documents in (train, held_out)
+        cooccurrence(tokens, vocabulary=rows)[0] for tokens in (train, documents)
     )
-    (trained, _), (counts, rows) = trained, counts
     totals = context_totals(trained)
     for matrix in (trained, counts):
         weigh_inplace(matrix, totals, subsample)
-    return Pairs(list(rows), counts, context_totals(trained))
+    return Pairs(documents, words, counts, context_totals(trained))
 
 
 def cross_entropy(counts, log_probabilities: Callable) -> float:

@@ -82,6 +82,13 @@ def gensim_whole(tokens, setting):
     return model
 
 
+def gensim_vocabulary(tokens, setting):
+    """Return gensim's words of lists of tokens, with counts and the tree's paths."""
+    model = _word2vec(setting)
+    model.build_vocab(tokens)
+    return model.wv
+
+
 def fasttext(data, setting):
     """Train fastText without subwords: the whole call, which also reads the words."""
     start = time.perf_counter()

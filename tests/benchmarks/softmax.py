@@ -19,6 +19,8 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 import skembed
+from skembed._solvers.tree import huffman
+from skembed.inspection import held_out_cross_entropy
 from tests.benchmarks import held_out, peers
 from tests.benchmarks.common import (
     describe_machine,
@@ -58,20 +60,20 @@ def entropy(data, options):
     pairs = held_out.pairs_of(data.tokens, _held_out_tokens(options), words)
     print(f"{len(words)} words, {pairs.counts.nnz} non-zeros of held-out counts\n")
     rows = [
-        ["uniform", np.log(len(words))],
-        ["unigram", held_out.unigram(pairs)],
-        ["gensim hs", held_out.cross_entropy(pairs.counts, of_gensim)],
+        ["uniform", np.log(len(words)), ""],
+        ["unigram", held_out.unigram(pairs), ""],
+        ["gensim hs", held_out.cross_entropy(pairs.counts, of_gensim), ""],
     ]
     of_fasttext = _fasttext_probabilities(data, options, words)
-    rows.append(["fastText hs", held_out.cross_entropy(pairs.counts, of_fasttext)])
+    rows.append(["fastText hs", held_out.cross_entropy(pairs.counts, of_fasttext), ""])
     rows += _our_rows(data, options, pairs)
-    gain = rows[1][1] - rows[2][1]
+    unigram = rows[1][1]
     rows = [
-        [name, f"{value:.4f}", f"{(rows[1][1] - value) / gain:.2f}"]
-        for name, value in rows
+        [name, f"{value:.4f}", f"{unigram - value:.4f}", inspected]
+        for name, value, inspected in rows
     ]
-    header = ["model", "nats per pair", "gain over the unigram / gensim's"]
-    print_table(header, rows)
+    header = ["model", "nats per pair", "gain over the unigram"]
+    print_table([*header, "held_out_cross_entropy"], rows)
 
 
 def _held_out_tokens(options):
@@ -105,12 +107,14 @@ def _fasttext_probabilities(data, options, words):
 
 
 def _our_rows(data, options, pairs):
+    """Return our rows, also with what `skembed.inspection` says."""
     rows = []
     for name in OURS:
         embedder = embedder_of(name, max(options.threads)).fit(data.tokens)
         of_ours = _our_probabilities(embedder, pairs)
         value = held_out.cross_entropy(pairs.counts, of_ours)
-        rows.append([f"skembed {name}", value])
+        inspected = held_out_cross_entropy(embedder, pairs.documents)
+        rows.append([f"skembed {name}", value, f"{inspected.model:.4f}"])
     return rows
 
 
@@ -180,6 +184,38 @@ def _fasttext_row(data, setting, min_count):
     return [setting.loss, *sizes, f"{seconds:.2f}", f"{data.n_tokens / seconds:.0f}"]
 
 
+def trees(data, options):
+    """Huffman trees of the same counts: decisions per token, and common nodes.
+
+    Two nodes are the same if the same words are below them.
+    """
+    wv = peers.gensim_vocabulary(data.tokens, _setting(options))
+    counts = [wv.get_vecattr(row, "count") for row in range(len(wv))]
+    found = {
+        "gensim": held_out.paths_of_gensim(wv),
+        "fastText": held_out.paths_of_fasttext(counts),
+        "skembed": held_out.paths_of_children(huffman(np.array(counts)).children),
+    }
+    below = {name: _leaves(paths) for name, paths in found.items()}
+    rows = []
+    for name, paths in found.items():
+        decisions = paths.visited.sum(axis=1)
+        shares = [len(below[name] & other) / len(other) for other in below.values()]
+        per_token = decisions @ counts / sum(counts)
+        rows.append([name, f"{per_token:.4f}", f"{decisions.max():.0f}"])
+        rows[-1] += [f"{share:.0%}" for share in shares]
+    header = ["tree", "decisions per token", "longest path"]
+    print_table([*header, *(f"nodes of {name}" for name in found)], rows)
+
+
+def _leaves(paths):
+    """Return the set of hashes of the words below each node."""
+    columns = paths.visited.tocsc()
+    columns.sort_indices()
+    parts = np.split(columns.indices, columns.indptr[1:-1])
+    return {part.tobytes() for part in parts}
+
+
 def threads(data, options):
     """How much faster more threads are, beside fits at once that share nothing."""
     few, more = options.threads[0], options.threads[-1]
@@ -224,7 +260,8 @@ def memory(data, options):
 
 
 SECTIONS = {
-    section.__name__: section for section in (entropy, fits, fasttext, threads, memory)
+    section.__name__: section
+    for section in (entropy, fits, fasttext, trees, threads, memory)
 }
 
 
@@ -253,7 +290,7 @@ def parse():
 def main():
     options = parse()
     print(describe_machine())
-    skembed.warmup()
+    skembed.warmup(skembed.SoftmaxEmbedder)
     with tempfile.TemporaryDirectory() as folder:
         data = Data(options.data, options.documents, None, folder)
         print(f"{len(data.documents)} documents, {data.n_tokens} tokens")

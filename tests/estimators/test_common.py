@@ -89,6 +89,11 @@ class Variant:
         return not is_tree or self.strategy.context_table == 0
 
     @property
+    def combinations(self):
+        """The values of `combine` that it can hold."""
+        return _features.COMBINATIONS if self.has_contexts else ("word",)
+
+    @property
     def strategy(self):
         return strategies.get_strategy(self.params["share_context"])
 
@@ -680,7 +685,7 @@ def test_coverage_of_a_matrix_weighs_its_entries(make):
 @pytest.mark.parametrize("make", VARIANTS)
 def test_empty_and_unknown_documents_become_zeros(make):
     known = make().fit(DOCUMENTS)
-    for combine in _features.COMBINATIONS:
+    for combine in make.combinations:
         # Read where the features are made: no other fit is needed.
         embedder = copy.deepcopy(known).set_params(combine=combine)
         if combine != known.combine:
@@ -740,7 +745,7 @@ def test_feature_names(make):
     plain = [f"{prefix}{i}" for i in range(3)]
     parted = [f"{prefix}_{part}{i}" for part in ("word", "context") for i in range(3)]
     embedder = make().fit(DOCUMENTS)
-    for combine in _features.COMBINATIONS:
+    for combine in make.combinations:
         embedder.set_params(combine=combine, scale=None)
         names = embedder.get_feature_names_out()
         assert isinstance(names, np.ndarray)
@@ -783,8 +788,9 @@ def test_set_output_pandas(make):
             assert list(frame.columns) == list(embedder.get_feature_names_out())
             assert set(frame.dtypes) == {np.dtype(np.float32)}
             np.testing.assert_array_equal(frame.to_numpy(), expected)
-    embedder.set_params(combine="concat", scale=None)
-    assert embedder.transform(DOCUMENTS).shape == (len(DOCUMENTS), 6)
+    if make.has_contexts:
+        embedder.set_params(combine="concat", scale=None)
+        assert embedder.transform(DOCUMENTS).shape == (len(DOCUMENTS), 6)
     embedder.set_output(transform="default")
     assert isinstance(embedder.transform(DOCUMENTS), np.ndarray)
 
@@ -1042,7 +1048,7 @@ def test_model_does_not_keep_the_documents(make):
 @pytest.mark.parametrize("make", VARIANTS)
 def test_surprising_combinations_warn_once(make):
     """In the line that called, naming the parameters, and for one table only."""
-    for combine in _features.COMBINATIONS if make.has_contexts else ["word"]:
+    for combine in make.combinations:
         note = make.strategy.combine_notes.get(combine)
         for method in ("fit", "fit_transform"):
             embedder = make(combine=combine)

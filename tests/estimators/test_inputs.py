@@ -43,7 +43,7 @@ from tests.helpers import (
 
 # --- the battery ----------------------------------------------------------------------
 
-N_CHECKS = 1140
+N_CHECKS = 1425
 
 
 class Form:

@@ -22,7 +22,13 @@ import numpy as np
 
 import skembed
 
-NAMES = ("SGNSEmbedder", "CBOWEmbedder", "GloVeEmbedder", "PPMISVDEmbedder")
+NAMES = (
+    "SGNSEmbedder",
+    "CBOWEmbedder",
+    "GloVeEmbedder",
+    "SoftmaxEmbedder",
+    "PPMISVDEmbedder",
+)
 # What a fit takes, of which the moments of interrupts are drawn, is measured first.
 _SLACK = 1.1
 

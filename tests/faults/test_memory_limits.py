@@ -38,7 +38,9 @@ def test_vectors_that_cannot_be_held(name):
 
 
 @on_linux
-@pytest.mark.parametrize("name", ["GloVeEmbedder", "PPMISVDEmbedder"])
+@pytest.mark.parametrize(
+    "name", ["GloVeEmbedder", "SoftmaxEmbedder", "PPMISVDEmbedder"]
+)
 def test_counts_that_cannot_be_held(name):
     of_text, of_matrix = run_case("too_many_pairs", name)
     # Where another array does not fit any more, the error is NumPy's.

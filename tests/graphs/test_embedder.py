@@ -28,6 +28,7 @@ from skembed import (
     PPMISVDEmbedder,
     PretrainedEmbedder,
     SGNSEmbedder,
+    SoftmaxEmbedder,
 )
 from skembed._fit import _collected
 from skembed._tying import strategies
@@ -847,3 +848,21 @@ def test_words_of_the_embedder_are_nodes():
     assert vectors.words == tuple(graph.nodes_)
     assert same(vectors["n07"], graph.source_vectors_[7])
     assert strategies.get_strategy(graph.embedder_.share_context).context_table == 1
+
+
+def test_a_tree_has_no_target_vectors():
+    embedder = GraphEmbedder(SoftmaxEmbedder(3, loss="hierarchical"))
+    with pytest.raises(ValueError, match="loss='hierarchical', whose scores are not"):
+        embedder.fit([("a", "b"), ("b", "c")])
+
+
+@pytest.mark.parametrize("share_context", [False, True, "signed"])
+def test_a_softmax_predicts_targets(share_context):
+    # Two groups, whose nodes link to the nodes of their own group.
+    edges = [(a, b) for a in range(6) for b in range(6) if a != b and a % 2 == b % 2]
+    softmax = SoftmaxEmbedder(
+        4, share_context=share_context, l2=0, subsample=0, random_state=0
+    )
+    embedder = GraphEmbedder(softmax).fit(edges)
+    scores = embedder.score_links(0, [2, 4, 1, 3])
+    assert scores[:2].min() > scores[2:].max() + 1.0

@@ -17,6 +17,7 @@ from skembed import (
     GloVeEmbedder,
     PPMISVDEmbedder,
     SGNSEmbedder,
+    SoftmaxEmbedder,
     inspection,
 )
 from skembed._solvers import losses
@@ -888,3 +889,21 @@ def test_all_that_is_public_is_listed():
     assert sorted(inspection.__all__) == inspection.__all__
     for name in inspection.__all__:
         assert getattr(inspection, name).__doc__
+
+
+@pytest.mark.parametrize("share_context", [False, True])
+@pytest.mark.parametrize(
+    "question",
+    [
+        inspection.vector_cosines,
+        inspection.linear_predictability,
+        inspection.antisymmetric_share,
+        inspection.SpectrumDisplay.from_estimator,
+    ],
+)
+def test_trees_have_no_products_of_two_vectors(question, share_context):
+    embedder = SoftmaxEmbedder(
+        3, loss="hierarchical", share_context=share_context, min_count=1, max_iter=1
+    ).fit([["one", "two", "three"]] * 4)
+    with pytest.raises(ValueError, match="loss='hierarchical': its scores are not"):
+        question(embedder)

@@ -306,6 +306,69 @@ def test_pairs_are_held_out(symmetric):
     assert (again.toarray() == held[order][:, order]).all()
 
 
+def held_out_counts(counts, fraction, rows, seed=2):
+    """Return the training part and the held-out part of dense counts."""
+    parts = epochs.hold_out_counts_inplace(
+        sparse.csr_array(counts), fraction, np.random.default_rng(seed), rows
+    )
+    for part in parts:
+        assert part.shape == counts.shape
+        assert part.nnz == np.count_nonzero(part.data)
+        assert (np.diff(part.indptr) == (part.toarray() != 0).sum(axis=1)).all()
+    return [part.toarray() for part in parts]
+
+
+@small
+@pytest.mark.parametrize("fraction", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("kind", ["whole", "halves", "any", "small", "large"])
+def test_counts_are_held_out(kind, fraction):
+    """A share of every count, right on average and never far from it."""
+    rng = np.random.default_rng(1)
+    dense = {
+        "whole": lambda: rng.integers(1, 30, (200, 200)),
+        "halves": lambda: rng.integers(1, 9, (200, 200)) / 2,
+        "any": lambda: rng.random((200, 200)) * 5,
+        "small": lambda: rng.random((200, 200)) * 1e-9,
+        "large": lambda: rng.integers(10**9, 10**12, (200, 200)),
+    }[kind]().astype(float)
+    dense *= rng.random((200, 200)) < 0.3
+    rows = rng.permutation(200)
+    train, held = held_out_counts(dense, fraction, rows)
+    np.testing.assert_allclose(train + held, dense, rtol=1e-12)
+    assert (train >= 0).all()
+    assert (held >= 0).all()
+    if kind in ("whole", "large"):
+        assert (train + held == dense).all()
+        assert (held == np.rint(held)).all()
+    # One of the two multiples of a unit that are next to the share.
+    units = dense / np.maximum(np.ceil(dense), 1)
+    assert (np.abs(held - fraction * dense) <= units * (1 + 1e-9)).all()
+    n_some = np.count_nonzero(dense)
+    error = np.sqrt((units**2).sum() / 4)
+    assert abs(held.sum() - fraction * dense.sum()) < 4 * error
+    assert n_some > 10_000
+
+
+@small
+def test_counts_are_held_out_by_words():
+    """A pair and its reverse alike, in any order of the rows."""
+    rng = np.random.default_rng(1)
+    dense = rng.integers(0, 9, (50, 50)) / 2.0
+    dense += dense.T
+    rows = rng.permutation(50)
+    _, held = held_out_counts(dense, 0.3, rows)
+    assert (held == held.T).all()
+    assert 0 < held.sum() < dense.sum()
+    assert (held_out_counts(dense, 0.3, rows, seed=3)[1] != held).any()
+    order = rng.permutation(50)
+    again = held_out_counts(dense[order][:, order], 0.3, np.argsort(order)[rows])
+    assert (again[1] == held[order][:, order]).all()
+    # Further words, and counts of other pairs, change nothing.
+    larger = np.pad(dense, (0, 5), constant_values=3.0)
+    more = held_out_counts(larger, 0.3, np.append(rows, np.arange(50, 55)))
+    assert (more[1][:50, :50] == held).all()
+
+
 @small
 @every_trained
 def test_too_little_to_hold_out(estimator):

@@ -20,11 +20,25 @@ from numba.core import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.compiler_lock import global_compiler_lock
 
-from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, _kernels
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    SoftmaxEmbedder,
+    _kernels,
+)
 from skembed._solvers import svd
 from skembed._tying import bias as _bias
 from skembed._utils import jit
-from tests.helpers import PACKAGE, in_fork, run_python, sound_strategies
+from tests.helpers import (
+    CHEAP,
+    PACKAGE,
+    TreeEmbedder,
+    in_fork,
+    run_python,
+    sound_strategies,
+)
 
 pytestmark = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="there is no compiler to test"
@@ -387,6 +401,16 @@ KINDS_OF_NUMBERS = {
         {"x_max": 10, "alpha": 1, "learning_rate": 1},
         {"x_max": np.float32(3), "alpha": np.float32(0)},
     ],
+    SoftmaxEmbedder: [
+        {"learning_rate": np.float32(0.01), "l2": np.float32(1.0)},
+        {"learning_rate": 1, "l2": 0, "max_iter": np.int32(1)},
+        {"n_draws": np.int32(5), "bias": "word"},
+        {"n_draws": 5, "l2": np.float64(1.0), "n_jobs": 2},
+    ],
+    TreeEmbedder: [
+        {"learning_rate": np.float32(0.01), "l2": np.float32(1.0)},
+        {"bias": None, "share_context": True, "n_jobs": 2},
+    ],
     PPMISVDEmbedder: [
         {"shift": 2, "context_exponent": 1},
         {"shift": np.float32(2), "singular_exponent": 1},
@@ -399,9 +423,11 @@ def fit_all_kinds(folder):
     # Small matrices take the way with the sparse product.
     svd.DENSE_LIMIT = 10
     warnings.simplefilter("ignore", UserWarning)
-    for estimator in (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder):
+    for estimator in CHEAP:
         documents = kinds_of_documents(folder)
         small = {"n_components": 5, "min_count": 1, "random_state": 0}
+        if estimator is TreeEmbedder:
+            small["loss"] = "hierarchical"
         for strategy in sound_strategies(estimator):
             embedder = estimator(**small, share_context=strategy.name)
             embedder.fit(documents[0]).transform(documents[0])
@@ -410,7 +436,9 @@ def fit_all_kinds(folder):
         for X in documents:
             estimator(**small).fit(X)
     for bias in _bias.biases():
-        SGNSEmbedder(**small, bias=bias).fit(documents[0])
+        SGNSEmbedder(n_components=5, min_count=1, random_state=0, bias=bias).fit(
+            documents[0]
+        )
 
 
 def test_every_kernel_has_one_signature(tmp_path):
@@ -419,6 +447,7 @@ def test_every_kernel_has_one_signature(tmp_path):
     # Those that only other kernels call have none where these came from the cache.
     entries = {name for name, kinds in found.items() if kinds}
     wanted = {"sgns.train_rounds", "cbow.train_rounds", "glove.train_stages"}
+    wanted |= {"softmax.slope_tile", "softmax.draw_rows", "softmax.tree_rows"}
     assert wanted | {"counting.count_rows"} <= entries
     # Training is compiled without what a map needs, and with it where there is one. Its
     # parts are, too, where it is compiled here and does not come from the cache.
@@ -477,7 +506,7 @@ def tiny_vectors():
     """Word and context vectors of one tiny fit per estimator and strategy."""
     documents = ["one two three four five", "two one two", "five three one four"] * 3
     found = {}
-    for estimator in (SGNSEmbedder, CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder):
+    for estimator in CHEAP:
         for strategy in sound_strategies(estimator):
             embedder = estimator(
                 3,
@@ -491,10 +520,14 @@ def tiny_vectors():
                 embedder.set_params(max_iter=2, learning_rate=0.05)
             if estimator in (SGNSEmbedder, CBOWEmbedder):
                 embedder.set_params(subsample=0.1)
+            if estimator is TreeEmbedder:
+                embedder.set_params(loss="hierarchical")
             embedder.fit(documents)
+            names = ("word_vectors_", "context_vectors_", "node_vectors_")
             found[f"{estimator.__name__} {strategy.name}"] = [
-                embedder.word_vectors_.tolist(),
-                embedder.context_vectors_.tolist(),
+                getattr(embedder, name).tolist()
+                for name in names
+                if hasattr(embedder, name)
             ]
     return found
 
@@ -507,15 +540,18 @@ def test_the_same_vectors_without_the_compiler():
     compiled = tiny_vectors()
     assert found.keys() == compiled.keys()
     for name, vectors in compiled.items():
-        assert np.abs(vectors).max() > 0.05
-        np.testing.assert_allclose(found[name], vectors, atol=1e-5, err_msg=name)
+        assert np.abs(vectors[0]).max() > 0.05
+        for other, own in zip(found[name], vectors, strict=True):
+            np.testing.assert_allclose(other, own, atol=1e-5, err_msg=name)
 
 
 # --- the same bits --------------------------------------------------------------------
 
 FINGERPRINT = """
 import hashlib
-from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import (
+    CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, SoftmaxEmbedder
+)
 
 words = [f"w{i * i % 61}" for i in range(3000)]
 documents = [words[i : i + 30] for i in range(0, 3000, 30)]
@@ -524,6 +560,9 @@ for embedder in (
     SGNSEmbedder(20, subsample=0, max_iter=1, random_state=0, share_context="signed"),
     CBOWEmbedder(20, subsample=0, max_iter=1, random_state=0),
     GloVeEmbedder(20, max_iter=2, random_state=0),
+    SoftmaxEmbedder(20, max_iter=2, random_state=0),
+    SoftmaxEmbedder(20, max_iter=2, random_state=0, n_draws=9),
+    SoftmaxEmbedder(20, max_iter=2, random_state=0, loss="hierarchical"),
     PPMISVDEmbedder(5, random_state=0),
 ):
     vectors = embedder.fit(documents).word_vectors_
@@ -547,5 +586,5 @@ def test_compiled_and_cached_kernels_give_the_same_bits(tmp_path):
         for seed in ("1", "2")
     ]
     assert any(tmp_path.rglob("*.nbc"))
-    assert len(set(results[0].split())) == 5
+    assert len(set(results[0].split())) == 8
     assert results[0] == results[1]
