@@ -76,8 +76,8 @@ One matrix or two? Trains word vectors with every way of tying word and context
 vectors, in every estimator, over several seeds and with a learning rate (and l2)
 searched for each, and writes a table and figures.
 
-{DATA_HELP} All estimators take ten to fifteen
-minutes without it on two free cores, and one takes less: --estimators sgns.
+{DATA_HELP} All estimators take about
+an hour without it on two free cores, and one takes less: --estimators sgns.
 
 Graphs have a study of their own: python -m skembed study --edges FILE --help
 """

@@ -384,7 +384,7 @@ def _cross_entropies(outcomes: Sequence[Any]) -> Any | None:
     families = [_shown([o for o in found if o.candidate.title == t]) for t in titles]
     shown = [outcome for family in families for outcome in family]
     groups = list(dict.fromkeys(outcome.candidate.group for outcome in shown))
-    limit = _scale([_mean(o, "cross_entropy") for o in shown])
+    limit = _limit(shown)
     for row, family in enumerate(families):
         _draw_family(axes, row, family, groups, limit)
     for number, group in enumerate(groups):
@@ -425,15 +425,25 @@ def _draw_family(
             markerfacecolor="white" if is_bare else None,
         )
     if far:
-        text = "outside: " + "\n".join(far)
-        where = {"xycoords": ("axes fraction", "data"), "ha": "right", "va": "center"}
-        axes.annotate(text, (0.99, row), fontsize=7, **where)
+        axes.annotate(
+            "\n".join(["outside:", *far]),
+            (0.99, row),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="center",
+            fontsize=7,
+        )
 
 
-def _scale(values: Sequence[float]) -> float:
-    """Return the largest value that an axis shows, which outliers do not determine."""
-    low, middle, high = np.quantile(values, [0.0, 0.5, 0.75])
-    return max(high, middle + 2 * (middle - low))
+def _limit(outcomes: Sequence[Any]) -> float:
+    """Return the largest cross-entropy that an axis shows.
+
+    It is above the unigram by half of what the best estimator is below it.
+    """
+    found = [_mean(outcome, "cross_entropy") for outcome in outcomes]
+    unigram = max(_mean(outcome, "unigram") for outcome in outcomes)
+    # If estimators are worse than the unigram, half of them are shown all the same.
+    return max(1.5 * unigram - 0.5 * min(found), float(np.median(found)))
 
 
 def _mean(outcome: Any, name: str) -> float:

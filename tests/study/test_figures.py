@@ -249,7 +249,7 @@ def test_cross_entropies_of_all_estimators_share_an_axis():
     ((nats, fill),) = dots[1]
     assert nats == pytest.approx(7.25)
     assert fill != "white"
-    assert [note.get_text() for note in axes.texts] == ["outside: separate 40.05"]
+    assert [note.get_text() for note in axes.texts] == ["outside:\nseparate 40.05"]
     lines = [line.get_xdata() for line in axes.lines if line.get_linestyle() == "--"]
     assert {float(x) for line in lines for x in line} == {7.5}
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
