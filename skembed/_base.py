@@ -66,6 +66,9 @@ class BaseEmbedder(DocumentTransformer):
     not a softmax of its scores.
     """
 
+    # Parameters for which a fit needs other kernels.
+    _variants: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+
     context_vectors_: np.ndarray
     _score_scale: np.ndarray
     _score_offset: np.ndarray

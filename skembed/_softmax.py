@@ -69,7 +69,7 @@ class SoftmaxEmbedder(BaseEmbedder):
         With ``loss="softmax"``: number of contexts that are drawn for each block of
         words to estimate the sum over all contexts that a word was not observed with.
         The sum over the others is exact. 0 computes the whole sum exactly. "auto" means
-        0 up to 15,000 words, and 256 for more.
+        0 up to 15,000 words, and 1024 for more.
     %(subsampled_counts)s
     learning_rate : float, default=%(default_learning_rate)s
         Step size of AdaGrad. It rises linearly to this value during the first quarter
@@ -173,6 +173,7 @@ class SoftmaxEmbedder(BaseEmbedder):
         "direction",
     )
     _state = ("_counts", "_squares")
+    _variants = ({}, {"n_draws": 8}, {"loss": "hierarchical"})
 
     def __init__(
         self,

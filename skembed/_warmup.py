@@ -128,7 +128,8 @@ def prepare(kind: type[BaseEmbedder], share_contexts: Iterable[Any]) -> None:
 def _fit_tiny(kind: Any) -> None:
     """Go all ways that kernels are on; each kernel has one compiled signature."""
     names = [strategy.name for strategy in strategies.strategies(kind._method)]
-    _fit_strategies(kind, names, weighted=True)
+    for variant in kind._variants:
+        _fit_strategies(kind, names, weighted=not variant, **variant)
 
 
 def _fit_strategies(

@@ -19,6 +19,7 @@ from skembed import (
     PPMISVDEmbedder,
     PretrainedEmbedder,
     SGNSEmbedder,
+    SoftmaxEmbedder,
     _warmup,
     warmup,
 )
@@ -112,7 +113,11 @@ def choices(kind):
         # The weights of such a window are not multiples of one fraction.
         "window": [1, 41],
         "early_stopping": [True],
+        "n_draws": [0, 9],
+        "loss": ["softmax", "hierarchical"],
     }
+    if issubclass(kind, SoftmaxEmbedder):
+        values["bias"] = [None, "exact", "word"]
     return {name: values[name] for name in values if name in kind._get_param_names()}
 
 
@@ -131,7 +136,8 @@ def test_nothing_is_compiled_afterwards(cache, tmp_path):
     )
     assert printed == ""
     modules = {name.rpartition(".")[0].rpartition(".")[2] for name in before}
-    assert {"cbow", "counting", "glove", "scan", "sgns", "sparse"} <= modules
+    used = {"cbow", "counting", "glove", "scan", "sgns", "softmax", "sparse", "tree"}
+    assert used <= modules
     assert after == []
     assert complete
     # Nor in later processes, which have not called it: all kernels are on disk.

@@ -42,7 +42,7 @@ _WORK_OF_A_THREAD = 1 << 31
 # Pairs whose loss is measured at once.
 _MEASURED = 1 << 16
 # With ``n_draws="auto"``: the largest vocabulary without draws, and their number.
-EXACT_LIMIT, AUTO_DRAWS = 15_000, 256
+EXACT_LIMIT, AUTO_DRAWS = 15_000, 1024
 # Exponent of the distribution of contexts that are drawn, as in word2vec.
 _DRAW_EXPONENT = 0.75
 # The learning rate rises during this share of the epochs, and decays linearly to this
@@ -317,12 +317,18 @@ class DrawnSoftmax(_SparseObjective):
         self.places = np.full(len(outputs), -1, dtype=np.int32)
 
     def _draw(self, n_rows: int) -> None:
-        """Draw contexts for the next block."""
+        """Draw contexts for the next block.
+
+        The cumulated probabilities are cut into equal steps, with a draw in each
+        (stratified sampling). Frequent contexts, to which most of the sum belongs, are
+        then drawn about as often as expected.
+        """
         from skembed._kernels import softmax
 
         # A visit without rows compiles kernels, and must not use up random numbers.
-        n_draws = self.n_draws if n_rows else 0
-        draws = self.random.random(n_draws) * self.cumulated[-1]
+        steps = np.arange(self.n_draws if n_rows else 0)
+        draws = self.random.random(steps.size) + steps
+        draws *= self.cumulated[-1] / self.n_draws
         found = np.searchsorted(self.cumulated, draws, side="right")
         found = np.minimum(found, self.cumulated.size - 1)
         self.drawn, times = np.unique(found, return_counts=True)

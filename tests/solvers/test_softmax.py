@@ -182,8 +182,9 @@ def test_two_epochs_are_those_of_the_twin(
         times = weights * embedder.n_draws * q / q.sum()
         np.testing.assert_allclose(times, np.rint(times), atol=1e-5)
         assert times.sum() == pytest.approx(embedder.n_draws)
-    # Without a bias, scores are about 16, and rounding errors are larger.
-    atol = 1e-5 if bias is None else 2e-6
+    # Without a bias, scores are about 16. Errors of 16 / 2**24 in them move the twin
+    # itself by 1e-5, where drawn contexts stand for many.
+    atol = 4e-5 if bias is None else 2e-6
     # Vectors of words without any pair are set to 0 in the end.
     as_word, as_context = counts.any(axis=1), counts.any(axis=0)
     if share_context is not False:
