@@ -6,8 +6,9 @@ strategies once they are registered. The quick comparison has three strategies, 
 features without word vectors for reference.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from sklearn.decomposition import TruncatedSVD
@@ -19,6 +20,7 @@ from skembed._cbow import CBOWEmbedder
 from skembed._glove import GloVeEmbedder
 from skembed._ppmi_svd import PPMISVDEmbedder
 from skembed._sgns import SGNSEmbedder
+from skembed._softmax import SoftmaxEmbedder
 from skembed._tying import strategies as _tying
 from skembed.features import TextUnion
 
@@ -52,34 +54,73 @@ def _union_with_tfidf(**params: Any) -> TextUnion:
     return TextUnion(PPMISVDEmbedder(**params), vectorizer=TfidfVectorizer(**text))
 
 
-# Titles, and the functions that construct them.
-_FAMILIES: dict[str, tuple[str, Callable[..., Any]]] = {
-    "tf-idf": ("tf-idf", TfidfVectorizer),
-    "svd": ("TruncatedSVD of tf-idf", _svd_of_tfidf),
-    "sgns": ("SGNS", SGNSEmbedder),
-    "cbow": ("CBOW", CBOWEmbedder),
-    "glove": ("GloVe", GloVeEmbedder),
-    "ppmi-svd": ("PPMI-SVD", PPMISVDEmbedder),
-    "union": ("tf-idf + PPMI-SVD", _union_with_tfidf),
-}
-EMBEDDERS = ("sgns", "cbow", "glove", "ppmi-svd")
-_REFERENCES = ("tf-idf", "svd")
-QUICK = (*EMBEDDERS, "union")
+_Biases = Mapping[Any, tuple[str | None, ...]]
 
-_NAMES: dict[Any, str] = {False: "separate", True: "tied"}
-# The constants that the study compares. Other strategies use `bias="auto"`.
-_BIASES: dict[Any, tuple[str | None, ...]] = {
+# The constants that the study compares, by strategy. Two tables learn the constant of
+# negative sampling themselves.
+_SAMPLED: _Biases = {
     False: (None,),
     True: (None, "shift", "word", "exact"),
     "signed": (None, "exact"),
 }
-# Strategies of the quick comparison, and the constants of SGNS. One table has no
-# constant of its own, so it is tried with all of them.
-_QUICK_BIASES: dict[Any, tuple[str | None, ...]] = {
+_NORMALISED: _Biases = dict.fromkeys((False, True, "signed"), (None, "exact"))
+# The constants of the quick comparison. One table of skip-gram has no constant of its
+# own, so it is tried with all of them.
+_QUICK_SAMPLED: _Biases = {
     False: (None, "exact"),
     True: ("exact", "shift", "word", None),
     "signed": (None, "exact"),
 }
+
+
+class Family(NamedTuple):
+    """One estimator, as the command lines compare it.
+
+    Attributes
+    ----------
+    title : str
+    make : callable
+        Constructs the estimator.
+    biases : mapping
+        Values of `bias` in the study, by `share_context`. Other strategies use the
+        default of the strategy.
+    quick_biases : mapping
+        The same for the quick comparison.
+    has_contexts : bool
+        Whether the second of two tables holds vectors of words.
+    """
+
+    title: str
+    make: Callable[..., Any]
+    biases: _Biases = {}
+    quick_biases: _Biases = {}
+    has_contexts: bool = True
+
+
+_TREE = partial(SoftmaxEmbedder, loss="hierarchical")
+_EXACT: _Biases = dict.fromkeys((False, True, "signed"), ("exact",))
+_FAMILIES = {
+    "tf-idf": Family("tf-idf", TfidfVectorizer),
+    "svd": Family("TruncatedSVD of tf-idf", _svd_of_tfidf),
+    "sgns": Family("SGNS", SGNSEmbedder, _SAMPLED, _QUICK_SAMPLED),
+    "cbow": Family("CBOW", CBOWEmbedder, _SAMPLED),
+    "softmax": Family("Softmax", SoftmaxEmbedder, _NORMALISED, _EXACT),
+    "hierarchical": Family(
+        "Hierarchical softmax", _TREE, _NORMALISED, _EXACT, has_contexts=False
+    ),
+    "glove": Family("GloVe", GloVeEmbedder),
+    "ppmi-svd": Family("PPMI-SVD", PPMISVDEmbedder),
+    "union": Family("tf-idf + PPMI-SVD", _union_with_tfidf),
+}
+_REFERENCES = ("tf-idf", "svd")
+EMBEDDERS = ("sgns", "cbow", "softmax", "hierarchical", "glove", "ppmi-svd")
+# What the quick comparison can have, and what it has by default.
+QUICK = (*EMBEDDERS, "union")
+QUICK_DEFAULT = ("sgns", "cbow", "glove", "ppmi-svd", "union")
+
+_NAMES: dict[Any, str] = {False: "separate", True: "tied"}
+# Strategies of the quick comparison.
+_QUICK = (False, True, "signed")
 # Choices besides `share_context`: name, parameter, its value, values of share_context.
 _CHOICES: tuple[tuple[str, str, Any, tuple[Any, ...]], ...] = (
     ("directional", "directional", True, (False,)),
@@ -119,6 +160,7 @@ class Settings:
     # Of the study.
     strategies: tuple[str, ...] = ()
     rates: tuple[float, ...] = (0.5, 1.0, 2.0, 4.0)
+    penalties: tuple[float, ...] = (0.0, 3.0, 10.0, 30.0)
     seeds: int = 3
     n_jobs: int = 1
 
@@ -141,6 +183,32 @@ PARAMETERS = (
 )
 
 
+class SearchedParameter(NamedTuple):
+    """A parameter that the study searches.
+
+    Attributes
+    ----------
+    name : str
+    values : tuple of float
+        Values to try, in ascending order.
+    default : float
+        The estimator's default.
+    """
+
+    name: str
+    values: tuple[float, ...]
+    default: float
+
+    @property
+    def start(self) -> float:
+        """The value, of those to try, that is nearest to the default."""
+        return min(self.values, key=lambda value: abs(value - self.default))
+
+
+# Parameters that the study searches, one after the other, and their names in reports.
+SEARCHED = {"learning_rate": "learning rate", "l2": "l2"}
+
+
 class Candidate(NamedTuple):
     """One candidate of a comparison.
 
@@ -149,7 +217,8 @@ class Candidate(NamedTuple):
     family : str
         The estimator.
     params : dict
-        Its parameters. The study sets rate, seed and number of threads for each fit.
+        Its parameters. The study sets what it searches, seed and number of threads for
+        each fit.
     group : str
         Its name in `Settings.strategies`.
     label : str
@@ -166,7 +235,7 @@ class Candidate(NamedTuple):
 
     @property
     def title(self) -> str:
-        return _FAMILIES[self.family][0]
+        return _FAMILIES[self.family].title
 
     @property
     def is_reference(self) -> bool:
@@ -184,19 +253,27 @@ class Candidate(NamedTuple):
 
     def make(self, **params: Any) -> Any:
         """Return an unfitted estimator."""
-        return _FAMILIES[self.family][1](**{**self.params, **params})
+        return _FAMILIES[self.family].make(**{**self.params, **params})
 
-    def rates(self, factors: Sequence[float]) -> list[float | None]:
-        """Return the learning rates to try, in ascending order, or [None]."""
-        default = _defaults(self.family).get("learning_rate")
-        if default is None:
-            return [None]
-        return [default * factor for factor in sorted(set(factors))]
+    def searched(self, settings: Settings) -> list[SearchedParameter]:
+        """Return what the study searches: the parameters that the estimator has."""
+        defaults = _defaults(self.family)
+        values = {
+            "learning_rate": [
+                factor * defaults.get("learning_rate", 0) for factor in settings.rates
+            ],
+            "l2": settings.penalties,
+        }
+        return [
+            SearchedParameter(name, tuple(sorted(set(found))), defaults[name])
+            for name, found in values.items()
+            if name in defaults
+        ]
 
 
 def _defaults(family: str) -> dict[str, Any]:
     """Return the parameters of a family's embedder, with their defaults."""
-    return _FAMILIES[family][1]().get_params()
+    return _FAMILIES[family].make().get_params()
 
 
 def quick(settings: Settings) -> list[Candidate]:
@@ -214,22 +291,19 @@ def quick(settings: Settings) -> list[Candidate]:
     text, seed = settings.parameters(TEXT), {"random_state": settings.seed}
     svd = {"n_components": settings.n_components, **seed, **text}
     found = [Candidate("tf-idf", text), Candidate("svd", svd)]
-    for family in settings.estimators or QUICK:
+    for family in settings.estimators or QUICK_DEFAULT:
         if family == "union":
             known = settings.parameters(_defaults("ppmi-svd"))
             found.append(Candidate(family, known | seed))
             continue
         params = settings.parameters(_defaults(family)) | seed
-        for name, biases in _QUICK_BIASES.items():
+        for name in _QUICK:
             strategy = _tying.get_strategy(name)
-            if family == "cbow":
-                biases = (strategy.default_bias,)
-            if family == "glove" and strategy.n_tables < 2:
+            if family == "glove":
                 # The sum of both tables, as published. With one table there is no sum.
-                params = {**params, "combine": "word"}
-            elif family == "glove":
-                params = {**params, "combine": "sum"}
-            found += _tied(family, strategy, biases, params)
+                combine = "word" if strategy.n_tables < 2 else "sum"
+                params = {**params, "combine": combine}
+            found += _tied(family, strategy, _FAMILIES[family].quick_biases, params)
     return found
 
 
@@ -247,8 +321,8 @@ def study(settings: Settings) -> list[Candidate]:
     """
     found: list[Candidate] = []
     for family in settings.estimators or EMBEDDERS:
-        # A search chooses the learning rate.
-        known = set(_defaults(family)) - {"learning_rate"}
+        # A search chooses the others.
+        known = set(_defaults(family)) - set(SEARCHED)
         params = settings.parameters(known)
         found += _all_tied(family, params)
         found += _choices(family, params)
@@ -270,26 +344,23 @@ def groups() -> list[str]:
 
 
 def _tied(
-    family: str,
-    strategy: _tying.Tying,
-    biases: Sequence[str | None],
-    params: dict[str, Any],
+    family: str, strategy: _tying.Tying, biases: _Biases, params: dict[str, Any]
 ) -> Iterator[Candidate]:
     """Yield a candidate for each bias, or a single one if there is no choice."""
-    name, combines = _name(strategy), _combines(strategy)
+    name, combines = _name(strategy), _combines(family, strategy)
     params = {**params, "share_context": strategy.name}
     if "bias" not in _defaults(family):
         yield Candidate(family, params, name, name, combines)
         return
-    for bias in biases:
-        label = name if len(biases) == 1 else f"{name}, bias={bias}"
+    tried = biases.get(strategy.name, (strategy.default_bias,))
+    for bias in tried:
+        label = name if len(tried) == 1 else f"{name}, bias={bias}"
         yield Candidate(family, {**params, "bias": bias}, name, label, combines)
 
 
 def _all_tied(family: str, params: dict[str, Any]) -> Iterator[Candidate]:
     for strategy in _tying.strategies():
-        biases = _BIASES.get(strategy.name, (strategy.default_bias,))
-        yield from _tied(family, strategy, biases, params)
+        yield from _tied(family, strategy, _FAMILIES[family].biases, params)
 
 
 def _choices(family: str, params: dict[str, Any]) -> Iterator[Candidate]:
@@ -301,14 +372,17 @@ def _choices(family: str, params: dict[str, Any]) -> Iterator[Candidate]:
             if "bias" in known:
                 own["bias"] = strategy.default_bias
             label = f"{_name(strategy)}, {group}"
-            yield Candidate(family, own, group, label, _combines(strategy))
+            combines = _combines(family, strategy)
+            yield Candidate(family, own, group, label, combines)
 
 
 def _name(strategy: _tying.Tying) -> str:
     return _NAMES.get(strategy.name, str(strategy.name))
 
 
-def _combines(strategy: _tying.Tying) -> tuple[str, ...]:
+def _combines(family: str, strategy: _tying.Tying) -> tuple[str, ...]:
     """Return the values of `combine` to evaluate: the sum only if it adds something."""
-    doubled = strategy.n_tables < 2 or "sum" in strategy.combine_notes
-    return ("word",) if doubled else ("word", "sum")
+    has_sum = strategy.n_tables == 2 and _FAMILIES[family].has_contexts
+    if not has_sum or "sum" in strategy.combine_notes:
+        return ("word",)
+    return ("word", "sum")

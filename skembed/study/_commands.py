@@ -73,11 +73,11 @@ could be fitted, 130 interrupted (what is done by then is printed).
 
 STUDY_HELP = f"""\
 One matrix or two? Trains word vectors with every way of tying word and context
-vectors, in every estimator, over several seeds and with a learning rate searched for
-each, and writes a table and figures.
+vectors, in every estimator, over several seeds and with a learning rate (and l2)
+searched for each, and writes a table and figures.
 
-{DATA_HELP} All estimators take ten to fifteen
-minutes without it on two free cores, and one takes less: --estimators sgns.
+{DATA_HELP} All estimators take about
+an hour without it on two free cores, and one takes less: --estimators sgns.
 
 Graphs have a study of their own: python -m skembed study --edges FILE --help
 """
@@ -88,9 +88,9 @@ files:
   .txt (a document per line). Each also with .gz; UTF-8, or see --encoding.
   --wordsim: .tsv, on every line two words and a score, separated by tabs; lines
   that start with # are skipped.
-  --output: results.md (means over the seeds at the chosen learning rates),
-  results.csv (every fit), figures (.png), and a folder fits, from which a study that
-  was stopped continues when the same command is given again.
+  --output: results.md (means over the seeds at the chosen settings), results.csv
+  (every fit), figures (.png), and a folder fits, from which a study that was stopped
+  continues when the same command is given again.
 
 exit codes: 0 done (what failed is listed), 2 wrong usage or input, or nothing could
 be fitted, 130 interrupted (give the same command again to continue).
@@ -328,7 +328,7 @@ def run_study(argv: list[str] | None, prog: str) -> int:
     options.output.mkdir(parents=True, exist_ok=True)
     store = _search.Store(options.output / "fits", _search.programs(), data.digest())
     fits = _Study(data, settings)
-    plan = [(candidate, candidate.rates(settings.rates)) for candidate in candidates]
+    plan = [(candidate, candidate.searched(settings)) for candidate in candidates]
     search = _search.Search(plan, settings.seeds, fits.fit, store)
     n_fits = search.progress.n_all
     tell(f"{title}; ways to compare: {len(candidates)}, fits: {n_fits}")
@@ -351,7 +351,7 @@ class _Study:
         self.warm: set[str] = set()
 
     def fit(
-        self, candidate: Candidate, rate: float | None, seed: int
+        self, candidate: Candidate, setting: dict[str, float], seed: int
     ) -> dict[str, Any]:
         """Fit a candidate and return its record."""
         if candidate.family not in self.warm:
@@ -367,7 +367,7 @@ class _Study:
             combine="word",
             pooling="mean",
             scale=None,
-            **({} if rate is None else {"learning_rate": rate}),
+            **setting,
         )
         record = _evaluation.measure(embedder, candidate.combines, self.data, seed)
         record["all_seconds"] = perf_counter() - start
@@ -446,6 +446,7 @@ def _about_study(title: str, data: _evaluation.Data, settings: Settings) -> list
         classes = f"{len(named):,} of them in {len(set(named))} classes"
     epochs = "default" if settings.max_iter is None else settings.max_iter
     factors = ", ".join(f"{factor:g}" for factor in settings.rates)
+    penalties = ", ".join(f"{penalty:g}" for penalty in settings.penalties)
     given = settings.parameters(set(_candidates.PARAMETERS) - _ALWAYS_SHOWN)
     others = "Other parameters: defaults. "
     if given:
@@ -457,7 +458,8 @@ def _about_study(title: str, data: _evaluation.Data, settings: Settings) -> list
         f"between spaces, {classes}.",
         f"{settings.n_components} components, min_count {settings.min_count}, max_iter "
         f"{epochs}, x_max {settings.x_max:g} (GloVe), {settings.seeds} seeds, learning "
-        f"rates {factors} times each estimator's default. {others}"
+        f"rates {factors} times each estimator's default, l2 of softmax {penalties}. "
+        f"{others}"
         f"With {versions}, scikit-learn {sklearn.__version__}.",
     ]
 

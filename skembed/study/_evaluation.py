@@ -1,7 +1,7 @@
 """The evaluation of one fit of a study.
 
-It measures the held-out loss, the accuracy of a simple classifier on held-out
-documents, and the agreement with human similarity scores of words.
+It measures the held-out loss and cross-entropy, the accuracy of a simple classifier on
+held-out documents, and the agreement with human similarity scores of words.
 """
 
 import hashlib
@@ -26,6 +26,7 @@ from skembed.vectors import WordVectors
 
 _TEST, _VALIDATION = 0.2, 0.1  # shares of the documents
 _BINS = 60
+_LOSSES = ("loss", "zero", "shift", "offset")  # the loss, and those of baselines
 
 
 class Data(NamedTuple):
@@ -81,7 +82,7 @@ def measure(
     -------
     dict
         Can be stored as JSON: "seconds" of the fit, "n_parameters", "loss_curve",
-        "validation" and "test" (held-out losses and baselines, or None),
+        "validation" and "test" (held-out losses, cross-entropies and their baselines),
         "self_scores" (mean and histogram), "readings" by `combine`, "notes".
     """
     train, validation, test = split(len(data.documents), seed)
@@ -117,19 +118,30 @@ def _at(items: Sequence[Any], numbers: Iterable[int]) -> list[Any]:
 
 def _held_out(
     embedder: Any, data: Data, numbers: np.ndarray, notes: list[str]
-) -> dict[str, Any] | None:
-    if not hasattr(embedder, "negative"):
-        return None  # the loss of negative sampling
+) -> dict[str, float | None]:
+    """Return what an estimator and its baselines give for held-out documents.
+
+    What an estimator does not define is missing.
+    """
     documents = _at(data.documents, numbers)
-    try:
-        # It consists of a few large products, and gets as many threads as the fit.
-        with threadpool_limits(effective_n_jobs(embedder.n_jobs), user_api="blas"):
-            found = inspection.held_out_loss(embedder, documents, random_state=0)
-    except ValueError as error:
-        notes.append(f"No held-out loss: {' '.join(str(error).split())}")
-        return None
-    names = ("loss", "zero", "shift", "offset")
-    return {name: _finite(getattr(found, name)) for name in names}
+    found: dict[str, float | None] = {}
+    # They consist of a few large products, and get as many threads as the fit.
+    with threadpool_limits(effective_n_jobs(embedder.n_jobs), user_api="blas"):
+        if hasattr(embedder, "negative"):
+            try:
+                losses = inspection.held_out_loss(embedder, documents, random_state=0)
+                found |= {name: _finite(getattr(losses, name)) for name in _LOSSES}
+            except ValueError as error:
+                notes.append(f"No held-out loss: {' '.join(str(error).split())}")
+        try:
+            nats = inspection.held_out_cross_entropy(embedder, documents)
+            found |= {"cross_entropy": _finite(nats.model)}
+            found |= {"unigram": nats.unigram, "uniform": nats.uniform}
+        except TypeError:
+            pass  # it does not predict contexts from one word
+        except ValueError as error:
+            notes.append(f"No held-out cross-entropy: {' '.join(str(error).split())}")
+    return found
 
 
 def _histogram(scores: np.ndarray) -> dict[str, Any]:

@@ -23,9 +23,12 @@ CAPTIONS = {
     "words that were not seen count as 0.",
     "parameters.png": "What vectors are judged by against the number of parameters: "
     "mean, smallest and largest of the seeds.",
+    "cross_entropy.png": "Held-out cross-entropy of the contexts of words: mean of the "
+    "seeds. The dashed line is the unigram, which knows nothing of the word.",
 }
 _LINES = ("-", "--", ":", "-.")
 _MARKERS = "osD^"
+_BASELINE: dict[str, Any] = {"linestyle": "--", "linewidth": 1, "color": "0.5"}
 _COLOURS = 10  # in matplotlib's own cycle
 # More of them could not be distinguished in one panel.
 _MOST_SHOWN = 6
@@ -163,6 +166,7 @@ def draw_study(
         "own_scores.png": _panels(done, _own_scores),
         "spectrum.png": _spectra(spectra),
         "parameters.png": _parameters(done),
+        "cross_entropy.png": _cross_entropies(done),
     }
     names = []
     for name, figure in figures.items():
@@ -173,8 +177,8 @@ def draw_study(
 
 
 def _first(outcome: Any) -> dict[str, Any]:
-    """Return the record of the first seed at the chosen rate."""
-    return outcome.records[outcome.rate, 0]
+    """Return the record of the first seed at the chosen setting."""
+    return outcome.records[outcome.setting, 0]
 
 
 def _has_curve(outcome: Any) -> bool:
@@ -285,7 +289,7 @@ def _best_score(outcomes: Sequence[Any]) -> tuple[str, _Read] | None:
         return read
 
     def loss(record: dict[str, Any], combine: str) -> float | None:
-        return (record["test"] or {}).get("loss")
+        return record["test"].get("loss")
 
     scores = {
         "accuracy": accuracy,
@@ -364,6 +368,88 @@ def _leave_out_far(axes: Any, means: Mapping[str, float]) -> None:
     axes.annotate(
         text, (0.99, 0.5), xycoords="axes fraction", ha="right", va="center", fontsize=7
     )
+
+
+def _cross_entropies(outcomes: Sequence[Any]) -> Any | None:
+    """Return a figure of cross-entropies: estimators below each other, on one axis."""
+    from matplotlib.figure import Figure
+
+    found = [o for o in outcomes if math.isfinite(_mean(o, "cross_entropy"))]
+    titles = list(dict.fromkeys(outcome.candidate.title for outcome in found))
+    if not titles:
+        return None
+    size = (9, 1.2 + 0.6 * len(titles))
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    families = [_shown([o for o in found if o.candidate.title == t]) for t in titles]
+    shown = [outcome for family in families for outcome in family]
+    groups = list(dict.fromkeys(outcome.candidate.group for outcome in shown))
+    limit = _limit(shown)
+    for row, family in enumerate(families):
+        _draw_family(axes, row, family, groups, limit)
+    for number, group in enumerate(groups):
+        axes.plot([], [], "o", color=f"C{number % _COLOURS}", label=group)
+    axes.plot([], [], "o", color="0.35", mfc="white", label="bias=None")
+    axes.plot([], [], label="unigram", **_BASELINE)
+    axes.set_yticks(range(len(titles)), titles)
+    axes.set_ylim(len(titles) - 0.5, -0.5)
+    axes.set_xlabel("held-out cross-entropy, nats per pair")
+    tidy(axes, axis="x")
+    axes.legend(
+        loc="upper left", bbox_to_anchor=(1.01, 1.02), fontsize=7.5, frameon=False
+    )
+    return figure
+
+
+def _draw_family(
+    axes: Any, row: int, family: Sequence[Any], groups: Sequence[str], limit: float
+) -> None:
+    """Draw a dot for each strategy of an estimator; name those beyond the limit."""
+    far = []
+    for outcome in family:
+        candidate, nats = outcome.candidate, _mean(outcome, "cross_entropy")
+        unigram = _mean(outcome, "unigram")
+        if unigram <= limit:
+            axes.plot([unigram] * 2, [row - 0.5, row + 0.5], **_BASELINE)
+        if nats > limit:
+            far.append(f"{candidate.label} {nats:.2f}")
+            continue
+        number = groups.index(candidate.group)
+        is_bare = "bias" in candidate.params and candidate.params["bias"] is None
+        axes.plot(
+            nats,
+            # Side by side, so that they do not overlap.
+            row + 0.6 * ((number + 0.5) / len(groups) - 0.5),
+            "o",
+            color=f"C{number % _COLOURS}",
+            markerfacecolor="white" if is_bare else None,
+        )
+    if far:
+        axes.annotate(
+            "\n".join(["outside:", *far]),
+            (0.99, row),
+            xycoords=("axes fraction", "data"),
+            ha="right",
+            va="center",
+            fontsize=7,
+        )
+
+
+def _limit(outcomes: Sequence[Any]) -> float:
+    """Return the largest cross-entropy that an axis shows.
+
+    It is above the unigram by half of what the best estimator is below it.
+    """
+    found = [_mean(outcome, "cross_entropy") for outcome in outcomes]
+    unigram = max(_mean(outcome, "unigram") for outcome in outcomes)
+    # If estimators are worse than the unigram, half of them are shown all the same.
+    return max(1.5 * unigram - 0.5 * min(found), float(np.median(found)))
+
+
+def _mean(outcome: Any, name: str) -> float:
+    """Return the mean over the seeds of a number for the test documents, or NaN."""
+    values = [record["test"].get(name) for record in outcome.chosen()]
+    return math.nan if None in values else float(np.mean(values))
 
 
 def _spectra(spectra: Mapping[str, Sequence[float]]) -> Any | None:

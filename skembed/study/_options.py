@@ -11,7 +11,13 @@ from typing import Any
 import joblib
 
 from skembed import __version__
-from skembed.study._candidates import EMBEDDERS, QUICK, Settings, groups
+from skembed.study._candidates import (
+    EMBEDDERS,
+    QUICK,
+    QUICK_DEFAULT,
+    Settings,
+    groups,
+)
 from skembed.study._graphs import EMBEDDERS as GRAPH_EMBEDDERS
 
 DEFAULTS = Settings()
@@ -125,7 +131,7 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     "min_count": (("--min-count",), _n(count(1), "leave rarer words out" + _SHOWN)),
     "max_iter": (
         ("--epochs", "--max-iter"),
-        _n(count(1), "of SGNS, CBOW and GloVe" + _OWN),
+        _n(count(1), "of all estimators but PPMI-SVD" + _OWN),
     ),
     "x_max": (
         ("--x-max",),
@@ -148,7 +154,7 @@ _PARAMETERS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
     ),
     "learning_rate": (
         ("--learning-rate",),
-        _n(number, "of SGNS, CBOW and GloVe" + _OWN),
+        _n(number, "of all estimators but PPMI-SVD" + _OWN),
     ),
     "token_pattern": (
         ("--token-pattern",),
@@ -202,6 +208,8 @@ class Command(argparse.ArgumentParser):
     description, epilog : str
     estimators : sequence of str
         Names of the estimators that can be compared.
+    default : sequence of str, default=None
+        Those that are compared if none is named: by default all.
     """
 
     # Parameters that are not options, because the command tries several values.
@@ -209,7 +217,12 @@ class Command(argparse.ArgumentParser):
     forms = "CSV, TSV or JSON lines"
 
     def __init__(
-        self, prog: str, description: str, epilog: str, estimators: Sequence[str]
+        self,
+        prog: str,
+        description: str,
+        epilog: str,
+        estimators: Sequence[str],
+        default: Sequence[str] | None = None,
     ):
         super().__init__(
             prog=prog,
@@ -224,7 +237,7 @@ class Command(argparse.ArgumentParser):
             "--version", action="version", version=f"skembed {__version__}"
         )
         self._add_documents()
-        self._add_names("estimators", estimators)
+        self._add_names("estimators", estimators, default)
         for name, (flags, settings) in _PARAMETERS.items():
             if name not in self.searched:
                 default = getattr(DEFAULTS, name)
@@ -251,14 +264,31 @@ class Command(argparse.ArgumentParser):
             help="take quotes in CSV and TSV as they are",
         )
 
-    def _add_names(self, name: str, choices: Sequence[str]) -> None:
+    def _add_names(
+        self, name: str, choices: Sequence[str], default: Sequence[str] | None = None
+    ) -> None:
+        shown = "all" if default is None else ", ".join(default)
         self.comparison.add_argument(
             f"--{name}",
             nargs="+",
             choices=choices,
-            default=choices,
+            default=list(choices if default is None else default),
             metavar="NAME",
-            help=f"some of {', '.join(choices)} (default: all)",
+            help=f"some of {', '.join(choices)} (default: {shown})",
+        )
+
+    def _add_values(
+        self, name: str, kind: Callable[[str], float], metavar: str, text: str
+    ) -> None:
+        values = getattr(DEFAULTS, name)
+        shown = " ".join(f"{value:g}" for value in values)
+        self.comparison.add_argument(
+            f"--{name}",
+            nargs="+",
+            type=kind,
+            default=list(values),
+            metavar=metavar,
+            help=f"{text} (default: {shown})",
         )
 
     def _add_numbers(self, *numbers: tuple[str, Callable[[str], int], str]) -> None:
@@ -307,7 +337,7 @@ class QuickCommand(Command):
     """The options of the quick comparison."""
 
     def __init__(self, prog: str, description: str, epilog: str, formats: list[str]):
-        super().__init__(prog, description, epilog, list(QUICK))
+        super().__init__(prog, description, epilog, QUICK, QUICK_DEFAULT)
         self.documents.add_argument(
             *_MAX_DOCUMENTS,
             type=count(2),
@@ -353,7 +383,7 @@ class StudyCommand(Command):
     forms = "CSV, TSV, JSON lines or plain text"
 
     def __init__(self, prog: str, description: str, epilog: str):
-        super().__init__(prog, description, epilog, list(EMBEDDERS))
+        super().__init__(prog, description, epilog, EMBEDDERS)
         self.set_defaults(seed=DEFAULTS.seed)
         add = self.documents.add_argument
         add(
@@ -371,14 +401,14 @@ class StudyCommand(Command):
             "--wordsim", type=Path, metavar="DIR", help="folder of word-similarity sets"
         )
         self._add_names("strategies", groups())
-        rates = " ".join(f"{factor:g}" for factor in DEFAULTS.rates)
-        self.comparison.add_argument(
-            "--rates",
-            nargs="+",
-            type=number,
-            default=list(DEFAULTS.rates),
-            metavar="FACTOR",
-            help=f"learning rates, times each estimator's default (default: {rates})",
+        self._add_values(
+            "rates", number, "FACTOR", "learning rates, times each estimator's default"
+        )
+        self._add_values(
+            "penalties",
+            partial(number, zero=True),
+            "L2",
+            "values of l2 for the softmax estimators, tried at the best learning rate",
         )
         self._add_numbers(("seeds", count(1), "number of seeds"))
         self._add_jobs(-1, "threads")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from skembed.study._candidates import SEARCHED
 from skembed.study._figures import CAPTIONS
 from skembed.study._verdict import (
     Row,
@@ -92,7 +93,13 @@ _IMPORTS = {
     "sklearn.feature_extraction.text": ["TfidfVectorizer"],
     "sklearn.linear_model": ["LogisticRegression"],
     "sklearn.pipeline": ["make_pipeline"],
-    "skembed": ["CBOWEmbedder", "GloVeEmbedder", "PPMISVDEmbedder", "SGNSEmbedder"],
+    "skembed": [
+        "CBOWEmbedder",
+        "GloVeEmbedder",
+        "PPMISVDEmbedder",
+        "SGNSEmbedder",
+        "SoftmaxEmbedder",
+    ],
     "skembed.features": ["TextUnion"],
 }
 _HEADER = (
@@ -107,14 +114,16 @@ _HEADER = (
 COLUMNS_HELP = """\
   estimator      SGNS and CBOW (word2vec's two models, with negative sampling),
                  GloVe, or PPMI-SVD (the positive PMI matrix, factorised); tf-idf
-                 + PPMI-SVD is skembed.features.TextUnion of both
+                 + PPMI-SVD is skembed.features.TextUnion of both. If asked for:
+                 skip-gram with a softmax, full or hierarchical
   share_context  False: separate tables of word and context vectors; True: one
                  table for both; signed: one table, but some dimensions count
                  negatively in a score
   bias           what SGNS and CBOW add to a score: None (as word2vec), shift,
                  exact (both known constants) or word (learned). One table with
                  None is there to show what it costs: it cannot hold the mean of
-                 the scores. CBOW has the default of each strategy
+                 the scores. CBOW has the default of each strategy, and a softmax
+                 has exact
   parameters     learned numbers of the embedding, mean over the folds
   fit s          seconds to train the vectors and to turn the training documents
                  into features, mean over the folds, without the classifier;
@@ -312,20 +321,22 @@ READING_HELP = """\
   with the exact one. Figures show these if there are many rows.
 - `vectors`: what stands for a word in documents and similarities: its word vector, or
   the sum of its word and context vectors. Both are read from the same fit.
-- `rate`: the learning rate, chosen among those tried on the first seed: by the
-  held-out loss of the validation documents for SGNS and CBOW, by the last training
-  loss for GloVe.
+- `learning rate`, `l2`: chosen among those tried on the first seed, one after the
+  other: by the held-out loss of the validation documents for SGNS and CBOW, by their
+  held-out cross-entropy for other estimators.
 - `parameters`: learned numbers of the embedding.
 - `held-out loss`: mean loss of negative sampling per pair of words in the test
   documents. Compare it with the baselines, which know nothing of which words go
   together, and only within an estimator.
-- `training loss`: of the last epoch, where there is no held-out loss; the objective of
-  GloVe.
+- `training loss`: of the last epoch, where there is no held-out loss.
+- `nats per pair`: held-out cross-entropy of the contexts of words in the test documents
+  (`inspection.held_out_cross_entropy`). The unit is the same for all estimators. CBOW
+  predicts no contexts from one word, so it has none.
 - `accuracy`: share of test documents whose class a logistic regression on the means
   of the words' vectors finds.
 - Names of similarity sets: Spearman's rank correlation of cosines with human scores.
 - `own score`: mean score of a word as its own context.
-- `fit s`: seconds of a fit at the chosen rate.
+- `fit s`: seconds of a fit at the chosen setting.
 
 Numbers are means over the seeds, with the smallest and the largest in brackets. A seed
 sets the start, the noise words and the split into training (70 %), validation (10 %)
@@ -346,20 +357,20 @@ def results(outcomes: Iterable[Any]) -> list[dict[str, Any]]:
         All rows have the same keys. Missing numbers are None.
     """
     return [
-        {**_row(outcome.candidate, rate, seed, record, combine), "chosen": is_chosen}
+        {**_row(outcome.candidate, setting, seed, record, combine), "chosen": is_chosen}
         for outcome in outcomes
-        for (rate, seed), record in outcome.records.items()
-        for is_chosen in [rate == outcome.rate]
+        for (setting, seed), record in outcome.records.items()
+        for is_chosen in [setting == outcome.setting]
         for combine in record["readings"]
     ]
 
 
 def _row(
-    candidate: Any, rate: float | None, seed: int, record: dict[str, Any], combine: str
+    candidate: Any, setting: Any, seed: int, record: dict[str, Any], combine: str
 ) -> dict[str, Any]:
     params = candidate.params
     others = {k: v for k, v in params.items() if k not in _OWN_COLUMNS}
-    curve, test = record["loss_curve"], record["test"] or {}
+    curve, test, validation = (record[k] for k in ("loss_curve", "test", "validation"))
     reading = record["readings"][combine]
     return {
         "estimator": candidate.title,
@@ -367,16 +378,21 @@ def _row(
         **{name: str(params.get(name, "")) for name in _OWN_COLUMNS},
         "other_parameters": json.dumps(others),
         "vectors": combine,
-        "learning_rate": rate,
+        **dict.fromkeys(SEARCHED),
+        **dict(setting),
         "seed": seed,
         "n_embedding_parameters": record["n_parameters"],
         "n_words": record["n_words"],
         "training_loss": curve[-1] if curve else None,
-        "validation_loss": (record["validation"] or {}).get("loss"),
+        "validation_loss": validation.get("loss"),
+        "validation_cross_entropy": validation.get("cross_entropy"),
         "held_out_loss": test.get("loss"),
         "held_out_loss_zero": test.get("zero"),
         "held_out_loss_shift": test.get("shift"),
         "held_out_loss_offset": test.get("offset"),
+        "held_out_cross_entropy": test.get("cross_entropy"),
+        "unigram": test.get("unigram"),
+        "uniform": test.get("uniform"),
         "accuracy": reading["accuracy"],
         **{name: rho for name, (rho, _) in reading["similarity"].items()},
         "own_score": record["self_scores"]["mean"],
@@ -386,7 +402,7 @@ def _row(
 
 
 def study_as_csv(outcomes: Iterable[Any]) -> str:
-    """Return all fits as CSV, including those of rates that were not chosen."""
+    """Return all fits as CSV, including those of settings that were not chosen."""
     rows = results(outcomes)
     return csv_table(rows, list(rows[0])) if rows else ""
 
@@ -428,22 +444,23 @@ def _section(group: Sequence[Any]) -> list[str]:
         return ["Nothing could be fitted; the reasons are below."]
     rows = _chosen(done)
     names = _measures(rows)
+    searched = _searched(rows)
     notes: list[str] = []
     lines = []
     for outcome in done:
         label = outcome.candidate.label
         label = f"**{label}**" if outcome.candidate.is_main else label
         label += _marks(outcome, notes)
-        rate = ABSENT if outcome.rate is None else f"{outcome.rate:g}"
+        setting = [f"{dict(outcome.setting)[name]:g}" for name in searched]
         for combine in outcome.candidate.combines:
             own = [r for r in _chosen([outcome]) if r["vectors"] == combine]
             values = [_spread([row[key] for row in own], key) for key in names]
-            lines.append([label, combine, rate, *values])
-    header = ["strategy", "vectors", "rate", *names.values()]
+            lines.append([label, combine, *setting, *values])
+    header = ["strategy", "vectors", *searched.values(), *names.values()]
     parts = [markdown_table(header, lines), *_baselines(rows), *_pairs(done)]
     if notes:
         parts.append("\n".join(f"{i}. {note}" for i, note in enumerate(notes, 1)))
-    return [*parts, *_by_rate(done)]
+    return [*parts, *_by_value(done, searched)]
 
 
 def _chosen(outcomes: Iterable[Any]) -> list[dict[str, Any]]:
@@ -458,6 +475,7 @@ def _measures(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
         "n_embedding_parameters": "parameters",
         "held_out_loss": "held-out loss",
         "training_loss": "training loss",
+        "held_out_cross_entropy": "nats per pair",
         "accuracy": "accuracy",
         # The columns between two known ones belong to similarity sets.
         **dict(zip(sets, sets, strict=True)),
@@ -501,19 +519,28 @@ def _marks(outcome: Any, notes: list[str]) -> str:
 
 def _baselines(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield sentences about the losses of baselines without vectors."""
-    # They are the same for all strategies on one split.
-    by_seed = {
-        row["seed"]: row for row in rows if row["held_out_loss_zero"] is not None
-    }
-    if by_seed:
-        zero, shift, offset = (
-            _spread([row[f"held_out_loss_{name}"] for row in by_seed.values()], "loss")
-            for name in ("zero", "shift", "offset")
-        )
+
+    def spreads(*names: str) -> list[str]:
+        # They are the same for all strategies on one split.
+        by_seed = {row["seed"]: row for row in rows if row[names[0]] is not None}
+        found = by_seed.values()
+        return [_spread([row[name] for row in found], name) for name in names]
+
+    zero, shift, offset = spreads(
+        "held_out_loss_zero", "held_out_loss_shift", "held_out_loss_offset"
+    )
+    if zero != ABSENT:
         yield (
             f"Held-out loss without any vectors: {zero} where all scores are 0; "
             f"{shift} where all are -ln k, for k noise words; {offset} where they are "
             "the exact offset of the context."
+        )
+    unigram, uniform = spreads("unigram", "uniform")
+    if unigram != ABSENT:
+        yield (
+            f"Nats per pair without any vectors: {unigram} for the shares of contexts "
+            f"in the training documents (unigram), {uniform} for equal probabilities "
+            "(uniform)."
         )
 
 
@@ -529,30 +556,44 @@ def _pairs(outcomes: Sequence[Any]) -> Iterator[str]:
         )
 
 
-def _by_rate(outcomes: Sequence[Any]) -> Iterator[str]:
-    """Yield lines about the effect of the learning rate, for the first seed."""
-    rates = sorted(
-        {rate for o in outcomes for rate, _ in o.records if rate is not None}
-    )
-    if len(rates) < 2:
-        return
+def _searched(rows: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """Return the names and titles of the parameters that were searched."""
+    rows = list(rows)
+    return {
+        name: title
+        for name, title in SEARCHED.items()
+        if any(row[name] is not None for row in rows)
+    }
+
+
+def _by_value(outcomes: Sequence[Any], searched: Mapping[str, str]) -> Iterator[str]:
+    """Yield lines about the effect of each parameter, for the first seed."""
     first_seed = [row for row in results(outcomes) if row["seed"] == 0]
-    names = {
+    measures = {
         key: title
         for key, title in _measures(first_seed).items()
         if key not in ("n_embedding_parameters", "own_score", "fit_seconds")
     }
-    lines = []
-    for outcome in outcomes:
-        candidate = outcome.candidate
-        own = {
-            row["learning_rate"]: row
-            for row in results([outcome])
-            if (row["seed"], row["vectors"]) == (0, candidate.combines[0])
-        }
-        for key, title in names.items():
-            cells = [_spread([own.get(rate, {}).get(key)], key) for rate in rates]
-            lines.append([candidate.label, title, *cells])
-    header = ["strategy", "first seed", *(f"rate {rate:g}" for rate in rates)]
-    yield "### What depends on the learning rate"
-    yield markdown_table(header, lines)
+    for name, title in searched.items():
+        values = sorted({dict(s)[name] for o in outcomes for s in o.steps[name]})
+        if len(values) < 2:
+            continue
+        lines = []
+        for outcome in outcomes:
+            candidate = outcome.candidate
+            own = {
+                dict(setting)[name]: _row(
+                    candidate,
+                    setting,
+                    0,
+                    outcome.records[setting, 0],
+                    candidate.combines[0],
+                )
+                for setting in outcome.steps[name]
+            }
+            for key, measure in measures.items():
+                cells = [_spread([own.get(x, {}).get(key)], key) for x in values]
+                lines.append([candidate.label, measure, *cells])
+        header = ["strategy", "first seed", *(f"{title} {x:g}" for x in values)]
+        yield f"### What depends on the {title}"
+        yield markdown_table(header, lines)

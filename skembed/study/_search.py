@@ -7,13 +7,13 @@ resumes where it ended.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from skembed.study._candidates import Candidate
+from skembed.study._candidates import SEARCHED, Candidate, SearchedParameter
 from skembed.study._options import StudyCommand, message
 from skembed.study._progress import Progress
 from skembed.study._report import write
@@ -62,6 +62,9 @@ class Store:
         write(self._path(key), json.dumps(content, default=str))
 
 
+Setting = tuple[tuple[str, float], ...]
+
+
 @dataclass
 class Outcome:
     """The result for one candidate.
@@ -70,61 +73,72 @@ class Outcome:
     ----------
     candidate : Candidate
     records : dict
-        Records by learning rate and seed.
-    rate : float or None
-        The learning rate that was chosen.
+        Records by setting and seed. A setting has names and values of the parameters
+        that are searched.
+    setting : tuple
+        The setting that was chosen.
+    steps : dict
+        The settings that were compared for each parameter, by its name.
     problem : str or None
         Why there is no result.
     notes : list of str
     """
 
     candidate: Candidate
-    records: dict[tuple[float | None, int], dict[str, Any]] = field(
-        default_factory=dict
-    )
-    rate: float | None = None
+    records: dict[tuple[Setting, int], dict[str, Any]] = field(default_factory=dict)
+    setting: Setting = ()
+    steps: dict[str, list[Setting]] = field(default_factory=dict)
     problem: str | None = None
     notes: list[str] = field(default_factory=list)
 
     def chosen(self) -> list[dict[str, Any]]:
-        """Return the records at the chosen rate, in the order of seeds."""
-        return [r for (rate, _), r in self.records.items() if rate == self.rate]
+        """Return the records of the chosen setting, in the order of seeds."""
+        return [
+            r for (setting, _), r in self.records.items() if setting == self.setting
+        ]
 
 
 def criteria(records: dict[Any, dict[str, Any]]) -> dict[Any, float]:
     """Return the values by which a record is chosen. Lower is better.
 
     They are the held-out losses of the validation documents or, for an estimator
-    without such a loss, the last training losses.
+    without such a loss, their cross-entropies. Without both, they are the last training
+    losses.
     """
-    has_loss = all(record["validation"] is not None for record in records.values())
-    judged = {}
-    for key, record in records.items():
-        curve = record["loss_curve"] or [0.0]
-        loss = record["validation"]["loss"] if has_loss else curve[-1]
-        judged[key] = math.inf if loss is None else loss
-    return judged
+    for name in ("loss", "cross_entropy"):
+        found = {key: record["validation"] for key, record in records.items()}
+        if all(name in held_out for held_out in found.values()):
+            losses = {key: held_out[name] for key, held_out in found.items()}
+            break
+    else:
+        losses = {
+            key: (record["loss_curve"] or [0.0])[-1] for key, record in records.items()
+        }
+    return {key: math.inf if x is None else x for key, x in losses.items()}
 
 
 class Search:
-    """All fits of a study: a search of the learning rate, then the other seeds.
+    """All fits of a study: a search of some parameters, then the other seeds.
+
+    One parameter is searched after the other. Each starts from the best values of the
+    earlier ones, because a full grid would take many times as long.
 
     Parameters
     ----------
-    plan : iterable of (Candidate, list of float or None)
-        The candidates, and the learning rates to try.
+    plan : iterable of (Candidate, list of SearchedParameter)
+        The candidates, and the parameters to search.
     n_seeds : int
     run : callable
-        Takes a candidate, a rate and a seed. Returns a record, whose "all_seconds" is
-        the time that it took.
+        Takes a candidate, a setting as dict, and a seed. Returns a record, whose
+        "all_seconds" is the time that it took.
     store : Store
     """
 
     def __init__(
         self,
-        plan: Iterable[tuple[Any, list[float | None]]],
+        plan: Iterable[tuple[Any, list[SearchedParameter]]],
         n_seeds: int,
-        run: Callable[[Any, float | None, int], dict[str, Any]],
+        run: Callable[[Any, dict[str, float], int], dict[str, Any]],
         store: Store,
     ):
         self.plan = list(plan)
@@ -134,86 +148,122 @@ class Search:
         self.n_found = 0
         self.progress = Progress(
             candidate.family
-            for candidate, rates in self.plan
-            for _ in range(len(rates) + n_seeds - 1)
+            for candidate, searched in self.plan
+            for _ in range(_n_settings(searched) + n_seeds - 1)
         )
 
     def outcomes(self) -> list[Outcome]:
         """Make all fits that are not stored yet, and return all outcomes."""
-        found = [self._choose_rate(*planned) for planned in self.plan]
+        found = [self._choose(*planned) for planned in self.plan]
         for outcome in found:
             for seed in range(1, self.n_seeds) if outcome.problem is None else ():
-                self._fit(outcome, outcome.rate, seed)
+                self._fit(outcome, outcome.setting, seed)
         return found
 
-    def _choose_rate(self, candidate: Any, rates: list[float | None]) -> Outcome:
-        outcome = Outcome(candidate)
-        for rate in rates:
-            # The smallest rate comes first. If it fails, all others fail, too.
-            if outcome.problem is None:
-                self._fit(outcome, rate, 0)
-            else:
-                self.progress.skip(candidate.family)
+    def _choose(self, candidate: Any, searched: list[SearchedParameter]) -> Outcome:
+        """Choose a setting on the first seed."""
+        start = tuple((parameter.name, parameter.start) for parameter in searched)
+        outcome = Outcome(candidate, setting=start)
+        if not searched:
+            self._fit(outcome, start, 0)
+        for parameter in searched:
+            self._vary(outcome, parameter)
+            if not outcome.records:
+                break
         if not outcome.records:
-            self.progress.skip(candidate.family, self.n_seeds - 1)
+            n_left = _n_settings(searched) - 1 + self.n_seeds - 1
+            self.progress.skip(candidate.family, n_left)
             return outcome
         outcome.problem = None
-        judged = criteria({rate: r for (rate, _), r in outcome.records.items()})
-        outcome.rate = min(judged, key=lambda rate: judged[rate])
-        if len(rates) > 1 and outcome.rate in (rates[0], rates[-1]):
-            outcome.notes.append(
-                "The best learning rate is at the edge of those tried: perhaps another "
-                "one is better."
-            )
+        for parameter in searched:
+            outcome.notes += _at_edge(parameter, dict(outcome.setting)[parameter.name])
         return outcome
 
-    def _fit(self, outcome: Outcome, rate: float | None, seed: int) -> None:
+    def _vary(self, outcome: Outcome, parameter: SearchedParameter) -> None:
+        """Choose the value of one parameter, and keep those of the others."""
+        name, others = parameter.name, dict(outcome.setting)
+        settings = [tuple((others | {name: x}).items()) for x in parameter.values]
+        for setting in settings:
+            if (setting, 0) not in outcome.records:
+                self._fit(outcome, setting, 0)
+            # The smallest value comes first. If it fails, all others fail, too.
+            if not outcome.records:
+                return
+        made = {s: outcome.records[s, 0] for s in settings if (s, 0) in outcome.records}
+        outcome.steps[name] = list(made)
+        judged = criteria(made)
+        outcome.setting = min(judged, key=lambda setting: judged[setting])
+
+    def _fit(self, outcome: Outcome, setting: Setting, seed: int) -> None:
         candidate = outcome.candidate
         key = {
             "family": candidate.family,
             "params": candidate.params,
             "combines": candidate.combines,
-            "rate": rate,
+            "setting": dict(setting),
             "seed": seed,
         }
         record = self._store.get(key)
         before = "" if record is None else ", done before"
         try:
             if record is None:
-                record = self._run(candidate, rate, seed)
+                record = self._run(candidate, dict(setting), seed)
                 self._store.put(key, record)
             else:
                 self.n_found += 1
         except (ValueError, ArithmeticError, NotImplementedError) as error:
             self.progress.skip(candidate.family)
-            self._fail(outcome, rate, error)
+            self._fail(outcome, setting, error)
             return
-        outcome.records[rate, seed] = record
+        outcome.records[setting, seed] = record
         self.progress.done(candidate.family, record["all_seconds"])
-        self._report(candidate, rate, seed, _summary(record) + before)
+        self._report(candidate, setting, seed, _summary(record) + before)
 
-    def _fail(self, outcome: Outcome, rate: float | None, error: Exception) -> None:
+    def _fail(self, outcome: Outcome, setting: Setting, error: Exception) -> None:
         text = message(error, StudyCommand.searched)
         if outcome.records:
-            outcome.notes.append(f"Failed once (learning rate {rate}): {text}")
+            outcome.notes.append(f"Failed once ({in_words(setting)}): {text}")
         else:
             outcome.problem = text
-        self._report(outcome.candidate, rate, None, f"not possible: {text}")
+        self._report(outcome.candidate, setting, None, f"not possible: {text}")
 
     def _report(
-        self, candidate: Any, rate: float | None, seed: int | None, text: str
+        self, candidate: Any, setting: Setting, seed: int | None, text: str
     ) -> None:
         name = f"{candidate.title} {candidate.label}"
-        name += "" if rate is None else f", rate {rate:g}"
+        name += f", {in_words(setting)}" if setting else ""
         name += "" if seed is None else f", seed {seed}"
         self.progress.tell(f"{name}: {text}")
+
+
+def _n_settings(searched: list[SearchedParameter]) -> int:
+    """Return the number of settings that a search tries."""
+    return 1 + sum(len(parameter.values) - 1 for parameter in searched)
+
+
+def in_words(setting: Setting) -> str:
+    """Return a setting as text."""
+    return ", ".join(f"{SEARCHED[name]} {value:g}" for name, value in setting)
+
+
+def _at_edge(parameter: SearchedParameter, value: float) -> Iterator[str]:
+    """Yield a note if a chosen value might be better beyond those that were tried."""
+    least, most = parameter.values[0], parameter.values[-1]
+    # Nothing lies beyond 0.
+    if least < most and value != 0 and value in (least, most):
+        yield (
+            f"The best {SEARCHED[parameter.name]} is at the edge of those tried: "
+            "perhaps another one is better."
+        )
 
 
 def _summary(record: dict[str, Any]) -> str:
     """Return the numbers of a record for its progress line."""
     parts = []
-    if record["test"] is not None and record["test"]["loss"] is not None:
-        parts.append(f"held-out loss {record['test']['loss']:.3f}")
+    for name in ("loss", "cross_entropy"):
+        value = record["test"].get(name)
+        title = name.replace("_", "-")
+        parts += [] if value is None else [f"held-out {title} {value:.3f}"]
     reading = next(iter(record["readings"].values()))
     if reading["accuracy"] is not None:
         parts.append(f"accuracy {reading['accuracy']:.3f}")

@@ -21,11 +21,11 @@ def public_embedders():
     return [kind for kind in kinds if issubclass(kind, BaseEmbedder)]
 
 
-def read_documents(path, limit=None):
-    """Return the field ``text`` of a JSON-lines file (may end in .gz)."""
+def read_documents(path, limit=None, field="text"):
+    """Return a field of all lines of a JSON-lines file (may end in .gz)."""
     opener = gzip.open if str(path).endswith(".gz") else open
     with opener(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line)["text"] for line in islice(lines, limit)]
+        return [json.loads(line)[field] for line in islice(lines, limit)]
 
 
 def read_similarities(folder):

@@ -149,11 +149,14 @@ def test_two_epochs_are_those_of_the_twin(
     order = [int(word[1:]) for word in embedder.vocabulary_]
     counts = counts[np.ix_(order, order)]
     twin = watched.twin(embedder, counts)
-    # Small random numbers. Without a bias, one dimension is large in all vectors.
+    # Small random numbers. Without a bias, one dimension is large in vectors of words.
     start = np.zeros(embedder.n_components)
     start[0] = 4.0 if bias is None else 0.0
-    tables = [twin.words] if twin.outputs is None else [twin.words, twin.outputs]
-    for table in tables:
+    tables = [(twin.words, start)]
+    if twin.outputs is not None:
+        of_nodes = embedder.loss == "hierarchical"
+        tables.append((twin.outputs, np.zeros_like(start) if of_nodes else start))
+    for table, start in tables:
         assert 0 < np.abs(table - start).max() <= 0.5 / embedder.n_components + 1e-6
     steps = reference.SoftmaxSteps(twin, embedder.l2, bias == "word")
     n_blocks = len(watched.blocks) // 2

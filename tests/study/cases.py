@@ -18,7 +18,7 @@ QUICK = [*TINY, "--estimators", "ppmi-svd"]
 
 SIZES = ["--size", "4", "--max-iter", "2", "--min-count", "1", "--n-jobs", "1"]
 
-STUDY = [*SIZES, "--seeds", "2", "--rates", "1", "4"]
+STUDY = [*SIZES, "--seeds", "2", "--rates", "1", "4", "--penalties", "0", "10"]
 
 STRATEGIES = ["--strategies", "separate", "tied", "half-size"]
 

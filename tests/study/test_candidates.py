@@ -18,8 +18,8 @@ def test_candidates_come_from_the_registry():
         assert {c.group for c in found} <= set(_candidates.groups())
         for candidate in found:
             embedder = candidate.make(random_state=3)
-            name = candidate.title.replace("-", "")
-            assert type(embedder).__name__ == f"{name}Embedder"
+            kind = {"hierarchical": "softmax"}.get(family, family).replace("-", "")
+            assert type(embedder).__name__.lower() == f"{kind}embedder"
             assert embedder.random_state == 3
             assert embedder.min_count == 5
             assert embedder.n_components in (4, 8)
@@ -69,27 +69,28 @@ def test_choices_beside_sharing_need_their_parameter(monkeypatch):
 
 
 @pytest.mark.small
-def test_rates_are_multiples_of_the_default():
-    glove, ppmi = _candidates.study(
-        Settings(("glove", "ppmi-svd"), strategies=("tied",))
-    )
-    assert glove.rates([2, 1, 2]) == [0.1, 0.2]
-    assert ppmi.rates([2, 1]) == [None]
-
-
-@pytest.mark.small
-def test_quick_comparison_is_in_the_order_of_estimators():
-    found = _candidates.quick(Settings(estimators=("sgns", "glove", "union"), seed=7))
-    titles = [candidate.title for candidate in found]
-    assert titles == [
-        *["tf-idf", "TruncatedSVD of tf-idf"],
-        *["SGNS"] * 8,
-        *["GloVe"] * 3,
-        "tf-idf + PPMI-SVD",
+@pytest.mark.parametrize("family", ["softmax", "hierarchical"])
+def test_candidates_of_a_softmax(family):
+    """Every strategy with and without the constant; nodes of a tree are no contexts."""
+    strategies = ("separate", "tied", "signed")
+    found = _candidates.study(Settings((family,), strategies=strategies))
+    assert [(c.params["share_context"], c.params["bias"]) for c in found] == [
+        (share_context, bias)
+        for share_context in (False, True, "signed")
+        for bias in (None, "exact")
     ]
-    assert [c.is_reference for c in found] == [True, True, *[False] * 12]
-    assert [c.params["combine"] for c in found[10:13]] == ["sum", "word", "word"]
-    assert all(c.params["random_state"] == 7 for c in found[1:])
+    assert all(c.is_main for c in found)
+    sums = [c for c in found if c.combines == ("word", "sum")]
+    assert len(sums) == {"softmax": 2, "hierarchical": 0}[family]
+    assert {c.make().loss for c in found} == {family}
+    titles = [candidate.title for candidate in _candidates.quick(Settings())]
+    assert not any("softmax" in title.lower() for title in titles)
+    found = _candidates.quick(Settings(estimators=("softmax", "hierarchical")))[2:]
+    assert [(c.title, c.params["share_context"], c.params["bias"]) for c in found] == [
+        (title, share_context, "exact")
+        for title in ("Softmax", "Hierarchical softmax")
+        for share_context in (False, True, "signed")
+    ]
 
 
 @pytest.mark.small

@@ -232,6 +232,9 @@ def _no_warmup(monkeypatch):
     monkeypatch.setattr(_commands._warmup, "warmup", lambda *kinds: None)
 
 
+BASELINES = ("unigram", "uniform")
+
+
 @pytest.fixture(scope="module")
 def everything(files, tmp_path_factory):
     """The folder of a whole study of the tiny corpus."""
@@ -283,6 +286,9 @@ def by_hand(tiny_corpus, tiny_labels):
         ),
         validation=inspection.held_out_loss(
             embedder, [tiny_corpus[i] for i in validation], random_state=0
+        ),
+        nats=inspection.held_out_cross_entropy(
+            embedder, [tiny_corpus[i] for i in test]
         ),
     )
 
@@ -336,6 +342,9 @@ def test_table_holds_what_a_fit_gives(everything, by_hand):
         "held_out_loss_zero": by_hand.losses.zero,
         "held_out_loss_shift": by_hand.losses.shift,
         "held_out_loss_offset": by_hand.losses.offset,
+        "held_out_cross_entropy": by_hand.nats.model,
+        "unigram": by_hand.nats.unigram,
+        "uniform": np.log(len(embedder.vocabulary_)),
         "accuracy": accuracy_by_hand(by_hand, table),
         "six": correlation_by_hand(embedder, table),
         "own_score": np.mean((table**2).sum(axis=1) - np.log(5)),
@@ -376,17 +385,19 @@ def test_documents_without_a_class_train_vectors_only(
 
 def test_rows_of_the_table(everything):
     rows = read_results(everything)
-    fits = {
-        (r["estimator"], r["strategy"], r["seed"], r["learning_rate"]) for r in rows
-    }
-    # (candidates, learning rates): two rates on the first seed, one on the second.
+    names = ("estimator", "strategy", "seed", "learning_rate", "l2")
+    fits = {tuple(row[name] for name in names) for row in rows}
+    # (candidates, settings): two rates on the first seed and perhaps another penalty,
+    # one setting on the second seed.
     sizes = {"SGNS": (6, 3), "CBOW": (6, 3), "GloVe": (3, 3), "PPMI-SVD": (3, 2)}
+    sizes |= {"Softmax": (6, 4), "Hierarchical softmax": (6, 4)}
     for estimator, (n_candidates, n_fits) in sizes.items():
         own = [fit for fit in fits if fit[0] == estimator]
         assert len(own) == n_candidates * n_fits
     assert len(list((everything / "fits").iterdir())) == len(fits) + 2  # spectra
     sums = [row for row in rows if row["vectors"] == "sum"]
-    assert {row["strategy"] for row in sums} == {"separate", "separate, half size"}
+    assert {row["strategy"].partition(", ")[0] for row in sums} == {"separate"}
+    assert not any(row["estimator"].startswith("Hier") for row in sums)
     for row in rows:
         others = [
             other
@@ -396,8 +407,9 @@ def test_rows_of_the_table(everything):
             )
         ]
         if row["seed"] == "0" and row["chosen"] == "True":
-            key = "validation_loss" if row["validation_loss"] else "training_loss"
-            assert float(row[key] or 0) == min(float(r[key] or 0) for r in others)
+            key = "validation_loss"
+            key = key if row[key] else "validation_cross_entropy"
+            assert float(row[key]) == min(float(r[key]) for r in others)
     assert "hardly learns" in "".join(
         row["notes"] for row in rows if row["strategy"] == "tied, bias=None"
     )
@@ -424,7 +436,7 @@ def test_summary_is_that_of_the_rows(everything):
             == ("CBOW", label, cells["vectors"])
         ]
         assert [row["seed"] for row in own] == ["0", "1"]
-        assert {row["learning_rate"] for row in own} == {cells["rate"]}
+        assert {row["learning_rate"] for row in own} == {cells["learning rate"]}
         for title, key in columns.items():
             low, high = sorted(float(row[key]) for row in own)
             mean = (low + high) / 2
@@ -435,10 +447,38 @@ def test_summary_is_that_of_the_rows(everything):
     assert "Pairs of words that have vectors (first seed): six 5." in section
     assert "### What depends on the learning rate" in section
     assert f"rate {0.4:g}" in tables[1].splitlines()[0]
+    assert "nats per pair" not in section.lower()
+
+
+@pytest.mark.parametrize("title", ["Softmax", "Hierarchical softmax", "GloVe"])
+def test_summary_has_cross_entropies_beside_the_baselines(title, everything):
+    text = (everything / "results.md").read_text(encoding="utf8")
+    section = text.split(f"## {title}\n")[1].split("\n## ")[0]
+    header, _, first = section.strip().splitlines()[:3]
+    cells = [
+        [x.strip() for x in line.strip("|").split("|")] for line in (header, first)
+    ]
+    shown = dict(zip(*cells, strict=True))
+    rows = [
+        row
+        for row in read_results(everything)
+        if (row["estimator"], row["chosen"], row["vectors"]) == (title, "True", "word")
+    ]
+    own = [r for r in rows if r["strategy"] == rows[0]["strategy"]]
+    nats = [float(row["held_out_cross_entropy"]) for row in own]
+    low, high = sorted(nats)
+    assert shown["nats per pair"] == f"{np.mean(nats):.3f} ({low:.3f}–{high:.3f})"
+    assert shown.get("l2", "") == (f"{float(own[0]['l2']):g}" if own[0]["l2"] else "")
+    assert ("What depends on the l2" in section) == ("softmax" in title.lower())
+    unigram, uniform = (np.mean([float(r[k]) for r in own]) for k in BASELINES)
+    (line,) = (x for x in section.splitlines() if x.startswith("Nats per pair without"))
+    assert f" {unigram:.3f} (" in line
+    assert f" {uniform:.3f} (" in line
 
 
 def test_figures_are_shown_in_the_summary(everything):
     names = ["loss_curves.png", "own_scores.png", "spectrum.png", "parameters.png"]
+    names += ["cross_entropy.png"]
     text = (everything / "results.md").read_text(encoding="utf8")
     for name in names:
         assert (everything / name).stat().st_size > 5000

@@ -10,8 +10,21 @@ from skembed.study import _figures, _search
 from tests.study.cases import ABOUT, ROWS
 
 
+def _entropies(nats, change=0.0):
+    """The cross-entropy of a record and of its unigram, if there is one."""
+    return {} if nats is None else {"cross_entropy": nats + change, "unigram": 7.5}
+
+
 def figure_outcome(
-    label, accuracy, n_parameters, men=0.25, loss=2.5, title="SGNS", is_main=False
+    label,
+    accuracy,
+    n_parameters,
+    men=0.25,
+    loss=2.5,
+    title="SGNS",
+    is_main=False,
+    nats=None,
+    **params,
 ):
     def record(change):
         reading = {"accuracy": accuracy, "similarity": {"men": [men, 9]}}
@@ -21,12 +34,17 @@ def figure_outcome(
             "loss_curve": [4.0, 3.0, 2.0 + change],
             "self_scores": {"mean": 1.0, "counts": [1, 3], "edges": [0.0, 1.0, 3.0]},
             "n_parameters": n_parameters,
-            "test": {"loss": loss},
+            "test": {"loss": loss} | _entropies(nats, change),
             "readings": {"word": reading},
         }
 
     candidate = SimpleNamespace(
-        title=title, label=label, combines=("word",), is_main=is_main
+        title=title,
+        label=label,
+        group=label,
+        combines=("word",),
+        is_main=is_main,
+        params=params,
     )
     records = {(0.1, 0): record(0.0), (0.1, 1): record(0.1), (0.2, 0): record(0.4)}
     return _search.Outcome(candidate, records, 0.1)
@@ -67,21 +85,25 @@ def test_a_panel_with_many_curves_shows_the_main_ones(n_outcomes, main, shown):
     assert "".join(line.get_label() for line in axes.lines) == shown
 
 
+# Whether an estimator has a loss curve, a held-out loss, and a cross-entropy.
 FIGURES_OF = {
-    "SGNS": (True, True),  # and CBOW
-    "GloVe": (True, False),
-    "PPMI-SVD": (False, False),
+    "SGNS": (True, True, True),
+    "CBOW": (True, True, False),
+    "GloVe": (True, False, True),  # and softmax
+    "PPMI-SVD": (False, False, True),
 }
 
 
 def bare_outcome(title, has_classes, sets):
     """The outcome of one estimator, with the measures that the data allow."""
-    has_curve, has_loss = FIGURES_OF[title]
+    has_curve, has_loss, has_nats = FIGURES_OF[title]
     outcome = figure_outcome("a", 0.1 if has_classes else None, 100, title=title)
     for record in outcome.records.values():
         record["readings"]["word"]["similarity"] = dict(sets)
         record["loss_curve"] = record["loss_curve"] if has_curve else None
-        record["test"] = record["test"] if has_loss else None
+        loss = record["test"]["loss"]
+        record["test"] = _entropies(7.0 if has_nats else None)
+        record["test"] |= {"loss": loss} if has_loss else {}
     return outcome
 
 
@@ -114,7 +136,7 @@ def saved(monkeypatch):
 )
 @pytest.mark.parametrize(
     "titles",
-    [t for n in range(1, 4) for t in combinations(FIGURES_OF, n)],
+    [t for n in (1, 2, 4) for t in combinations(FIGURES_OF, n)],
     ids="-".join,
 )
 def test_no_panel_is_empty(titles, has_classes, sets, saved, tmp_path):
@@ -126,6 +148,8 @@ def test_no_panel_is_empty(titles, has_classes, sets, saved, tmp_path):
         "own_scores.png": list(titles),
         "spectrum.png": ["PMI"],
         "parameters.png": [t for t in titles if has_score or FIGURES_OF[t][1]],
+        # One panel for all estimators.
+        "cross_entropy.png": [""] if any(FIGURES_OF[t][2] for t in titles) else [],
     }
     expected = {name: panels for name, panels in expected.items() if panels}
     assert names == list(expected)
@@ -138,7 +162,7 @@ def test_figures_show_any_name_as_it_is(tmp_path):
     pytest.importorskip("matplotlib")
     outcome = bare_outcome("SGNS", False, {"$\\men$ \u985e\u4f3c": [0.3, 9]})
     names = _figures.draw_study([outcome], {"PMI": [1.0, -2.0]}, tmp_path)
-    assert len(names) == 4
+    assert len(names) == 5
     assert all((tmp_path / name).stat().st_size for name in names)
 
 
@@ -191,8 +215,57 @@ def test_what_is_drawn_against_parameters():
     name, read = _figures._best_score([found])
     assert (name, read(found.chosen()[0], "word")) == ("held-out loss", 2.5)
     for record in found.records.values():
-        record["test"] = None
+        record["test"] = {}
     assert _figures._best_score([found]) is None
+
+
+def _dots(axes):
+    """Places of the dots that are drawn, by row, with their fill."""
+    found = {}
+    for line in axes.lines:
+        x, y = line.get_data()
+        if line.get_marker() == "o" and len(x):
+            fill = line.get_markerfacecolor()
+            found.setdefault(round(float(y[0])), []).append((float(x[0]), fill))
+    return found
+
+
+@pytest.mark.small
+def test_cross_entropies_of_all_estimators_share_an_axis():
+    """Dots are means of seeds, hollow without a constant; the unigram is a line."""
+    pytest.importorskip("matplotlib")
+    shown = [
+        figure_outcome("separate", 0.5, 1, nats=7.0, bias=None),
+        figure_outcome("tied", 0.5, 1, nats=7.1, bias="exact"),
+        figure_outcome("tied", 0.5, 1, nats=7.2, title="GloVe"),
+        figure_outcome("tied", 0.5, 1, title="CBOW", bias=None),
+        figure_outcome("separate", 0.5, 1, nats=40.0, title="GloVe"),
+    ]
+    (axes,) = _figures._cross_entropies(shown).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["SGNS", "GloVe"]
+    dots = _dots(axes)
+    assert [x for x, _ in dots[0]] == pytest.approx([7.05, 7.15])
+    assert [fill == "white" for _, fill in dots[0]] == [True, False]
+    ((nats, fill),) = dots[1]
+    assert nats == pytest.approx(7.25)
+    assert fill != "white"
+    assert [note.get_text() for note in axes.texts] == ["outside:\nseparate 40.05"]
+    lines = [line.get_xdata() for line in axes.lines if line.get_linestyle() == "--"]
+    assert {float(x) for line in lines for x in line} == {7.5}
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["separate", "tied", "bias=None", "unigram"]
+    assert _figures._cross_entropies(shown[3:4]) is None
+
+
+@pytest.mark.small
+def test_cross_entropies_show_the_main_strategies():
+    pytest.importorskip("matplotlib")
+    shown = [
+        figure_outcome(f"s{i}", 0.5, 1, nats=7.0 + i / 10, is_main=i < 2)
+        for i in range(8)
+    ]
+    (axes,) = _figures._cross_entropies(shown).axes
+    assert [x for x, _ in _dots(axes)[0]] == pytest.approx([7.05, 7.15])
 
 
 @pytest.mark.small

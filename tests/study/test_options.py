@@ -21,6 +21,7 @@ def test_help_explains_columns_and_options(monkeypatch, capsys):
         assert option in text
     assert "x_max of GloVe" in text
     assert "--labels-per-class" in text
+    assert "(default: sgns, cbow, glove, ppmi-svd, union)" in " ".join(text.split())
     assert "0.1, 1, 10, 100." in text
     assert max(map(len, text.splitlines())) <= 88
 
@@ -32,9 +33,10 @@ def test_help_names_options_and_strategies(monkeypatch, capsys):
         study.main(["--help"])
     assert exit_.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "some of sgns, cbow, glove, ppmi-svd (default: all)" in text
+    assert f"some of {', '.join(_candidates.EMBEDDERS)} (default: all)" in text
     assert f"some of {', '.join(_candidates.groups())} (default: all)" in text
     assert "each estimator's default (default: 0.5 1 2 4)" in text
+    assert "tried at the best learning rate (default: 0 3 10 30)" in text
 
 
 def test_version(capsys):
@@ -92,6 +94,7 @@ def test_wrong_usage(arguments, message, capsys):
         (["--data", "a.csv", "--label", "text"], "must be two columns"),
         (["--unlabelled", "x"], "--unlabelled belongs to --label"),
         (["--rates", "0"], "'0' is not a positive number"),
+        (["--penalties", "-1"], "'-1' is not a number from 0 on"),
         (["--seeds", "0"], "'0' is not a whole number from 1 on"),
         (["--estimators", "word2vec"], "invalid choice: 'word2vec'"),
         (["--strategies", "none"], "invalid choice: 'none'"),
