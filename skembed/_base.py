@@ -66,7 +66,7 @@ class BaseEmbedder(DocumentTransformer):
     not a softmax of its scores.
     """
 
-    # Parameters for which a fit needs other kernels.
+    # Parameters that call different kernels, for `warmup`.
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ({},)
 
     context_vectors_: np.ndarray

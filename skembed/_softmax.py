@@ -32,19 +32,21 @@ class SoftmaxEmbedder(BaseEmbedder):
 
     Minimises the cross-entropy of the contexts of each word,
     ``- sum N(w, c) ln P(c | w)``, over co-occurrence counts N. With
-    ``loss="softmax"``, ``P(c | w)`` is proportional to ``exp(x_w . y_c + b_c)``:
-    Mikolov et al. (2013b), eq. 2. With ``loss="hierarchical"``, it is a product of
-    binary choices on the path from the root of a Huffman tree to c (eq. 3 there;
-    Morin & Bengio 2005). The gradient depends on the counts only, so that an epoch
-    takes equally long for any number of tokens.
+    ``loss="softmax"``, ``P(c | w)`` is proportional to ``exp(x_w . y_c + b_c)``
+    (Mikolov et al. 2013b, eq. 2). With ``loss="hierarchical"``, it is a product of
+    binary choices on the path from the root of a Huffman tree to c (Morin & Bengio
+    2005; Mikolov et al. 2013b, eq. 3). The objective depends on the counts only, so an
+    epoch takes the same time for any number of tokens with the same distinct pairs.
 
     Parameters
     ----------
     %(n_components)s
     loss : {"softmax", "hierarchical"}, default="softmax"
-        The softmax over all contexts, or the tree. An epoch takes time in proportion to
-        ``n_words ** 2`` with the former (without draws), and to the number of distinct
-        pairs times the length of a path with the latter.
+        The softmax over all contexts, or the tree. The time of an epoch is in
+        proportion to ``n_words ** 2`` for the exact softmax. With draws, it is in
+        proportion to the number of distinct pairs plus ``n_words * n_draws``. For the
+        tree, it is in proportion to the number of distinct pairs times the length of a
+        path.
     %(share_context)s
 
         With ``loss="hierarchical"``, the inner nodes of the tree take the place of the
@@ -52,10 +54,10 @@ class SoftmaxEmbedder(BaseEmbedder):
         strategies, the vector of a node is the mean of the word vectors of its left
         leaves minus the mean of those of its right leaves.
     bias : {"auto", None, "exact", "word"}, default="auto"
-        What is added to a score. None adds nothing. "exact" adds the part that is known
-        beforehand: the logarithm of the context's share of all counts, or for a node
-        of the tree, the log-odds of its left side. With it, vectors of zeros give the
-        unigram distribution. "word" learns a bias for each context or node, which
+        What is added to a score. None adds nothing. "exact" adds what is known before
+        training: the logarithm of the context's share of all counts or, for a node of
+        the tree, the log-odds of its left side. Vectors of zeros then give the unigram
+        distribution. "word" learns a bias for each context or node, which
         starts at that value. "auto" means "exact".
     l2 : float, default=%(default_l2)s
         Factor of the penalty ``0.5 * |x|**2`` of each vector, in the unit of the summed
@@ -67,9 +69,10 @@ class SoftmaxEmbedder(BaseEmbedder):
         last ones.
     n_draws : int or "auto", default="auto"
         With ``loss="softmax"``: number of contexts that are drawn for each block of
-        words to estimate the sum over all contexts that a word was not observed with.
-        The sum over the others is exact. 0 computes the whole sum exactly. "auto" means
-        0 up to 15,000 words, and 1024 for more.
+        words. They estimate the sum over the contexts that a word was not observed
+        with. The sum over observed contexts is exact. 0 draws nothing and computes the
+        whole sum exactly. "auto" means 0 up to 15,000 words, and 1024 for more. Only
+        training draws: `score` and `score_pairs` are exact.
     %(subsampled_counts)s
     learning_rate : float, default=%(default_learning_rate)s
         Step size of AdaGrad. It rises linearly to this value during the first quarter
@@ -115,11 +118,12 @@ class SoftmaxEmbedder(BaseEmbedder):
     `score_pairs` returns ``ln P(c | w)``. There is no softmax for CBOW: its objective
     depends on whole windows, not on counts of pairs.
 
-    With ``bias=None``, the first dimension of all vectors starts at 4 instead of near
-    0. The normaliser cancels what a score adds for the word alone, so this constant is
-    free to stay. Deviations from it act as biases of the contexts. Without this start,
-    a single table finds them very slowly. Vectors that belong to nodes start near 0 in
-    all dimensions: their first number acts as a bias.
+    With ``bias=None``, the first dimension of vectors of words and contexts starts at 4
+    instead of near 0. What this adds to all scores of a word cancels out in the
+    softmax. A context whose first number deviates from 4 has higher or lower scores
+    with all words, as if it had a bias. From a start near 0, a single table learns this
+    very slowly. Nodes with vectors of their own start near 0 in all dimensions, where
+    the first number acts as a bias.
 
     In `partial_fit` and with `warm_start`, words and nodes keep their places in the
     tree. New words get a tree of their own, which is joined with the earlier one under

@@ -12,7 +12,10 @@ from skembed._utils.jit import COMPILED, helper, kernel
 
 
 class Paths(NamedTuple):
-    """The ways from the leaves of a tree to its root. Parents follow their children."""
+    """The paths from the leaves of a tree to its root.
+
+    Parents have higher numbers than their children.
+    """
 
     leaf_parents: np.ndarray  # IN int32 (n_contexts,)
     leaf_sides: np.ndarray  # IN uint8 (n_contexts,), 1 for a right child
@@ -21,9 +24,12 @@ class Paths(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """Work space of one thread: the nodes above a row's contexts. All zeros between."""
+    """Work space of one thread: the nodes above the contexts of a row.
 
-    bits: np.ndarray  # uint64 (n_nodes / 64,)
+    `bits` and `masses` are zero between rows.
+    """
+
+    bits: np.ndarray  # uint64 (n_nodes // 64 + 1,), 1 for each node to be visited
     masses: np.ndarray  # float64 (n_nodes, 2), counts to the left and to the right
     nodes: np.ndarray  # int32 (n_nodes,), nodes that were found
     found: np.ndarray  # float32 (2, n_nodes), their counts to the left and to the right

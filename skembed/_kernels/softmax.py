@@ -19,8 +19,8 @@ from skembed._utils.jit import COMPILED, helper, kernel
 
 # Columns of a step: vectors of so many numbers compile for every processor.
 _LANES = 16
-# exp(x) counts as 0 from here on. Products with it would be too small for ordinary
-# floats, which takes processors long.
+# exp(x) counts as 0 up to this x. Products with smaller numbers could be denormal, with
+# which processors are slow.
 _LOWEST = np.float32(-60.0)
 # Coefficients of exp on [-ln 2 / 2, ln 2 / 2], highest power first.
 _LOG2_E, _LN_2 = 1.4426950408889634, 0.6931471805599453
@@ -85,7 +85,7 @@ exp_negative = _exp_compiled if COMPILED else _exp_plain
 
 @helper
 def _find(array, first, last, value):
-    """Return the first place of a sorted part with a number >= value, and its end."""
+    """Return the first place of a number >= value in a sorted part, and its end."""
     end = last
     while first < last:
         middle = (first + last) >> 1
@@ -100,8 +100,8 @@ def _find(array, first, last, value):
 def _largest(scores, row, first, last, lanes):
     """Return the largest of some scores of a row.
 
-    A compiler does not vectorise the maximum, for which it would have to know that no
-    number is NaN. It does so with a maximum for each lane.
+    The compiler does not vectorise a plain maximum, because it does not know that no
+    number is NaN. It does vectorise one maximum for each lane.
     """
     lanes[:] = scores[row, first]
     whole = first + (((last - first) >> np.uintp(4)) << np.uintp(4))

@@ -165,11 +165,11 @@ def hold_out_counts_inplace(
 ) -> tuple[sparse.csr_array, sparse.csr_array]:
     """Split every co-occurrence count at random into training and held-out counts.
 
-    A likelihood is judged by further occurrences of all pairs, frequent ones included.
-    A count is cut into equal units, of 1 if it is a whole number, otherwise less. The
-    expected share of the held-out units is `fraction`, and their number is one of the
-    two next to it. A pair and its reverse are treated alike. The choice depends on the
-    words of a pair, not on the order or the number of rows.
+    A likelihood is judged on further occurrences of all pairs, so frequent pairs are in
+    both parts. A count is cut into equal units: of 1 if it is a whole number, otherwise
+    smaller. `fraction` times the number of units is rounded up or down at random, and
+    so many units are held out. A pair and its reverse are rounded alike. The choice
+    depends on the words of a pair, not on the order or the number of rows.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def hold_out_counts_inplace(
 def _numbers_of_words(
     n_words: int, random: np.random.Generator, row_of: np.ndarray
 ) -> np.ndarray:
-    """Return a random uint64 for each row. Its sum for two words is that of a pair."""
+    """Return a random uint64 for each row. Those of two words add up to a pair's."""
     numbers = np.empty(n_words, dtype=np.uint64)
     numbers[row_of] = random.integers(2**64, size=n_words, dtype=np.uint64)
     return numbers
@@ -225,6 +225,7 @@ def _numbers_of_words(
 def _check_parts(
     parts: tuple[sparse.csr_array, sparse.csr_array], fraction: float, n_pairs: int
 ) -> None:
+    """Raise an error if one of the two parts is empty."""
     for part, what in zip(parts, ("train on", "hold out"), strict=True):
         if not part.nnz:
             raise ValueError(

@@ -36,7 +36,7 @@ class TreeSoftmax(SparseObjective):
     n_rows : int
     paths : Paths
     counted : (ndarray of shape (n_words,), ndarray of shape (n_nodes,))
-        Nodes above the contexts of each row, and rows of each node.
+        Number of nodes above the contexts of each row, and of rows of each node.
     n_threads : int
     """
 
@@ -185,7 +185,7 @@ class SharedTreeSoftmax(TreeSoftmax):
 
 
 class Certainty(Objective):
-    """The tree of a single word: it has a probability of 1, whatever its vector."""
+    """The tree of a single word, which has a probability of 1 for every vector."""
 
     def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
         """Compute nothing: the loss and its gradient are 0."""
@@ -204,7 +204,7 @@ class Certainty(Objective):
 
 
 def make_marks(n_nodes: int) -> Any:
-    """Return the work space of a thread for a tree."""
+    """Return the work space of a thread, see `Marks` of the kernels."""
     from skembed._kernels import hierarchical
 
     bits = np.zeros(n_nodes // 64 + 1, dtype=np.uint64)
@@ -216,7 +216,7 @@ def make_marks(n_nodes: int) -> Any:
 def count_nodes(
     team: ThreadTeam, paths: Any, block: Any, n_rows: int, marks: list[Any]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of nodes above the contexts of each row, and rows of each node.
+    """Count the nodes above the contexts of each row, and the rows of each node.
 
     Parameters
     ----------

@@ -35,11 +35,14 @@ _DRAW_EXPONENT = 0.75
 
 
 class Rates(NamedTuple):
-    """What a step of AdaGrad depends on beside the gradient."""
+    """What a step of AdaGrad depends on beside the gradient of the loss.
+
+    The gradient of the penalty is a row times the factors below, for each dimension.
+    """
 
     learning_rate: np.float32
-    of_words: np.ndarray  # float32 (width,), factors of a row in the penalty's gradient
-    of_outputs: np.ndarray  # float32 (width,)
+    word_penalties: np.ndarray  # float32 (width,)
+    output_penalties: np.ndarray  # float32 (width,)
 
 
 class Model:
@@ -83,17 +86,20 @@ class Model:
         self.learns_of_words[self.bias] = 0.0
 
     def words(self, first: int, last: int) -> np.ndarray:
-        """Return the vectors of word rows as in the score; 1 stands for the bias."""
+        """Return vectors of word rows as in the score; the bias column is 1."""
         words = self.params[first:last] * self.scale
         words[:, self.bias] = 1.0
         return words
 
     def step_words(self, first: int, gradients: np.ndarray, rates: Rates) -> None:
-        """Make a step of consecutive word rows, given slopes times output vectors."""
+        """Make a step of consecutive word rows.
+
+        `gradients` are slopes times vectors of outputs. They are overwritten.
+        """
         from skembed._kernels import softmax
 
         gradients *= self.scale
-        how = self.learns_of_words, rates.of_words, rates.learning_rate
+        how = self.learns_of_words, rates.word_penalties, rates.learning_rate
         softmax.step_rows(self.params, self.squares, gradients, first, *how)
 
     def step_outputs(self, first: int, gradients: np.ndarray, rates: Rates) -> None:
@@ -101,7 +107,7 @@ class Model:
         from skembed._kernels import softmax
 
         first += self.layout.context_row
-        how = self.learns, rates.of_outputs, rates.learning_rate
+        how = self.learns, rates.output_penalties, rates.learning_rate
         softmax.step_rows(self.params, self.squares, gradients, first, *how)
 
 
@@ -205,12 +211,15 @@ class Objective(ABC):
         """Return the summed loss of held-out counts of the rows of a block."""
 
     def refresh(self, team: ThreadTeam) -> None:
-        """Compute vectors of outputs that depend on those of words, if there are."""
+        """Compute the vectors of outputs, if they depend on those of words."""
         return
 
 
 class FullSoftmax(Objective):
-    """The exact softmax. Scores of a block with all contexts are held in memory."""
+    """The exact softmax.
+
+    The scores of a block with all contexts are held in memory.
+    """
 
     def __init__(self, model: Model, outputs: np.ndarray, n_rows: int):
         super().__init__(model, outputs, n_rows)
@@ -276,7 +285,19 @@ class FullSoftmax(Objective):
 
 
 class SparseObjective(Objective):
-    """Each row has its own outputs: observed contexts, or nodes above them."""
+    """A loss in which each row has its own outputs.
+
+    These are observed contexts, or the nodes above them.
+
+    Parameters
+    ----------
+    model : Model
+    outputs : ndarray of shape (n_outputs, width), float32
+    n_rows : int
+        Largest number of rows of a block.
+    work : ndarray of shape (n_outputs,), int64
+        Number of rows of each output, by which tasks are cut.
+    """
 
     def __init__(
         self,
@@ -290,7 +311,7 @@ class SparseObjective(Objective):
         ends = np.concatenate([[0], np.cumsum(work + work.mean() / 8 + 1)])
         size = max(1, int(ends[-1] / _SPARSE_TILES))
         self.tiles = row_ranges(ends.astype(np.int64), size)
-        # Those with the most work per output come first.
+        # Tasks with the most work per output come first.
         self.tiles.sort(key=lambda tile: tile[1] - tile[0])
         self.slots: Any = None
 
@@ -316,7 +337,7 @@ class DrawnSoftmax(SparseObjective):
     outputs : ndarray of shape (n_contexts, width), float32
     n_rows : int
     work : ndarray of shape (n_contexts,)
-        Rows of each context.
+        Number of rows of each context.
     totals : ndarray of shape (n_contexts,), float64
         Counts of each context.
     draws : (int, Generator)
@@ -348,7 +369,7 @@ class DrawnSoftmax(SparseObjective):
         """
         from skembed._kernels import softmax
 
-        # A visit without rows compiles kernels, and must not use up random numbers.
+        # A visit without rows only compiles kernels. It must not use random numbers.
         steps = np.arange(self.n_draws if n_rows else 0)
         draws = self.random.random(steps.size) + steps
         draws *= self.cumulated[-1] / self.n_draws

@@ -29,9 +29,9 @@ EXACT_LIMIT, AUTO_DRAWS = 15_000, 1024
 # The learning rate rises during this share of the epochs, and decays linearly to this
 # share of itself.
 _RISE, _LAST_RATE = 0.25, 1e-4
-# What the first dimension starts at if scores have no bias. A context whose vector
-# deviates from it by a has scores that are higher by 4 a, as with a bias. The square
-# has to exceed the logarithms of the ratios of frequencies.
+# What the first dimension starts at if scores have no bias. If the first number of a
+# context is larger by a, its scores with all words are higher by 4 a, as with a bias.
+# The square has to exceed the logarithms of the ratios of frequencies.
 PLAIN_START = 4.0
 # Largest number of pairs of words, and largest penalty.
 _LARGEST = 1e15

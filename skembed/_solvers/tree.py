@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-# Bounds of the log-odds of a node. A side without any mass has a probability of
-# exp(-30), 1e-13: the other words lose no more than that.
+# Bound of the log-odds of a node. A side without any mass then has a probability of
+# exp(-30), about 1e-13, which the other side loses.
 LOG_ODDS_LIMIT = 30.0
 
 
@@ -114,9 +114,9 @@ def from_children(children: Any, n_words: int) -> Tree:
 
 
 def extended(tree: Tree, counts: Any) -> Tree:
-    """Return a tree with further words, in which all paths below the old root remain.
+    """Return a tree with further words, which keeps all paths below the old root.
 
-    The further words get a Huffman tree of their own. A new root joins the two.
+    The further words get a Huffman tree of their own. A new root joins the two trees.
 
     Parameters
     ----------

@@ -54,8 +54,8 @@ def held_out_cross_entropy(estimator: BaseEmbedder, X: Any) -> CrossEntropy:
       ``ln P(c | w) - ln p_noise(c) - ln(negative)``. With
       ``share_context="noise"`` and "three", scores of observed pairs are not compared
       with noise words, so the result says how far they are from probabilities.
-    - `SoftmaxEmbedder`: 1, because scores are logarithms of probabilities, up to a
-      constant of the word. A tree is read along its paths.
+    - `SoftmaxEmbedder`: 1, because scores are logarithms of probabilities. With
+      ``loss="hierarchical"``, these are products along the paths of the tree.
     - `GloVeEmbedder`: 1, because scores estimate logarithms of counts.
     - `PPMISVDEmbedder`: the smoothed distribution of contexts, because scores estimate
       the PMI minus ``ln(shift)``. Where they estimate a 0 that stands for a negative
@@ -65,13 +65,13 @@ def held_out_cross_entropy(estimator: BaseEmbedder, X: Any) -> CrossEntropy:
     which the context is.
 
     Pairs of `X` are those within `window`, with the weights of `window_weighting`, in
-    the text without subsampling. If the estimator has a `subsample`, every pair is
-    multiplied by the probabilities that its two words are kept. No random numbers are
-    drawn. The same holds for `SGNSEmbedder`, which drops words before windows are laid
-    in training, so estimators with equal `window`, `window_weighting` and `subsample`
-    are compared on the same pairs. Their weights differ slightly, because SGNS measures
-    the frequencies of words in tokens, other estimators in pairs; with ``subsample=0``
-    weights are equal.
+    the text without subsampling. If the estimator has a `subsample`, the weight of a
+    pair is multiplied by the probabilities that its two words are kept. No random
+    numbers are drawn. This holds for `SGNSEmbedder` too, although its training drops
+    words before it lays windows. Estimators with equal `window`, `window_weighting` and
+    `subsample` are therefore compared on the same pairs. Their weights differ slightly,
+    because SGNS measures the frequencies of words in tokens, and other estimators in
+    pairs. With ``subsample=0``, weights are equal.
 
     `unigram` is the distribution of the contexts in the data of the fit, after its
     `subsample`: of kept tokens for SGNS on text, otherwise of weighted pairs. For GloVe

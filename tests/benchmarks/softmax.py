@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 import skembed
+from skembed._solvers.softmax import AUTO_DRAWS
 from skembed._solvers.tree import huffman
 from skembed.inspection import held_out_cross_entropy
 from tests.benchmarks import held_out, peers
@@ -37,7 +38,7 @@ OURS = {
     "hierarchical": {"loss": "hierarchical"},
     "hierarchical, shared": {"loss": "hierarchical", "share_context": True},
     "softmax": {"loss": "softmax", "n_draws": 0},
-    "softmax, draws": {"loss": "softmax", "n_draws": 256},
+    "softmax, draws": {"loss": "softmax", "n_draws": AUTO_DRAWS},
 }
 # fastText's full softmax learns few tokens a second.
 SLOW_DOCUMENTS, SLOW_MIN_COUNT = 500, 20
