@@ -118,7 +118,8 @@ class SoftmaxEmbedder(BaseEmbedder):
     With ``bias=None``, the first dimension of all vectors starts at 4 instead of near
     0. The normaliser cancels what a score adds for the word alone, so this constant is
     free to stay. Deviations from it act as biases of the contexts. Without this start,
-    a single table finds them very slowly.
+    a single table finds them very slowly. A separate table of nodes starts near 0 in
+    all dimensions: nothing cancels a constant in the scores of nodes.
 
     In `partial_fit` and with `warm_start`, words and nodes keep their places in the
     tree. New words get a tree of their own, which is joined with the earlier one under
@@ -328,7 +329,9 @@ class SoftmaxEmbedder(BaseEmbedder):
         squares = start_squares(layout, job.resume, orders)
         RandomStart(random, len(params), d, d).write(params)
         if self.bias is None:
-            params[:, 0] += softmax.PLAIN_START
+            # No normaliser cancels a constant of nodes. They start near 0.
+            n_rows = n_words if self._is_tree else len(params)
+            params[:n_rows, 0] += softmax.PLAIN_START
         job.resume.write_init(params, job.vocabulary.rows, row_of)
         softmax.refill(layout, job.resume, params, orders)
         tables = softmax.Tables(

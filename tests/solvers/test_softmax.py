@@ -149,12 +149,13 @@ def test_two_epochs_are_those_of_the_twin(
     order = [int(word[1:]) for word in embedder.vocabulary_]
     counts = counts[np.ix_(order, order)]
     twin = watched.twin(embedder, counts)
-    # Small random numbers. Without a bias, one dimension is large in all vectors.
+    # Small random numbers. Without a bias, one dimension is large, but not in nodes.
     start = np.zeros(embedder.n_components)
     start[0] = 4.0 if bias is None else 0.0
-    tables = [twin.words] if twin.outputs is None else [twin.words, twin.outputs]
-    for table in tables:
-        assert 0 < np.abs(table - start).max() <= 0.5 / embedder.n_components + 1e-6
+    of_outputs = np.zeros_like(start) if kind == "tree" else start
+    tables = [(twin.words, start), (twin.outputs, of_outputs)]
+    for table, middle in tables[: 1 if twin.outputs is None else 2]:
+        assert 0 < np.abs(table - middle).max() <= 0.5 / embedder.n_components + 1e-6
     steps = reference.SoftmaxSteps(twin, embedder.l2, bias == "word")
     n_blocks = len(watched.blocks) // 2
     assert n_blocks == 4
@@ -399,6 +400,20 @@ def test_vectors_of_zeros_give_the_unigram(kind, share_context):
     logs = all_log_probabilities(embedder)
     expected = in_order(embedder, np.tile(np.log(p), (len(p), 1)).T).T
     np.testing.assert_allclose(logs, expected, atol=1e-5)
+
+
+@small
+def test_a_tree_without_a_bias_starts_from_equal_choices():
+    """Each choice on the path to a word costs ln 2: nodes hold no constant."""
+    counts = random_counts() + 0.25
+    embedder = embedder_of("tree", bias=None, n_components=500, max_iter=1)
+    embedder.set_params(learning_rate=1e-30, l2=0.0).fit(counts)
+    lengths = np.zeros(len(counts))
+    for pair in reference.leaves_by_side(embedder.children_.tolist()):
+        for leaves in pair:
+            lengths[leaves] += 1
+    p = in_order(embedder, counts).sum(axis=0) / counts.sum()
+    assert embedder.loss_curve_[0] == pytest.approx(p @ lengths * np.log(2), rel=1e-2)
 
 
 # --- bits -----------------------------------------------------------------------------
