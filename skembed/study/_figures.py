@@ -387,6 +387,9 @@ def _cross_entropies(outcomes: Sequence[Any]) -> Any | None:
     limit = _limit(shown)
     for row, family in enumerate(families):
         _draw_family(axes, row, family, groups, limit)
+    if any(_mean(outcome, "cross_entropy") > limit for outcome in shown):
+        # Room for the names of those outside.
+        axes.set_xlim(right=limit)
     for number, group in enumerate(groups):
         axes.plot([], [], "o", color=f"C{number % _COLOURS}", label=group)
     axes.plot([], [], "o", color="0.35", mfc="white", label="bias=None")

@@ -83,6 +83,48 @@ def test_candidates_of_a_softmax(family):
     sums = [c for c in found if c.combines == ("word", "sum")]
     assert len(sums) == {"softmax": 2, "hierarchical": 0}[family]
     assert {c.make().loss for c in found} == {family}
+    assert not any({"l2", "learning_rate"} & set(c.params) for c in found)
+
+
+@pytest.mark.small
+def test_searched_parameters_are_those_of_the_estimator():
+    """Rates are multiples of the default, penalties are values."""
+    families, rates = ("glove", "ppmi-svd", "softmax"), (2.0, 1.5, 2.0)
+    settings = Settings(
+        families, strategies=("half-size",), rates=rates, penalties=(40.0, 4.0)
+    )
+    glove, ppmi, *softmax = _candidates.study(settings)
+    ((name, values, default),) = glove.searched(settings)
+    assert (name, default) == ("learning_rate", 0.1)
+    assert values == pytest.approx((0.15, 0.2))
+    assert ppmi.searched(settings) == []
+    assert len(softmax) == 2
+    for candidate in softmax:
+        of_rates, penalties = candidate.searched(settings)
+        assert of_rates.values == pytest.approx((0.45, 0.6))
+        # The value nearest to the default.
+        assert of_rates.start == of_rates.values[0]
+        assert penalties == ("l2", (4.0, 40.0), 10.0)
+        assert penalties.start == 4.0
+
+
+@pytest.mark.small
+def test_quick_comparison_is_in_the_order_of_estimators():
+    found = _candidates.quick(Settings(estimators=("sgns", "glove", "union"), seed=7))
+    titles = [candidate.title for candidate in found]
+    assert titles == [
+        *["tf-idf", "TruncatedSVD of tf-idf"],
+        *["SGNS"] * 8,
+        *["GloVe"] * 3,
+        "tf-idf + PPMI-SVD",
+    ]
+    assert [c.is_reference for c in found] == [True, True, *[False] * 12]
+    assert [c.params["combine"] for c in found[10:13]] == ["sum", "word", "word"]
+    assert all(c.params["random_state"] == 7 for c in found[1:])
+
+
+@pytest.mark.small
+def test_quick_comparison_has_a_softmax_if_asked_for():
     titles = [candidate.title for candidate in _candidates.quick(Settings())]
     assert not any("softmax" in title.lower() for title in titles)
     found = _candidates.quick(Settings(estimators=("softmax", "hierarchical")))[2:]
