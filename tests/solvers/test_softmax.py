@@ -492,6 +492,23 @@ def test_too_many_pairs(kind, share_context, unit):
     assert not hasattr(embedder, "word_vectors_")
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("rate", [1e20, 1e30])
+@every_strategy
+@every_kind
+def test_a_learning_rate_that_is_too_large(
+    kind, share_context, rate, n_jobs, many_parts, monkeypatch
+):
+    """The only message is the error: NumPy does not warn of overflows before it."""
+    threads_as_told(monkeypatch)
+    embedder = embedder_of(kind, share_context, "word", n_jobs=n_jobs, max_iter=9)
+    embedder.set_params(learning_rate=rate)
+    with pytest.raises(ValueError, match=r"learning_rate=1e\+.. is too large"):
+        embedder.fit(random_counts())
+    if hasattr(embedder, "word_vectors_"):
+        assert np.isfinite(embedder.word_vectors_).all()
+
+
 @small
 @every_strategy
 @every_kind
