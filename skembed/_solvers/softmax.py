@@ -18,7 +18,7 @@ from skembed._solvers.epochs import EarlyStopping, hold_out_counts_inplace
 from skembed._solvers.job import Fitted, Job, Resume, reorder
 from skembed._solvers.objectives import Counts, Objective, Rates
 from skembed._solvers.tree import Tree, log_odds
-from skembed._tying.layout import Layout
+from skembed._tying.layout import Layout, unmapped
 from skembed._utils.interrupts import interruptible
 from skembed._utils.threads import ThreadTeam, n_threads, one_blas_thread
 
@@ -391,13 +391,13 @@ def refill(
     if not resume.continues:
         return
     learned, d = resume.learned, layout.n_components
-    factors = [1.0, layout.scale(0.0)[:d]]
     names = ["word_vectors_", "context_vectors_"]
     if "node_vectors_" in learned:
         names[1] = "node_vectors_"
-    of_tables = zip(names, factors, orders, strict=False)
-    for table, (name, factor, order) in enumerate(of_tables):
-        vectors = learned[name] / factor
+    for table, (name, order) in enumerate(zip(names, orders, strict=False)):
+        vectors = learned[name]
+        if table:
+            vectors = unmapped(vectors, layout.map)
         # A vector of zeros has learned nothing.
         some = np.flatnonzero(vectors.any(axis=1))
         params[table * layout.n_words + order[some], :d] = vectors[some]

@@ -110,6 +110,8 @@ class Layout:
         d = self.n_components
         for first, name in self.names:
             vectors = learned[f"{name}_vectors_"]
+            if name != "word":
+                vectors = unmapped(vectors, self.map)
             unlearned = first + rows[~vectors.any(axis=1)]
             start = params[unlearned, :d]
             params[first + rows, :d] = vectors
@@ -215,6 +217,27 @@ class Layout:
 
     def _table(self, params: np.ndarray, row: int) -> np.ndarray:
         return params[row : row + self.n_words]
+
+
+def unmapped(vectors: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """Return the context vectors y, given A y.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_words, d)
+    a : ndarray of shape (0, d), (1, d) or (d, d)
+        The map A. What it maps to 0 is lost, and is 0 in the result.
+
+    Returns
+    -------
+    ndarray of shape (n_words, d)
+    """
+    if len(a) == 0:
+        return vectors
+    if len(a) == 1:
+        return np.divide(vectors, a, out=np.zeros_like(vectors), where=a != 0)
+    # Without BLAS, whose sums depend on its number of threads.
+    return np.einsum("wj,ij->wi", vectors, np.linalg.pinv(a)).astype(vectors.dtype)
 
 
 def _mapped(vectors: np.ndarray, a: np.ndarray) -> np.ndarray:

@@ -15,7 +15,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 import skembed
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, tying, warmup
+from skembed import (
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    SoftmaxEmbedder,
+    tying,
+    warmup,
+)
 from skembed._tying import strategies
 from tests import reference
 from tests.helpers import (
@@ -709,3 +716,48 @@ def test_table_of_the_guide_has_all_strategies():
         ]
         everywhere = len(able) == len(TITLES)
         assert row[4].strip() == ("all" if everywhere else ", ".join(able))
+
+
+class TwoTables(tying.Tying):
+    """Two tables and a map between them."""
+
+    context_table = noise_table = 1
+
+    def __init__(self, map_kind="diagonal", learns_map=False):
+        self.map_kind = map_kind
+        self.learns_map = learns_map
+
+    def start_map(self, n_components, n_negative):
+        factors = np.linspace(-0.5, 2.0, n_components)
+        if self.map_kind == "diagonal":
+            return factors
+        return np.diag(factors) + np.tri(n_components, k=-1)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize(
+    ("estimator", "strategy"),
+    [
+        (GloVeEmbedder, TwoTables()),
+        (SoftmaxEmbedder, TwoTables()),
+        (SGNSEmbedder, TwoTables()),
+        (SGNSEmbedder, TwoTables(learns_map=True)),
+        (SGNSEmbedder, TwoTables("matrix", learns_map=True)),
+    ],
+)
+def test_later_fits_undo_the_map_of_two_tables(estimator, strategy):
+    """`context_vectors_` are mapped, but the table is not."""
+    embedder = estimator(
+        4,
+        share_context=strategy,
+        subsample=0,
+        min_count=1,
+        max_iter=3,
+        warm_start=True,
+        random_state=0,
+    ).fit(DOCUMENTS)
+    before = embedder.context_vectors_
+    assert np.abs(before).max() > 1e-3
+    # Too small a step to change float32 numbers.
+    embedder.set_params(learning_rate=1e-30, max_iter=1).fit(DOCUMENTS)
+    np.testing.assert_allclose(embedder.context_vectors_, before, rtol=1e-4, atol=1e-6)
