@@ -24,6 +24,8 @@ _WORD = 200
 _COUNT, _NON_ZERO = 4 + 8, 4 + 4
 # Scores of a softmax that are held at once, its blocks, and their fewest rows.
 _SOFTMAX_SCORES, _SOFTMAX_BLOCKS, _SOFTMAX_ROWS = 1 << 24, 64, 16
+# Bytes of a context that is drawn: its number, four times, and marks.
+_CONTEXT_DRAW = 34
 # Bytes of a pair of words for drawing: their rows, and a cumulated weight.
 _DRAWN = 4 + 4 + 8
 # Frequencies of words by rank, if no words are given: Zipf's law in the form of
@@ -157,9 +159,13 @@ def softmax(estimator: Any, sizes: Sizes) -> float:
     if estimator._is_tree and layout.shares_rows:
         # The vectors of nodes, and both gradients.
         training += 3 * table
-    elif not (estimator._is_tree or estimator._n_draws(n_words)):
+    elif not estimator._is_tree:
         n_rows = min(max(n_words / _SOFTMAX_BLOCKS, _SOFTMAX_ROWS), n_words)
-        training += 4.0 * min(_SOFTMAX_SCORES, n_rows * n_words)
+        n_draws = estimator._n_draws(n_words)
+        scores = n_rows * min(n_draws, n_words)
+        if not n_draws:
+            scores = min(_SOFTMAX_SCORES, n_rows * n_words)
+        training += 4.0 * scores + _CONTEXT_DRAW * n_draws
     if estimator._early_stopping.holds_out:
         # The copies after an epoch, and the counts while they are split.
         training += 2 * _tables(layout) + 2 * _COUNT * n_counts
