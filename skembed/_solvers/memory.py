@@ -22,6 +22,8 @@ _ID, _WEIGHT = 4, 8
 _WORD = 200
 # Bytes of a sparse entry: its column, and its value as float64 or float32.
 _COUNT, _NON_ZERO = 4 + 8, 4 + 4
+# Bytes of a context that is drawn: its number, four times, and marks.
+_CONTEXT_DRAW = 34
 # Bytes of a pair of words for drawing: their rows, and a cumulated weight.
 _DRAWN = 4 + 4 + 8
 # Frequencies of words by rank, if no words are given: Zipf's law in the form of
@@ -155,9 +157,11 @@ def softmax(estimator: Any, sizes: Sizes) -> float:
     if estimator._is_tree and layout.shares_rows:
         # The vectors of nodes, and both gradients.
         training += 3 * table
-    elif not (estimator._is_tree or estimator._n_draws(n_words)):
-        n_rows = min(objectives.rows_of_a_block(n_words, True), n_words)
-        training += 4.0 * n_rows * n_words
+    elif not estimator._is_tree:
+        n_draws = estimator._n_draws(n_words)
+        n_rows = min(objectives.rows_of_a_block(n_words, not n_draws), n_words)
+        n_scores = n_rows * (min(n_draws, n_words) if n_draws else n_words)
+        training += 4.0 * n_scores + _CONTEXT_DRAW * n_draws
     if estimator._early_stopping.holds_out:
         # The copies after an epoch, and the counts while they are split.
         training += 2 * _tables(layout) + 2 * _COUNT * n_counts

@@ -9,7 +9,7 @@ import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 
-from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, SoftmaxEmbedder
 from skembed._corpus import vocabulary
 from skembed._solvers import svd
 from skembed._utils import memory
@@ -296,6 +296,16 @@ def test_estimate_of_poolings():
     clustering = estimate("vlad") - estimate("tfidf")
     assert 4 * 100 * 2**16 < clustering < 5 * 4 * 100 * 2**16
     assert estimate("vlad", "concat") - estimate("vlad") > 4 * 200 * 10**6
+
+
+@small
+def test_estimate_of_draws():
+    """Many draws take more than a model of few words."""
+    embedder = cheap(SoftmaxEmbedder, n_draws=10**6, max_iter=1)
+    expected = embedder.estimate_memory(DOCUMENTS)
+    embedder.set_params(n_draws=7).fit(DOCUMENTS)
+    _, peak = traced(embedder.set_params(n_draws=10**6).fit, DOCUMENTS)
+    assert 0.8 * peak < expected < 1.2 * peak
 
 
 @pytest.mark.slow
