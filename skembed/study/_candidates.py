@@ -106,7 +106,7 @@ _FAMILIES = {
     "cbow": Family("CBOW", CBOWEmbedder, _SAMPLED),
     "softmax": Family("Softmax", SoftmaxEmbedder, _NORMALISED, _EXACT),
     "hierarchical": Family(
-        "Hierarchical softmax", _TREE, _NORMALISED, _EXACT, has_contexts=False
+        "Softmax tree", _TREE, _NORMALISED, _EXACT, has_contexts=False
     ),
     "glove": Family("GloVe", GloVeEmbedder),
     "ppmi-svd": Family("PPMI-SVD", PPMISVDEmbedder),

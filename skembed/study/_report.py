@@ -115,7 +115,7 @@ COLUMNS_HELP = """\
   estimator      SGNS and CBOW (word2vec's two models, with negative sampling),
                  GloVe, or PPMI-SVD (the positive PMI matrix, factorised); tf-idf
                  + PPMI-SVD is skembed.features.TextUnion of both. If asked for:
-                 skip-gram with a softmax, full or hierarchical
+                 skip-gram with a full softmax, or a hierarchical one (tree)
   share_context  False: separate tables of word and context vectors; True: one
                  table for both; signed: one table, but some dimensions count
                  negatively in a score

@@ -130,7 +130,7 @@ def test_quick_comparison_has_a_softmax_if_asked_for():
     found = _candidates.quick(Settings(estimators=("softmax", "hierarchical")))[2:]
     assert [(c.title, c.params["share_context"], c.params["bias"]) for c in found] == [
         (title, share_context, "exact")
-        for title in ("Softmax", "Hierarchical softmax")
+        for title in ("Softmax", "Softmax tree")
         for share_context in (False, True, "signed")
     ]
 
