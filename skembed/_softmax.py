@@ -336,10 +336,20 @@ class SoftmaxEmbedder(BaseEmbedder):
             # The first number of a node's own vector then acts as its bias.
             first_rows = params[:n_words] if self._is_tree else params
             first_rows[:, 0] += softmax.PLAIN_START
+        start = params[:, :d].copy()
         job.resume.write_init(params, job.vocabulary.rows, row_of)
         softmax.refill(layout, job.resume, params, orders)
+        given = (params[:, :d] != start).any(axis=1)
+        del start
         tables = softmax.Tables(
-            layout, params, squares, row_of, leaves, resumable, kept | attributes
+            layout,
+            params,
+            squares,
+            given,
+            row_of,
+            leaves,
+            resumable,
+            kept | attributes,
         )
         settings = softmax.Settings(
             l2=self.l2,

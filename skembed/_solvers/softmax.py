@@ -65,6 +65,7 @@ class Tables(NamedTuple):
     layout: Layout
     params: np.ndarray  # float32 (n_words * n_tables, width)
     squares: np.ndarray  # float32, same shape; 1 + sums of squared gradients
+    given: np.ndarray  # bool (n_words * n_tables,), rows that did not start at random
     row_of: np.ndarray  # int32 (n_words,), row of each word within a table
     tree: Tree | None  # its leaves are rows; None for the full softmax
     keeps_squares: bool  # for later fits
@@ -130,6 +131,7 @@ class Training:
         self.n_slices = len(self.edges) - 1
         d = layout.n_components + 1
         self.state = [self.model.params[:, :d], self.model.squares[:, :d]]
+        self._start_of_unused = self.model.params[self._unused()[0], : d - 1].copy()
         self._start_biases()
         self.objective: Any = None
 
@@ -296,7 +298,7 @@ class Training:
             attributes.update(self._nodes(params, tree))
             n_parameters -= 0 if layout.shares_rows else d
             n_parameters += (n_words - 1) * (self.settings.bias == "word")
-        self._erase_unused(params)
+        self._reset_unused(params)
         word, vectors, others = layout.consume_params(params)
         attributes.update(others)
         word, vectors = reorder(word, vectors, row_of)
@@ -333,16 +335,29 @@ class Training:
             found["_bias_squares"] = self.biases[1].copy()
         return found
 
-    def _erase_unused(self, params: np.ndarray) -> None:
-        """Set the vectors of words without pairs to 0. The penalty has changed them."""
-        layout, d = self.tables.layout, self.tables.layout.n_components
+    def _unused(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of words without pairs, and of contexts without pairs.
+
+        There are none of the latter if they share the table, or if they are nodes.
+        """
+        layout = self.tables.layout
         as_word, as_context = self.counts.of_words > 0.0, self.counts.of_contexts > 0.0
         if layout.shares_rows:
-            params[:, :d][~(as_word | as_context)] = 0.0
-            return
-        params[: layout.n_words, :d][~as_word] = 0.0
-        if self.tables.tree is None:
-            params[layout.n_words :, :d][~as_context] = 0.0
+            return np.flatnonzero(~(as_word | as_context)), np.empty(0, dtype=np.int64)
+        contexts = np.flatnonzero(~as_context & (self.tables.tree is None))
+        return np.flatnonzero(~as_word), layout.n_words + contexts
+
+    def _reset_unused(self, params: np.ndarray) -> None:
+        """Undo what the penalty has done to the vectors of words without pairs.
+
+        Vectors that were random are set to 0. Those that were given, or learned by an
+        earlier fit, become what they were.
+        """
+        d, given = self.tables.layout.n_components, self.tables.given
+        words, contexts = self._unused()
+        params[words, :d] = self._start_of_unused
+        rows = np.concatenate([words, contexts])
+        params[rows[~given[rows]], :d] = 0.0
 
     def _squares_by_word(self) -> np.ndarray:
         """Return AdaGrad's sums, table after table, in the vocabulary's order.

@@ -18,7 +18,7 @@ from skembed import (
 )
 from skembed._corpus import validation
 from skembed._counts import windows
-from skembed._solvers import glove, negative_sampling, softmax
+from skembed._solvers import glove, negative_sampling, objectives
 from skembed._utils import interrupts, progress
 from tests.helpers import (
     CHEAP,
@@ -130,7 +130,7 @@ def test_parts_of_steps(estimator, monkeypatch):
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
-    monkeypatch.setattr(softmax, "_FEWEST_ROWS", 1)
+    monkeypatch.setattr(objectives, "_FEWEST_ROWS", 1)
     monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
     monkeypatch.setattr(validation, "_REPORTED", 1)
     recorder = Recorder()
@@ -175,7 +175,7 @@ def test_a_callback_ends_an_epoch(estimator, monkeypatch):
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
-    monkeypatch.setattr(softmax, "_FEWEST_ROWS", 1)
+    monkeypatch.setattr(objectives, "_FEWEST_ROWS", 1)
     recorder = Recorder(lambda context: context.task_name == "part")
     embedder = cheap(estimator, max_iter=3).set_callbacks(recorder)
     embedder.fit(DOCUMENTS * 5)
@@ -421,7 +421,7 @@ def test_long_steps_say_how_far_they_are(estimator, verbose, capsys, monkeypatch
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
-    monkeypatch.setattr(softmax, "_FEWEST_ROWS", 1)
+    monkeypatch.setattr(objectives, "_FEWEST_ROWS", 1)
     monkeypatch.setattr(windows, "_TASK_PAIRS", 10)
     cheap(estimator, verbose=verbose).fit(DOCUMENTS)
     out = capsys.readouterr().out

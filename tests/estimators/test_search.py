@@ -18,7 +18,13 @@ from sklearn.model_selection import (
 )
 from sklearn.pipeline import Pipeline
 
-from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    SoftmaxEmbedder,
+)
 from skembed._tying import bias, strategies
 from tests.helpers import DOCUMENTS, ESTIMATORS, assert_same_fit, cheap
 
@@ -45,6 +51,7 @@ def embedders(n_components=8):
         CBOWEmbedder(**common, subsample=0, learning_rate=0.1, max_iter=10),
         GloVeEmbedder(**common, combine="word", x_max=10, max_iter=20),
         PPMISVDEmbedder(**common),
+        SoftmaxEmbedder(**common, subsample=0, l2=1, max_iter=10),
     ]
 
 

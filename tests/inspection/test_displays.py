@@ -545,9 +545,10 @@ def test_map_of_the_most_frequent_words():
     found = np.asarray(display.points_.get_offsets())
     np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-6)
     assert display.points_.get_sizes().tolist() == [20]
-    # A second picture is the same, in every position.
+    # A second picture is the same, in every position. LAPACK may round otherwise where
+    # its work space lies elsewhere in memory.
     again = WordMapDisplay.from_estimator(words, n_words=40, s=20)
-    np.testing.assert_array_equal(boxes_of(display), boxes_of(again))
+    np.testing.assert_allclose(boxes_of(display), boxes_of(again), rtol=1e-12)
 
 
 def test_labels_stay_apart_at_another_resolution():

@@ -234,7 +234,7 @@ class Open(strategies.Tying):
 
 def test_a_strategy_without_closed_form_says_so(tiny_corpus, monkeypatch):
     monkeypatch.setitem(strategies._STRATEGIES, "open", Open())
-    able = "SGNSEmbedder, CBOWEmbedder, GloVeEmbedder only"
+    able = "SGNSEmbedder, CBOWEmbedder, SoftmaxEmbedder, GloVeEmbedder only"
     with pytest.raises(ValueError, match=f"'open' is available in {able}"):
         make(PPMISVDEmbedder, share_context="open").fit(tiny_corpus)
     with pytest.raises(NotImplementedError, match="Open has no closed form"):

@@ -588,7 +588,7 @@ def test_a_class_is_not_an_object(estimator):
         (
             PPMISVDEmbedder,
             Table(),
-            "SGNSEmbedder, CBOWEmbedder, GloVeEmbedder",
+            "SGNSEmbedder, CBOWEmbedder, SoftmaxEmbedder, GloVeEmbedder",
             "[False, True, 'signed', 'bilinear']",
             "an object whose class defines factorise",
         ),
