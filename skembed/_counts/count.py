@@ -488,9 +488,9 @@ def cooccurrence(
     r"""Count how often words co-occur within context windows.
 
     :class:`~skembed.PPMISVDEmbedder`, :class:`~skembed.GloVeEmbedder` and
-    :class:`~skembed.SoftmaxEmbedder` learn from these counts. The
-    result can be passed to an embedder with ``input="cooccurrence"`` and the returned
-    vocabulary as its `vocabulary`.
+    :class:`~skembed.SoftmaxEmbedder` learn from these counts. The result can be passed
+    to an embedder with ``input="cooccurrence"`` and the returned vocabulary as its
+    `vocabulary`.
 
     Parameters
     ----------

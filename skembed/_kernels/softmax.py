@@ -14,7 +14,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from skembed._kernels.simd import FLAGS, Matrix, constant, splat, sum_lanes
-from skembed._kernels.steps import LOG1P
+from skembed._kernels.steps import EXP, LOG1P
 from skembed._utils.jit import COMPILED, helper, kernel
 
 # Columns of a step: vectors of so many numbers compile for every processor.
@@ -22,7 +22,6 @@ _LANES = 16
 # exp(x) counts as 0 up to this x. Products with smaller numbers could be denormal, with
 # which processors are slow.
 _LOWEST = np.float32(-60.0)
-# Coefficients of exp on [-ln 2 / 2, ln 2 / 2], highest power first.
 _LOG2_E, _LN_2 = 1.4426950408889634, 0.6931471805599453
 
 
@@ -50,6 +49,14 @@ def _power_of_two(typing_context, exponent):
 
 
 @helper
+def _polynomial(coefficients, x):
+    total = np.float32(coefficients[0])
+    for k in range(1, len(coefficients)):
+        total = total * x + np.float32(coefficients[k])
+    return total
+
+
+@helper
 def _exp_compiled(x):
     """exp(x) of x <= 0, for loops that the compiler vectorises."""
     scale = np.float32(0.0) if x <= _LOWEST else np.float32(1.0)
@@ -57,23 +64,13 @@ def _exp_compiled(x):
     # Rounds to the nearest number, since x is not positive.
     n = np.int32(x * np.float32(_LOG2_E) - np.float32(0.5))
     f = x - np.float32(n) * np.float32(_LN_2)
-    p = np.float32(1.0 / 720.0)
-    p = p * f + np.float32(1.0 / 120.0)
-    p = p * f + np.float32(1.0 / 24.0)
-    p = p * f + np.float32(1.0 / 6.0)
-    p = p * f + np.float32(0.5)
-    p = p * f + np.float32(1.0)
-    p = p * f + np.float32(1.0)
-    return scale * p * _power_of_two(n)
+    return scale * _polynomial(EXP, f) * _power_of_two(n)
 
 
 @helper
 def log1p_unit(e):
     """log(1 + e) of 0 <= e <= 1, for loops that the compiler vectorises."""
-    p = np.float32(LOG1P[0])
-    for k in range(1, len(LOG1P)):
-        p = p * e + np.float32(LOG1P[k])
-    return p * e
+    return _polynomial(LOG1P, e) * e
 
 
 def _exp_plain(x):

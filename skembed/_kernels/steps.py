@@ -22,7 +22,7 @@ CHUNK = 16
 BIAS, NORM, BIAS_STEP, CURVATURE = 0, 1, 2, 3
 LOSS, STEP, BEND = 0, CHUNK, 2 * CHUNK
 
-_EXP = (1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0)
+EXP = (1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0)
 # Of log(1 + e) / e: interpolates in the Chebyshev nodes of [0, 1], highest power first.
 LOG1P = (
     -0.008574676,
@@ -97,7 +97,7 @@ class _Vectors:
         )
         shift = ir.Constant(self.whole, [23] * self.whole.count)
         power = self.builder.bitcast(self.builder.shl(biased, shift), self.kind)
-        return self.multiply(self.polynomial(_EXP, f), power)
+        return self.multiply(self.polynomial(EXP, f), power)
 
     def log1p_unit(self, e):
         """log(1 + e) of 0 <= e <= 1."""

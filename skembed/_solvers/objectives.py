@@ -183,10 +183,7 @@ class Objective(ABC):
     def __init__(self, model: Model, outputs: np.ndarray, n_rows: int):
         self.model = model
         self.outputs = outputs
-        self.n_rows = n_rows
         self.gradients = aligned_zeros((n_rows, model.layout.width))
-        # For each row: the logarithm of its normaliser, and count times score.
-        self.sums = np.zeros((n_rows, 2))
 
     @abstractmethod
     def visit(self, team: ThreadTeam, words: np.ndarray, block: Any) -> float:
@@ -307,6 +304,8 @@ class SparseObjective(Objective):
         work: np.ndarray,
     ):
         super().__init__(model, outputs, n_rows)
+        # What kernels add up for each row.
+        self.sums = np.zeros((n_rows, 2))
         # A step of a row takes as long as some slopes.
         ends = np.concatenate([[0], np.cumsum(work + work.mean() / 8 + 1)])
         size = max(1, int(ends[-1] / _SPARSE_TILES))

@@ -37,17 +37,6 @@ PLAIN_START = 4.0
 _LARGEST = 1e15
 
 
-class _Team(ThreadTeam):
-    """Threads in which NumPy does not warn of overflows.
-
-    They are noticed at the end of the epoch, with an error that says what to do.
-    """
-
-    def _guarded(self, work: Callable[[Any], Any], team: Any) -> Any:
-        with np.errstate(all="ignore"):
-            return super()._guarded(work, team)
-
-
 class Settings(NamedTuple):
     """The parameters of the estimator that training depends on."""
 
@@ -175,7 +164,7 @@ class Training:
     def __enter__(self) -> "Training":
         self._blas = one_blas_thread()
         self._blas.__enter__()
-        self.team = _Team(self.n_threads)
+        self.team = ThreadTeam(self.n_threads)
         try:
             self.objective = self._make_objective()
             self.objective.refresh(self.team)
@@ -238,6 +227,7 @@ class Training:
             rate = self.learning_rate * max(1.0 - done, _LAST_RATE)
             # AdaGrad's first steps are its largest, and the first gradients say little.
             rate *= min(1.0, (done + 1.0 / n_steps) / _RISE)
+            # Overflows end the fit after the epoch, with an error that says what to do.
             with np.errstate(all="ignore"):
                 loss += self._visit(self.team, rows, rate)
             visited += self.counts.of_words[slice(*rows)].sum()

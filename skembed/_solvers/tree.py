@@ -36,9 +36,9 @@ class Tree(NamedTuple):
 def huffman(counts: Any) -> Tree:
     """Return the tree with the shortest mean path (Huffman 1952).
 
-    The same counts always give the same tree. Of two words with the same count, the
-    one further down in the vocabulary is merged first. Of a word and an inner node with
-    the same mass, the word is merged first.
+    The same counts always give the same tree. If two words have the same count,
+    the one further down in the vocabulary is merged first. If a word and an inner node
+    have the same mass, the word is merged first.
 
     Parameters
     ----------

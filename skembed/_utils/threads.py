@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from itertools import pairwise
 from threading import RLock, get_ident, get_native_id
 from typing import Any
@@ -195,7 +196,9 @@ class ThreadTeam:
         futures: list[Future] = []
         try:
             for team in teams:
-                futures.append(self._pool.submit(self._guarded, work, team))
+                # NumPy stores its handling of floating-point errors in the context.
+                run = copy_context().run
+                futures.append(self._pool.submit(run, self._guarded, work, team))
             while wait(futures, LOOK, FIRST_EXCEPTION).not_done:
                 for future in futures:
                     if future.done():

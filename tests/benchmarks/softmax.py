@@ -19,8 +19,10 @@ import numpy as np
 from sklearn.feature_extraction.text import CountVectorizer
 
 import skembed
+from skembed._kernels import softmax as kernels
 from skembed._solvers.softmax import AUTO_DRAWS
 from skembed._solvers.tree import huffman
+from skembed._utils.threads import one_blas_thread
 from skembed.inspection import held_out_cross_entropy
 from tests.benchmarks import held_out, peers
 from tests.benchmarks.common import (
@@ -260,9 +262,50 @@ def memory(data, options):
     print_table([*header, "counts + 6 tables + 128 MiB", "ratio"], rows)
 
 
+def products(data, options):
+    """Parts of the exact softmax on one tile, against a square product of one thread.
+
+    The last column is the speed of a product, divided by that of the square one.
+    """
+    n_rows, width, tile = 417, 112, (0, 1024)
+    random = np.random.default_rng(0)
+    shapes = (n_rows, 26_687), (n_rows, width), (tile[1], width), (1024, 1024)
+    scores, words, outputs, square = (
+        random.standard_normal(shape, dtype=np.float32) for shape in shapes
+    )
+    slopes, none = scores[:, : tile[1]], np.zeros(0, dtype=np.int32)
+    starts, totals = np.zeros(n_rows + 1, dtype=np.int64), np.zeros(n_rows)
+    block = kernels.Block(starts, none, np.zeros(0), totals, 0)
+    sums, factors = np.zeros((2, n_rows), np.float32), np.ones(n_rows, np.float32)
+    parts = {
+        "scores": lambda: np.matmul(words, outputs.T, out=slopes),
+        "gradients of words": lambda: slopes @ outputs,
+        "gradients of contexts": lambda: slopes.T @ words,
+        "exponentials": lambda: kernels.exp_tile(scores, tile, block, *sums, totals),
+        "slopes": lambda: kernels.slope_tile(scores, tile, block, factors),
+    }
+    with one_blas_thread():
+        speed = 1024**3 / _median_of_calls(lambda: square @ square)
+        least = n_rows * tile[1] * width / speed
+        found = {name: _median_of_calls(part) for name, part in parts.items()}
+    whole = sum(found.values())
+    rows = [
+        [name, f"{1e3 * t:.2f}", f"{t / whole:.2f}", f"{least / t:.2f}"]
+        for name, t in found.items()
+    ]
+    for row in rows[3:]:
+        row[-1] = ""  # these are no products
+    print_table(["part", "ms", "share of these parts", "share of SGEMM's speed"], rows)
+
+
+def _median_of_calls(work, n_calls=41):
+    work()
+    return np.median([seconds_of(work)[0] for _ in range(n_calls)])
+
+
 SECTIONS = {
     section.__name__: section
-    for section in (entropy, fits, fasttext, trees, threads, memory)
+    for section in (entropy, fits, fasttext, trees, threads, memory, products)
 }
 
 
