@@ -107,7 +107,7 @@ def test_skops_trusts_known_types_only(estimator):
     """Estimators, poolings and SciPy's matrices: nothing that could run code."""
     sio = pytest.importorskip("skops.io")
     allowed = re.compile(
-        r"(skembed\.(_sgns|_cbow|_glove|_ppmi_svd)\.\w+Embedder"
+        r"(skembed\.(_sgns|_cbow|_softmax|_glove|_ppmi_svd)\.\w+Embedder"
         r"|skembed\.pooling\._poolings\.\w+|scipy\.\w+\._?\w+\.\w+)"
     )
     for strategy in strategies.strategies(estimator._method):
