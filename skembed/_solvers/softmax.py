@@ -161,9 +161,8 @@ class Training:
         first = layout.context_row
         self.model.params[first : first + start.size, layout.n_components] = start
 
+    @one_blas_thread()
     def __enter__(self) -> "Training":
-        self._blas = one_blas_thread()
-        self._blas.__enter__()
         self.team = ThreadTeam(self.n_threads)
         try:
             self.objective = self._make_objective()
@@ -178,7 +177,6 @@ class Training:
 
     def __exit__(self, *exception: Any) -> None:
         self.team.__exit__(*exception)
-        self._blas.__exit__(*exception)
         self.objective = None
 
     def _make_objective(self) -> Objective:
@@ -213,6 +211,7 @@ class Training:
             )
         return hierarchical.TreeSoftmax(self.model, outputs[:n_nodes], n_rows, *how)
 
+    @one_blas_thread()
     def train(self, epoch: int, report: Callable[[float], bool]) -> float:
         """Visit all blocks once; return the mean loss of a pair."""
         n_blocks = len(self.edges) - 1
@@ -251,6 +250,7 @@ class Training:
         objective.refresh(team)
         return loss
 
+    @one_blas_thread()
     def validate(self) -> float:
         """Return the mean loss of the held-out counts."""
         assert self.held_out is not None
