@@ -355,12 +355,15 @@ def add_pairs(terms, word, contexts, noise_words, sampler, directional=False):
                 terms.add(word, noise, 0, sampler.negative / len(drawn), own_side)
 
 
-def draw_words(tokens, sampler, stream, first, last):
+def draw_words(tokens, sampler, stream, first, last, group=1):
     """Return the contexts of the words at positions first .. last - 1, and noise words.
 
-    One draw per word for its window, then one per noise word of the span.
+    One draw for the windows of every `group` words, then one per noise word of the
+    span.
     """
-    halves = [half_width(stream, sampler.window_thresholds) for _ in range(first, last)]
+    n_draws = -(-(last - first) // group)
+    drawn = [half_width(stream, sampler.window_thresholds) for _ in range(n_draws)]
+    halves = [drawn[i // group] for i in range(last - first)]
     noise_words = [
         draw_word(stream, sampler.noise_thresholds, sampler.noise_alias)
         for _ in range(sampler.n_noise)
@@ -375,7 +378,7 @@ def draw_words(tokens, sampler, stream, first, last):
 def draw_span(tokens, sampler, stream, first, last, directional=False):
     """Return the skip-gram terms of the words at positions first .. last - 1."""
     words = unmark(tokens)[0][first:last]
-    contexts, noise_words = draw_words(tokens, sampler, stream, first, last)
+    contexts, noise_words = draw_words(tokens, sampler, stream, first, last, 4)
     terms = Terms()
     for word, around in zip(words, contexts, strict=True):
         add_pairs(terms, word, around, noise_words, sampler, directional)

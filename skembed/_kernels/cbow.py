@@ -12,8 +12,7 @@ import numpy as np
 
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, route_updates
-from skembed._kernels.sgns import reach, score_block
-from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows
+from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows, dot_tile
 from skembed._kernels.spans import (
     close_words,
     cut_span,
@@ -22,14 +21,82 @@ from skembed._kernels.spans import (
     gather,
     lay_windows,
     list_words,
+    open_words,
     place_windows,
     set_part,
 )
-from skembed._kernels.steps import BIAS, BIAS_STEP, CURVATURE, NORM
+from skembed._kernels.steps import (
+    BIAS,
+    BIAS_STEP,
+    CHUNK,
+    CURVATURE,
+    NORM,
+    step_chunk,
+)
 from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
 WORDS, AROUND, NOISE = range(3)
+
+
+@helper
+def reach(window, block, directional):
+    """Return the tiles of context slots that some words use, left (or all) and right.
+
+    Returns
+    -------
+    left, right : (int, int)
+    """
+    low, high = window[block[0], 0], window[block[0], 1]
+    low_right, high_right = window[block[0], 2], window[block[0], 3]
+    for word in range(block[0] + 1, block[1]):
+        low = min(low, window[word, 0])
+        high = max(high, window[word, 1])
+        low_right = min(low_right, window[word, 2])
+        high_right = max(high_right, window[word, 3])
+    if not directional:
+        return whole_tiles(low, max(high, high_right)), (0, 0)
+    return whole_tiles(low, high), whole_tiles(low_right, high_right)
+
+
+@helper
+def whole_tiles(first, last):
+    """Return the tiles that hold the slots first .. last - 1."""
+    return first // TILE * TILE, (last + TILE - 1) // TILE * TILE
+
+
+@helper
+def score_block(scratch, block, left, right, noise, rate):
+    """Score four words with some slots and the noise words; turn scores into steps.
+
+    Parameters
+    ----------
+    block : (int, int)
+        First and last + 1 word.
+    left, right : (int, int)
+        First and last + 1 slot of what is predicted.
+    noise : int
+        First noise slot.
+    rate : float32
+    """
+    scores, weights = scratch.scores, scratch.weights
+    open_words(scratch, block)
+    for part in range(3):
+        first, last = noise, scratch.vectors.shape[0]
+        sign = np.float32(1.0)
+        if part < 2:
+            first, last = left if part == 0 else right
+            sign = np.float32(-1.0)
+        for slot in range(first, last, TILE):
+            dot_tile(scratch.vectors, block[0], slot, scores, slot)
+        if first == last:
+            continue
+        for word in range(block[0], block[1]):
+            for chunk in range(first // CHUNK, (last + CHUNK - 1) // CHUNK):
+                at = (word, chunk * CHUNK, chunk * CHUNK)
+                step_chunk(
+                    scores, weights, scratch.slots, scratch.words, at, (sign, -rate)
+                )
 
 
 @helper
@@ -38,7 +105,7 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     # Each thread works on a copy, as in skip-gram.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
-    outer = lay_windows(tokens, sampler, scratch.stream, span, window)
+    outer = lay_windows(tokens, sampler, scratch.stream, span, window, 1)
     size, first = window.shape[0], 2 * window.shape[0]
     place_windows(window, span, first - outer[0], first - outer[0])
     list_words(tokens, span, words, size)
@@ -108,7 +175,8 @@ def build_hidden(model, scratch, block):
     width = (vectors.shape[1] >> 4) << 4
     low, high = reach(scratch.window, block, False)[0]
     clear_rows(vectors, block[0], TILE)
-    add_rows(vectors, block[0], scratch.weights, vectors, low, high - low)
+    at = (block[0], low)
+    add_rows(vectors, block[0], scratch.weights, at, vectors, low, high - low)
     for word in range(block[0], block[1]):
         bias = np.float32(0.0)
         for slot in range(scratch.window[word, 0], scratch.window[word, 3]):
@@ -150,13 +218,14 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
     for word in range(0, n_words, TILE):
         own, n_rows = targets + word, min(TILE, n_words - word)
         clear_rows(updates, word, TILE)
-        add_rows(updates, word, steps, vectors, own, TILE)
-        add_rows(updates, word, steps, vectors, noise, n_slots - noise)
+        add_rows(updates, word, steps, (word, own), vectors, own, TILE)
+        at = (word, noise)
+        add_rows(updates, word, steps, at, vectors, noise, n_slots - noise)
         clear_rows(updates, own, TILE)
-        add_columns(updates, own, steps, vectors, word, n_rows)
+        add_columns(updates, own, steps, (word, own), vectors, word, n_rows)
     for slot in range(noise, n_slots, TILE):
         clear_rows(updates, slot, TILE)
-        add_columns(updates, slot, steps, vectors, 0, n_words)
+        add_columns(updates, slot, steps, (0, slot), vectors, 0, n_words)
     unmap_steps(model, lanes, scratch, lane, n_words)
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
@@ -168,7 +237,8 @@ def add_updates(model, lanes, scratch, lane, n_words, radius):
         last = min(slot + TILE - center + radius, n_words)
         clear_rows(updates, slot, TILE)
         n_terms = max(last - first, 0)
-        add_columns(updates, slot, scratch.weights, updates, first, n_terms)
+        at = (first, slot)
+        add_columns(updates, slot, scratch.weights, at, updates, first, n_terms)
 
 
 @helper

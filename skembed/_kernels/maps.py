@@ -92,7 +92,8 @@ def multiply_words(map_, scratch, block):
             kept[word, k] = vectors[word, k]
     if map_.forward.shape[0] > 1:
         clear_rows(vectors, block[0], TILE)
-        add_rows(vectors, block[0], kept, map_.forward, 0, map_.forward.shape[0])
+        n_rows, at = map_.forward.shape[0], (block[0], 0)
+        add_rows(vectors, block[0], kept, at, map_.forward, 0, n_rows)
 
 
 @helper
@@ -129,7 +130,8 @@ def multiply_steps(map_, lanes, scratch, lane, n_words):
         return
     for word in range(0, n_words, TILE):
         clear_rows(scratch.unmapped, word, TILE)
-        add_rows(scratch.unmapped, word, updates, map_.backward, 0, n_rows)
+        at = (word, 0)
+        add_rows(scratch.unmapped, word, updates, at, map_.backward, 0, n_rows)
     for word in range(n_words):
         for k in range((updates.shape[1] >> 4) << 4):
             updates[word, k] = scratch.unmapped[word, k]
@@ -164,11 +166,11 @@ def add_matrix_steps(lanes, scratch, lane, n_words):
     n_rows = steps.shape[0]
     clear_rows(steps, 0, n_rows)
     for row in range(0, n_rows, TILE):
-        add_columns(steps, row, kept, updates, 0, n_words)
+        add_columns(steps, row, kept, (0, row), updates, 0, n_words)
     bend = np.float32(0.0)
     for word in range(0, n_words, TILE):
         clear_rows(along, word, TILE)
-        add_rows(along, word, kept, steps, 0, n_rows)
+        add_rows(along, word, kept, (word, 0), steps, 0, n_rows)
         for i in range(word, min(word + TILE, n_words)):
             square = np.float32(0.0)
             for k in range((updates.shape[1] >> 4) << 4):

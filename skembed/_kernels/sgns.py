@@ -31,44 +31,42 @@ WORDS, LEFT, LEFT_NOISE, RIGHT, RIGHT_NOISE = range(PARTS)
 
 
 @helper
-def weigh_pairs(model, sampler, scratch, n_words, columns):
-    """Set the weights of all pairs of a span; return how many are positive.
+def noise_share(model, sampler):
+    """Return the weight of a noise word for each context."""
+    n_noise = sampler.n_noise // 2 if model.directional else sampler.n_noise
+    return np.float32(sampler.negative / n_noise)
 
-    A context in the window has the weight 1. A noise word has the weight
-    ``negative / n_noise`` for every context of the word. If left and right contexts
-    have separate noise words, only the contexts of its side count.
 
-    Parameters
-    ----------
-    columns : (int, int)
-        First context slot and first noise slot.
+@helper
+def weigh_noise(model, sampler, scratch, n_words):
+    """Set the weights of pairs with noise words; return how many are positive.
+
+    A noise word has the weight ``negative / n_noise`` for every context of the word. If
+    left and right contexts have separate noise words, only the contexts of its side
+    count.
     """
     window, weights = scratch.window, scratch.weights
-    middle = columns[1] + sampler.n_noise // 2
+    column = weights.shape[1] - sampler.n_noise
     share = noise_share(model, sampler)
     pairs = 0
     for word in range(n_words):
         left = window[word, 1] - window[word, 0]
         right = window[word, 3] - window[word, 2]
-        # Pairs outside all windows must not keep the steps of the last span.
-        scratch.scores[word, columns[0] : columns[1]] = np.float32(0.0)
-        weights[word, columns[0] : columns[1]] = np.float32(0.0)
-        weights[word, window[word, 0] : window[word, 1]] = np.float32(1.0)
-        weights[word, window[word, 2] : window[word, 3]] = np.float32(1.0)
+        pairs += left + right
         one, other = left + right, left + right
         if model.directional:
             one, other = left, right
-        weights[word, columns[1] : middle] = share * np.float32(one)
-        weights[word, middle:] = share * np.float32(other)
-        pairs += left + right
+        for k in range(sampler.n_noise):
+            count = one if k < sampler.n_noise // 2 else other
+            weights[word, column + k] = share * np.float32(count)
     return pairs
 
 
 @helper
-def noise_share(model, sampler):
-    """Return the weight of a noise word for each context."""
-    n_noise = sampler.n_noise // 2 if model.directional else sampler.n_noise
-    return np.float32(sampler.negative / n_noise)
+def has_context(window, word, slot):
+    """Whether a slot is in the window of a word."""
+    left = window[word, 0] <= slot < window[word, 1]
+    return left or window[word, 2] <= slot < window[word, 3]
 
 
 @helper
@@ -78,118 +76,157 @@ def skip_equal_draws(model, sampler, lanes, scratch, lane, n_words):
     Such a draw is skipped, as in word2vec. If noise words are to be none of the
     window's words, it is skipped for all contexts of the window.
     """
-    words, weights = lanes.words, scratch.weights
+    words = lanes.words
+    n_noise, n_slots = sampler.n_noise, words.shape[1]
+    for part in range(LEFT, RIGHT + 1, RIGHT - LEFT):
+        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
+            word = words[lane, slot]
+            n_equal = 0
+            for k in range(n_slots - n_noise, n_slots):
+                n_equal += words[lane, k] == word
+            if n_equal > 0:
+                at = (slot, part)
+                skip_draws_of(model, sampler, words[lane], scratch, at, n_words)
+
+
+@helper
+def skip_draws_of(model, sampler, words, scratch, at, n_words):
+    """Skip the noise words that equal the context in a slot of a part, ``at``."""
+    window, weights, (slot, part) = scratch.window, scratch.weights, at
     share = noise_share(model, sampler)
-    for noise_part in range(LEFT_NOISE, PARTS, RIGHT_NOISE - LEFT_NOISE):
-        drawn = lanes.parts[lane, noise_part, 0]
-        for slot in range(drawn, lanes.parts[lane, noise_part, 1]):
-            for part in range(LEFT, RIGHT + 1, RIGHT - LEFT):
-                own = part == noise_part - 1
-                if not own and not sampler.exclusive:
-                    continue
-                first = lanes.parts[lane, part, 0]
-                for j in range(first, lanes.parts[lane, part, 1]):
-                    if words[lane, j] != words[lane, slot]:
-                        continue
-                    for word in range(n_words):
-                        if sampler.exclusive:
-                            weights[word, slot] *= np.float32(1.0) - weights[word, j]
-                        else:
-                            weights[word, slot] -= share * weights[word, j]
+    behind = words.size - weights.shape[1]
+    for drawn in range(words.size - sampler.n_noise, words.size):
+        other_side = model.directional and (drawn >= words.size - sampler.n_noise // 2)
+        own = other_side == (part == RIGHT)
+        if words[drawn] != words[slot] or not (own or sampler.exclusive):
+            continue
+        for word in range(n_words):
+            if has_context(window, word, slot):
+                if sampler.exclusive:
+                    weights[word, drawn - behind] = np.float32(0.0)
+                else:
+                    weights[word, drawn - behind] -= share
 
 
 @helper
-def reach(window, block, directional):
-    """Return the tiles of context slots that some words use, left (or all) and right.
-
-    Returns
-    -------
-    left, right : (int, int)
-    """
-    low, high = window[block[0], 0], window[block[0], 1]
-    low_right, high_right = window[block[0], 2], window[block[0], 3]
-    for word in range(block[0] + 1, block[1]):
-        low = min(low, window[word, 0])
-        high = max(high, window[word, 1])
-        low_right = min(low_right, window[word, 2])
-        high_right = max(high_right, window[word, 3])
-    if not directional:
-        return whole_tiles(low, max(high, high_right)), (0, 0)
-    return whole_tiles(low, high), whole_tiles(low_right, high_right)
+def reach(window, group, part, directional):
+    """Return the first and last + 1 slot of a group's contexts in a part."""
+    first = 2 if part == RIGHT else 0
+    last = first + 1 if directional else 3
+    low, high = window[group[0], first], window[group[0], last]
+    for word in range(group[0] + 1, group[1]):
+        low = min(low, window[word, first])
+        high = max(high, window[word, last])
+    return low, high
 
 
 @helper
-def whole_tiles(first, last):
-    """Return the tiles that hold the slots first .. last - 1."""
-    return first // TILE * TILE, (last + TILE - 1) // TILE * TILE
-
-
-@helper
-def score_block(scratch, block, left, right, noise, rate):
-    """Score four words with some slots and the noise words; turn scores into steps.
+def score_contexts(scratch, group, contexts, column, rate):
+    """Score four words with the contexts around them; turn scores into steps.
 
     Parameters
     ----------
-    block : (int, int)
+    group : (int, int)
         First and last + 1 word.
-    left, right : (int, int)
-        First and last + 1 slot of what is predicted.
-    noise : int
-        First noise slot.
+    contexts : (int, int)
+        First and last + 1 slot.
+    column : int
+        The column of the first context.
     rate : float32
     """
-    scores, weights = scratch.scores, scratch.weights
-    open_words(scratch, block)
-    for part in range(3):
-        first, last = noise, scratch.vectors.shape[0]
-        sign = np.float32(1.0)
-        if part < 2:
-            first, last = left if part == 0 else right
-            sign = np.float32(-1.0)
-        for slot in range(first, last, TILE):
-            dot_tile(scratch.vectors, block[0], slot, scores)
-        if first == last:
-            continue
-        for word in range(block[0], block[1]):
-            for chunk in range(first // CHUNK, (last + CHUNK - 1) // CHUNK):
-                at = (word, chunk * CHUNK)
-                step_chunk(
-                    scores, weights, scratch.slots, scratch.words, at, (sign, -rate)
-                )
+    scores, weights, window = scratch.scores, scratch.weights, scratch.window
+    first, last = contexts
+    for slot in range(first, last, TILE):
+        dot_tile(scratch.vectors, group[0], slot, scores, column + slot - first)
+    how = (np.float32(-1.0), -rate)
+    for word in range(group[0], group[1]):
+        for slot in range(first, last, CHUNK):
+            at = column + slot - first
+            for k in range(CHUNK):
+                inside = has_context(window, word, slot + k)
+                weights[word, at + k] = np.float32(1.0 if inside else 0.0)
+            place = (word, at, slot)
+            step_chunk(scores, weights, scratch.slots, scratch.words, place, how)
 
 
 @helper
-def add_updates(model, lanes, scratch, lane, n_words, radius):
-    """Add up the steps of a span: of its words, its contexts and its noise words.
+def score_noise(scratch, group, n_noise, rate):
+    """Score four words with the noise words; turn scores into steps."""
+    scores, vectors = scratch.scores, scratch.vectors
+    slot, column = vectors.shape[0] - n_noise, scores.shape[1] - n_noise
+    how = (np.float32(1.0), -rate)
+    for k in range(0, n_noise, TILE):
+        dot_tile(vectors, group[0], slot + k, scores, column + k)
+    for word in range(group[0], group[1]):
+        for k in range(0, n_noise, CHUNK):
+            place = (word, column + k, slot + k)
+            step_chunk(
+                scores, scratch.weights, scratch.slots, scratch.words, place, how
+            )
+
+
+@helper
+def add_contexts(scratch, updates, group, contexts, column):
+    """Add the steps of four words and their contexts to each other's updates."""
+    steps, vectors = scratch.scores, scratch.vectors
+    word, n_words = group[0], group[1] - group[0]
+    first, last = contexts
+    at = (word, column)
+    add_rows(updates, word, steps, at, vectors, first, last - first)
+    for slot in range(first, last, TILE):
+        at = (word, column + slot - first)
+        add_columns(updates, slot, steps, at, vectors, word, n_words)
+
+
+@helper
+def clear_contexts(lanes, lane):
+    """Set the updates of a span's contexts to zero."""
+    for part in range(LEFT, RIGHT + 1, RIGHT - LEFT):
+        first = lanes.parts[lane, part, 0]
+        clear_rows(lanes.updates[lane], first, lanes.parts[lane, part, 1] - first)
+
+
+@helper
+def train_group(model, sampler, lanes, scratch, lane, group, rate):
+    """Train four neighbouring words.
 
     Parameters
     ----------
-    radius : int
-        Largest distance of a context.
+    model : Model
+    sampler : Sampler
+    lanes : Lanes
+    scratch : Scratch
+    lane : int
+    group : (int, int)
+        First and last + 1 word.
+    rate : float32
     """
+    updates, n_noise = lanes.updates[lane], sampler.n_noise
+    steps, vectors = scratch.scores, scratch.vectors
+    first_noise = steps.shape[1] - n_noise
+    map_words(model, scratch, group)
+    open_words(scratch, group)
+    clear_rows(updates, group[0], TILE)
+    for side in range(2 if model.directional else 1):
+        part = RIGHT if side else LEFT
+        contexts = reach(scratch.window, group, part, model.directional)
+        column = side * (first_noise // 2)
+        score_contexts(scratch, group, contexts, column, rate)
+        add_contexts(scratch, updates, group, contexts, column)
+    score_noise(scratch, group, n_noise, rate)
+    at, noise = (group[0], first_noise), vectors.shape[0] - n_noise
+    add_rows(updates, group[0], steps, at, vectors, noise, n_noise)
+
+
+@helper
+def add_updates(model, sampler, lanes, scratch, lane, n_words):
+    """Add up the steps of a span's noise words; finish those of its words."""
     steps, vectors, updates = scratch.scores, scratch.vectors, lanes.updates[lane]
-    n_slots = vectors.shape[0]
-    noise = lanes.parts[lane, LEFT_NOISE, 0]
-    for word in range(0, n_words, TILE):
-        block = (word, min(word + TILE, n_words))
-        left, right = reach(scratch.window, block, model.directional)
-        clear_rows(updates, word, TILE)
-        add_rows(updates, word, steps, vectors, left[0], left[1] - left[0])
-        if model.directional:
-            add_rows(updates, word, steps, vectors, right[0], right[1] - right[0])
-        add_rows(updates, word, steps, vectors, noise, n_slots - noise)
-    for part in range(LEFT, RIGHT + 1, RIGHT - LEFT):
-        # The slot of word 0 as a context, were it one.
-        center = scratch.window[0, 1 if part == LEFT else 2] - (part == RIGHT)
-        first, last = lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]
-        for slot in range(first, last, TILE):
-            low = max(slot - center - radius, 0)
-            high = min(slot + TILE - center + radius, n_words)
-            clear_rows(updates, slot, TILE)
-            add_columns(updates, slot, steps, vectors, low, max(high - low, 0))
-    for slot in range(noise, n_slots, TILE):
-        clear_rows(updates, slot, TILE)
-        add_columns(updates, slot, steps, vectors, 0, n_words)
+    noise = vectors.shape[0] - sampler.n_noise
+    column = steps.shape[1] - sampler.n_noise
+    for k in range(0, sampler.n_noise, TILE):
+        clear_rows(updates, noise + k, TILE)
+        add_columns(updates, noise + k, steps, (0, column + k), vectors, 0, n_words)
     unmap_steps(model, lanes, scratch, lane, n_words)
     # Steps of the words' biases. Those of contexts are computed with their scale.
     for word in range(n_words):
@@ -204,7 +241,7 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     # which would move between two threads at every draw.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
-    outer = lay_windows(tokens, sampler, scratch.stream, span, window)
+    outer = lay_windows(tokens, sampler, scratch.stream, span, window, TILE)
     size = window.shape[0]
     set_part(lanes, lane, WORDS, (0, span[1] - span[0]), 0, 0)
     list_words(tokens, span, words, 0)
@@ -260,19 +297,15 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
-                columns = (lanes.parts[lane, LEFT, 0], lanes.parts[lane, LEFT_NOISE, 0])
                 gather(model, lanes, scratch, lane)
-                pairs = weigh_pairs(model, sampler, scratch, n_words, columns)
-                lanes.pairs[lane] += pairs
+                lanes.pairs[lane] += weigh_noise(model, sampler, scratch, n_words)
                 skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
+                clear_contexts(lanes, lane)
                 for word in range(0, n_words, TILE):
-                    block = (word, min(word + TILE, n_words))
-                    map_words(model, scratch, block)
-                    left, right = reach(scratch.window, block, model.directional)
-                    score_block(scratch, block, left, right, columns[1], rate)
+                    group = (word, min(word + TILE, n_words))
+                    train_group(model, sampler, lanes, scratch, lane, group, rate)
                 lanes.loss[lane] += close_words(scratch, n_words)
-                radius = sampler.window_thresholds.size
-                add_updates(model, lanes, scratch, lane, n_words, radius)
+                add_updates(model, sampler, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
             route_updates(lanes, scratch, lane, team.size)
             lane, tried = next_lane(lanes, team, tried)

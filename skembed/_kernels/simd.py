@@ -99,36 +99,37 @@ def _multiply_add(builder, a, b, total):
 
 
 def _halve(builder, a, b, block):
-    """Add neighbouring blocks of lanes within `a` and within `b`; keep a's first."""
+    """Add the halves of every block of lanes of `a`, and likewise of `b`.
+
+    The sums of a block stand where its first half was in `a`, and those of `b` where
+    its second half was. So one of the two operands only chooses between lanes, which
+    takes no shuffle.
+    """
     lanes = a.type.count
-    low = [
-        source + start + lane
-        for source in (0, lanes)
-        for start in range(0, lanes, 2 * block)
-        for lane in range(block)
-    ]
     kind = ir.VectorType(INT32, lanes)
-    high = ir.Constant(kind, [lane + block for lane in low])
-    low = ir.Constant(kind, low)
+    kept = [lane + lanes * (lane & block > 0) for lane in range(lanes)]
+    moved = [lane ^ block for lane in kept]
     return builder.fadd(
-        builder.shuffle_vector(a, b, low),
-        builder.shuffle_vector(a, b, high),
+        builder.shuffle_vector(a, b, ir.Constant(kind, kept)),
+        builder.shuffle_vector(a, b, ir.Constant(kind, moved)),
         flags=FLAGS,
     )
 
 
 def _sum_each(builder, vectors):
     """Return one vector whose lane i is the sum over all lanes of ``vectors[i]``."""
+    # Pairs whose sums stay in neighbouring lanes are formed last.
     block = vectors[0].type.count // 2
-    while len(vectors) > 1:
-        pairs = zip(vectors[::2], vectors[1::2], strict=True)
+    while block:
+        half = len(vectors) // 2
+        pairs = zip(vectors[:half], vectors[half:], strict=True)
         vectors = [_halve(builder, a, b, block) for a, b in pairs]
         block //= 2
     return vectors[0]
 
 
-def _write_dot_tile(builder, vectors, scores, at, lanes, rows):
-    """Write `rows` rows of the tile at (row, column) ``at``."""
+def _write_dot_tile(builder, vectors, scores, at, column, lanes, rows):
+    """Write `rows` rows of the tile of the vectors ``at``, from a column on."""
     zero = ir.Constant(vectors.vector, [0.0] * lanes)
     totals = [cgutils.alloca_once(builder, vectors.vector) for _ in range(rows * TILE)]
     for total in totals:
@@ -137,26 +138,26 @@ def _write_dot_tile(builder, vectors, scores, at, lanes, rows):
     y_rows = [builder.add(at[1], constant(j)) for j in range(TILE)]
     count = builder.udiv(vectors.columns, constant(lanes))
     with cgutils.for_range(builder, count) as loop:
-        column = builder.mul(loop.index, constant(lanes))
-        x = [vectors.load(row, column) for row in x_rows]
+        place = builder.mul(loop.index, constant(lanes))
+        x = [vectors.load(row, place) for row in x_rows]
         for j, row in enumerate(y_rows):
-            y = vectors.load(row, column)
+            y = vectors.load(row, place)
             for i in range(rows):
                 _multiply_add(builder, x[i], y, totals[i * TILE + j])
     sums = [builder.load(total) for total in totals]
     for first in range(0, len(sums), lanes):
         group = _sum_each(builder, sums[first : first + lanes])
         for start in range(0, lanes, TILE):
-            row, column = divmod(first + start, TILE)
+            row, right = divmod(first + start, TILE)
             mask = ir.Constant(
                 ir.VectorType(INT32, TILE), list(range(start, start + TILE))
             )
             part = builder.shuffle_vector(group, group, mask)
-            scores.store(part, x_rows[row], builder.add(at[1], constant(column)))
+            scores.store(part, x_rows[row], builder.add(column, constant(right)))
 
 
 def _write_add_tile(builder, matrices, at, terms, step_at, lanes):
-    """Add to four rows, two vector registers of columns at a time."""
+    """Add to four rows, a few vector registers of columns at a time."""
     updates, steps, vectors = matrices
     rows = [builder.add(at, constant(i)) for i in range(TILE)]
 
@@ -170,28 +171,32 @@ def _write_add_tile(builder, matrices, at, terms, step_at, lanes):
         with cgutils.for_range(builder, terms[1]) as loop:
             term = builder.add(terms[0], loop.index)
             loaded = [vectors.load(term, start) for start in columns]
-            for i, row in enumerate(rows):
-                step = steps.splat(*step_at(row, term))
+            for i in range(TILE):
+                step = steps.splat(*step_at(i, loop.index))
                 for v in range(n_vectors):
                     _multiply_add(builder, step, loaded[v], totals[i, v])
         for i, row in enumerate(rows):
             for v, start in enumerate(columns):
                 updates.store(builder.load(totals[i, v]), row, start)
 
-    pairs = builder.udiv(vectors.columns, constant(2 * lanes))
-    with cgutils.for_range(builder, pairs) as loop:
-        add_columns(builder.mul(loop.index, constant(2 * lanes)), 2)
-    done = builder.mul(pairs, constant(2 * lanes))
-    with builder.if_then(builder.icmp_unsigned("<", done, vectors.columns)):
-        add_columns(done, 1)
+    # As many registers of columns as leave some registers for steps and vectors.
+    n_vectors, done = 4 if lanes == 16 else 2, constant(0)
+    while n_vectors:
+        size = constant(n_vectors * lanes)
+        left = builder.sub(vectors.columns, done)
+        passes = builder.udiv(left, size)
+        with cgutils.for_range(builder, passes) as loop:
+            add_columns(builder.add(done, builder.mul(loop.index, size)), n_vectors)
+        done = builder.add(done, builder.mul(passes, size))
+        n_vectors //= 2
 
 
 def make_dot_tile(lanes):
     """Return `dot_tile` for registers of `lanes` numbers."""
 
     @intrinsic
-    def dot_tile(typing_context, vectors, row, column, scores):
-        signature = types.void(vectors, types.int64, types.int64, scores)
+    def dot_tile(typing_context, vectors, row, other, scores, column):
+        signature = types.void(vectors, types.int64, types.int64, scores, types.int64)
 
         def generate(context, builder, signature, arguments):
             x = Matrix.of(context, builder, vectors, arguments[0], lanes)
@@ -200,7 +205,7 @@ def make_dot_tile(lanes):
             rows = TILE if lanes == 16 else 2
             for first in range(0, TILE, rows):
                 at = (builder.add(arguments[1], constant(first)), arguments[2])
-                _write_dot_tile(builder, x, out, at, lanes, rows)
+                _write_dot_tile(builder, x, out, at, arguments[4], lanes, rows)
             return context.get_dummy_value()
 
         return signature, generate
@@ -215,7 +220,7 @@ def _add_tile_function(module, lanes, transposed):
     function belongs to the module, as if it were inlined: see `jit.helper`.
     """
     matrix = [FLOAT.as_pointer(), _INT64]
-    kind = ir.FunctionType(ir.VoidType(), 3 * matrix + 3 * [_INT64])
+    kind = ir.FunctionType(ir.VoidType(), 3 * matrix + 5 * [_INT64])
     name = f"skembed_add_tile_{int(transposed)}"
     function = cgutils.get_or_insert_function(module, kind, name)
     if function.is_declaration:
@@ -225,10 +230,11 @@ def _add_tile_function(module, lanes, transposed):
         passed = function.args
         matrices = [Matrix(builder, passed[i], passed[i + 1], lanes) for i in (0, 2, 4)]
 
-        def step_at(row, term):
-            return (term, row) if transposed else (row, term)
+        def step_at(i, term):
+            row, column = (term, constant(i)) if transposed else (constant(i), term)
+            return builder.add(passed[7], row), builder.add(passed[8], column)
 
-        _write_add_tile(builder, matrices, passed[6], passed[7:], step_at, lanes)
+        _write_add_tile(builder, matrices, passed[6], passed[9:], step_at, lanes)
         builder.ret_void()
     return function
 
@@ -237,18 +243,25 @@ def make_add_tile(lanes, transposed):
     """Return `add_rows`, or `add_columns`, for registers of `lanes` numbers."""
 
     @intrinsic
-    def add_tile(typing_context, updates, at, steps, vectors, first, n_terms):
+    def add_tile(typing_context, updates, at, steps, corner, vectors, first, n_terms):
         signature = types.void(
-            updates, types.int64, steps, vectors, types.int64, types.int64
+            updates,
+            types.int64,
+            steps,
+            types.UniTuple(types.int64, 2),
+            vectors,
+            types.int64,
+            types.int64,
         )
 
         def generate(context, builder, signature, arguments):
             passed = []
-            for i, kind in ((0, updates), (2, steps), (3, vectors)):
+            for i, kind in ((0, updates), (2, steps), (4, vectors)):
                 matrix = Matrix.of(context, builder, kind, arguments[i], lanes)
                 passed += [matrix.data, matrix.columns]
             function = _add_tile_function(builder.module, lanes, transposed)
-            numbers = [arguments[1], arguments[4], arguments[5]]
+            corner_at = cgutils.unpack_tuple(builder, arguments[3], 2)
+            numbers = [arguments[1], *corner_at, arguments[5], arguments[6]]
             builder.call(function, passed + numbers)
             return context.get_dummy_value()
 
@@ -372,27 +385,29 @@ def _clear_rows(rows, first, n_rows):
     rows[first : first + n_rows] = 0.0
 
 
-def _dot_tile(vectors, row, column, scores):
-    """``scores[r:r+4, c:c+4] = vectors[r:r+4] @ vectors[c:c+4].T``."""
+def _dot_tile(vectors, row, other, scores, column):
+    """``scores[r:r+4, c:c+4] = vectors[r:r+4] @ vectors[o:o+4].T``."""
     scores[row : row + TILE, column : column + TILE] = (
-        vectors[row : row + TILE] @ vectors[column : column + TILE].T
+        vectors[row : row + TILE] @ vectors[other : other + TILE].T
     )
 
 
-def _add_rows(updates, at, steps, vectors, first, n_terms):
-    """``updates[at:at+4] += steps[at:at+4, f:f+n] @ vectors[f:f+n]``."""
-    last = first + n_terms
-    updates[at : at + TILE] += steps[at : at + TILE, first:last] @ vectors[first:last]
+def _add_rows(updates, at, steps, corner, vectors, first, n_terms):
+    """``updates[at:at+4] += steps[r:r+4, c:c+n] @ vectors[f:f+n]``."""
+    row, column = corner
+    factors = steps[row : row + TILE, column : column + n_terms]
+    updates[at : at + TILE] += factors @ vectors[first : first + n_terms]
 
 
 def _fetch(rows, row):
     """Ask for a row of a matrix ahead of its use; a hint, without effect."""
 
 
-def _add_columns(updates, at, steps, vectors, first, n_terms):
-    """``updates[at:at+4] += steps[f:f+n, at:at+4].T @ vectors[f:f+n]``."""
-    last = first + n_terms
-    updates[at : at + TILE] += steps[first:last, at : at + TILE].T @ vectors[first:last]
+def _add_columns(updates, at, steps, corner, vectors, first, n_terms):
+    """``updates[at:at+4] += steps[r:r+n, c:c+4].T @ vectors[f:f+n]``."""
+    row, column = corner
+    factors = steps[row : row + n_terms, column : column + TILE]
+    updates[at : at + TILE] += factors.T @ vectors[first : first + n_terms]
 
 
 if numba.config.DISABLE_JIT:

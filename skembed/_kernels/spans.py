@@ -144,8 +144,10 @@ class Scratch(NamedTuple):
     # int64 (span, 4): each word's first left context and last + 1, and likewise right
     window: np.ndarray
     unmapped: np.ndarray  # float32 (span, width), word vectors before they are mapped
-    scores: np.ndarray  # float32 (span, n_slots), scores, then steps
-    weights: np.ndarray  # float32 (span, n_slots), of pairs in the objective
+    # float32 (span, n_columns): scores, then steps, and weights of pairs in the
+    # objective; a column is a slot, or one of the slots around a group of words
+    scores: np.ndarray
+    weights: np.ndarray
     stream: np.ndarray  # uint64 (8,), the lane's random stream, in a cache line
 
 
@@ -191,8 +193,29 @@ def cut_span(tokens, lanes, lane, index, size):
 
 
 @helper
-def lay_windows(tokens, sampler, stream, span, window):
-    """Draw each word's window within its document; return the outermost contexts.
+def draw_half_width(sampler, stream):
+    """Draw how far a window extends."""
+    thresholds = sampler.window_thresholds
+    draw = next_random(stream, 0) >> SHIFT_32
+    half = 1
+    # Without a branch, whose outcome no processor could predict.
+    for distance in range(1, thresholds.size):
+        half += draw < thresholds[distance]
+    return half
+
+
+@helper
+def first_in_reach(tokens, position, reach):
+    """Return the first position of the same document within some distance."""
+    start = position
+    while start > 0 and position - start < reach and tokens[start] >= 0:
+        start -= 1
+    return start
+
+
+@helper
+def lay_windows(tokens, sampler, stream, span, window, group):
+    """Draw windows within documents; return the outermost contexts.
 
     Their positions come first and last in a row of `window`.
 
@@ -205,25 +228,27 @@ def lay_windows(tokens, sampler, stream, span, window):
     span : (int, int)
         First and last + 1 position of the words.
     window : int64 (span, 4), OUT
+    group : int
+        Neighbouring words whose windows extend equally far.
     """
     first, last = span
-    thresholds = sampler.window_thresholds
     low, high = first, last - 1
+    start = first_in_reach(tokens, first, sampler.left)
+    # The next position that is not yet known to belong to the same document.
+    stop = first + 1
+    to_left, to_right = 0, 0
     for center in range(first, last):
-        draw = next_random(stream, 0) >> SHIFT_32
-        half = 1
-        while half < thresholds.size and draw < thresholds[half]:
-            half += 1
-        left = center
-        to_left = min(half, sampler.left)
-        while center - left < to_left and tokens[left] >= 0:
-            left -= 1
-        right = center
-        to_right = min(half, sampler.right)
-        while right - center < to_right and right + 1 < tokens.size:
-            if tokens[right + 1] < 0:
-                break
-            right += 1
+        if (center - first) % group == 0:
+            half = draw_half_width(sampler, stream)
+            to_left, to_right = min(half, sampler.left), min(half, sampler.right)
+        if tokens[center] < 0:
+            start = center
+        stop = max(stop, center + 1)
+        known = min(center + to_right + 1, tokens.size)
+        while stop < known and tokens[stop] >= 0:
+            stop += 1
+        left = max(center - to_left, start)
+        right = min(center + to_right, stop - 1)
         window[center - first, 0] = left
         window[center - first, 3] = right + 1
         low = min(low, left)

@@ -162,7 +162,7 @@ def project(basis, block, rows, inside):
     for first in range(rows[0], rows[1], _ROWS):
         count = min(_ROWS, rows[1] - first)
         for at in range(0, inside.shape[0], simd.TILE):
-            simd.add_columns(inside, at, basis, block, first, count)
+            simd.add_columns(inside, at, basis, (first, at), block, first, count)
 
 
 @kernel
@@ -180,4 +180,4 @@ def combine(basis, inside, rows, block):
     """
     for at in range(rows[0], rows[1], simd.TILE):
         simd.clear_rows(block, at, simd.TILE)
-        simd.add_rows(block, at, basis, inside, 0, inside.shape[0])
+        simd.add_rows(block, at, basis, (at, 0), inside, 0, inside.shape[0])

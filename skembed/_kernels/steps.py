@@ -107,18 +107,21 @@ class _Vectors:
 
 def _write_steps(v, z, weight, norms):
     """Return loss, sigmoid times weight, and both curvatures of pairs with score z."""
-    zero, one = v.all(0.0), v.all(1.0)
+    zero, one, huge = v.all(0.0), v.all(1.0), v.all(1e30)
     size = v.call("fabs", z)
     e = v.exp_minus(v.select(v.less(size, v.all(87.0)), size, v.all(87.0)))
-    upper = v.divide(one, v.add(one, e))
+    tiny = v.less(size, v.all(1e-3))
+    divisor = v.select(tiny, v.all(1e-3), v.select(v.less(size, huge), size, huge))
+    # One quotient for two, since nothing takes longer: its products with the divisor
+    # and with 1 - e.
+    shared = v.divide(one, v.multiply(v.add(one, e), divisor))
+    upper = v.multiply(shared, divisor)
     sigmoid = v.select(v.less(z, zero), v.multiply(e, upper), upper)
     positive = v.select(v.less(z, zero), zero, z)
     loss = v.multiply(weight, v.add(positive, v.log1p_unit(e)))
     pull = v.multiply(weight, sigmoid)
     # (sigmoid(|z|) - 1/2) / |z|, whose limit is 1/4; see `apply_updates`.
-    tiny = v.less(size, v.all(1e-3))
-    divisor = v.select(tiny, v.all(1e-3), size)
-    bend = v.divide(v.subtract(upper, v.all(0.5)), divisor)
+    bend = v.multiply(v.multiply(v.all(0.5), v.subtract(one, e)), shared)
     slope = v.multiply(weight, v.select(tiny, v.all(0.25), bend))
     bends = [v.add(v.multiply(slope, norm), pull) for norm in norms]
     return loss, pull, bends
@@ -136,12 +139,12 @@ def make_step_chunk(lanes):
                 Matrix.of(context, builder, kind, arguments[i], lanes)
                 for i, kind in enumerate((scores, weights, slots, words))
             ]
-            row, column = cgutils.unpack_tuple(builder, arguments[4], 2)
+            row, column, slot = cgutils.unpack_tuple(builder, arguments[4], 3)
             sign, rate = cgutils.unpack_tuple(builder, arguments[5], 2)
             v = _Vectors(builder, lanes)
             rates = v.splat(sign), v.splat(rate)
             for first in range(0, CHUNK, lanes):
-                _write_chunk(v, matrices, row, (column, first), rates)
+                _write_chunk(v, matrices, row, (column, slot, first), rates)
             return context.get_dummy_value()
 
         return signature, generate
@@ -150,24 +153,24 @@ def make_step_chunk(lanes):
 
 
 def _write_chunk(v, matrices, row, place, rates):
-    """Write one register's part of a chunk, which begins at number ``place[1]``."""
+    """Write one register's part of a chunk, which begins at number ``place[2]``."""
     scores, weights, slots, words = matrices
-    column = v.builder.add(place[0], constant(place[1]))
+    column, slot = (v.builder.add(start, constant(place[2])) for start in place[:2])
     sign, rate = rates
     bias = words.splat(row, constant(3 * CHUNK + BIAS))
     norm = words.splat(row, constant(3 * CHUNK + NORM))
-    biases = slots.load(constant(BIAS), column)
-    norms = slots.load(constant(NORM), column)
+    biases = slots.load(constant(BIAS), slot)
+    norms = slots.load(constant(NORM), slot)
     score = v.add(scores.load(row, column), v.add(bias, biases))
     weight = weights.load(row, column)
     loss, pull, bends = _write_steps(v, v.multiply(sign, score), weight, (norm, norms))
     step = v.multiply(v.multiply(sign, rate), pull)
     scores.store(step, row, column)
     for array, number in ((BIAS_STEP, step), (CURVATURE, bends[0])):
-        total = v.add(slots.load(constant(array), column), number)
-        slots.store(total, constant(array), column)
+        total = v.add(slots.load(constant(array), slot), number)
+        slots.store(total, constant(array), slot)
     for sums, number in ((LOSS, loss), (STEP, step), (BEND, bends[1])):
-        at = constant(sums + place[1])
+        at = constant(sums + place[2])
         words.store(v.add(words.load(row, at), number), row, at)
 
 
@@ -180,25 +183,26 @@ def _step_chunk(scores, weights, slots, words, at, rates):
 
     Parameters
     ----------
-    scores : float32 (n_words, n_slots), INOUT
+    scores : float32 (n_words, n_columns), INOUT
         Dot products, then steps.
-    weights : float32 (n_words, n_slots), IN
+    weights : float32 (n_words, n_columns), IN
     slots : float32 (4, n_slots), INOUT
         Rows `BIAS` and `NORM` of every context are read; to `BIAS_STEP` and
         `CURVATURE` is added.
     words : float32 (n_words, 64), INOUT
         Of every word: 16 partial sums each of loss, step and curvature are added to,
         then bias and norm are read.
-    at : (int, int)
-        Word and first context.
+    at : (int, int, int)
+        Word, first column, and the slot of the context in that column.
     rates : (float32, float32)
         Sign and minus the learning rate.
     """
     row, columns = at[0], slice(at[1], at[1] + CHUNK)
+    places = slice(at[2], at[2] + CHUNK)
     sign, rate = rates
     bias, norm = words[row, 3 * CHUNK + BIAS], words[row, 3 * CHUNK + NORM]
     weight = weights[row, columns]
-    z = sign * (scores[row, columns] + bias + slots[BIAS, columns])
+    z = sign * (scores[row, columns] + bias + slots[BIAS, places])
     size = np.abs(z)
     e = np.exp(-np.minimum(size, np.float32(87.0)))
     upper = np.float32(1.0) / (np.float32(1.0) + e)
@@ -207,11 +211,11 @@ def _step_chunk(scores, weights, slots, words, at, rates):
     slope = weight * np.where(size < 1e-3, np.float32(0.25), bend)
     step = sign * rate * pull
     scores[row, columns] = step
-    slots[BIAS_STEP, columns] += step
-    slots[CURVATURE, columns] += slope * norm + pull
+    slots[BIAS_STEP, places] += step
+    slots[CURVATURE, places] += slope * norm + pull
     words[row, :CHUNK] += weight * (np.maximum(z, 0) + np.log1p(e))
     words[row, STEP : STEP + CHUNK] += step
-    words[row, BEND : BEND + CHUNK] += slope * slots[NORM, columns] + pull
+    words[row, BEND : BEND + CHUNK] += slope * slots[NORM, places] + pull
 
 
 step_chunk = make_step_chunk(host_lanes()) if COMPILED else _step_chunk

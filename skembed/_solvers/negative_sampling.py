@@ -32,6 +32,8 @@ from skembed._utils.threads import ThreadTeam, n_threads
 # Both are multiples of 16.
 SPAN = 32
 SHARED_NOISE = 16
+# Neighbouring words of skip-gram whose windows extend equally far.
+GROUP = 4
 MAX_LANES = 16
 # How many updates of one row a round may add up before they become too stale, measured
 # in pairs of the most frequent word.
@@ -357,12 +359,16 @@ class _Training:
     def _allocate(self, n_lanes: int) -> None:
         """Set up the work spaces."""
         window = self.source.weights.size
-        n_slots = count_slots(window, self.model.directional, self.settings.hidden)
+        shape = window, self.model.directional, self.settings.hidden
+        n_slots = count_slots(*shape)
         self.lanes = make_lanes(n_lanes, n_slots, self.model, self.n_threads)
         self.slice = rounds_of_slice(
             self.lanes, self.source.weights.size, len(self.layout.map)
         )
-        self.scratches = [make_scratch(self.lanes) for _ in range(self.n_threads)]
+        n_columns = count_columns(n_slots, *shape)
+        self.scratches = [
+            make_scratch(self.lanes, n_columns) for _ in range(self.n_threads)
+        ]
         self.lanes.states[:] = self.job.seeds.generate_state(n_lanes, np.uint64)
         self.held_out = None
         if self.data.held_out is not None:
@@ -596,6 +602,24 @@ def count_slots(window: int, directional: bool = False, hidden: bool = False) ->
     return SPAN + contexts + SHARED_NOISE + (SPAN if hidden else 0)
 
 
+def count_columns(
+    n_slots: int, window: int, directional: bool = False, hidden: bool = False
+) -> int:
+    """Return the number of scores that are kept of a word in a span.
+
+    In skip-gram, these are the contexts around a group of words, and the noise words.
+
+    Parameters
+    ----------
+    n_slots, window, directional, hidden
+        As in `count_slots`, and what it returns.
+    """
+    if hidden:
+        return n_slots
+    contexts = GROUP + (window if directional else 2 * window)
+    return -(-contexts // 16) * 16 * (2 if directional else 1) + SHARED_NOISE
+
+
 def rounds_of_slice(lanes: Any, window: int, n_map_rows: int) -> int:
     """Return the number of rounds in one call of a kernel, which takes less than 0.1 s.
 
@@ -645,8 +669,8 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
     )
 
 
-def make_scratch(lanes: Any) -> Any:
-    """Return the work space of one thread, all zeros."""
+def make_scratch(lanes: Any, n_columns: int) -> Any:
+    """Return the work space of one thread, all zeros; see `count_columns`."""
     from skembed._kernels import spans
 
     _, n_slots, width = lanes.updates.shape
@@ -656,7 +680,7 @@ def make_scratch(lanes: Any) -> Any:
         words=aligned_zeros((SPAN, 64)),
         window=np.zeros((SPAN, 4), dtype=np.int64),
         unmapped=aligned_zeros((SPAN, width)),
-        scores=aligned_zeros((SPAN, n_slots)),
-        weights=aligned_zeros((SPAN, n_slots)),
+        scores=aligned_zeros((SPAN, n_columns)),
+        weights=aligned_zeros((SPAN, n_columns)),
         stream=aligned_zeros((8,), np.uint64),
     )

@@ -50,7 +50,7 @@ def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
     n_slots = negative_sampling.count_slots(sampler.window_thresholds.size, hidden=True)
     lanes = negative_sampling.make_lanes(len(seeds), n_slots, model)
     lanes.states[:] = seeds
-    scratch = negative_sampling.make_scratch(lanes)
+    scratch = negative_sampling.make_scratch(lanes, n_slots)
     rounds = rounds or (0, n_rounds(tokens, len(seeds)))
     cbow.train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, alone())
     return lanes
@@ -181,7 +181,7 @@ def test_buffers_carry_nothing_over(tokens):
     tables = []
     for first in (tokens, tokens[:5]):
         lanes = negative_sampling.make_lanes(1, n_slots, model)
-        scratch = negative_sampling.make_scratch(lanes)
+        scratch = negative_sampling.make_scratch(lanes, n_slots)
         other = model._replace(params=100.0 * model.params)
         rest = (lanes, scratch, (0, n_rounds(first, 1)), (0.0, 0.0), alone())
         cbow.train_rounds(first, other, sampler, *rest)

@@ -85,16 +85,16 @@ def tiles(lanes):
     add_columns = simd.make_add_tile(lanes, transposed=True)
 
     @numba.njit
-    def call_dot(vectors, row, column, scores):
-        dot(vectors, row, column, scores)
+    def call_dot(vectors, row, other, scores, column):
+        dot(vectors, row, other, scores, column)
 
     @numba.njit
-    def call_rows(updates, at, steps, vectors, first, n_terms):
-        add_rows(updates, at, steps, vectors, first, n_terms)
+    def call_rows(updates, at, steps, corner, vectors, first, n_terms):
+        add_rows(updates, at, steps, corner, vectors, first, n_terms)
 
     @numba.njit
-    def call_columns(updates, at, steps, vectors, first, n_terms):
-        add_columns(updates, at, steps, vectors, first, n_terms)
+    def call_columns(updates, at, steps, corner, vectors, first, n_terms):
+        add_columns(updates, at, steps, corner, vectors, first, n_terms)
 
     return call_dot, call_rows, call_columns
 
@@ -105,24 +105,23 @@ def test_tiles(lanes):
     """Registers of any processor give the same products, and write nothing else."""
     dot_tile, add_rows, add_columns = tiles(lanes)
     rng = np.random.default_rng(26)
-    for width in (16, 32, 48, 112):
+    for width in (16, 32, 48, 112, 304):
         vectors, updates = rng.normal(size=(2, 20, width)).astype(np.float32)
         steps = rng.normal(size=(20, 20)).astype(np.float32)
         scores = steps.copy()
-        dot_tile(vectors, 4, 9, scores)
+        dot_tile(vectors, 4, 9, scores, 2)
         wanted = steps.astype(float)
-        wanted[4:8, 9:13] = vectors[4:8].astype(float) @ vectors[9:13].T
+        wanted[4:8, 2:6] = vectors[4:8].astype(float) @ vectors[9:13].T
         np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
         for n_terms in (0, 1, 5):
-            terms = slice(3, 3 + n_terms)
             for add, factors in (
-                (add_rows, steps[8:12, terms]),
-                (add_columns, steps[terms, 8:12].T),
+                (add_rows, steps[6:10, 2 : 2 + n_terms]),
+                (add_columns, steps[6 : 6 + n_terms, 2:6].T),
             ):
                 found = updates.copy()
-                add(found, 8, steps, vectors, 3, n_terms)
+                add(found, 8, steps, (6, 2), vectors, 3, n_terms)
                 wanted = updates.astype(float)
-                wanted[8:12] += factors.astype(float) @ vectors[terms]
+                wanted[8:12] += factors.astype(float) @ vectors[3 : 3 + n_terms]
                 np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
@@ -208,7 +207,8 @@ def sgns_buffers(sampler, model, seeds):
     n_slots = negative_sampling.count_slots(window, model.directional)
     lanes = negative_sampling.make_lanes(n_lanes, n_slots, model)
     lanes.states[:] = seeds
-    return lanes, negative_sampling.make_scratch(lanes)
+    n_columns = negative_sampling.count_columns(n_slots, window, model.directional)
+    return lanes, negative_sampling.make_scratch(lanes, n_columns)
 
 
 def alone():

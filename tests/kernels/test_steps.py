@@ -34,7 +34,7 @@ def run(lanes, scores, sign, **numbers):
     words = numbers.get("words", np.zeros((n_words, 64), dtype=np.float32))
     rates = (np.float32(sign), np.float32(numbers.get("rate", -1.0)))
     for word in range(n_words):
-        chunk(scores, weights, slots, words, (word, 0), rates)
+        chunk(scores, weights, slots, words, (word, 0, 0), rates)
     return scores, slots, words
 
 
