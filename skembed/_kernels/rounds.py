@@ -7,7 +7,7 @@ alone. So every row is written by one thread, in lane order.
 import numpy as np
 
 from skembed._kernels.maps import apply_map, finish_map, is_learned
-from skembed._kernels.simd import fetch_row, fetch_to_write
+from skembed._kernels.simd import add_row, fetch_row, fetch_to_write
 from skembed._kernels.spans import AHEAD, CLAIM_NUMBERS, LOW_32, PARTS, SHIFT_32
 from skembed._kernels.steps import CURVATURE
 from skembed._utils.barrier import count_up, wait
@@ -113,7 +113,6 @@ def apply_updates(model, lanes, team, rate):
     """
     thread = team.thread
     params, updates, routes = model.params, lanes.updates, lanes.routes
-    width = (params.shape[1] >> 4) << 4
     column = model.n_components + 1
     sum_curvatures(model, lanes, thread)
     for lane in range(lanes.words.shape[0]):
@@ -124,8 +123,7 @@ def apply_updates(model, lanes, team, rate):
             slot, target = routes[lane, i, 0], routes[lane, i, 1]
             bend = rate * params[target, column]
             damping = np.float32(2.0) / max(np.float32(2.0), bend)
-            for k in range(width):
-                params[target, k] += damping * rows[slot, k]
+            add_row(params, target, damping, rows, slot)
     for lane in range(lanes.words.shape[0]):
         for i in range(lanes.bounds[lane, thread], lanes.bounds[lane, thread + 1]):
             params[routes[lane, i, 1], column] = np.float32(0.0)

@@ -9,7 +9,15 @@ import numpy as np
 
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, route_updates
-from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows, dot_tile
+from skembed._kernels.simd import (
+    TILE,
+    add_columns,
+    add_rows,
+    clear_rows,
+    dot_tile,
+    is_among,
+    mark_window,
+)
 from skembed._kernels.spans import (
     PARTS,
     close_words,
@@ -47,7 +55,7 @@ def weigh_noise(model, sampler, scratch, n_words):
     """
     window, weights = scratch.window, scratch.weights
     column = weights.shape[1] - sampler.n_noise
-    share = noise_share(model, sampler)
+    half, share = sampler.n_noise // 2, noise_share(model, sampler)
     pairs = 0
     for word in range(n_words):
         left = window[word, 1] - window[word, 0]
@@ -56,9 +64,9 @@ def weigh_noise(model, sampler, scratch, n_words):
         one, other = left + right, left + right
         if model.directional:
             one, other = left, right
-        for k in range(sampler.n_noise):
-            count = one if k < sampler.n_noise // 2 else other
-            weights[word, column + k] = share * np.float32(count)
+        one, other = share * np.float32(one), share * np.float32(other)
+        weights[word, column : column + half] = one
+        weights[word, column + half :] = other
     return pairs
 
 
@@ -77,25 +85,28 @@ def skip_equal_draws(model, sampler, lanes, scratch, lane, n_words):
     window's words, it is skipped for all contexts of the window.
     """
     words = lanes.words
-    n_noise, n_slots = sampler.n_noise, words.shape[1]
+    n_slots = words.shape[1]
     for part in range(LEFT, RIGHT + 1, RIGHT - LEFT):
         for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
-            word = words[lane, slot]
-            n_equal = 0
-            for k in range(n_slots - n_noise, n_slots):
-                n_equal += words[lane, k] == word
-            if n_equal > 0:
-                at = (slot, part)
-                skip_draws_of(model, sampler, words[lane], scratch, at, n_words)
+            for drawn in range(n_slots - sampler.n_noise, n_slots, CHUNK):
+                if is_among(words[lane, slot], words, lane, drawn):
+                    at = (slot, part, drawn)
+                    skip_draws_of(model, sampler, words[lane], scratch, at, n_words)
 
 
 @helper
 def skip_draws_of(model, sampler, words, scratch, at, n_words):
-    """Skip the noise words that equal the context in a slot of a part, ``at``."""
-    window, weights, (slot, part) = scratch.window, scratch.weights, at
+    """Skip those of 16 noise words that equal the context in a slot.
+
+    Parameters
+    ----------
+    at : (int, int, int)
+        The slot, its part, and the first slot of the noise words.
+    """
+    window, weights, (slot, part, first) = scratch.window, scratch.weights, at
     share = noise_share(model, sampler)
     behind = words.size - weights.shape[1]
-    for drawn in range(words.size - sampler.n_noise, words.size):
+    for drawn in range(first, first + CHUNK):
         other_side = model.directional and (drawn >= words.size - sampler.n_noise // 2)
         own = other_side == (part == RIGHT)
         if words[drawn] != words[slot] or not (own or sampler.exclusive):
@@ -142,9 +153,7 @@ def score_contexts(scratch, group, contexts, column, rate):
     for word in range(group[0], group[1]):
         for slot in range(first, last, CHUNK):
             at = column + slot - first
-            for k in range(CHUNK):
-                inside = has_context(window, word, slot + k)
-                weights[word, at + k] = np.float32(1.0 if inside else 0.0)
+            mark_window(weights, word, at, slot, window)
             place = (word, at, slot)
             step_chunk(scores, weights, scratch.slots, scratch.words, place, how)
 

@@ -11,6 +11,7 @@ All arrays are two-dimensional, C-contiguous and float32; the number of columns 
 """
 
 import numba
+import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
@@ -71,8 +72,8 @@ class Matrix:
 
 
 def splat(builder, number, lanes):
-    """Return a float32 number in all lanes of a vector."""
-    undefined = ir.Constant(ir.VectorType(FLOAT, lanes), ir.Undefined)
+    """Return a number in all lanes of a vector."""
+    undefined = ir.Constant(ir.VectorType(number.type, lanes), ir.Undefined)
     vector = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
     mask = ir.Constant(ir.VectorType(INT32, lanes), None)
     return builder.shuffle_vector(vector, undefined, mask)
@@ -179,16 +180,17 @@ def _write_add_tile(builder, matrices, at, terms, step_at, lanes):
             for v, start in enumerate(columns):
                 updates.store(builder.load(totals[i, v]), row, start)
 
-    # As many registers of columns as leave some registers for steps and vectors.
-    n_vectors, done = 4 if lanes == 16 else 2, constant(0)
-    while n_vectors:
-        size = constant(n_vectors * lanes)
-        left = builder.sub(vectors.columns, done)
-        passes = builder.udiv(left, size)
-        with cgutils.for_range(builder, passes) as loop:
-            add_columns(builder.add(done, builder.mul(loop.index, size)), n_vectors)
-        done = builder.add(done, builder.mul(passes, size))
-        n_vectors //= 2
+    # Two or four registers of columns leave enough for steps and vectors.
+    most = 4 if lanes == 16 else 2
+    passes = builder.udiv(vectors.columns, constant(most * lanes))
+    with cgutils.for_range(builder, passes) as loop:
+        add_columns(builder.mul(loop.index, constant(most * lanes)), most)
+    done = builder.mul(passes, constant(most * lanes))
+    left = builder.sub(vectors.columns, done)
+    for n_vectors in range(1, most):
+        is_it = builder.icmp_unsigned("==", left, constant(n_vectors * lanes))
+        with builder.if_then(is_it):
+            add_columns(done, n_vectors)
 
 
 def make_dot_tile(lanes):
@@ -327,6 +329,111 @@ def clear_rows(typing_context, rows, first, n_rows):
     return signature, generate
 
 
+def make_copy_row(lanes):
+    """Return `copy_row` for registers of `lanes` numbers."""
+
+    @intrinsic
+    def copy_row(typing_context, target, at, source, row):
+        signature = types.float32(target, types.int64, source, types.int64)
+
+        def generate(context, builder, signature, arguments):
+            to = Matrix.of(context, builder, target, arguments[0], lanes)
+            of = Matrix.of(context, builder, source, arguments[2], lanes)
+            total = cgutils.alloca_once(builder, of.vector)
+            builder.store(ir.Constant(of.vector, [0.0] * lanes), total)
+            count = builder.udiv(of.columns, constant(lanes))
+            with cgutils.for_range(builder, count) as loop:
+                column = builder.mul(loop.index, constant(lanes))
+                numbers = of.load(arguments[3], column)
+                to.store(numbers, arguments[1], column)
+                _multiply_add(builder, numbers, numbers, total)
+            return sum_lanes(builder, builder.load(total))
+
+        return signature, generate
+
+    return copy_row
+
+
+def make_add_row(lanes):
+    """Return `add_row` for registers of `lanes` numbers."""
+
+    @intrinsic
+    def add_row(typing_context, target, at, factor, source, row):
+        signature = types.void(target, types.int64, types.float32, source, types.int64)
+
+        def generate(context, builder, signature, arguments):
+            to = Matrix.of(context, builder, target, arguments[0], lanes)
+            of = Matrix.of(context, builder, source, arguments[3], lanes)
+            factors = splat(builder, arguments[2], lanes)
+            count = builder.udiv(of.columns, constant(lanes))
+            with cgutils.for_range(builder, count) as loop:
+                column = builder.mul(loop.index, constant(lanes))
+                product = builder.fmul(
+                    factors, of.load(arguments[4], column), flags=FLAGS
+                )
+                before = to.load(arguments[1], column)
+                to.store(
+                    builder.fadd(before, product, flags=FLAGS), arguments[1], column
+                )
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add_row
+
+
+@intrinsic
+def is_among(typing_context, word, words, row, first):
+    """Whether a word is one of the 16 words of a row from `first` on."""
+    signature = types.boolean(types.int32, words, types.int64, types.int64)
+
+    def generate(context, builder, signature, arguments):
+        matrix = Matrix.of(context, builder, words, arguments[1], _LINE)
+        kind = ir.VectorType(INT32, _LINE)
+        pointer = matrix.pointer(arguments[2], arguments[3], kind)
+        equal = builder.icmp_signed(
+            "==",
+            builder.load(pointer, align=4),
+            splat(builder, arguments[0], _LINE),
+        )
+        bits = builder.bitcast(equal, ir.IntType(_LINE))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+    return signature, generate
+
+
+@intrinsic
+def mark_window(typing_context, weights, row, column, slot, window):
+    """Set 16 weights of a word to 1 where slots from `slot` on are in its window."""
+    signature = types.void(weights, types.int64, types.int64, types.int64, window)
+
+    def generate(context, builder, signature, arguments):
+        out = Matrix.of(context, builder, weights, arguments[0], _LINE)
+        bounds = Matrix.of(context, builder, window, arguments[4], _LINE)
+        kind = ir.VectorType(INT32, _LINE)
+        slots = builder.add(
+            splat(builder, builder.trunc(arguments[3], INT32), _LINE),
+            ir.Constant(kind, list(range(_LINE))),
+        )
+        edges = []
+        for place in range(4):
+            pointer = bounds.pointer(arguments[1], constant(place), _INT64)
+            edge = builder.trunc(builder.load(pointer), INT32)
+            edges.append(splat(builder, edge, _LINE))
+        sides = [
+            builder.and_(
+                builder.icmp_signed(">=", slots, edges[side]),
+                builder.icmp_signed("<", slots, edges[side + 1]),
+            )
+            for side in (0, 2)
+        ]
+        inside = builder.uitofp(builder.or_(*sides), ir.VectorType(FLOAT, _LINE))
+        out.store(inside, arguments[1], arguments[2])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
 def _scale_function(module, lanes):
     """Return the function that scales rows, see `_add_tile_function`.
 
@@ -376,6 +483,29 @@ def make_scale_rows(lanes):
     return scale_rows
 
 
+def _copy_row(target, at, source, row):
+    """Copy a row of a matrix to that of another one; return its sum of squares."""
+    target[at] = source[row]
+    return (source[row] * source[row]).sum()
+
+
+def _add_row(target, at, factor, source, row):
+    """``target[at] += factor * source[row]``."""
+    target[at] += factor * source[row]
+
+
+def _is_among(word, words, row, first):
+    return (words[row, first : first + _LINE] == word).any()
+
+
+def _mark_window(weights, row, column, slot, window):
+    slots = np.arange(slot, slot + _LINE)
+    left, end_left, right, end_right = window[row]
+    inside = (slots >= left) & (slots < end_left)
+    inside |= (slots >= right) & (slots < end_right)
+    weights[row, column : column + _LINE] = inside
+
+
 def _scale_rows(rows, first, n_rows, factors):
     """``rows[f:f+n] *= factors``, a number for each column."""
     rows[first : first + n_rows] *= factors
@@ -414,10 +544,13 @@ if numba.config.DISABLE_JIT:
     dot_tile, add_rows, add_columns = _dot_tile, _add_rows, _add_columns
     fetch_row = fetch_to_write = _fetch
     clear_rows, scale_rows = _clear_rows, _scale_rows
+    is_among, mark_window = _is_among, _mark_window
+    copy_row, add_row = _copy_row, _add_row
 else:
     dot_tile = make_dot_tile(host_lanes())
     add_rows = make_add_tile(host_lanes(), transposed=False)
     add_columns = make_add_tile(host_lanes(), transposed=True)
     scale_rows = make_scale_rows(host_lanes())
+    copy_row, add_row = make_copy_row(host_lanes()), make_add_row(host_lanes())
     fetch_row = make_fetch(to_write=0)
     fetch_to_write = make_fetch(to_write=1)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skembed._kernels.maps import Map, MapSteps
-from skembed._kernels.simd import fetch_row
+from skembed._kernels.simd import copy_row, fetch_row
 from skembed._kernels.steps import (
     BEND,
     BIAS,
@@ -266,7 +266,6 @@ def gather(model, lanes, scratch, lane):
     """
     # Plain indices, here and below: a view of a row costs two atomic operations.
     vectors, slots = scratch.vectors, scratch.slots
-    width = (vectors.shape[1] >> 4) << 4
     column = model.n_components
     for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
@@ -279,11 +278,7 @@ def gather(model, lanes, scratch, lane):
             ahead = min(slot + AHEAD, last - 1)
             fetch_row(model.params, row + lanes.words[lane, ahead])
             word = lanes.words[lane, slot]
-            norm = np.float32(0.0)
-            for k in range(width):
-                value = model.params[row + word, k]
-                vectors[slot, k] = value
-                norm += value * value
+            norm = copy_row(vectors, slot, model.params, row + word)
             bias = model.params[row + word, column]
             vectors[slot, column] = np.float32(0.0)
             slots[NORM, slot] = (norm - bias * bias) * stretch + other_bias
