@@ -34,7 +34,7 @@ SPAN = 32
 SHARED_NOISE = 16
 # Neighbouring words of skip-gram whose windows extend equally far.
 GROUP = 4
-MAX_LANES = 16
+MAX_LANES = 8
 # How many updates of one row a round may add up before they become too stale, measured
 # in pairs of the most frequent word.
 _MAX_PAIRS_OF_A_ROW = 64
@@ -679,6 +679,7 @@ def make_scratch(lanes: Any, n_columns: int) -> Any:
         slots=aligned_zeros((4, n_slots)),
         words=aligned_zeros((SPAN, 64)),
         window=np.zeros((SPAN, 4), dtype=np.int64),
+        window_ahead=np.zeros((SPAN, 4), dtype=np.int64),
         unmapped=aligned_zeros((SPAN, width)),
         scores=aligned_zeros((SPAN, n_columns)),
         weights=aligned_zeros((SPAN, n_columns)),
