@@ -55,8 +55,8 @@ def owner(row, size):
 
 
 @helper
-def route_slots(lanes, lane, size):
-    """Sort a lane's slots by the thread, one of `size`, that adds their updates."""
+def route_updates(lanes, scratch, lane, size):
+    """Sort a lane's updates by the thread, one of `size`, that adds them."""
     bounds, routes = lanes.bounds, lanes.routes
     for thread in range(size + 2):
         bounds[lane, thread] = 0
@@ -75,44 +75,7 @@ def route_slots(lanes, lane, size):
             bounds[lane, thread + 1] = at + 1
             routes[lane, at, 0] = slot
             routes[lane, at, 1] = target
-
-
-@helper
-def keep_curvatures(lanes, scratch, lane, size):
-    """Keep the curvatures of a lane's slots, in the order of its routes."""
-    for i in range(lanes.bounds[lane, size]):
-        slot = lanes.routes[lane, i, 0]
-        lanes.curvatures[lane, i] = scratch.slots[CURVATURE, slot]
-
-
-@helper
-def route_updates(lanes, scratch, lane, size):
-    """Sort a lane's updates by the thread, one of `size`, that adds them."""
-    route_slots(lanes, lane, size)
-    keep_curvatures(lanes, scratch, lane, size)
-
-
-@helper
-def fetch_share(model, lanes, lane, size, share):
-    """Ask for some of the rows of a lane that is computed next.
-
-    Parameters
-    ----------
-    model : Model
-    lanes : Lanes
-    lane : int
-        Or -1 for none.
-    size : int
-        Number of threads.
-    share : (int, int, int)
-        First and last + 1 part of the rows, and the number of parts.
-    """
-    if lane < 0:
-        return
-    n_rows = lanes.bounds[lane, size]
-    first, last = share[0] * n_rows // share[2], share[1] * n_rows // share[2]
-    for i in range(first, last):
-        fetch_row(model.params, lanes.routes[lane, i, 1])
+            lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
 
 
 @helper

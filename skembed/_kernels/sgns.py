@@ -8,13 +8,7 @@ are small matrix products, computed in tiles of four words and four contexts.
 import numpy as np
 
 from skembed._kernels.maps import map_words, unmap_steps
-from skembed._kernels.rounds import (
-    fetch_share,
-    finish_round,
-    keep_curvatures,
-    next_lane,
-    route_slots,
-)
+from skembed._kernels.rounds import finish_round, next_lane, route_updates
 from skembed._kernels.simd import (
     TILE,
     add_columns,
@@ -250,12 +244,12 @@ def add_updates(model, sampler, lanes, scratch, lane, n_words):
 
 
 @helper
-def lay_slots(tokens, model, sampler, lanes, scratch, lane, span, window):
+def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     """Lay the windows of a span; list its words, the contexts and fresh noise words."""
     # Each thread works on a copy. The streams of neighbouring lanes share a cache line,
     # which would move between two threads at every draw.
     scratch.stream[0] = lanes.states[lane]
-    words = lanes.words[lane]
+    window, words = scratch.window, lanes.words[lane]
     outer = lay_windows(tokens, sampler, scratch.stream, span, window, TILE)
     size = window.shape[0]
     set_part(lanes, lane, WORDS, (0, span[1] - span[0]), 0, 0)
@@ -285,44 +279,6 @@ def list_part(tokens, model, lanes, lane, part, positions, first):
     set_part(lanes, lane, part, (first, first + n_slots), row, 1)
 
 
-@helper
-def lay_lane(tokens, model, sampler, lanes, scratch, lane, index):
-    """Lay the slots of a lane's span in a round, ahead of its training."""
-    window = scratch.window_ahead
-    span = cut_span(tokens, lanes, lane, index, window.shape[0])
-    if span[1] > span[0]:
-        lay_slots(tokens, model, sampler, lanes, scratch, lane, span, window)
-
-
-@helper
-def take_windows(scratch):
-    """Make the windows of the following lane those of the present one."""
-    for word in range(scratch.window.shape[0]):
-        for k in range(4):
-            scratch.window[word, k] = scratch.window_ahead[word, k]
-
-
-@helper
-def train_lane(model, sampler, lanes, scratch, pair, rate, team):
-    """Train the span of a lane, and ask for the rows of the one that follows."""
-    lane, following = pair
-    n_words = lanes.parts[lane, WORDS, 1] - lanes.parts[lane, WORDS, 0]
-    if n_words == 0:
-        return
-    gather(model, lanes, scratch, lane)
-    lanes.pairs[lane] += weigh_noise(model, sampler, scratch, n_words)
-    skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
-    clear_contexts(lanes, lane)
-    for word in range(0, n_words, TILE):
-        group = (word, min(word + TILE, n_words))
-        share = (group[0], group[1], n_words)
-        fetch_share(model, lanes, following, team.size, share)
-        train_group(model, sampler, lanes, scratch, lane, group, rate)
-    lanes.loss[lane] += close_words(scratch, n_words)
-    add_updates(model, sampler, lanes, scratch, lane, n_words)
-    finish_updates(model, lanes, scratch, lane)
-
-
 @kernel
 def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """Train the spans of rounds ``rounds[0]`` .. ``rounds[1] - 1`` of an epoch.
@@ -344,20 +300,23 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
         rate = np.float32(rates[0] + rates[1] * index)
-        lane, tried = -1, 0
-        while True:
-            following, tried = next_lane(lanes, team, tried)
-            if following >= 0:
-                lay_lane(tokens, model, sampler, lanes, scratch, following, index)
-                route_slots(lanes, following, team.size)
-            if lane >= 0:
-                train_lane(
-                    model, sampler, lanes, scratch, (lane, following), rate, team
-                )
-                keep_curvatures(lanes, scratch, lane, team.size)
-            elif following < 0:
-                break
-            lane = following
-            take_windows(scratch)
+        lane, tried = next_lane(lanes, team, 0)
+        while lane >= 0:
+            span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
+            if span[1] > span[0]:
+                lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
+                n_words = span[1] - span[0]
+                gather(model, lanes, scratch, lane)
+                lanes.pairs[lane] += weigh_noise(model, sampler, scratch, n_words)
+                skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
+                clear_contexts(lanes, lane)
+                for word in range(0, n_words, TILE):
+                    group = (word, min(word + TILE, n_words))
+                    train_group(model, sampler, lanes, scratch, lane, group, rate)
+                lanes.loss[lane] += close_words(scratch, n_words)
+                add_updates(model, sampler, lanes, scratch, lane, n_words)
+                finish_updates(model, lanes, scratch, lane)
+            route_updates(lanes, scratch, lane, team.size)
+            lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, team, rate, done):
             return

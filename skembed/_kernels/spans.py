@@ -143,7 +143,6 @@ class Scratch(NamedTuple):
     words: np.ndarray  # float32 (span, 64), sums and numbers of each word, see `steps`
     # int64 (span, 4): each word's first left context and last + 1, and likewise right
     window: np.ndarray
-    window_ahead: np.ndarray  # int64 (span, 4), likewise of the lane that follows
     unmapped: np.ndarray  # float32 (span, width), word vectors before they are mapped
     # float32 (span, n_columns): scores, then steps, and weights of pairs in the
     # objective; a column is a slot, or one of the slots around a group of words

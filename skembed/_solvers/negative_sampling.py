@@ -679,7 +679,6 @@ def make_scratch(lanes: Any, n_columns: int) -> Any:
         slots=aligned_zeros((4, n_slots)),
         words=aligned_zeros((SPAN, 64)),
         window=np.zeros((SPAN, 4), dtype=np.int64),
-        window_ahead=np.zeros((SPAN, 4), dtype=np.int64),
         unmapped=aligned_zeros((SPAN, width)),
         scores=aligned_zeros((SPAN, n_columns)),
         weights=aligned_zeros((SPAN, n_columns)),
