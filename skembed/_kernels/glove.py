@@ -227,13 +227,13 @@ def sort_rows(entries, indptr, block_of, block, spare):
     block_of : int32 (n_words,), IN
         Block of each word.
     block : int
-    spare : (uint32 (n,), float32 (n, 2))
-        Work space for the n entries of these rows.
+    spare : (uint32 (n,), float32 (n, 2), int64 (n_blocks,))
+        Work space for the n entries of these rows. The last array holds zeros.
     """
     edges = entries.edges
     n_blocks = edges.size - 1
     first, last = indptr[edges[block]], indptr[edges[block + 1]]
-    place = np.zeros(n_blocks, dtype=np.int64)
+    place = spare[2]
     for entry in range(first, last):
         place[block_of[entries.cells[entry]]] += 1
     end = 0

@@ -5,6 +5,7 @@ dense products are left to BLAS; here is what comes between them. Tables have ro
 multiple of 16 columns: a vector, its bias in column `n_components`, and zeros.
 """
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -93,25 +94,51 @@ def _find(array, first, last, value):
     return first, end
 
 
-@helper
-def _largest(scores, row, first, last, lanes):
-    """Return the largest of some scores of a row.
+@intrinsic
+def _largest_of_lines(typing_context, scores, row, first, n_lines):
+    """Return the largest number of some lines of 16 columns.
 
     The compiler does not vectorise a plain maximum, because it does not know that no
-    number is NaN. It does vectorise one maximum for each lane.
+    number is NaN.
     """
-    lanes[:] = scores[row, first]
-    whole = first + (((last - first) >> np.uintp(4)) << np.uintp(4))
-    for start in range(first, whole, np.uintp(_LANES)):
-        for lane in range(np.uintp(_LANES)):
-            score = scores[row, start + lane]
-            lanes[lane] = score if score > lanes[lane] else lanes[lane]
-    largest = lanes[0]
-    for lane in range(_LANES):
-        largest = max(largest, lanes[lane])
-    for k in range(whole, last):
+    signature = types.float32(scores, types.intp, types.intp, types.intp)
+
+    def generate(context, builder, signature, arguments):
+        matrix = Matrix.of(context, builder, scores, arguments[0], _LANES)
+        row, first, n_lines = arguments[1:]
+
+        def larger(one, other):
+            return builder.select(builder.fcmp_ordered(">", one, other), one, other)
+
+        largest = cgutils.alloca_once_value(builder, matrix.splat(row, first))
+        with cgutils.for_range(builder, n_lines) as loop:
+            column = builder.add(first, builder.mul(loop.index, constant(_LANES)))
+            line = larger(matrix.load(row, column), builder.load(largest))
+            builder.store(line, largest)
+        lanes = builder.load(largest)
+        parts = [
+            builder.extract_element(lanes, ir.Constant(ir.IntType(32), lane))
+            for lane in range(_LANES)
+        ]
+        return functools.reduce(larger, parts)
+
+    return signature, generate
+
+
+def _largest_compiled(scores, row, first, last):
+    """Return the largest of some scores of a row."""
+    n_lines = (last - first) >> np.uintp(4)
+    largest = _largest_of_lines(scores, row, first, n_lines)
+    for k in range(first + (n_lines << np.uintp(4)), last):
         largest = max(largest, scores[row, k])
     return largest
+
+
+def _largest_plain(scores, row, first, last):
+    return scores[row, first:last].max()
+
+
+_largest = helper(_largest_compiled) if COMPILED else _largest_plain
 
 
 @kernel
@@ -131,7 +158,6 @@ def exp_tile(scores, tile, block, maxima, sums, observed):
     """
     indptr, contexts, counts = block.indptr, block.contexts, block.counts
     first, last = np.uintp(tile[0]), np.uintp(tile[1])
-    lanes = np.empty(_LANES, dtype=np.float32)
     for row in range(indptr.size - 1):
         entry, end = _find(contexts, indptr[row], indptr[row + 1], tile[0])
         total = 0.0
@@ -139,7 +165,7 @@ def exp_tile(scores, tile, block, maxima, sums, observed):
             total += counts[entry] * scores[row, contexts[entry]]
             entry += 1
         observed[row] = total
-        largest = _largest(scores, row, first, last, lanes)
+        largest = _largest(scores, row, first, last)
         summed = np.float32(0.0)
         for k in range(first, last):
             e = exp_negative(scores[row, k] - largest)
@@ -304,12 +330,11 @@ def draw_rows(table, words, block, drawn, outputs, gradients, rows, sums):
     slopes = outputs.slopes
     origin = indptr[0]
     n_drawn = np.uintp(scores.shape[1])
-    lanes = np.empty(_LANES, dtype=np.float32)
     for row in range(rows[0], rows[1]):
         start, end = np.uintp(indptr[row]), np.uintp(indptr[row + 1])
         first, last = start - np.uintp(origin), end - np.uintp(origin)
         observed, total = 0.0, 0.0
-        largest = _largest(scores, row, np.uintp(0), n_drawn, lanes)
+        largest = _largest(scores, row, np.uintp(0), n_drawn)
         for k in range(last - first):
             score = dot(words, row, table, np.int64(contexts[start + k]))
             slopes[first + k] = score

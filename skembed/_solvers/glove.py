@@ -267,6 +267,7 @@ def _sort_entries_inplace(
         spare = (
             np.empty(last - first, dtype=np.uint32),
             np.empty((last - first, 2), dtype=np.float32),
+            np.zeros(n_blocks, dtype=np.int64),
         )
         glove.sort_rows(entries, indptr, block_of, block, spare)
 

@@ -1,11 +1,11 @@
 """The decorators through which every kernel is compiled.
 
-Kernels are compiled lazily, release the GIL, keep NaN checks (``fastmath=True``
-would delete them) and are cached on disk. Numba keys its cache by the file of the
-outermost function only, so an edit to a helper in another file would leave a stale
-kernel behind, and it trusts what it reads. `_SealedFiles` seals each file with a hash
-of its content and of all sources of compiled code. Files that are damaged, or that
-were written by other sources, are ignored.
+Kernels are compiled lazily, release the GIL, create no arrays, keep NaN checks
+(``fastmath=True`` would delete them) and are cached on disk. Numba keys its cache by
+the file of the outermost function only, so an edit to a helper in another file would
+leave a stale kernel behind, and it trusts what it reads. `_SealedFiles` seals each file
+with a hash of its content and of all sources of compiled code. Files that are damaged,
+or that were written by other sources, are ignored.
 """
 
 import functools
@@ -18,8 +18,13 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from numba import _dynfunc
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.typed_passes import NativeLowering
 
 from skembed._utils.forks import TOO_EARLY, after_fork
 from skembed._utils.interrupts import interruptible
@@ -120,6 +125,79 @@ def _compile_or_load(compile_for, *arguments):
     return interruptible(compile_for, *arguments)
 
 
+class _KernelCode(JITCodeLibrary):
+    """The code of a kernel, which is optimised once.
+
+    Numba optimises the functions one by one, the module to prune reference counts, and
+    the module again. Without counts the last round does all the work.
+    """
+
+    def _optimize_functions(self, ll_module):
+        ll_module.data_layout = self._codegen._data_layout
+
+    def _optimize_final_module(self):
+        made = self._codegen._module_pass_manager()
+        # Old releases return no builder beside the passes.
+        passes, *builder = made if isinstance(made, tuple) else (made,)
+        passes.run(self._final_module, *builder)
+
+
+class _HelperCode(_KernelCode):
+    """The code of a helper, which its kernels inline, optimise and translate."""
+
+    def _optimize_final_module(self):
+        pass
+
+    def _finalize_final_module(self):
+        self._finalized = True
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _Lowering(NativeLowering):
+    """Write the code of a kernel or a helper."""
+
+    _name = "lowering_of_kernels"
+
+    def run_pass(self, state):
+        is_helper = state.flags.forceinline
+        kind = _HelperCode if is_helper else _KernelCode
+        code = kind(state.targetctx.codegen(), state.func_id.func_qualname)
+        code.enable_object_caching()
+        state.library = code
+        # There is no machine code of a helper to ask for.
+        state.flags.no_compile = is_helper
+        super().run_pass(state)
+        if is_helper:
+            code.finalize()
+            result = state["cr"]
+            description = result.fndesc
+            # Callers look the helper up by this object. It cannot be called.
+            key = _dynfunc.make_function(
+                description.lookup_module(),
+                description.qualname,
+                "",
+                0,
+                result.env,
+                (code,),
+            )
+            state.targetctx.insert_user_function(key, description, [code])
+            state["cr"] = result._replace(cfunc=key)
+        return True
+
+
+class _Compiler(CompilerBase):
+    """Numba's compiler with `_Lowering`."""
+
+    def define_pipelines(self):
+        passes = PassManager("kernels")
+        for kind, what in DefaultPassBuilder.define_nopython_pipeline(
+            self.state
+        ).passes:
+            passes.add_pass(_Lowering if kind is NativeLowering else kind, what)
+        passes.finalize()
+        return [passes]
+
+
 def _without_jit(function):
     """Plain Python with the wrap-around of unsigned integers that kernels rely on."""
 
@@ -135,9 +213,15 @@ def _without_jit(function):
 def _compile(function, **options):
     if not COMPILED:
         return _without_jit(function)
-    return numba.njit(nogil=True, fastmath=FASTMATH, error_model="numpy", **options)(
-        function
-    )
+    # Without reference counts there is less to compile. Kernels create no arrays.
+    return numba.njit(
+        nogil=True,
+        _nrt=False,
+        fastmath=FASTMATH,
+        error_model="numpy",
+        pipeline_class=_Compiler,
+        **options,
+    )(function)
 
 
 def helper(function):
