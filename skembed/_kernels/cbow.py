@@ -3,33 +3,52 @@
 A span's slots hold, in this order: the hidden vectors, each the mean (or sum) of a
 word's context vectors; the rows of the predicted words, from the context table; the
 rows of the words around, from the word table; and the noise words, from the context
-table. The score of a hidden vector with the word it predicts lies on the diagonal of
-the second part, its other scores there have no weight. Everything is a small matrix
-product: H = A X, scores = H Y', dY = S' H, dH = S Y, dX = A' dH.
+table.
+
+Windows are runs of consecutive positions, so sums over windows are differences of two
+running sums: of the vectors around, up to the ends of the window. The steps of a
+context are a running sum, too, to which a hidden vector's step is added where its
+window begins, and from which it is taken where the window ends. The products with the
+noise words are small dense matrix products: scores = H Y', dH = S Y, dY = S' H. A
+word's own prediction is one product of two rows.
 """
 
 import numpy as np
 
+from skembed._kernels.bag_tiles import (
+    LINE,
+    dot_rows,
+    mix_rows,
+    pool_rows,
+    score_line,
+    step_own,
+    transpose_rows,
+    write_columns,
+    write_rows,
+)
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, route_updates
-from skembed._kernels.sgns import reach, score_block
-from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows
+from skembed._kernels.simd import TILE, clear_rows, fetch_row
 from skembed._kernels.spans import (
+    AHEAD,
     close_words,
     cut_span,
     draw_noise,
     finish_updates,
-    gather,
     lay_windows,
     list_words,
+    open_words,
     place_windows,
     set_part,
 )
-from skembed._kernels.steps import BIAS, BIAS_STEP, CURVATURE, NORM
+from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM, step_chunk
 from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
 WORDS, AROUND, NOISE = range(3)
+# Words that are scored at once.
+BLOCK = 8
+ONE = np.float32(1.0)
 
 
 @helper
@@ -52,20 +71,12 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
 
 
 @helper
-def share_of(model, n_contexts):
-    """Return how much of a context's vector goes into the hidden vector."""
-    if model.average and n_contexts > 0:
-        return np.float32(1.0) / np.float32(n_contexts)
-    return np.float32(1.0)
+def weigh_words(model, sampler, lanes, scratch, lane, n_words):
+    """Set the weights of what hidden vectors predict.
 
-
-@helper
-def weigh_words(model, sampler, lanes, scratch, lane):
-    """Set the weights of contexts in hidden vectors, and of what these predict.
-
-    The first are the matrix A. A word's own prediction weighs 1, a noise word
-    ``negative / n_noise``; one that equals the predicted word is skipped, as in
-    word2vec, and so are words without contexts.
+    A word's own prediction weighs 1, a noise word ``negative / n_noise``; one that
+    equals the predicted word is skipped, as in word2vec, and so are words without
+    contexts.
 
     Returns
     -------
@@ -75,104 +86,198 @@ def weigh_words(model, sampler, lanes, scratch, lane):
     weights, words, window = scratch.weights, lanes.words, scratch.window
     targets, noise = lanes.parts[lane, WORDS, 0], lanes.parts[lane, NOISE, 0]
     share = np.float32(sampler.negative / sampler.n_noise)
-    n_words = lanes.parts[lane, WORDS, 1] - targets
     predicted = 0
     for word in range(n_words):
-        n_contexts = count_contexts(window, word)
-        some = np.float32(1.0 if n_contexts > 0 else 0.0)
-        weights[word, targets:noise] = np.float32(0.0)
-        part = share_of(model, n_contexts)
-        weights[word, window[word, 0] : window[word, 1]] = part
-        weights[word, window[word, 2] : window[word, 3]] = part
-        weights[word, targets + word] = some
+        has_contexts = count_contexts(window, word) > 0
+        some = np.float32(1.0 if has_contexts else 0.0)
+        weights[0, targets + word] = some
+        own = words[lane, targets + word]
         for slot in range(noise, words.shape[1]):
-            equal = words[lane, slot] == words[lane, targets + word]
-            if sampler.exclusive:
-                for j in range(window[word, 0], window[word, 3]):
-                    equal |= words[lane, slot] == words[lane, j]
+            equal = words[lane, slot] == own
             weights[word, slot] = np.float32(0.0) if equal else share * some
-        predicted += n_contexts > 0
+        if sampler.exclusive:
+            for slot in range(noise, words.shape[1]):
+                for j in range(window[word, 0], window[word, 3]):
+                    if words[lane, slot] == words[lane, j]:
+                        weights[word, slot] = np.float32(0.0)
+        predicted += has_contexts
+    # The last chunk of words is computed as a whole.
+    for word in range(n_words, scratch.window.shape[0]):
+        weights[0, targets + word] = np.float32(0.0)
     return predicted
 
 
 @helper
 def count_contexts(window, word):
     """Return how many contexts a word has."""
-    return window[word, 1] - window[word, 0] + window[word, 3] - window[word, 2]
+    return window[word, 3] - window[word, 0] - 1
 
 
 @helper
-def build_hidden(model, scratch, block):
-    """Pool the context vectors of four words, with their biases; take their norms."""
-    vectors, slots = scratch.vectors, scratch.slots
+def share_of(model, n_contexts):
+    """Return how much of a context's vector goes into the hidden vector."""
+    if n_contexts == 0:
+        return np.float32(0.0)
+    if model.average:
+        return np.float32(1.0) / np.float32(n_contexts)
+    return np.float32(1.0)
+
+
+@helper
+def gather_noise(model, lanes, scratch, lane):
+    """Copy the rows of a span's noise words to their slots, with their numbers."""
+    vectors, slots, column = scratch.vectors, scratch.slots, model.n_components
     width = (vectors.shape[1] >> 4) << 4
-    low, high = reach(scratch.window, block, False)[0]
-    clear_rows(vectors, block[0], TILE)
-    add_rows(vectors, block[0], scratch.weights, vectors, low, high - low)
-    for word in range(block[0], block[1]):
-        bias = np.float32(0.0)
-        for slot in range(scratch.window[word, 0], scratch.window[word, 3]):
-            bias += scratch.weights[word, slot] * slots[BIAS, slot]
+    row = lanes.parts[lane, NOISE, 2]
+    first, last = lanes.parts[lane, NOISE, 0], lanes.parts[lane, NOISE, 1]
+    for slot in range(first, last):
+        fetch_row(model.params, row + lanes.words[lane, slot])
+    for slot in range(first, last):
+        word = lanes.words[lane, slot]
         norm = np.float32(0.0)
         for k in range(width):
-            norm += vectors[word, k] * vectors[word, k]
-        slots[BIAS, word] = bias
-        slots[NORM, word] = norm + np.float32(model.context_bias)
-        slots[BIAS_STEP, word] = np.float32(0.0)
-        slots[CURVATURE, word] = np.float32(0.0)
+            value = model.params[row + word, k]
+            vectors[slot, k] = value
+            norm += value * value
+        bias = model.params[row + word, column]
+        vectors[slot, column] = np.float32(0.0)
+        number_slot(model, scratch, slot, word, bias, norm)
+        slots[BIAS_STEP, slot] = np.float32(0.0)
+        slots[CURVATURE, slot] = np.float32(0.0)
 
 
 @helper
-def spread_step(model, updates, scratch, word):
-    """Make the step of a hidden vector that of every vector in its mean, too.
-
-    So the mean moves by the step, as in word2vec: its gradient by one of n vectors is
-    n times smaller, and so would be the mean's move.
-    """
-    n_contexts = count_contexts(scratch.window, word)
-    if model.average:
-        for k in range((updates.shape[1] >> 4) << 4):
-            updates[word, k] *= np.float32(n_contexts)
+def number_slot(model, scratch, slot, word, bias, norm):
+    """Set what the score needs of a predicted word's slot, see `spans.gather`."""
+    slots, own_bias = scratch.slots, np.float32(model.context_bias)
+    squares = (norm - bias * bias) * model.bound[0]
+    slots[NORM, slot] = squares + np.float32(model.word_bias)
+    slots[BIAS, slot] = bias * own_bias + model.offset[word]
 
 
 @helper
-def add_updates(model, lanes, scratch, lane, n_words, radius):
-    """Add up the steps of hidden vectors and noise words, then those of the contexts.
+def add_up_around(model, lanes, scratch, lane):
+    """Write the running sums of the vectors around; the slot before holds zeros."""
+    vectors, words = scratch.vectors, lanes.words
+    first, last = lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]
+    clear_rows(vectors, first - 1, 1)
+    for slot in range(first, min(first + AHEAD, last)):
+        fetch_row(model.params, words[lane, slot])
+    for slot in range(first, last):
+        fetch_row(model.params, words[lane, min(slot + AHEAD, last - 1)])
+        word = np.int64(words[lane, slot])
+        mix_rows(vectors, slot, vectors, slot - 1, model.params, word, (ONE, ONE))
 
-    Parameters
-    ----------
-    radius : int
-        Largest distance of a context.
-    """
+
+@helper
+def build_hidden(model, lanes, scratch, lane, block):
+    """Pool the context vectors of some words, with their biases."""
+    vectors, slots, window = scratch.vectors, scratch.slots, scratch.window
+    targets, column = lanes.parts[lane, WORDS, 0], model.n_components
+    last = lanes.parts[lane, WORDS, 1]
+    row = lanes.parts[lane, WORDS, 2]
+    for word in range(block[0], block[1]):
+        ahead = min(targets + word + AHEAD, last - 1)
+        fetch_row(model.params, row + lanes.words[lane, ahead])
+        share = share_of(model, count_contexts(window, word))
+        bounds = (window[word, 0] - 1, window[word, 3] - 1)
+        own = np.int64(lanes.words[lane, targets + word])
+        pool_rows(vectors, word, bounds, model.params, own, share)
+        slots[BIAS, word] = np.float32(model.word_bias) * vectors[word, column]
+        vectors[word, column] = np.float32(0.0)
+
+
+@helper
+def score_own(model, lanes, scratch, lane, block):
+    """Score some words' hidden vectors with what they predict."""
+    slots, column = scratch.slots, model.n_components
+    targets, row = lanes.parts[lane, WORDS, 0], lanes.parts[lane, WORDS, 2]
+    for word in range(block[0], block[1]):
+        target = lanes.words[lane, targets + word]
+        at = np.int64(row + target)
+        score, hidden, norm = dot_rows(scratch.vectors, word, model.params, at)
+        bias = model.params[at, column]
+        number_slot(model, scratch, targets + word, target, bias, norm)
+        slots[NORM, word] = hidden + np.float32(model.context_bias)
+        score += slots[BIAS, word] + slots[BIAS, targets + word]
+        scratch.scores[0, targets + word] = score
+
+
+@helper
+def step_words(model, lanes, scratch, lane, n_words, rate):
+    """Turn all scores of a span into steps; return the loss."""
+    scores, weights, slots = scratch.scores, scratch.weights, scratch.slots
+    targets, noise = lanes.parts[lane, WORDS, 0], lanes.parts[lane, NOISE, 0]
+    loss = np.float32(0.0)
+    for word in range(0, n_words, CHUNK):
+        loss += step_own(scores, weights, slots, (word, targets + word), rate)
+    open_words(scratch, (0, n_words))
+    for first in range(noise, lanes.parts[lane, NOISE, 1], LINE):
+        # The slots of predicted words are not needed: they hold the transpose.
+        transpose_rows(scratch.vectors, first, targets)
+        for word in range(0, n_words, BLOCK):
+            n_terms = model.n_components
+            score_line(scratch.vectors, word, targets, n_terms, scores, first)
+        for word in range(n_words):
+            step_chunk(
+                scores, weights, slots, scratch.words, (word, first), (ONE, -rate)
+            )
+    return loss + close_words(scratch, n_words)
+
+
+@helper
+def add_updates(model, lanes, scratch, lane, n_words):
+    """Write the steps of hidden vectors, predicted words, noise words and contexts."""
     steps, vectors, updates = scratch.scores, scratch.vectors, lanes.updates[lane]
     targets, noise = lanes.parts[lane, WORDS, 0], lanes.parts[lane, NOISE, 0]
     n_slots, column = vectors.shape[0], model.n_components
-    for word in range(0, n_words, TILE):
-        own, n_rows = targets + word, min(TILE, n_words - word)
-        clear_rows(updates, word, TILE)
-        add_rows(updates, word, steps, vectors, own, TILE)
-        add_rows(updates, word, steps, vectors, noise, n_slots - noise)
-        clear_rows(updates, own, TILE)
-        add_columns(updates, own, steps, vectors, word, n_rows)
     for slot in range(noise, n_slots, TILE):
-        clear_rows(updates, slot, TILE)
-        add_columns(updates, slot, steps, vectors, 0, n_words)
+        write_columns(updates, slot, steps, vectors, 0, n_words)
+    for word in range(0, n_words, TILE):
+        write_rows(updates, word, steps, vectors, noise, n_slots - noise)
+    for word in range(n_words):
+        own, step = targets + word, steps[0, targets + word]
+        row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])
+        mix_rows(updates, word, updates, word, model.params, row, (ONE, step))
+        mix_rows(updates, own, vectors, word, vectors, word, (step, np.float32(0.0)))
+        updates[word, column] = np.float32(0.0)
     unmap_steps(model, lanes, scratch, lane, n_words)
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
         updates[word, column] = step
-        spread_step(model, updates, scratch, word)
-    center = scratch.window[0, 1]
-    for slot in range(lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1], TILE):
-        first = max(slot - center - radius, 0)
-        last = min(slot + TILE - center + radius, n_words)
-        clear_rows(updates, slot, TILE)
-        n_terms = max(last - first, 0)
-        add_columns(updates, slot, scratch.weights, updates, first, n_terms)
+    spread_steps(lanes, scratch, lane, n_words)
 
 
 @helper
-def bend_contexts(scratch, n_words):
+def spread_steps(lanes, scratch, lane, n_words):
+    """Make the step of a hidden vector that of every vector in its sum or mean.
+
+    So a mean moves by the step, as in word2vec: its gradient by one of n vectors is
+    n times smaller, and so would be the mean's move.
+    """
+    vectors, updates, window = scratch.vectors, lanes.updates[lane], scratch.window
+    slots = scratch.slots
+    first, last = lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]
+    clear_rows(updates, first, last - first)
+    for word in range(n_words):
+        low, high = window[word, 0], window[word, 3]
+        mix_rows(updates, low, updates, low, updates, word, (ONE, ONE))
+        if high < last:
+            mix_rows(updates, high, updates, high, updates, word, (ONE, -ONE))
+    center = window[0, 1]
+    for slot in range(first, last):
+        # The running sums of vectors are not needed any more.
+        mix_rows(vectors, slot, vectors, slot - 1, updates, slot, (ONE, ONE))
+        word = slot - center
+        if 0 <= word < n_words:
+            mix_rows(updates, slot, vectors, slot, updates, word, (ONE, -ONE))
+        else:
+            mix_rows(updates, slot, vectors, slot, vectors, slot, (ONE, np.float32(0.0)))
+        slots[CURVATURE, slot] = np.float32(0.0)
+
+
+@helper
+def bend_contexts(model, scratch, n_words):
     """Pass the curvature of a hidden vector on to the rows that it is pooled from.
 
     A mean moves as far as a single vector would. A sum of n vectors moves n times as
@@ -180,9 +285,12 @@ def bend_contexts(scratch, n_words):
     """
     curvatures = scratch.slots[CURVATURE]
     for word in range(n_words):
-        moved = np.float32(count_contexts(scratch.window, word)) * curvatures[word]
+        moved = curvatures[word]
+        if not model.average:
+            moved *= np.float32(count_contexts(scratch.window, word))
         for slot in range(scratch.window[word, 0], scratch.window[word, 3]):
-            curvatures[slot] += moved * scratch.weights[word, slot]
+            curvatures[slot] += moved
+        curvatures[scratch.window[word, 1]] -= moved
 
 
 @kernel
@@ -203,21 +311,20 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
-                gather(model, lanes, scratch, lane)
-                pairs = weigh_words(model, sampler, lanes, scratch, lane)
-                lanes.pairs[lane] += pairs
-                noise = lanes.parts[lane, NOISE, 0]
+                gather_noise(model, lanes, scratch, lane)
+                add_up_around(model, lanes, scratch, lane)
+                lanes.pairs[lane] += weigh_words(
+                    model, sampler, lanes, scratch, lane, n_words
+                )
                 for word in range(0, n_words, TILE):
                     block = (word, min(word + TILE, n_words))
-                    build_hidden(model, scratch, block)
+                    build_hidden(model, lanes, scratch, lane, block)
                     map_words(model, scratch, block)
-                    target = lanes.parts[lane, WORDS, 0] + word
-                    own = (target, target + TILE)
-                    score_block(scratch, block, own, (0, 0), noise, rate)
-                lanes.loss[lane] += close_words(scratch, n_words)
-                bend_contexts(scratch, n_words)
-                radius = sampler.window_thresholds.size
-                add_updates(model, lanes, scratch, lane, n_words, radius)
+                    score_own(model, lanes, scratch, lane, block)
+                loss = step_words(model, lanes, scratch, lane, n_words, rate)
+                lanes.loss[lane] += loss
+                add_updates(model, lanes, scratch, lane, n_words)
+                bend_contexts(model, scratch, n_words)
                 finish_updates(model, lanes, scratch, lane)
             route_updates(lanes, scratch, lane, team.size)
             lane, tried = next_lane(lanes, team, tried)
