@@ -35,10 +35,10 @@ from skembed._kernels.spans import (
     cut_span,
     draw_noise,
     finish_updates,
-    lay_windows,
     list_words,
+    next_random,
+    SHIFT_32,
     open_words,
-    place_windows,
     set_part,
 )
 from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM, step_chunk
@@ -52,19 +52,67 @@ ONE = np.float32(1.0)
 
 
 @helper
+def lay_windows(tokens, sampler, stream, span, window, slot):
+    """Draw each word's window within its document, as `spans.lay_windows` does.
+
+    Written without branches that depend on what was drawn.
+
+    Parameters
+    ----------
+    tokens, sampler, stream, span, window
+        As there.
+    slot : int
+        Of the outermost context to the left. In `window` are slots.
+
+    Returns
+    -------
+    int, int
+        First and last + 1 position of contexts.
+    """
+    first, last = span
+    thresholds = sampler.window_thresholds
+    start = first
+    while first - start < sampler.left and tokens[start] >= 0:
+        start -= 1
+    low = first
+    for center in range(first, last):
+        draw = next_random(stream, 0) >> SHIFT_32
+        half = 1
+        for distance in range(1, thresholds.size):
+            half += draw < thresholds[distance]
+        start = center if tokens[center] < 0 else start
+        left = max(center - min(half, sampler.left), start)
+        window[center - first, 0] = left
+        window[center - first, 3] = center + min(half, sampler.right) + 1
+        low = min(low, left)
+    end = last
+    while end - last < sampler.right and end < tokens.size and tokens[end] >= 0:
+        end += 1
+    high = last
+    for center in range(last - 1, first - 1, -1):
+        word, right = center - first, min(window[center - first, 3], end)
+        window[word, 0] += slot - low
+        window[word, 1] = slot + center - low
+        window[word, 2] = slot + center - low + 1
+        window[word, 3] = slot + right - low
+        high = max(high, right)
+        end = center if tokens[center] < 0 else end
+    return low, high
+
+
+@helper
 def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     """Lay the windows of a span; list its words, the words around and noise words."""
     # Each thread works on a copy, as in skip-gram.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
-    outer = lay_windows(tokens, sampler, scratch.stream, span, window)
     size, first = window.shape[0], 2 * window.shape[0]
-    place_windows(window, span, first - outer[0], first - outer[0])
+    outer = lay_windows(tokens, sampler, scratch.stream, span, window, first)
     list_words(tokens, span, words, size)
-    list_words(tokens, (outer[0], outer[1] + 1), words, first)
+    list_words(tokens, outer, words, first)
     noise = draw_noise(words, sampler, scratch.stream)
     lanes.states[lane] = scratch.stream[0]
-    last = first + outer[1] + 1 - outer[0]
+    last = first + outer[1] - outer[0]
     set_part(lanes, lane, WORDS, (size, size + span[1] - span[0]), model.rows[0], 1)
     set_part(lanes, lane, AROUND, (first, last), 0, 0)
     set_part(lanes, lane, NOISE, noise, model.rows[2], 1)
@@ -170,13 +218,13 @@ def add_up_around(model, lanes, scratch, lane):
 
 
 @helper
-def build_hidden(model, lanes, scratch, lane, block):
-    """Pool the context vectors of some words, with their biases."""
+def build_hidden(model, lanes, scratch, lane, n_words):
+    """Pool the context vectors of every word, with their biases."""
     vectors, slots, window = scratch.vectors, scratch.slots, scratch.window
     targets, column = lanes.parts[lane, WORDS, 0], model.n_components
     last = lanes.parts[lane, WORDS, 1]
     row = lanes.parts[lane, WORDS, 2]
-    for word in range(block[0], block[1]):
+    for word in range(n_words):
         ahead = min(targets + word + AHEAD, last - 1)
         fetch_row(model.params, row + lanes.words[lane, ahead])
         share = share_of(model, count_contexts(window, word))
@@ -188,11 +236,19 @@ def build_hidden(model, lanes, scratch, lane, block):
 
 
 @helper
-def score_own(model, lanes, scratch, lane, block):
-    """Score some words' hidden vectors with what they predict."""
+def map_hidden(model, scratch, n_words):
+    """Map the hidden vectors, see `maps`."""
+    if model.mapped:
+        for word in range(0, n_words, TILE):
+            map_words(model, scratch, (word, min(word + TILE, n_words)))
+
+
+@helper
+def score_own(model, lanes, scratch, lane, n_words):
+    """Score the hidden vectors with what they predict."""
     slots, column = scratch.slots, model.n_components
     targets, row = lanes.parts[lane, WORDS, 0], lanes.parts[lane, WORDS, 2]
-    for word in range(block[0], block[1]):
+    for word in range(n_words):
         target = lanes.words[lane, targets + word]
         at = np.int64(row + target)
         score, hidden, norm = dot_rows(scratch.vectors, word, model.params, at)
@@ -293,6 +349,24 @@ def bend_contexts(model, scratch, n_words):
         curvatures[scratch.window[word, 1]] -= moved
 
 
+@helper
+def route_all(lanes, scratch, lane, size):
+    """Sort a lane's updates by the thread that adds them, see `rounds`."""
+    if size > 1:
+        route_updates(lanes, scratch, lane, size)
+        return
+    at = 0
+    for part in range(NOISE + 1):
+        row = lanes.parts[lane, part, 2]
+        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
+            lanes.routes[lane, at, 0] = slot
+            lanes.routes[lane, at, 1] = row + lanes.words[lane, slot]
+            lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
+            at += 1
+    lanes.bounds[lane, 0] = 0
+    lanes.bounds[lane, 1] = at
+
+
 @kernel
 def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """Train the spans of rounds ``rounds[0]`` .. ``rounds[1] - 1`` of an epoch.
@@ -316,17 +390,15 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 lanes.pairs[lane] += weigh_words(
                     model, sampler, lanes, scratch, lane, n_words
                 )
-                for word in range(0, n_words, TILE):
-                    block = (word, min(word + TILE, n_words))
-                    build_hidden(model, lanes, scratch, lane, block)
-                    map_words(model, scratch, block)
-                    score_own(model, lanes, scratch, lane, block)
+                build_hidden(model, lanes, scratch, lane, n_words)
+                map_hidden(model, scratch, n_words)
+                score_own(model, lanes, scratch, lane, n_words)
                 loss = step_words(model, lanes, scratch, lane, n_words, rate)
                 lanes.loss[lane] += loss
                 add_updates(model, lanes, scratch, lane, n_words)
                 bend_contexts(model, scratch, n_words)
                 finish_updates(model, lanes, scratch, lane)
-            route_updates(lanes, scratch, lane, team.size)
+            route_all(lanes, scratch, lane, team.size)
             lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, team, rate, done):
             return
