@@ -22,6 +22,7 @@ from skembed._kernels.simd import (
     sum_lanes,
 )
 from skembed._kernels.steps import (
+    BIAS,
     BIAS_STEP,
     CHUNK,
     CURVATURE,
@@ -167,6 +168,144 @@ def _dot_rows(first, i, second, j):
     return x @ y, x @ x, y @ y
 
 
+def make_step_rows(lanes):
+    """Return `step_rows` for registers of `lanes` numbers."""
+
+    @intrinsic
+    def step_rows(typing_context, updates, at, step, vectors, params, row):
+        at_kind = types.UniTuple(types.int64, 2)
+        signature = types.void(
+            updates, at_kind, types.float32, vectors, params, types.int64
+        )
+
+        def generate(context, builder, signature, arguments):
+            rows, hidden, table = (
+                Matrix.of(context, builder, kind, arguments[i], lanes)
+                for i, kind in ((0, updates), (3, vectors), (4, params))
+            )
+            word, own = cgutils.unpack_tuple(builder, arguments[1], 2)
+            step = splat(builder, arguments[2], lanes)
+            count = builder.udiv(rows.columns, constant(lanes))
+            with cgutils.for_range(builder, count) as loop:
+                column = builder.mul(loop.index, constant(lanes))
+                target = table.load(arguments[5], column)
+                total = _multiply_add(builder, step, target, rows.load(word, column))
+                scaled = builder.fmul(step, hidden.load(word, column))
+                rows.store(total, word, column)
+                rows.store(scaled, own, column)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return step_rows
+
+
+def _step_rows(updates, at, step, vectors, params, row):
+    """Add to the step of a hidden vector; write that of the word it predicts.
+
+    ``updates[at[0]] += step * params[row]``, ``updates[at[1]] = step * vectors[at[0]]``.
+    """
+    updates[at[0]] += step * params[row]
+    updates[at[1]] = step * vectors[at[0]]
+
+
+def make_spread_row(lanes):
+    """Return `spread_row` for registers of `lanes` numbers."""
+
+    @intrinsic
+    def spread_row(typing_context, updates, low, high, word):
+        signature = types.void(updates, *3 * [types.int64])
+
+        def generate(context, builder, signature, arguments):
+            rows = Matrix.of(context, builder, updates, arguments[0], lanes)
+            low, high, word = arguments[1:]
+            count = builder.udiv(rows.columns, constant(lanes))
+            with cgutils.for_range(builder, count) as loop:
+                column = builder.mul(loop.index, constant(lanes))
+                change = rows.load(word, column)
+                more = builder.fadd(rows.load(low, column), change)
+                less = builder.fsub(rows.load(high, column), change)
+                rows.store(more, low, column)
+                rows.store(less, high, column)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return spread_row
+
+
+def _spread_row(updates, low, high, word):
+    """``updates[low] += updates[word]``, ``updates[high] -= updates[word]``."""
+    updates[low] += updates[word]
+    updates[high] -= updates[word]
+
+
+def make_add_up_rows(lanes):
+    """Return `add_up_rows` for registers of `lanes` numbers."""
+    most = 4 if lanes == 16 else 2
+
+    def write_columns(builder, rows, bounds, start, n_vectors):
+        columns = [builder.add(start, constant(v * lanes)) for v in range(n_vectors)]
+        totals = _totals(builder, rows.vector, n_vectors)
+        first, center, n_words, last = bounds
+        end = builder.add(center, n_words)
+        for low, high, own in (
+            (first, center, False), (center, end, True), (end, last, False)
+        ):
+            with cgutils.for_range(builder, builder.sub(high, low)) as loop:
+                row = builder.add(low, loop.index)
+                for total, column in zip(totals, columns, strict=True):
+                    number = builder.fadd(rows.load(row, column), builder.load(total))
+                    builder.store(number, total)
+                    if own:
+                        number = builder.fsub(number, rows.load(loop.index, column))
+                    rows.store(number, row, column)
+
+    def function_of(builder):
+        int64 = ir.IntType(64)
+        kind = ir.FunctionType(ir.VoidType(), [FLOAT.as_pointer(), *5 * [int64]])
+        function, is_new = _shared_function(builder, "skembed_add_up_rows", kind)
+        if is_new:
+            builder = ir.IRBuilder(function.append_basic_block())
+            data, columns, *bounds = function.args
+            rows = Matrix(builder, data, columns, lanes)
+            blocks = builder.udiv(columns, constant(most * lanes))
+            with cgutils.for_range(builder, blocks) as loop:
+                start = builder.mul(loop.index, constant(most * lanes))
+                write_columns(builder, rows, bounds, start, most)
+            done = builder.mul(blocks, constant(most * lanes))
+            rest = builder.udiv(builder.sub(columns, done), constant(lanes))
+            for n_vectors in range(1, most):
+                is_rest = builder.icmp_unsigned("==", rest, constant(n_vectors))
+                with builder.if_then(is_rest):
+                    write_columns(builder, rows, bounds, done, n_vectors)
+            builder.ret_void()
+        return function
+
+    @intrinsic
+    def add_up_rows(typing_context, updates, first, center, n_words, last):
+        signature = types.void(updates, *4 * [types.int64])
+
+        def generate(context, builder, signature, arguments):
+            rows = Matrix.of(context, builder, updates, arguments[0], lanes)
+            passed = [rows.data, rows.columns, *arguments[1:]]
+            builder.call(function_of(builder), passed)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return add_up_rows
+
+
+def _add_up_rows(updates, first, center, n_words, last):
+    """Replace rows by running sums; take the rows 0 .. n - 1 from those at the center.
+
+    ``updates[f:l] = cumsum(updates[f:l])``, then ``updates[c:c+n] -= updates[:n]``.
+    """
+    np.cumsum(updates[first:last], axis=0, out=updates[first:last])
+    updates[center : center + n_words] -= updates[:n_words]
+
+
 # --- scores with noise words ----------------------------------------------------------
 
 
@@ -293,6 +432,155 @@ def _score_line(vectors, word, at, n_terms, scores, place):
     scores[word : word + 8, place : place + LINE] = products
 
 
+def make_weigh_line():
+    """Return `weigh_line`."""
+
+    @intrinsic
+    def weigh_line(typing_context, weights, word, place, words, lane, own, weight):
+        signature = types.void(
+            weights,
+            types.int64,
+            types.int64,
+            words,
+            types.int64,
+            types.int32,
+            types.float32,
+        )
+
+        def generate(context, builder, signature, arguments):
+            out = Matrix.of(context, builder, weights, arguments[0], LINE)
+            drawn = Matrix.of(context, builder, words, arguments[3], LINE)
+            kind = ir.VectorType(INT32, LINE)
+            pointer = drawn.pointer(arguments[4], arguments[2], kind)
+            equal = builder.icmp_signed(
+                "==", builder.load(pointer, align=4), _splat_word(builder, arguments[5])
+            )
+            zero = ir.Constant(out.vector, [0.0] * LINE)
+            weight = splat(builder, arguments[6], LINE)
+            out.store(builder.select(equal, zero, weight), *arguments[1:3])
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return weigh_line
+
+
+def _splat_word(builder, number):
+    """Return a word in all lanes."""
+    kind = ir.VectorType(INT32, LINE)
+    undefined = ir.Constant(kind, ir.Undefined)
+    vector = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
+    return builder.shuffle_vector(vector, undefined, ir.Constant(kind, None))
+
+
+def _weigh_line(weights, word, place, words, lane, own, weight):
+    """Give 16 noise words a weight, but 0 to those that equal the word `own`."""
+    drawn = words[lane, place : place + LINE]
+    weights[word, place : place + LINE] = np.where(drawn == own, 0, weight)
+
+
+def make_step_lines(lanes):
+    """Return `step_lines` for registers of `lanes` numbers."""
+
+    def write_lines(builder, matrices, n_words, place, rate):
+        scores, weights, slots = matrices
+        v = _Vectors(builder, lanes)
+        rate = v.splat(rate)
+        parts = range(0, LINE, lanes)
+        columns = [builder.add(place, constant(first)) for first in parts]
+        losses, steps, bends = (
+            _totals(builder, scores.vector, len(columns)) for _ in range(3)
+        )
+        biases, norms = (
+            [slots.load(constant(array), column) for column in columns]
+            for array in (BIAS, NORM)
+        )
+        with cgutils.for_range(builder, n_words) as loop:
+            word = loop.index
+            bias, norm = (slots.splat(constant(a), word) for a in (BIAS, NORM))
+            of_word = [v.all(0.0), v.all(0.0)]
+            for i, column in enumerate(columns):
+                z = v.add(scores.load(word, column), v.add(bias, biases[i]))
+                weight = weights.load(word, column)
+                loss, pull, both = _write_steps(v, z, weight, (norm, norms[i]))
+                step = v.multiply(rate, pull)
+                scores.store(step, word, column)
+                for total, number in ((losses, loss), (steps, step), (bends, both[0])):
+                    builder.store(v.add(builder.load(total[i]), number), total[i])
+                of_word = [v.add(of_word[0], step), v.add(of_word[1], both[1])]
+            for array, number in zip((BIAS_STEP, CURVATURE), of_word, strict=True):
+                pointer = slots.pointer(constant(array), word)
+                total = sum_lanes(builder, number)
+                total = builder.fadd(builder.load(pointer), total, flags=FLAGS)
+                builder.store(total, pointer)
+        for i, column in enumerate(columns):
+            slots.store(builder.load(steps[i]), constant(BIAS_STEP), column)
+            slots.store(builder.load(bends[i]), constant(CURVATURE), column)
+        loss = builder.load(losses[0])
+        for other in losses[1:]:
+            loss = v.add(loss, builder.load(other))
+        return sum_lanes(builder, loss)
+
+    @intrinsic
+    def step_lines(typing_context, scores, weights, slots, n_words, place, rate):
+        signature = types.float32(
+            scores, weights, slots, types.int64, types.int64, types.float32
+        )
+
+        def generate(context, builder, signature, arguments):
+            matrices = [
+                Matrix.of(context, builder, kind, arguments[i], lanes)
+                for i, kind in enumerate((scores, weights, slots))
+            ]
+            return write_lines(builder, matrices, *arguments[3:])
+
+        return signature, generate
+
+    return step_lines
+
+
+def _step_lines(scores, weights, slots, n_words, place, rate):
+    """Replace scores with 16 noise words by steps; return the loss.
+
+    Parameters
+    ----------
+    scores : float32 (n_words, n_slots), INOUT
+        Dot products, then steps.
+    weights : float32 (n_words, n_slots), IN
+    slots : float32 (4, n_slots), INOUT
+        `BIAS` and `NORM` are read. `BIAS_STEP` and `CURVATURE` are added to for the
+        words, which are the first slots, and written for the noise words.
+    n_words : int
+    place : int
+        First noise word.
+    rate : float32
+        Minus the learning rate.
+    """
+    noise = slice(place, place + LINE)
+    z = scores[:n_words, noise] + slots[BIAS, :n_words, None] + slots[BIAS, noise]
+    loss, pull, slope = _steps_of(z, weights[:n_words, noise])
+    step = rate * pull
+    scores[:n_words, noise] = step
+    bends = slope * slots[NORM, noise] + pull
+    slots[BIAS_STEP, :n_words] += step.sum(axis=1)
+    slots[CURVATURE, :n_words] += bends.sum(axis=1)
+    bends = slope * slots[NORM, :n_words, None] + pull
+    slots[BIAS_STEP, noise] = step.sum(axis=0)
+    slots[CURVATURE, noise] = bends.sum(axis=0)
+    return loss
+
+
+def _steps_of(z, weight):
+    """Return the summed loss of pairs, their sigmoids and curvatures, weighted."""
+    size = np.abs(z)
+    e = np.exp(-np.minimum(size, np.float32(87.0)))
+    upper = np.float32(1.0) / (np.float32(1.0) + e)
+    pull = weight * np.where(z < 0, e * upper, upper)
+    bend = (upper - np.float32(0.5)) / np.maximum(size, np.float32(1e-3))
+    slope = weight * np.where(size < 1e-3, np.float32(0.25), bend)
+    return (weight * (np.maximum(z, 0) + np.log1p(e))).sum(), pull, slope
+
+
 # --- the word's own prediction --------------------------------------------------------
 
 
@@ -349,19 +637,13 @@ def _step_own(scores, weights, slots, at, rate):
     rate : float32
     """
     words, own = slice(at[0], at[0] + CHUNK), slice(at[1], at[1] + CHUNK)
-    z, weight = -scores[0, own], weights[0, own]
-    size = np.abs(z)
-    e = np.exp(-np.minimum(size, np.float32(87.0)))
-    upper = np.float32(1.0) / (np.float32(1.0) + e)
-    pull = weight * np.where(z < 0, e * upper, upper)
-    bend = (upper - np.float32(0.5)) / np.maximum(size, np.float32(1e-3))
-    slope = weight * np.where(size < 1e-3, np.float32(0.25), bend)
+    loss, pull, slope = _steps_of(-scores[0, own], weights[0, own])
     bends = slope * slots[NORM, own] + pull, slope * slots[NORM, words] + pull
     scores[0, own] = rate * pull
     for side, curvature in zip((words, own), bends, strict=True):
         slots[BIAS_STEP, side] = scores[0, own]
         slots[CURVATURE, side] = curvature
-    return (weight * (np.maximum(z, 0) + np.log1p(e))).sum()
+    return loss
 
 
 # --- products -------------------------------------------------------------------------
@@ -451,6 +733,11 @@ if COMPILED:
     mix_rows = make_mix_rows(host_lanes())
     pool_rows = make_pool_rows(host_lanes())
     dot_rows = make_dot_rows(host_lanes())
+    spread_row = make_spread_row(host_lanes())
+    step_rows = make_step_rows(host_lanes())
+    add_up_rows = make_add_up_rows(host_lanes())
+    weigh_line = make_weigh_line()
+    step_lines = make_step_lines(host_lanes())
     transpose_rows = make_transpose_rows(host_lanes())
     score_line = make_score_line(host_lanes())
     step_own = make_step_own(host_lanes())
@@ -458,5 +745,7 @@ if COMPILED:
     write_columns = make_write_product(host_lanes(), transposed=True)
 else:
     mix_rows, pool_rows, dot_rows = _mix_rows, _pool_rows, _dot_rows
+    spread_row, step_rows, add_up_rows = _spread_row, _step_rows, _add_up_rows
+    weigh_line, step_lines = _weigh_line, _step_lines
     transpose_rows, score_line, step_own = _transpose_rows, _score_line, _step_own
     write_rows, write_columns = _write_rows, _write_columns

@@ -17,12 +17,17 @@ import numpy as np
 
 from skembed._kernels.bag_tiles import (
     LINE,
+    add_up_rows,
     dot_rows,
     mix_rows,
     pool_rows,
     score_line,
+    spread_row,
+    step_lines,
     step_own,
+    step_rows,
     transpose_rows,
+    weigh_line,
     write_columns,
     write_rows,
 )
@@ -31,17 +36,15 @@ from skembed._kernels.rounds import finish_round, next_lane, route_updates
 from skembed._kernels.simd import TILE, clear_rows, fetch_row
 from skembed._kernels.spans import (
     AHEAD,
-    close_words,
     cut_span,
     draw_noise,
     finish_updates,
     list_words,
     next_random,
     SHIFT_32,
-    open_words,
     set_part,
 )
-from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM, step_chunk
+from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM
 from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
@@ -140,9 +143,8 @@ def weigh_words(model, sampler, lanes, scratch, lane, n_words):
         some = np.float32(1.0 if has_contexts else 0.0)
         weights[0, targets + word] = some
         own = words[lane, targets + word]
-        for slot in range(noise, words.shape[1]):
-            equal = words[lane, slot] == own
-            weights[word, slot] = np.float32(0.0) if equal else share * some
+        for slot in range(noise, words.shape[1], LINE):
+            weigh_line(weights, word, slot, words, lane, own, share * some)
         if sampler.exclusive:
             for slot in range(noise, words.shape[1]):
                 for j in range(window[word, 0], window[word, 3]):
@@ -190,8 +192,6 @@ def gather_noise(model, lanes, scratch, lane):
         bias = model.params[row + word, column]
         vectors[slot, column] = np.float32(0.0)
         number_slot(model, scratch, slot, word, bias, norm)
-        slots[BIAS_STEP, slot] = np.float32(0.0)
-        slots[CURVATURE, slot] = np.float32(0.0)
 
 
 @helper
@@ -267,18 +267,14 @@ def step_words(model, lanes, scratch, lane, n_words, rate):
     loss = np.float32(0.0)
     for word in range(0, n_words, CHUNK):
         loss += step_own(scores, weights, slots, (word, targets + word), rate)
-    open_words(scratch, (0, n_words))
     for first in range(noise, lanes.parts[lane, NOISE, 1], LINE):
         # The slots of predicted words are not needed: they hold the transpose.
         transpose_rows(scratch.vectors, first, targets)
         for word in range(0, n_words, BLOCK):
             n_terms = model.n_components
             score_line(scratch.vectors, word, targets, n_terms, scores, first)
-        for word in range(n_words):
-            step_chunk(
-                scores, weights, slots, scratch.words, (word, first), (ONE, -rate)
-            )
-    return loss + close_words(scratch, n_words)
+        loss += step_lines(scores, weights, slots, n_words, first, -rate)
+    return loss
 
 
 @helper
@@ -294,8 +290,7 @@ def add_updates(model, lanes, scratch, lane, n_words):
     for word in range(n_words):
         own, step = targets + word, steps[0, targets + word]
         row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])
-        mix_rows(updates, word, updates, word, model.params, row, (ONE, step))
-        mix_rows(updates, own, vectors, word, vectors, word, (step, np.float32(0.0)))
+        step_rows(updates, (word, own), step, vectors, model.params, row)
         updates[word, column] = np.float32(0.0)
     unmap_steps(model, lanes, scratch, lane, n_words)
     for word in range(n_words):
@@ -311,42 +306,55 @@ def spread_steps(lanes, scratch, lane, n_words):
     So a mean moves by the step, as in word2vec: its gradient by one of n vectors is
     n times smaller, and so would be the mean's move.
     """
-    vectors, updates, window = scratch.vectors, lanes.updates[lane], scratch.window
-    slots = scratch.slots
+    updates, window = lanes.updates[lane], scratch.window
     first, last = lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]
     clear_rows(updates, first, last - first)
     for word in range(n_words):
         low, high = window[word, 0], window[word, 3]
-        mix_rows(updates, low, updates, low, updates, word, (ONE, ONE))
         if high < last:
-            mix_rows(updates, high, updates, high, updates, word, (ONE, -ONE))
-    center = window[0, 1]
-    for slot in range(first, last):
-        # The running sums of vectors are not needed any more.
-        mix_rows(vectors, slot, vectors, slot - 1, updates, slot, (ONE, ONE))
-        word = slot - center
-        if 0 <= word < n_words:
-            mix_rows(updates, slot, vectors, slot, updates, word, (ONE, -ONE))
+            spread_row(updates, low, high, word)
         else:
-            mix_rows(updates, slot, vectors, slot, vectors, slot, (ONE, np.float32(0.0)))
-        slots[CURVATURE, slot] = np.float32(0.0)
+            mix_rows(updates, low, updates, low, updates, word, (ONE, ONE))
+    add_up_rows(updates, first, window[0, 1], n_words, last)
 
 
 @helper
-def bend_contexts(model, scratch, n_words):
+def bend_contexts(model, lanes, scratch, lane, n_words):
     """Pass the curvature of a hidden vector on to the rows that it is pooled from.
 
     A mean moves as far as a single vector would. A sum of n vectors moves n times as
     far, because all of them move at the same time. See `apply_updates`.
+
+    Words in no window get no step at all, not even one of rounding errors.
     """
-    curvatures = scratch.slots[CURVATURE]
+    curvatures, window = scratch.slots[CURVATURE], scratch.window
+    # Rows that are not used: of how many windows a context is in.
+    windows, center = scratch.weights[1], window[0, 1]
+    first, last = lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]
+    for slot in range(first, last):
+        curvatures[slot] = np.float32(0.0)
+        windows[slot] = np.float32(0.0)
     for word in range(n_words):
-        moved = curvatures[word]
+        low, high = window[word, 0], window[word, 3]
         if not model.average:
-            moved *= np.float32(count_contexts(scratch.window, word))
-        for slot in range(scratch.window[word, 0], scratch.window[word, 3]):
-            curvatures[slot] += moved
-        curvatures[scratch.window[word, 1]] -= moved
+            curvatures[word] *= np.float32(count_contexts(window, word))
+        curvatures[low] += curvatures[word]
+        windows[low] += ONE
+        if high < last:
+            curvatures[high] -= curvatures[word]
+            windows[high] -= ONE
+    bend, n_windows = np.float32(0.0), np.float32(0.0)
+    for slot in range(first, last):
+        bend += curvatures[slot]
+        n_windows += windows[slot]
+        curvatures[slot] = bend
+        windows[slot] = n_windows
+    for word in range(n_words):
+        slot = center + word
+        curvatures[slot] -= curvatures[word]
+        if windows[slot] == ONE:
+            curvatures[slot] = np.float32(0.0)
+            clear_rows(lanes.updates[lane], slot, 1)
 
 
 @helper
@@ -396,7 +404,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 loss = step_words(model, lanes, scratch, lane, n_words, rate)
                 lanes.loss[lane] += loss
                 add_updates(model, lanes, scratch, lane, n_words)
-                bend_contexts(model, scratch, n_words)
+                bend_contexts(model, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
             route_all(lanes, scratch, lane, team.size)
             lane, tried = next_lane(lanes, team, tried)

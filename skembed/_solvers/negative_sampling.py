@@ -30,7 +30,7 @@ from skembed._utils.threads import ThreadTeam, n_threads
 
 # Words of a lane between two exchanges of updates, and the noise words that they share.
 # Both are multiples of 16.
-SPAN = 32
+SPAN = 64
 SHARED_NOISE = 16
 MAX_LANES = 16
 # How many updates of one row a round may add up before they become too stale, measured
