@@ -172,26 +172,26 @@ def make_step_rows(lanes):
     """Return `step_rows` for registers of `lanes` numbers."""
 
     @intrinsic
-    def step_rows(typing_context, updates, at, step, vectors, params, row):
+    def step_rows(typing_context, changes, updates, at, step, vectors, params, row):
         at_kind = types.UniTuple(types.int64, 2)
         signature = types.void(
-            updates, at_kind, types.float32, vectors, params, types.int64
+            changes, updates, at_kind, types.float32, vectors, params, types.int64
         )
 
         def generate(context, builder, signature, arguments):
-            rows, hidden, table = (
+            sums, rows, hidden, table = (
                 Matrix.of(context, builder, kind, arguments[i], lanes)
-                for i, kind in ((0, updates), (3, vectors), (4, params))
+                for i, kind in ((0, changes), (1, updates), (4, vectors), (5, params))
             )
-            word, own = cgutils.unpack_tuple(builder, arguments[1], 2)
-            step = splat(builder, arguments[2], lanes)
+            word, own = cgutils.unpack_tuple(builder, arguments[2], 2)
+            step = splat(builder, arguments[3], lanes)
             count = builder.udiv(rows.columns, constant(lanes))
             with cgutils.for_range(builder, count) as loop:
                 column = builder.mul(loop.index, constant(lanes))
-                target = table.load(arguments[5], column)
-                total = _multiply_add(builder, step, target, rows.load(word, column))
+                target = table.load(arguments[6], column)
+                total = _multiply_add(builder, step, target, sums.load(word, column))
                 scaled = builder.fmul(step, hidden.load(word, column))
-                rows.store(total, word, column)
+                sums.store(total, word, column)
                 rows.store(scaled, own, column)
             return context.get_dummy_value()
 
@@ -200,12 +200,13 @@ def make_step_rows(lanes):
     return step_rows
 
 
-def _step_rows(updates, at, step, vectors, params, row):
+def _step_rows(changes, updates, at, step, vectors, params, row):
     """Add to the step of a hidden vector; write that of the word it predicts.
 
-    ``updates[at[0]] += step * params[row]``, ``updates[at[1]] = step * vectors[at[0]]``.
+    ``changes[at[0]] += step * params[row]``, and then
+    ``updates[at[1]] = step * vectors[at[0]]``.
     """
-    updates[at[0]] += step * params[row]
+    changes[at[0]] += step * params[row]
     updates[at[1]] = step * vectors[at[0]]
 
 
@@ -213,16 +214,17 @@ def make_spread_row(lanes):
     """Return `spread_row` for registers of `lanes` numbers."""
 
     @intrinsic
-    def spread_row(typing_context, updates, low, high, word):
-        signature = types.void(updates, *3 * [types.int64])
+    def spread_row(typing_context, updates, low, high, changes, word):
+        signature = types.void(updates, types.int64, types.int64, changes, types.int64)
 
         def generate(context, builder, signature, arguments):
             rows = Matrix.of(context, builder, updates, arguments[0], lanes)
-            low, high, word = arguments[1:]
+            steps = Matrix.of(context, builder, changes, arguments[3], lanes)
+            low, high, word = arguments[1], arguments[2], arguments[4]
             count = builder.udiv(rows.columns, constant(lanes))
             with cgutils.for_range(builder, count) as loop:
                 column = builder.mul(loop.index, constant(lanes))
-                change = rows.load(word, column)
+                change = steps.load(word, column)
                 more = builder.fadd(rows.load(low, column), change)
                 less = builder.fsub(rows.load(high, column), change)
                 rows.store(more, low, column)
@@ -234,23 +236,25 @@ def make_spread_row(lanes):
     return spread_row
 
 
-def _spread_row(updates, low, high, word):
-    """``updates[low] += updates[word]``, ``updates[high] -= updates[word]``."""
-    updates[low] += updates[word]
-    updates[high] -= updates[word]
+def _spread_row(updates, low, high, changes, word):
+    """``updates[low] += changes[word]``, ``updates[high] -= changes[word]``."""
+    updates[low] += changes[word]
+    updates[high] -= changes[word]
 
 
 def make_add_up_rows(lanes):
     """Return `add_up_rows` for registers of `lanes` numbers."""
     most = 4 if lanes == 16 else 2
 
-    def write_columns(builder, rows, bounds, start, n_vectors):
+    def write_columns(builder, rows, steps, bounds, start, n_vectors):
         columns = [builder.add(start, constant(v * lanes)) for v in range(n_vectors)]
         totals = _totals(builder, rows.vector, n_vectors)
         first, center, n_words, last = bounds
         end = builder.add(center, n_words)
         for low, high, own in (
-            (first, center, False), (center, end, True), (end, last, False)
+            (first, center, False),
+            (center, end, True),
+            (end, last, False),
         ):
             with cgutils.for_range(builder, builder.sub(high, low)) as loop:
                 row = builder.add(low, loop.index)
@@ -258,37 +262,39 @@ def make_add_up_rows(lanes):
                     number = builder.fadd(rows.load(row, column), builder.load(total))
                     builder.store(number, total)
                     if own:
-                        number = builder.fsub(number, rows.load(loop.index, column))
+                        number = builder.fsub(number, steps.load(loop.index, column))
                     rows.store(number, row, column)
 
     def function_of(builder):
         int64 = ir.IntType(64)
-        kind = ir.FunctionType(ir.VoidType(), [FLOAT.as_pointer(), *5 * [int64]])
+        kind = ir.FunctionType(ir.VoidType(), [*2 * [FLOAT.as_pointer()], *5 * [int64]])
         function, is_new = _shared_function(builder, "skembed_add_up_rows", kind)
         if is_new:
             builder = ir.IRBuilder(function.append_basic_block())
-            data, columns, *bounds = function.args
+            data, changes, columns, *bounds = function.args
             rows = Matrix(builder, data, columns, lanes)
+            steps = Matrix(builder, changes, columns, lanes)
             blocks = builder.udiv(columns, constant(most * lanes))
             with cgutils.for_range(builder, blocks) as loop:
                 start = builder.mul(loop.index, constant(most * lanes))
-                write_columns(builder, rows, bounds, start, most)
+                write_columns(builder, rows, steps, bounds, start, most)
             done = builder.mul(blocks, constant(most * lanes))
             rest = builder.udiv(builder.sub(columns, done), constant(lanes))
             for n_vectors in range(1, most):
                 is_rest = builder.icmp_unsigned("==", rest, constant(n_vectors))
                 with builder.if_then(is_rest):
-                    write_columns(builder, rows, bounds, done, n_vectors)
+                    write_columns(builder, rows, steps, bounds, done, n_vectors)
             builder.ret_void()
         return function
 
     @intrinsic
-    def add_up_rows(typing_context, updates, first, center, n_words, last):
-        signature = types.void(updates, *4 * [types.int64])
+    def add_up_rows(typing_context, updates, changes, first, center, n_words, last):
+        signature = types.void(updates, changes, *4 * [types.int64])
 
         def generate(context, builder, signature, arguments):
             rows = Matrix.of(context, builder, updates, arguments[0], lanes)
-            passed = [rows.data, rows.columns, *arguments[1:]]
+            steps = Matrix.of(context, builder, changes, arguments[1], lanes)
+            passed = [rows.data, steps.data, rows.columns, *arguments[2:]]
             builder.call(function_of(builder), passed)
             return context.get_dummy_value()
 
@@ -297,13 +303,13 @@ def make_add_up_rows(lanes):
     return add_up_rows
 
 
-def _add_up_rows(updates, first, center, n_words, last):
-    """Replace rows by running sums; take the rows 0 .. n - 1 from those at the center.
+def _add_up_rows(updates, changes, first, center, n_words, last):
+    """Replace rows by running sums; take other rows from those at the center.
 
-    ``updates[f:l] = cumsum(updates[f:l])``, then ``updates[c:c+n] -= updates[:n]``.
+    ``updates[f:l] = cumsum(updates[f:l])``, then ``updates[c:c+n] -= changes[:n]``.
     """
     np.cumsum(updates[first:last], axis=0, out=updates[first:last])
-    updates[center : center + n_words] -= updates[:n_words]
+    updates[center : center + n_words] -= changes[:n_words]
 
 
 # --- scores with noise words ----------------------------------------------------------
@@ -342,7 +348,9 @@ def make_transpose_rows(lanes):
                 column = builder.mul(loop.index, constant(lanes))
                 for group in range(0, LINE, lanes):
                     given = [
-                        rows.load(builder.add(arguments[1], constant(group + i)), column)
+                        rows.load(
+                            builder.add(arguments[1], constant(group + i)), column
+                        )
                         for i in range(lanes)
                     ]
                     for i, vector in enumerate(_transpose(builder, given)):
@@ -364,7 +372,7 @@ def _transpose_rows(vectors, first, at):
 def make_score_line(lanes):
     """Return `score_line` for registers of `lanes` numbers."""
     n_vectors = LINE // lanes
-    # Enough sums in registers to hide the latency of an addition, and few enough to fit.
+    # Enough sums to hide the latency of an addition, and few enough for registers.
     n_words = 8 // n_vectors
 
     def write_block(builder, matrices, word, place, n_terms):
@@ -605,9 +613,7 @@ def make_step_own(lanes):
                 j = builder.add(own, constant(first))
                 score = v.subtract(v.all(0.0), z.load(zero, j))
                 norms = [numbers.load(constant(NORM), slot) for slot in (i, j)]
-                loss, pull, bends = _write_steps(
-                    v, score, weight.load(zero, j), norms
-                )
+                loss, pull, bends = _write_steps(v, score, weight.load(zero, j), norms)
                 step = v.multiply(rate, pull)
                 z.store(step, zero, j)
                 for slot, bend in ((i, bends[1]), (j, bends[0])):

@@ -36,12 +36,12 @@ from skembed._kernels.rounds import finish_round, next_lane, route_updates
 from skembed._kernels.simd import TILE, clear_rows, fetch_row
 from skembed._kernels.spans import (
     AHEAD,
+    SHIFT_32,
     cut_span,
     draw_noise,
     finish_updates,
     list_words,
     next_random,
-    SHIFT_32,
     set_part,
 )
 from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM
@@ -176,7 +176,7 @@ def share_of(model, n_contexts):
 @helper
 def gather_noise(model, lanes, scratch, lane):
     """Copy the rows of a span's noise words to their slots, with their numbers."""
-    vectors, slots, column = scratch.vectors, scratch.slots, model.n_components
+    vectors, column = scratch.vectors, model.n_components
     width = (vectors.shape[1] >> 4) << 4
     row = lanes.parts[lane, NOISE, 2]
     first, last = lanes.parts[lane, NOISE, 0], lanes.parts[lane, NOISE, 1]
@@ -283,24 +283,26 @@ def add_updates(model, lanes, scratch, lane, n_words):
     steps, vectors, updates = scratch.scores, scratch.vectors, lanes.updates[lane]
     targets, noise = lanes.parts[lane, WORDS, 0], lanes.parts[lane, NOISE, 0]
     n_slots, column = vectors.shape[0], model.n_components
+    # Only maps need the steps of hidden vectors beside the others.
+    changes = updates if model.mapped else scratch.unmapped
     for slot in range(noise, n_slots, TILE):
         write_columns(updates, slot, steps, vectors, 0, n_words)
     for word in range(0, n_words, TILE):
-        write_rows(updates, word, steps, vectors, noise, n_slots - noise)
+        write_rows(changes, word, steps, vectors, noise, n_slots - noise)
     for word in range(n_words):
         own, step = targets + word, steps[0, targets + word]
         row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])
-        step_rows(updates, (word, own), step, vectors, model.params, row)
-        updates[word, column] = np.float32(0.0)
+        step_rows(changes, updates, (word, own), step, vectors, model.params, row)
+        changes[word, column] = np.float32(0.0)
     unmap_steps(model, lanes, scratch, lane, n_words)
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
-        updates[word, column] = step
-    spread_steps(lanes, scratch, lane, n_words)
+        changes[word, column] = step
+    spread_steps(lanes, scratch, lane, changes, n_words)
 
 
 @helper
-def spread_steps(lanes, scratch, lane, n_words):
+def spread_steps(lanes, scratch, lane, changes, n_words):
     """Make the step of a hidden vector that of every vector in its sum or mean.
 
     So a mean moves by the step, as in word2vec: its gradient by one of n vectors is
@@ -312,10 +314,10 @@ def spread_steps(lanes, scratch, lane, n_words):
     for word in range(n_words):
         low, high = window[word, 0], window[word, 3]
         if high < last:
-            spread_row(updates, low, high, word)
+            spread_row(updates, low, high, changes, word)
         else:
-            mix_rows(updates, low, updates, low, updates, word, (ONE, ONE))
-    add_up_rows(updates, first, window[0, 1], n_words, last)
+            mix_rows(updates, low, updates, low, changes, word, (ONE, ONE))
+    add_up_rows(updates, changes, first, window[0, 1], n_words, last)
 
 
 @helper
