@@ -122,6 +122,8 @@ def sampling(estimator: Any, sizes: Sizes, hidden: bool = False) -> float:
     n_rows = n_slots + (len(layout.map) if layout.is_matrix else 0)
     # The vectors, and their copies after an epoch.
     n_lanes = negative_sampling.MAX_LANES
+    if hidden:
+        n_lanes = negative_sampling.MAX_HIDDEN_LANES
     training = 2 * _tables(layout) + 4.0 * n_lanes * n_rows * layout.width
     if estimator._early_stopping.holds_out:
         training += _tokens(sizes)

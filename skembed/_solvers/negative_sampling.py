@@ -33,6 +33,8 @@ from skembed._utils.threads import ThreadTeam, n_threads
 SPAN = 64
 SHARED_NOISE = 16
 MAX_LANES = 16
+# Of CBOW: the buffers of a round fit into a core's cache of two megabytes.
+MAX_HIDDEN_LANES = 8
 # How many updates of one row a round may add up before they become too stale, measured
 # in pairs of the most frequent word.
 _MAX_PAIRS_OF_A_ROW = 64
@@ -339,7 +341,7 @@ class _Training:
             done = job.resume.learned["_schedule_epoch"]
             self.first = done % job.n_scheduled
         kept = self.source.kept
-        n_lanes = count_lanes(kept, self.source.weights)
+        n_lanes = count_lanes(kept, self.source.weights, settings.hidden)
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(settings.n_jobs, min(n_lanes, worth))
         self._allocate(n_lanes)
@@ -559,7 +561,7 @@ def _rates(
     return float(first), float(last - first) / max(n_rounds, 1)
 
 
-def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
+def count_lanes(kept: np.ndarray, weights: np.ndarray, hidden: bool = False) -> int:
     """Return the number of lanes: spans that are computed before updates are added.
 
     It depends on the documents and parameters only, never on the machine.
@@ -570,12 +572,16 @@ def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
         Expected number of a word's tokens in an epoch.
     weights : ndarray of shape (window,), float64
         Weights of contexts by distance.
+    hidden : bool, default=False
+        Whether there are hidden vectors.
     """
     if not kept.any():
         return 1
     pairs = 2.0 * weights.sum() * SPAN * kept.max() / kept.sum()
     most = min(
-        MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
+        MAX_HIDDEN_LANES if hidden else MAX_LANES,
+        kept.sum() / _MIN_TOKENS_OF_A_LANE,
+        _MAX_PAIRS_OF_A_ROW / pairs,
     )
     return max(1, int(most))
 
