@@ -30,10 +30,11 @@ from skembed._utils.threads import ThreadTeam, n_threads
 
 # Words of a lane between two exchanges of updates, and the noise words that they share.
 # Both are multiples of 16.
-SPAN = 64
+SPAN = 32
 SHARED_NOISE = 16
 MAX_LANES = 16
-# Of CBOW: the buffers of a round fit into a core's cache of two megabytes.
+# Of CBOW: longer spans share more contexts; as many words are in a round.
+HIDDEN_SPAN = 64
 MAX_HIDDEN_LANES = 8
 # How many updates of one row a round may add up before they become too stale, measured
 # in pairs of the most frequent word.
@@ -345,7 +346,7 @@ class _Training:
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(settings.n_jobs, min(n_lanes, worth))
         self._allocate(n_lanes)
-        n_rounds = kept.sum() / (n_lanes * SPAN)
+        n_rounds = kept.sum() / (n_lanes * span_length(settings.hidden))
         self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
         # All parameters: vectors and biases; a diagonal, or ones; a matrix.
         learned = self.model.params[:, : self.layout.n_components + 1]
@@ -364,7 +365,10 @@ class _Training:
         self.slice = rounds_of_slice(
             self.lanes, self.source.weights.size, len(self.layout.map)
         )
-        self.scratches = [make_scratch(self.lanes) for _ in range(self.n_threads)]
+        self.scratches = [
+            make_scratch(self.lanes, self.settings.hidden)
+            for _ in range(self.n_threads)
+        ]
         self.lanes.states[:] = self.job.seeds.generate_state(n_lanes, np.uint64)
         self.held_out = None
         if self.data.held_out is not None:
@@ -476,7 +480,7 @@ class _Training:
     ) -> bool:
         """Visit a chunk; return whether to stop. If `done` is None, learn nothing."""
         longest_lane = -(-chunk.tokens.size // lanes.states.size)
-        n_rounds = -(-longest_lane // SPAN)
+        n_rounds = -(-longest_lane // span_length(self.settings.hidden))
         rates = 0.0, 0.0
         if done is not None:
             rates = _rates(self.learning_rate, done, n_rounds)
@@ -577,13 +581,18 @@ def count_lanes(kept: np.ndarray, weights: np.ndarray, hidden: bool = False) -> 
     """
     if not kept.any():
         return 1
-    pairs = 2.0 * weights.sum() * SPAN * kept.max() / kept.sum()
+    pairs = 2.0 * weights.sum() * span_length(hidden) * kept.max() / kept.sum()
     most = min(
         MAX_HIDDEN_LANES if hidden else MAX_LANES,
         kept.sum() / _MIN_TOKENS_OF_A_LANE,
         _MAX_PAIRS_OF_A_ROW / pairs,
     )
     return max(1, int(most))
+
+
+def span_length(hidden: bool) -> int:
+    """Return the number of words of a span, with hidden vectors or without."""
+    return HIDDEN_SPAN if hidden else SPAN
 
 
 def count_slots(window: int, directional: bool = False, hidden: bool = False) -> int:
@@ -598,8 +607,9 @@ def count_slots(window: int, directional: bool = False, hidden: bool = False) ->
     hidden : bool, default=False
         Whether there are hidden vectors, which come first.
     """
-    contexts = -(-(SPAN + 2 * window) // 16) * 16 * (2 if directional else 1)
-    return SPAN + contexts + SHARED_NOISE + (SPAN if hidden else 0)
+    span = span_length(hidden)
+    contexts = -(-(span + 2 * window) // 16) * 16 * (2 if directional else 1)
+    return span + contexts + SHARED_NOISE + (span if hidden else 0)
 
 
 def rounds_of_slice(lanes: Any, window: int, n_map_rows: int) -> int:
@@ -616,7 +626,7 @@ def rounds_of_slice(lanes: Any, window: int, n_map_rows: int) -> int:
     n_lanes, _, width = lanes.updates.shape
     partners = 2 * window + SHARED_NOISE
     of_a_word = 3 * width * (partners + n_map_rows) + _WORK_OF_A_WORD
-    return max(1, _WORK_OF_A_SLICE // (n_lanes * SPAN * of_a_word))
+    return max(1, _WORK_OF_A_SLICE // (n_lanes * HIDDEN_SPAN * of_a_word))
 
 
 def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
@@ -651,18 +661,19 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
     )
 
 
-def make_scratch(lanes: Any) -> Any:
+def make_scratch(lanes: Any, hidden: bool = False) -> Any:
     """Return the work space of one thread, all zeros."""
     from skembed._kernels import spans
 
+    span = span_length(hidden)
     _, n_slots, width = lanes.updates.shape
     return spans.Scratch(
         vectors=aligned_zeros((n_slots, width)),
         slots=aligned_zeros((4, n_slots)),
-        words=aligned_zeros((SPAN, 64)),
-        window=np.zeros((SPAN, 4), dtype=np.int64),
-        unmapped=aligned_zeros((SPAN, width)),
-        scores=aligned_zeros((SPAN, n_slots)),
-        weights=aligned_zeros((SPAN, n_slots)),
+        words=aligned_zeros((span, 64)),
+        window=np.zeros((span, 4), dtype=np.int64),
+        unmapped=aligned_zeros((span, width)),
+        scores=aligned_zeros((span, n_slots)),
+        weights=aligned_zeros((span, n_slots)),
         stream=aligned_zeros((8,), np.uint64),
     )
