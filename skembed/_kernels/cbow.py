@@ -3,100 +3,104 @@
 A span's slots hold, in this order: the hidden vectors, each the mean (or sum) of a
 word's context vectors; the rows of the predicted words, from the context table; the
 rows of the words around, from the word table; and the noise words, from the context
-table. The score of a hidden vector with the word it predicts lies on the diagonal of
-the second part, its other scores there have no weight. Everything is a small matrix
-product: H = A X, scores = H Y', dY = S' H, dH = S Y, dX = A' dH.
+table.
+
+Windows are runs of consecutive positions, so sums over windows are differences of two
+running sums: of the vectors around, up to the ends of the window. The steps of a
+context are a running sum, too, to which a hidden vector's step is added where its
+window begins, and from which it is taken where the window ends. The products with the
+noise words are small dense matrix products: scores = H Y', dH = S Y, dY = S' H. A
+word's own prediction is one product of two rows.
 """
 
 import numpy as np
 
+from skembed._kernels.bag_tiles import (
+    LINE,
+    add_up_rows,
+    dot_rows,
+    mix_rows,
+    pool_rows,
+    score_line,
+    spread_row,
+    step_lines,
+    step_own,
+    step_rows,
+    transpose_rows,
+    weigh_line,
+    write_columns,
+    write_rows,
+)
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, route_updates
-from skembed._kernels.simd import TILE, add_columns, add_rows, clear_rows, dot_tile
+from skembed._kernels.simd import TILE, clear_rows, fetch_row
 from skembed._kernels.spans import (
-    close_words,
+    AHEAD,
+    SHIFT_32,
     cut_span,
     draw_noise,
     finish_updates,
-    gather,
-    lay_windows,
     list_words,
-    open_words,
-    place_windows,
+    next_random,
     set_part,
 )
-from skembed._kernels.steps import (
-    BIAS,
-    BIAS_STEP,
-    CHUNK,
-    CURVATURE,
-    NORM,
-    step_chunk,
-)
+from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM
 from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
 WORDS, AROUND, NOISE = range(3)
+# Words that are scored at once.
+BLOCK = 8
+ONE = np.float32(1.0)
 
 
 @helper
-def reach(window, block, directional):
-    """Return the tiles of context slots that some words use, left (or all) and right.
+def lay_windows(tokens, sampler, stream, span, window, slot):
+    """Draw each word's window within its document, as `spans.lay_windows` does.
 
-    Returns
-    -------
-    left, right : (int, int)
-    """
-    low, high = window[block[0], 0], window[block[0], 1]
-    low_right, high_right = window[block[0], 2], window[block[0], 3]
-    for word in range(block[0] + 1, block[1]):
-        low = min(low, window[word, 0])
-        high = max(high, window[word, 1])
-        low_right = min(low_right, window[word, 2])
-        high_right = max(high_right, window[word, 3])
-    if not directional:
-        return whole_tiles(low, max(high, high_right)), (0, 0)
-    return whole_tiles(low, high), whole_tiles(low_right, high_right)
-
-
-@helper
-def whole_tiles(first, last):
-    """Return the tiles that hold the slots first .. last - 1."""
-    return first // TILE * TILE, (last + TILE - 1) // TILE * TILE
-
-
-@helper
-def score_block(scratch, block, left, right, noise, rate):
-    """Score four words with some slots and the noise words; turn scores into steps.
+    Written without branches that depend on what was drawn.
 
     Parameters
     ----------
-    block : (int, int)
-        First and last + 1 word.
-    left, right : (int, int)
-        First and last + 1 slot of what is predicted.
-    noise : int
-        First noise slot.
-    rate : float32
+    tokens, sampler, stream, span, window
+        As there.
+    slot : int
+        Of the outermost context to the left. In `window` are slots.
+
+    Returns
+    -------
+    int, int
+        First and last + 1 position of contexts.
     """
-    scores, weights = scratch.scores, scratch.weights
-    open_words(scratch, block)
-    for part in range(3):
-        first, last = noise, scratch.vectors.shape[0]
-        sign = np.float32(1.0)
-        if part < 2:
-            first, last = left if part == 0 else right
-            sign = np.float32(-1.0)
-        for slot in range(first, last, TILE):
-            dot_tile(scratch.vectors, block[0], slot, scores, slot)
-        if first == last:
-            continue
-        for word in range(block[0], block[1]):
-            for chunk in range(first // CHUNK, (last + CHUNK - 1) // CHUNK):
-                at = (word, chunk * CHUNK, chunk * CHUNK)
-                step_chunk(
-                    scores, weights, scratch.slots, scratch.words, at, (sign, -rate)
-                )
+    first, last = span
+    thresholds = sampler.window_thresholds
+    start = first
+    while first - start < sampler.left and tokens[start] >= 0:
+        start -= 1
+    low = first
+    for center in range(first, last):
+        draw = next_random(stream, 0) >> SHIFT_32
+        half = 1
+        for distance in range(1, thresholds.size):
+            half += draw < thresholds[distance]
+        start = center if tokens[center] < 0 else start
+        left = max(center - min(half, sampler.left), start)
+        window[center - first, 0] = left
+        window[center - first, 3] = center + min(half, sampler.right) + 1
+        low = min(low, left)
+    end = last
+    while end - last < sampler.right and end < tokens.size and tokens[end] >= 0:
+        end += 1
+    high = last
+    for center in range(last - 1, first - 1, -1):
+        word, right = center - first, min(window[center - first, 3], end)
+        window[word, 0] += slot - low
+        window[word, 1] = slot + center - low
+        window[word, 2] = slot + center - low + 1
+        window[word, 3] = slot + right - low
+        high = max(high, right)
+        end = center if tokens[center] < 0 else end
+    return low, high
 
 
 @helper
@@ -105,34 +109,25 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     # Each thread works on a copy, as in skip-gram.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
-    outer = lay_windows(tokens, sampler, scratch.stream, span, window, 1)
     size, first = window.shape[0], 2 * window.shape[0]
-    place_windows(window, span, first - outer[0], first - outer[0])
+    outer = lay_windows(tokens, sampler, scratch.stream, span, window, first)
     list_words(tokens, span, words, size)
-    list_words(tokens, (outer[0], outer[1] + 1), words, first)
+    list_words(tokens, outer, words, first)
     noise = draw_noise(words, sampler, scratch.stream)
     lanes.states[lane] = scratch.stream[0]
-    last = first + outer[1] + 1 - outer[0]
+    last = first + outer[1] - outer[0]
     set_part(lanes, lane, WORDS, (size, size + span[1] - span[0]), model.rows[0], 1)
     set_part(lanes, lane, AROUND, (first, last), 0, 0)
     set_part(lanes, lane, NOISE, noise, model.rows[2], 1)
 
 
 @helper
-def share_of(model, n_contexts):
-    """Return how much of a context's vector goes into the hidden vector."""
-    if model.average and n_contexts > 0:
-        return np.float32(1.0) / np.float32(n_contexts)
-    return np.float32(1.0)
+def weigh_words(model, sampler, lanes, scratch, lane, n_words):
+    """Set the weights of what hidden vectors predict.
 
-
-@helper
-def weigh_words(model, sampler, lanes, scratch, lane):
-    """Set the weights of contexts in hidden vectors, and of what these predict.
-
-    The first are the matrix A. A word's own prediction weighs 1, a noise word
-    ``negative / n_noise``; one that equals the predicted word is skipped, as in
-    word2vec, and so are words without contexts.
+    A word's own prediction weighs 1, a noise word ``negative / n_noise``; one that
+    equals the predicted word is skipped, as in word2vec, and so are words without
+    contexts.
 
     Returns
     -------
@@ -142,117 +137,244 @@ def weigh_words(model, sampler, lanes, scratch, lane):
     weights, words, window = scratch.weights, lanes.words, scratch.window
     targets, noise = lanes.parts[lane, WORDS, 0], lanes.parts[lane, NOISE, 0]
     share = np.float32(sampler.negative / sampler.n_noise)
-    n_words = lanes.parts[lane, WORDS, 1] - targets
     predicted = 0
     for word in range(n_words):
-        n_contexts = count_contexts(window, word)
-        some = np.float32(1.0 if n_contexts > 0 else 0.0)
-        weights[word, targets:noise] = np.float32(0.0)
-        part = share_of(model, n_contexts)
-        weights[word, window[word, 0] : window[word, 1]] = part
-        weights[word, window[word, 2] : window[word, 3]] = part
-        weights[word, targets + word] = some
-        for slot in range(noise, words.shape[1]):
-            equal = words[lane, slot] == words[lane, targets + word]
-            if sampler.exclusive:
+        has_contexts = count_contexts(window, word) > 0
+        some = np.float32(1.0 if has_contexts else 0.0)
+        weights[0, targets + word] = some
+        own = words[lane, targets + word]
+        for slot in range(noise, words.shape[1], LINE):
+            weigh_line(weights, word, slot, words, lane, own, share * some)
+        if sampler.exclusive:
+            for slot in range(noise, words.shape[1]):
                 for j in range(window[word, 0], window[word, 3]):
-                    equal |= words[lane, slot] == words[lane, j]
-            weights[word, slot] = np.float32(0.0) if equal else share * some
-        predicted += n_contexts > 0
+                    if words[lane, slot] == words[lane, j]:
+                        weights[word, slot] = np.float32(0.0)
+        predicted += has_contexts
+    # The last chunk of words is computed as a whole.
+    for word in range(n_words, scratch.window.shape[0]):
+        weights[0, targets + word] = np.float32(0.0)
     return predicted
 
 
 @helper
 def count_contexts(window, word):
     """Return how many contexts a word has."""
-    return window[word, 1] - window[word, 0] + window[word, 3] - window[word, 2]
+    return window[word, 3] - window[word, 0] - 1
 
 
 @helper
-def build_hidden(model, scratch, block):
-    """Pool the context vectors of four words, with their biases; take their norms."""
-    vectors, slots = scratch.vectors, scratch.slots
+def share_of(model, n_contexts):
+    """Return how much of a context's vector goes into the hidden vector."""
+    if n_contexts == 0:
+        return np.float32(0.0)
+    if model.average:
+        return np.float32(1.0) / np.float32(n_contexts)
+    return np.float32(1.0)
+
+
+@helper
+def gather_noise(model, lanes, scratch, lane):
+    """Copy the rows of a span's noise words to their slots, with their numbers."""
+    vectors, column = scratch.vectors, model.n_components
     width = (vectors.shape[1] >> 4) << 4
-    low, high = reach(scratch.window, block, False)[0]
-    clear_rows(vectors, block[0], TILE)
-    at = (block[0], low)
-    add_rows(vectors, block[0], scratch.weights, at, vectors, low, high - low)
-    for word in range(block[0], block[1]):
-        bias = np.float32(0.0)
-        for slot in range(scratch.window[word, 0], scratch.window[word, 3]):
-            bias += scratch.weights[word, slot] * slots[BIAS, slot]
+    row = lanes.parts[lane, NOISE, 2]
+    first, last = lanes.parts[lane, NOISE, 0], lanes.parts[lane, NOISE, 1]
+    for slot in range(first, last):
+        fetch_row(model.params, row + lanes.words[lane, slot])
+    for slot in range(first, last):
+        word = lanes.words[lane, slot]
         norm = np.float32(0.0)
         for k in range(width):
-            norm += vectors[word, k] * vectors[word, k]
-        slots[BIAS, word] = bias
-        slots[NORM, word] = norm + np.float32(model.context_bias)
-        slots[BIAS_STEP, word] = np.float32(0.0)
-        slots[CURVATURE, word] = np.float32(0.0)
+            value = model.params[row + word, k]
+            vectors[slot, k] = value
+            norm += value * value
+        bias = model.params[row + word, column]
+        vectors[slot, column] = np.float32(0.0)
+        number_slot(model, scratch, slot, word, bias, norm)
 
 
 @helper
-def spread_step(model, updates, scratch, word):
-    """Make the step of a hidden vector that of every vector in its mean, too.
-
-    So the mean moves by the step, as in word2vec: its gradient by one of n vectors is
-    n times smaller, and so would be the mean's move.
-    """
-    n_contexts = count_contexts(scratch.window, word)
-    if model.average:
-        for k in range((updates.shape[1] >> 4) << 4):
-            updates[word, k] *= np.float32(n_contexts)
+def number_slot(model, scratch, slot, word, bias, norm):
+    """Set what the score needs of a predicted word's slot, see `spans.gather`."""
+    slots, own_bias = scratch.slots, np.float32(model.context_bias)
+    squares = (norm - bias * bias) * model.bound[0]
+    slots[NORM, slot] = squares + np.float32(model.word_bias)
+    slots[BIAS, slot] = bias * own_bias + model.offset[word]
 
 
 @helper
-def add_updates(model, lanes, scratch, lane, n_words, radius):
-    """Add up the steps of hidden vectors and noise words, then those of the contexts.
+def add_up_around(model, lanes, scratch, lane):
+    """Write the running sums of the vectors around; the slot before holds zeros."""
+    vectors, words = scratch.vectors, lanes.words
+    first, last = lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]
+    clear_rows(vectors, first - 1, 1)
+    for slot in range(first, min(first + AHEAD, last)):
+        fetch_row(model.params, words[lane, slot])
+    for slot in range(first, last):
+        fetch_row(model.params, words[lane, min(slot + AHEAD, last - 1)])
+        word = np.int64(words[lane, slot])
+        mix_rows(vectors, slot, vectors, slot - 1, model.params, word, (ONE, ONE))
 
-    Parameters
-    ----------
-    radius : int
-        Largest distance of a context.
-    """
+
+@helper
+def build_hidden(model, lanes, scratch, lane, n_words):
+    """Pool the context vectors of every word, with their biases."""
+    vectors, slots, window = scratch.vectors, scratch.slots, scratch.window
+    targets, column = lanes.parts[lane, WORDS, 0], model.n_components
+    last = lanes.parts[lane, WORDS, 1]
+    row = lanes.parts[lane, WORDS, 2]
+    for word in range(n_words):
+        ahead = min(targets + word + AHEAD, last - 1)
+        fetch_row(model.params, row + lanes.words[lane, ahead])
+        share = share_of(model, count_contexts(window, word))
+        bounds = (window[word, 0] - 1, window[word, 3] - 1)
+        own = np.int64(lanes.words[lane, targets + word])
+        pool_rows(vectors, word, bounds, model.params, own, share)
+        slots[BIAS, word] = np.float32(model.word_bias) * vectors[word, column]
+        vectors[word, column] = np.float32(0.0)
+
+
+@helper
+def map_hidden(model, scratch, n_words):
+    """Map the hidden vectors, see `maps`."""
+    if model.mapped:
+        for word in range(0, n_words, TILE):
+            map_words(model, scratch, (word, min(word + TILE, n_words)))
+
+
+@helper
+def score_own(model, lanes, scratch, lane, n_words):
+    """Score the hidden vectors with what they predict."""
+    slots, column = scratch.slots, model.n_components
+    targets, row = lanes.parts[lane, WORDS, 0], lanes.parts[lane, WORDS, 2]
+    for word in range(n_words):
+        target = lanes.words[lane, targets + word]
+        at = np.int64(row + target)
+        score, hidden, norm = dot_rows(scratch.vectors, word, model.params, at)
+        bias = model.params[at, column]
+        number_slot(model, scratch, targets + word, target, bias, norm)
+        slots[NORM, word] = hidden + np.float32(model.context_bias)
+        score += slots[BIAS, word] + slots[BIAS, targets + word]
+        scratch.scores[0, targets + word] = score
+
+
+@helper
+def step_words(model, lanes, scratch, lane, n_words, rate):
+    """Turn all scores of a span into steps; return the loss."""
+    scores, weights, slots = scratch.scores, scratch.weights, scratch.slots
+    targets, noise = lanes.parts[lane, WORDS, 0], lanes.parts[lane, NOISE, 0]
+    loss = np.float32(0.0)
+    for word in range(0, n_words, CHUNK):
+        loss += step_own(scores, weights, slots, (word, targets + word), rate)
+    for first in range(noise, lanes.parts[lane, NOISE, 1], LINE):
+        # The slots of predicted words are not needed: they hold the transpose.
+        transpose_rows(scratch.vectors, first, targets)
+        for word in range(0, n_words, BLOCK):
+            n_terms = model.n_components
+            score_line(scratch.vectors, word, targets, n_terms, scores, first)
+        loss += step_lines(scores, weights, slots, n_words, first, -rate)
+    return loss
+
+
+@helper
+def add_updates(model, lanes, scratch, lane, n_words):
+    """Write the steps of hidden vectors, predicted words, noise words and contexts."""
     steps, vectors, updates = scratch.scores, scratch.vectors, lanes.updates[lane]
     targets, noise = lanes.parts[lane, WORDS, 0], lanes.parts[lane, NOISE, 0]
     n_slots, column = vectors.shape[0], model.n_components
-    for word in range(0, n_words, TILE):
-        own, n_rows = targets + word, min(TILE, n_words - word)
-        clear_rows(updates, word, TILE)
-        add_rows(updates, word, steps, (word, own), vectors, own, TILE)
-        at = (word, noise)
-        add_rows(updates, word, steps, at, vectors, noise, n_slots - noise)
-        clear_rows(updates, own, TILE)
-        add_columns(updates, own, steps, (word, own), vectors, word, n_rows)
+    # Only maps need the steps of hidden vectors beside the others.
+    changes = updates if model.mapped else scratch.unmapped
     for slot in range(noise, n_slots, TILE):
-        clear_rows(updates, slot, TILE)
-        add_columns(updates, slot, steps, (0, slot), vectors, 0, n_words)
+        write_columns(updates, slot, steps, vectors, 0, n_words)
+    for word in range(0, n_words, TILE):
+        write_rows(changes, word, steps, vectors, noise, n_slots - noise)
+    for word in range(n_words):
+        own, step = targets + word, steps[0, targets + word]
+        row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])
+        step_rows(changes, updates, (word, own), step, vectors, model.params, row)
+        changes[word, column] = np.float32(0.0)
     unmap_steps(model, lanes, scratch, lane, n_words)
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
-        updates[word, column] = step
-        spread_step(model, updates, scratch, word)
-    center = scratch.window[0, 1]
-    for slot in range(lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1], TILE):
-        first = max(slot - center - radius, 0)
-        last = min(slot + TILE - center + radius, n_words)
-        clear_rows(updates, slot, TILE)
-        n_terms = max(last - first, 0)
-        at = (first, slot)
-        add_columns(updates, slot, scratch.weights, at, updates, first, n_terms)
+        changes[word, column] = step
+    spread_steps(lanes, scratch, lane, changes, n_words)
 
 
 @helper
-def bend_contexts(scratch, n_words):
+def spread_steps(lanes, scratch, lane, changes, n_words):
+    """Make the step of a hidden vector that of every vector in its sum or mean.
+
+    So a mean moves by the step, as in word2vec: its gradient by one of n vectors is
+    n times smaller, and so would be the mean's move.
+    """
+    updates, window = lanes.updates[lane], scratch.window
+    first, last = lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]
+    clear_rows(updates, first, last - first)
+    for word in range(n_words):
+        low, high = window[word, 0], window[word, 3]
+        if high < last:
+            spread_row(updates, low, high, changes, word)
+        else:
+            mix_rows(updates, low, updates, low, changes, word, (ONE, ONE))
+    add_up_rows(updates, changes, first, window[0, 1], n_words, last)
+
+
+@helper
+def bend_contexts(model, lanes, scratch, lane, n_words):
     """Pass the curvature of a hidden vector on to the rows that it is pooled from.
 
     A mean moves as far as a single vector would. A sum of n vectors moves n times as
     far, because all of them move at the same time. See `apply_updates`.
+
+    Words in no window get no step at all, not even one of rounding errors.
     """
-    curvatures = scratch.slots[CURVATURE]
+    curvatures, window = scratch.slots[CURVATURE], scratch.window
+    # Rows that are not used: of how many windows a context is in.
+    windows, center = scratch.weights[1], window[0, 1]
+    first, last = lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]
+    for slot in range(first, last):
+        curvatures[slot] = np.float32(0.0)
+        windows[slot] = np.float32(0.0)
     for word in range(n_words):
-        moved = np.float32(count_contexts(scratch.window, word)) * curvatures[word]
-        for slot in range(scratch.window[word, 0], scratch.window[word, 3]):
-            curvatures[slot] += moved * scratch.weights[word, slot]
+        low, high = window[word, 0], window[word, 3]
+        if not model.average:
+            curvatures[word] *= np.float32(count_contexts(window, word))
+        curvatures[low] += curvatures[word]
+        windows[low] += ONE
+        if high < last:
+            curvatures[high] -= curvatures[word]
+            windows[high] -= ONE
+    bend, n_windows = np.float32(0.0), np.float32(0.0)
+    for slot in range(first, last):
+        bend += curvatures[slot]
+        n_windows += windows[slot]
+        curvatures[slot] = bend
+        windows[slot] = n_windows
+    for word in range(n_words):
+        slot = center + word
+        curvatures[slot] -= curvatures[word]
+        if windows[slot] == ONE:
+            curvatures[slot] = np.float32(0.0)
+            clear_rows(lanes.updates[lane], slot, 1)
+
+
+@helper
+def route_all(lanes, scratch, lane, size):
+    """Sort a lane's updates by the thread that adds them, see `rounds`."""
+    if size > 1:
+        route_updates(lanes, scratch, lane, size)
+        return
+    at = 0
+    for part in range(NOISE + 1):
+        row = lanes.parts[lane, part, 2]
+        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
+            lanes.routes[lane, at, 0] = slot
+            lanes.routes[lane, at, 1] = row + lanes.words[lane, slot]
+            lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
+            at += 1
+    lanes.bounds[lane, 0] = 0
+    lanes.bounds[lane, 1] = at
 
 
 @kernel
@@ -273,23 +395,20 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
-                gather(model, lanes, scratch, lane)
-                pairs = weigh_words(model, sampler, lanes, scratch, lane)
-                lanes.pairs[lane] += pairs
-                noise = lanes.parts[lane, NOISE, 0]
-                for word in range(0, n_words, TILE):
-                    block = (word, min(word + TILE, n_words))
-                    build_hidden(model, scratch, block)
-                    map_words(model, scratch, block)
-                    target = lanes.parts[lane, WORDS, 0] + word
-                    own = (target, target + TILE)
-                    score_block(scratch, block, own, (0, 0), noise, rate)
-                lanes.loss[lane] += close_words(scratch, n_words)
-                bend_contexts(scratch, n_words)
-                radius = sampler.window_thresholds.size
-                add_updates(model, lanes, scratch, lane, n_words, radius)
+                gather_noise(model, lanes, scratch, lane)
+                add_up_around(model, lanes, scratch, lane)
+                lanes.pairs[lane] += weigh_words(
+                    model, sampler, lanes, scratch, lane, n_words
+                )
+                build_hidden(model, lanes, scratch, lane, n_words)
+                map_hidden(model, scratch, n_words)
+                score_own(model, lanes, scratch, lane, n_words)
+                loss = step_words(model, lanes, scratch, lane, n_words, rate)
+                lanes.loss[lane] += loss
+                add_updates(model, lanes, scratch, lane, n_words)
+                bend_contexts(model, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
-            route_updates(lanes, scratch, lane, team.size)
+            route_all(lanes, scratch, lane, team.size)
             lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, team, rate, done):
             return

@@ -34,6 +34,9 @@ SPAN = 32
 SHARED_NOISE = 16
 # Neighbouring words of skip-gram whose windows extend equally far.
 GROUP = 4
+# CBOW has longer spans, whose words share more contexts.
+HIDDEN_SPAN = 64
+# So few that their updates stay in a core's cache.
 MAX_LANES = 8
 # How many updates of one row a round may add up before they become too stale, measured
 # in pairs of the most frequent word.
@@ -341,11 +344,11 @@ class _Training:
             done = job.resume.learned["_schedule_epoch"]
             self.first = done % job.n_scheduled
         kept = self.source.kept
-        n_lanes = count_lanes(kept, self.source.weights)
+        n_lanes = count_lanes(kept, self.source.weights, settings.hidden)
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(settings.n_jobs, min(n_lanes, worth))
         self._allocate(n_lanes)
-        n_rounds = kept.sum() / (n_lanes * SPAN)
+        n_rounds = kept.sum() / (n_lanes * span_length(settings.hidden))
         self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
         # All parameters: vectors and biases; a diagonal, or ones; a matrix.
         learned = self.model.params[:, : self.layout.n_components + 1]
@@ -367,7 +370,8 @@ class _Training:
         )
         n_columns = count_columns(n_slots, *shape)
         self.scratches = [
-            make_scratch(self.lanes, n_columns) for _ in range(self.n_threads)
+            make_scratch(self.lanes, n_columns, self.settings.hidden)
+            for _ in range(self.n_threads)
         ]
         self.lanes.states[:] = self.job.seeds.generate_state(n_lanes, np.uint64)
         self.held_out = None
@@ -480,7 +484,7 @@ class _Training:
     ) -> bool:
         """Visit a chunk; return whether to stop. If `done` is None, learn nothing."""
         longest_lane = -(-chunk.tokens.size // lanes.states.size)
-        n_rounds = -(-longest_lane // SPAN)
+        n_rounds = -(-longest_lane // span_length(self.settings.hidden))
         rates = 0.0, 0.0
         if done is not None:
             rates = _rates(self.learning_rate, done, n_rounds)
@@ -565,7 +569,7 @@ def _rates(
     return float(first), float(last - first) / max(n_rounds, 1)
 
 
-def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
+def count_lanes(kept: np.ndarray, weights: np.ndarray, hidden: bool = False) -> int:
     """Return the number of lanes: spans that are computed before updates are added.
 
     It depends on the documents and parameters only, never on the machine.
@@ -576,14 +580,23 @@ def count_lanes(kept: np.ndarray, weights: np.ndarray) -> int:
         Expected number of a word's tokens in an epoch.
     weights : ndarray of shape (window,), float64
         Weights of contexts by distance.
+    hidden : bool, default=False
+        Whether there are hidden vectors.
     """
     if not kept.any():
         return 1
-    pairs = 2.0 * weights.sum() * SPAN * kept.max() / kept.sum()
+    pairs = 2.0 * weights.sum() * span_length(hidden) * kept.max() / kept.sum()
     most = min(
-        MAX_LANES, kept.sum() / _MIN_TOKENS_OF_A_LANE, _MAX_PAIRS_OF_A_ROW / pairs
+        MAX_LANES,
+        kept.sum() / _MIN_TOKENS_OF_A_LANE,
+        _MAX_PAIRS_OF_A_ROW / pairs,
     )
     return max(1, int(most))
+
+
+def span_length(hidden: bool) -> int:
+    """Return the number of words of a span, with hidden vectors or without."""
+    return HIDDEN_SPAN if hidden else SPAN
 
 
 def count_slots(window: int, directional: bool = False, hidden: bool = False) -> int:
@@ -598,8 +611,9 @@ def count_slots(window: int, directional: bool = False, hidden: bool = False) ->
     hidden : bool, default=False
         Whether there are hidden vectors, which come first.
     """
-    contexts = -(-(SPAN + 2 * window) // 16) * 16 * (2 if directional else 1)
-    return SPAN + contexts + SHARED_NOISE + (SPAN if hidden else 0)
+    span = span_length(hidden)
+    contexts = -(-(span + 2 * window) // 16) * 16 * (2 if directional else 1)
+    return span + contexts + SHARED_NOISE + (span if hidden else 0)
 
 
 def count_columns(
@@ -634,7 +648,7 @@ def rounds_of_slice(lanes: Any, window: int, n_map_rows: int) -> int:
     n_lanes, _, width = lanes.updates.shape
     partners = 2 * window + SHARED_NOISE
     of_a_word = 3 * width * (partners + n_map_rows) + _WORK_OF_A_WORD
-    return max(1, _WORK_OF_A_SLICE // (n_lanes * SPAN * of_a_word))
+    return max(1, _WORK_OF_A_SLICE // (n_lanes * HIDDEN_SPAN * of_a_word))
 
 
 def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
@@ -669,18 +683,19 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
     )
 
 
-def make_scratch(lanes: Any, n_columns: int) -> Any:
+def make_scratch(lanes: Any, n_columns: int, hidden: bool = False) -> Any:
     """Return the work space of one thread, all zeros; see `count_columns`."""
     from skembed._kernels import spans
 
+    span = span_length(hidden)
     _, n_slots, width = lanes.updates.shape
     return spans.Scratch(
         vectors=aligned_zeros((n_slots, width)),
         slots=aligned_zeros((4, n_slots)),
-        words=aligned_zeros((SPAN, 64)),
-        window=np.zeros((SPAN, 4), dtype=np.int64),
-        unmapped=aligned_zeros((SPAN, width)),
-        scores=aligned_zeros((SPAN, n_columns)),
-        weights=aligned_zeros((SPAN, n_columns)),
+        words=aligned_zeros((span, 64)),
+        window=np.zeros((span, 4), dtype=np.int64),
+        unmapped=aligned_zeros((span, width)),
+        scores=aligned_zeros((span, n_columns)),
+        weights=aligned_zeros((span, n_columns)),
         stream=aligned_zeros((8,), np.uint64),
     )

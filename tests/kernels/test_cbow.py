@@ -50,7 +50,7 @@ def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
     n_slots = negative_sampling.count_slots(sampler.window_thresholds.size, hidden=True)
     lanes = negative_sampling.make_lanes(len(seeds), n_slots, model)
     lanes.states[:] = seeds
-    scratch = negative_sampling.make_scratch(lanes, n_slots)
+    scratch = negative_sampling.make_scratch(lanes, n_slots, hidden=True)
     rounds = rounds or (0, n_rounds(tokens, len(seeds)))
     cbow.train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, alone())
     return lanes
@@ -66,7 +66,7 @@ def assert_equals_twin(tokens, model, sampler, seeds, rates=(0.1, -0.01), atol=2
         twin,
         sampler,
         seeds,
-        negative_sampling.SPAN,
+        negative_sampling.HIDDEN_SPAN,
         rounds,
         rates,
         order=range(len(seeds))[::-1],
@@ -166,7 +166,11 @@ def test_rounds_with_damping(tokens, average):
     model = cbow_model(STRATEGIES[1], "word", 11, 7, 12, average)
     twin = cbow_twin(model)
     terms = reference.draw_predictions(
-        tokens, make_sampler(NOISE, 3), reference.Stream(1), 0, negative_sampling.SPAN
+        tokens,
+        make_sampler(NOISE, 3),
+        reference.Stream(1),
+        0,
+        negative_sampling.HIDDEN_SPAN,
     )
     assert (2.0 * twin.curvature(terms) > 2.0).sum() > 3
     assert_equals_twin(tokens, model, make_sampler(NOISE, 3), [1], (2.0, 0.0), 1e-3)
@@ -181,7 +185,7 @@ def test_buffers_carry_nothing_over(tokens):
     tables = []
     for first in (tokens, tokens[:5]):
         lanes = negative_sampling.make_lanes(1, n_slots, model)
-        scratch = negative_sampling.make_scratch(lanes, n_slots)
+        scratch = negative_sampling.make_scratch(lanes, n_slots, hidden=True)
         other = model._replace(params=100.0 * model.params)
         rest = (lanes, scratch, (0, n_rounds(first, 1)), (0.0, 0.0), alone())
         cbow.train_rounds(first, other, sampler, *rest)
