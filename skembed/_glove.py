@@ -48,7 +48,7 @@ class GloVeEmbedder(BaseEmbedder):
         Exponent of the weight of pairs with smaller counts.
     %(subsampled_counts)s
     learning_rate : float, default=0.1
-        Initial step size of AdaGrad.
+        Initial step size of AdaGrad for the vectors. That of the biases is 1.
     %(training)s
     %(shared_parameters)s
 
@@ -73,10 +73,13 @@ class GloVeEmbedder(BaseEmbedder):
 
     Notes
     -----
-    As in the authors' program, steps follow half the gradient of the objective, and
-    the sums of squared gradients start at 1. Unlike there, the learning rate is not
-    part of the squares, so that steps become smaller sooner. Words are put into random
-    order. Pairs are visited in blocks of rows and columns that fit into the cache.
+    As in the authors' program, steps follow half the gradient of the objective.
+    AdaGrad's sums are of squared gradients times the squared learning rate. They start
+    at 1. So only the first steps are proportional to the learning rate: the more a
+    number has moved, the less its steps depend on it. The rate of the biases is always
+    1. Unlike there, the sums include the gradient at hand, so that no step is longer
+    than 1. Words are put into random order. Pairs are visited in blocks of rows and
+    columns that fit into the cache.
 
     References
     ----------
@@ -218,7 +221,9 @@ class GloVeEmbedder(BaseEmbedder):
         counts, kept, resumable = pairs_in_order(self, job, row_of)
         params = layout.allocate()
         n_learned = self.n_components + 1
-        squares = start_squares(layout, job.resume, [row_of] * layout.n_tables)
+        orders = [row_of] * layout.n_tables
+        of_biases = glove.bias_squares(self.learning_rate)
+        squares = start_squares(layout, job.resume, orders, of_biases)
         start = RandomStart(random, len(params), n_learned, self.n_components)
         start.write(params)
         job.resume.write_init(params, job.vocabulary.rows, row_of)

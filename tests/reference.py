@@ -650,21 +650,20 @@ def visiting_order(cells, edges, order):
 def glove_epoch(cells, model, squares, learning_rate):
     """AdaGrad (Duchi, Hazan & Singer 2011) along half the gradient, cell by cell.
 
-    `model.table` and `squares`, the sums of squared gradients, are updated in place.
-    Both steps of a cell are computed before either is taken.
+    `model.table` and `squares` are updated in place. As in the program of Pennington
+    et al. (2014), the squares are those of the learning rate times the gradient.
+    Both steps of a cell are computed before either is taken, with the squares of both.
     """
     loss = 0.0
     for word, context, count in cells:
         loss += model.objective([(word, context, count)])
         rows = (word, model.context_row + context)
         gradients = model.halves(word, context, count)
-        steps = [
-            learning_rate * gradient / np.sqrt(squares[row])
-            for row, gradient in zip(rows, gradients, strict=True)
-        ]
-        for row, gradient, step in zip(rows, gradients, steps, strict=True):
-            model.table[row] -= step
-            squares[row] += gradient**2
+        steps = [learning_rate * gradient for gradient in gradients]
+        for row, step in zip(rows, steps, strict=True):
+            squares[row] += step**2
+        for row, step in zip(rows, steps, strict=True):
+            model.table[row] -= step / np.sqrt(squares[row])
     return loss
 
 

@@ -113,6 +113,9 @@ def dot(typing_context, model, space, context):
 def step(typing_context, model, space, context, slope):
     """AdaGrad steps of the row at hand and a context (Duchi, Hazan & Singer 2011).
 
+    `slope` contains the learning rate, which becomes part of the sums of squares. They
+    include the gradient at hand, so no step is longer than 1.
+
     A plain loop would have to make sure that no two of its seven arrays overlap, at
     which some compilers give up. The bias is a column like others, whose part of the
     score has the slope 1.
@@ -123,8 +126,6 @@ def step(typing_context, model, space, context, slope):
         table = _Arrays(context, builder, model, arguments[0])
         own = _Arrays(context, builder, space, arguments[1])
         target, slope = arguments[2], splat(builder, arguments[3], _LANES)
-        rate = builder.extract_value(arguments[0], model.fields.index("learning_rate"))
-        rate = splat(builder, builder.fptrunc(rate, ir.FloatType()), _LANES)
         kind = ir.FunctionType(own.vector, [own.vector])
         name = f"llvm.sqrt.v{_LANES}f32"
         sqrt = cgutils.get_or_insert_function(builder.module, kind, name)
@@ -136,10 +137,10 @@ def step(typing_context, model, space, context, slope):
             return builder.fadd(a, b, flags=FLAGS)
 
         def move(number, square, gradient):
+            square = add(square, multiply(gradient, gradient))
             root = builder.call(sqrt, [square], fastmath=FLAGS)
-            change = builder.fdiv(multiply(rate, gradient), root, flags=FLAGS)
-            new = builder.fsub(number, change, flags=FLAGS)
-            return new, add(square, multiply(gradient, gradient))
+            change = builder.fdiv(gradient, root, flags=FLAGS)
+            return builder.fsub(number, change, flags=FLAGS), square
 
         with _columns(builder, table.width("params")) as column:
             x, x_square = own.load("vector", column), own.load("squares", column)
@@ -166,15 +167,14 @@ def _plain_dot(model, space, context):
 
 
 def _plain_step(model, space, context, slope):
-    rate = np.float32(model.learning_rate)
     y, y_squares = model.params[context], model.squares[context]
     x_gradient = slope * (y * model.scale + model.bias)
     y_gradient = slope * space.slopes
-    space.vector[:] -= rate * x_gradient / np.sqrt(space.squares)
-    space.slopes[:] = space.vector * model.scale + model.bias
     space.squares[:] += x_gradient * x_gradient
-    y -= rate * y_gradient / np.sqrt(y_squares)
+    space.vector[:] -= x_gradient / np.sqrt(space.squares)
+    space.slopes[:] = space.vector * model.scale + model.bias
     y_squares += y_gradient * y_gradient
+    y -= y_gradient / np.sqrt(y_squares)
 
 
 if not COMPILED:
@@ -189,7 +189,7 @@ class Model(NamedTuple):
     """
 
     params: np.ndarray  # INOUT float32 (n_rows, width)
-    squares: np.ndarray  # INOUT float32 (n_rows, width), 1 + sum of squared gradients
+    squares: np.ndarray  # INOUT float32 (n_rows, width), sums of (rate * gradient)**2
     scale: np.ndarray  # IN float32 (width,), 0 beyond the components
     bias: np.ndarray  # IN float32 (width,), 1 in column `n_components`, else 0
     n_components: int
@@ -286,14 +286,12 @@ def store_row(model, row, space):
 @helper
 def step_to_itself(model, space, slope):
     """Both steps of a row that is its own context, taken from the values before."""
-    rate = np.float32(model.learning_rate)
     two = np.float32(2.0)
     for k in range(space.vector.size):
         gradient = slope * space.slopes[k]
-        step = rate * gradient / np.sqrt(space.squares[k])
-        space.vector[k] -= two * step
-        space.slopes[k] = space.vector[k] * model.scale[k] + model.bias[k]
         space.squares[k] += two * gradient * gradient
+        space.vector[k] -= two * gradient / np.sqrt(space.squares[k])
+        space.slopes[k] = space.vector[k] * model.scale[k] + model.bias[k]
 
 
 @helper
@@ -309,6 +307,7 @@ def train_block(entries, model, row_block, column_block, space):
     index = row_block * (entries.edges.size - 1) + column_block
     first_row = entries.edges[row_block]
     first_context = model.context_row + entries.edges[column_block]
+    rate = np.float32(model.learning_rate)
     loaded = np.int64(-1)
     for entry in range(entries.starts[index], entries.starts[index + 1]):
         cell = entries.cells[entry]
@@ -327,6 +326,8 @@ def train_block(entries, model, row_block, column_block, space):
         error = score - entries.targets[entry, 0]
         slope = entries.targets[entry, 1] * error
         loss += slope * error
+        # The rate is part of the squares, so that later steps stay large.
+        slope *= rate
         if context == row:
             step_to_itself(model, space, slope)
         else:

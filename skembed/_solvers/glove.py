@@ -45,7 +45,7 @@ class Tables(NamedTuple):
 
     layout: Layout
     params: np.ndarray  # float32 (n_words * n_tables, width)
-    squares: np.ndarray  # float32, same shape; 1 + sums of squared gradients
+    squares: np.ndarray  # float32, same shape; start + sums of (rate * gradient)**2
     row_of: np.ndarray  # int32 (n_words,), row of each word within a table
     start: RandomStart  # of all rows
     keeps_squares: bool  # for later fits
@@ -196,6 +196,17 @@ class Training:
         n_learned = layout.n_components + 1
         parts = np.split(squares, layout.n_tables)
         return np.concatenate([part[row_of, :n_learned] for part in parts])
+
+
+def bias_squares(learning_rate: float) -> float:
+    """Return the start of AdaGrad's sums for biases.
+
+    All gradients are multiplied by the learning rate. If the sums start at its square,
+    the first step of a bias is its gradient, as in the authors' program.
+    """
+    limits = np.finfo(np.float32)
+    square = learning_rate * learning_rate
+    return float(np.clip(square, limits.tiny, limits.max))
 
 
 def _model(

@@ -320,7 +320,10 @@ class RandomStart:
 
 
 def start_squares(
-    layout: Layout, resume: Resume, orders: Sequence[np.ndarray]
+    layout: Layout,
+    resume: Resume,
+    orders: Sequence[np.ndarray],
+    of_biases: float = 1.0,
 ) -> np.ndarray:
     """Return AdaGrad's sums before the first epoch: 1, or those of earlier fits.
 
@@ -331,6 +334,8 @@ def start_squares(
         Its `_squares` are those of the tables, one after the other.
     orders : sequence of ndarray of shape (n_words,), int
         For each table, the place of each of these rows.
+    of_biases : float, default=1.0
+        Start of the sums of column `n_components`, if there is one.
 
     Returns
     -------
@@ -338,6 +343,7 @@ def start_squares(
     """
     squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
     squares[:] = 1.0
+    squares[:, layout.n_components : layout.n_components + 1] = of_biases
     if resume.continues:
         earlier = np.split(resume.learned["_squares"], layout.n_tables)
         for table, (sums, order) in enumerate(zip(earlier, orders, strict=True)):

@@ -316,7 +316,7 @@ def test_other_widths(strategy, n_components):
 @pytest.mark.small
 @every_strategy
 def test_word_with_itself(strategy):
-    """Both steps come from the values before either, and both squares are added."""
+    """Both steps come from the values before either, with both squares added."""
     model = glove_model(strategy, 3, 4, np.random.default_rng(9), learning_rate=0.5)
     counts = np.zeros((3, 3))
     counts[1, 1] = 4.0
@@ -331,10 +331,10 @@ def test_word_with_itself(strategy):
     of_word = slope * np.append(signs * y[:4], 1.0)
     of_context = slope * np.append(signs * x[:4], 1.0)
     wanted, wanted_squares = before.copy(), squares.copy()
-    wanted[word, :5] -= 0.5 * of_word / np.sqrt(squares[word, :5])
-    wanted[context, :5] -= 0.5 * of_context / np.sqrt(squares[context, :5])
-    wanted_squares[word, :5] += of_word**2
-    wanted_squares[context, :5] += of_context**2
+    wanted_squares[word, :5] += (0.5 * of_word) ** 2
+    wanted_squares[context, :5] += (0.5 * of_context) ** 2
+    wanted[word, :5] -= 0.5 * of_word / np.sqrt(wanted_squares[word, :5])
+    wanted[context, :5] -= 0.5 * of_context / np.sqrt(wanted_squares[context, :5])
     np.testing.assert_allclose(model.params, wanted, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(model.squares, wanted_squares, rtol=1e-5)
 
@@ -368,7 +368,7 @@ def test_steps_for_sums_of_squares_of_all_sizes(strategy):
         model.params[:] = 0.0
         model.squares[:] = square
         train(entries, model)
-        wanted = slope / np.sqrt(np.float32(square).astype(float))
+        wanted = slope / np.sqrt(np.float32(square).astype(float) + slope**2)
         found = model.params[[0, model.context_row + 1], 3]
         np.testing.assert_allclose(found, wanted, rtol=1e-6)
 
@@ -595,3 +595,21 @@ def test_epochs_differ_in_their_order(monkeypatch):
     assert all(sorted(order) == list(range(len(order))) for order in orders)
     assert len({tuple(order) for order in orders}) == 6
     assert orders[:3] == orders[6:] != orders[3:6]
+
+
+@pytest.mark.small
+def test_first_steps_of_biases_do_not_depend_on_the_rate():
+    """With vectors of 0 and small errors, a bias moves by its gradient."""
+    for rate in (1e-3, 0.1, 0.5):
+        model = glove_model(STRATEGIES[0], 2, 3, np.random.default_rng(14), rate)
+        model.params[:] = 0.0
+        model.squares[:, 3] = _blocks.bias_squares(rate)
+        counts = np.zeros((2, 2))
+        counts[0, 1] = np.exp(0.01)
+        train(glove_entries(counts, x_max=1.0), model)
+        wanted = 0.01 / np.sqrt(1.0 + 0.01**2)
+        found = model.params[[0, model.context_row + 1], 3]
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    # No square is 0 or infinite, at which steps are no numbers.
+    assert 0.0 < np.float32(_blocks.bias_squares(1e-200)) < 1e-30
+    assert np.isfinite(np.float32(_blocks.bias_squares(1e200)))
