@@ -74,7 +74,8 @@ def repeat(documents, n_tokens):
 def measure(name, texts, n_threads):
     """Print where the main thread spends a fit."""
     kind = getattr(skembed, name)
-    kind(random_state=0, n_jobs=n_threads).fit(texts[:500])
+    # Enough text for the kernel that scans it.
+    kind(random_state=0, n_jobs=n_threads).fit(texts[:4000])
     sampler = Sampler(threading.get_ident())
     sampler.start()
     start = time.perf_counter()
@@ -99,6 +100,9 @@ def main():
     arguments = parser.parse_args()
     print(describe_machine())
     texts = repeat(read_documents(arguments.reviews), arguments.tokens)
+    print(
+        f"{len(texts)} documents, {arguments.tokens} words, {arguments.threads} threads"
+    )
     for name in arguments.only:
         measure(name, texts, arguments.threads)
 
