@@ -128,6 +128,7 @@ def test_they_change_nothing(estimator):
 def test_parts_of_steps(estimator, monkeypatch):
     """Slices of an epoch, rows of counts, batches of documents: with shares of it."""
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(negative_sampling, "HIDDEN_SPAN", 32)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     monkeypatch.setattr(objectives, "_FEWEST_ROWS", 1)

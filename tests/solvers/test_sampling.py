@@ -563,7 +563,7 @@ def test_number_of_threads(estimator, directed, monkeypatch):
     ]
     for other in others:
         assert_same_fit(one, other)
-    assert {size[0] for size in sizes} == {16}
+    assert {size[0] for size in sizes} == {negative_sampling.MAX_LANES}
     if test_sgns.COMPILED:
         assert [size[1] for size in sizes] == [1, 2, 3]
 

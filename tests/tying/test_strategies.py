@@ -812,6 +812,7 @@ def test_word_vectors_start_small_and_even(estimator, strategy, long_corpus):
 
 def test_many_tokens_are_trained_in_many_lanes(long_corpus, monkeypatch):
     """As many as the most frequent word bears, and never more for more threads."""
+    monkeypatch.setattr(negative_sampling, "MAX_LANES", 100)
     seen = []
     allocate = negative_sampling._Training._allocate
     monkeypatch.setattr(

@@ -237,7 +237,7 @@ def test_steps_of_sgns(strategy, bias):
 )
 def test_steps_of_glove(strategy):
     test_gradients.test_glove_gradient_equals_finite_differences(strategy)
-    test_gradients.test_compiled_glove_steps_are_half_the_gradient(strategy)
+    test_gradients.test_compiled_glove_steps_follow_half_the_gradient(strategy)
 
 
 def test_glove_holds_two_tables_and_fixed_factors():
