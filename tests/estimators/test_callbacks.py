@@ -128,7 +128,6 @@ def test_they_change_nothing(estimator):
 def test_parts_of_steps(estimator, monkeypatch):
     """Slices of an epoch, rows of counts, batches of documents: with shares of it."""
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
-    monkeypatch.setattr(negative_sampling, "HIDDEN_SPAN", 32)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     monkeypatch.setattr(objectives, "_FEWEST_ROWS", 1)
@@ -420,6 +419,7 @@ def test_long_steps_say_how_far_they_are(estimator, verbose, capsys, monkeypatch
     monkeypatch.setattr(progress, "_OFTEN", 0.0)
     monkeypatch.setattr(validation, "_REPORTED", 1)
     monkeypatch.setattr(negative_sampling, "_WORK_OF_A_SLICE", 1)
+    monkeypatch.setattr(negative_sampling, "HIDDEN_SPAN", 32)
     monkeypatch.setattr(glove, "_WORK_OF_A_SLICE", 1)
     monkeypatch.setattr(glove, "_MIN_ENTRIES_OF_A_BLOCK", 1)
     monkeypatch.setattr(objectives, "_FEWEST_ROWS", 1)
