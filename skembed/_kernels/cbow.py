@@ -32,7 +32,7 @@ from skembed._kernels.bag_tiles import (
     write_rows,
 )
 from skembed._kernels.maps import map_words, unmap_steps
-from skembed._kernels.rounds import finish_round, next_lane, route_updates
+from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
 from skembed._kernels.simd import TILE, clear_rows, fetch_row
 from skembed._kernels.spans import (
     AHEAD,
@@ -359,24 +359,6 @@ def bend_contexts(model, lanes, scratch, lane, n_words):
             clear_rows(lanes.updates[lane], slot, 1)
 
 
-@helper
-def route_all(lanes, scratch, lane, size):
-    """Sort a lane's updates by the thread that adds them, see `rounds`."""
-    if size > 1:
-        route_updates(lanes, scratch, lane, size)
-        return
-    at = 0
-    for part in range(NOISE + 1):
-        row = lanes.parts[lane, part, 2]
-        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
-            lanes.routes[lane, at, 0] = slot
-            lanes.routes[lane, at, 1] = row + lanes.words[lane, slot]
-            lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
-            at += 1
-    lanes.bounds[lane, 0] = 0
-    lanes.bounds[lane, 1] = at
-
-
 @kernel
 def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """Train the spans of rounds ``rounds[0]`` .. ``rounds[1] - 1`` of an epoch.
@@ -389,6 +371,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
         rate = np.float32(rates[0] + rates[1] * index)
+        open_round(scratch)
         lane, tried = next_lane(lanes, team, 0)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
@@ -408,7 +391,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 add_updates(model, lanes, scratch, lane, n_words)
                 bend_contexts(model, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
-            route_all(lanes, scratch, lane, team.size)
+            route_updates(lanes, scratch, lane, team)
             lane, tried = next_lane(lanes, team, tried)
-        if not finish_round(model, lanes, team, rate, done):
+        if not finish_round(model, lanes, scratch, team, rate, done):
             return

@@ -1,7 +1,7 @@
 """Rounds of a team of threads: sharing out the lanes, and adding up their updates.
 
-A lane's updates are sorted by the thread that adds them, which depends on the row
-alone. So every row is written by one thread, in lane order.
+Every row is written by one thread, which adds up all of its updates in lane order. So
+the result does not depend on which thread that is.
 """
 
 import numpy as np
@@ -15,6 +15,8 @@ from skembed._utils.jit import helper
 
 # An odd number that spreads its multiples evenly over 32 bits (Knuth).
 KNUTH = np.uint64(0x9E3779B1)
+# Place in `Scratch.counts`.
+STAMP = 0
 
 
 @helper
@@ -48,51 +50,123 @@ def next_lane(lanes, team, tried):
 
 
 @helper
-def owner(row, size):
-    """Return the thread that adds to a row; frequent words' rows are spread evenly."""
-    spread = (np.uint64(row) * KNUTH) & LOW_32
-    return np.int64((spread * np.uint64(size)) >> SHIFT_32)
+def hashed(row):
+    """Return 32 bits that spread rows evenly."""
+    return (np.uint64(row) * KNUTH) & LOW_32
 
 
 @helper
-def route_updates(lanes, scratch, lane, size):
-    """Sort a lane's updates by the thread, one of `size`, that adds them."""
-    bounds, routes = lanes.bounds, lanes.routes
-    for thread in range(size + 2):
-        bounds[lane, thread] = 0
-    for part in range(PARTS):
-        row = lanes.parts[lane, part, 2]
-        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
-            bounds[lane, owner(row + lanes.words[lane, slot], size) + 2] += 1
-    for thread in range(size):
-        bounds[lane, thread + 2] += bounds[lane, thread + 1]
+def rank(thread, row, size):
+    """Return a thread's turn to add to a row, 0 for the first; it is never shared."""
+    first = np.int64((hashed(row) * np.uint64(size)) >> SHIFT_32)
+    return (thread - first + size) % size
+
+
+@helper
+def place_of(rows, row, stamp):
+    """Return where a set holds a row, or would: the first place without this stamp.
+
+    Parameters
+    ----------
+    rows : int64 (n, 2), IN
+        n is a power of two. Of each place the row, and a stamp that makes it valid.
+    row : int
+    stamp : int
+    """
+    last = rows.shape[0] - 1
+    at = np.int64(hashed(row)) & last
+    while rows[at, 1] >= stamp and rows[at, 0] != row:
+        at = (at + 1) & last
+    return at
+
+
+@helper
+def open_round(scratch):
+    """Begin with an empty set of rows.
+
+    A round has two stamps: of rows to add to, and of rows that other threads add to.
+    """
+    scratch.counts[STAMP] += 2
+
+
+@helper
+def route_updates(lanes, scratch, lane, team):
+    """List a lane's slots with their rows, and keep the curvatures.
+
+    The rows join the set of those that this thread has computed in this round.
+    """
+    routes, rows, stamp = lanes.routes, scratch.rows, scratch.counts[STAMP]
+    at = 0
     for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
         for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
             target = row + lanes.words[lane, slot]
-            thread = owner(target, size)
-            at = bounds[lane, thread + 1]
-            bounds[lane, thread + 1] = at + 1
             routes[lane, at, 0] = slot
             routes[lane, at, 1] = target
             lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
+            at += 1
+            if team.size > 1:
+                place = place_of(rows, target, stamp)
+                rows[place, 0] = target
+                rows[place, 1] = stamp
+    lanes.takers[lane, 0] = at
+    lanes.takers[lane, 1] = team.thread
 
 
 @helper
-def sum_curvatures(model, lanes, thread):
+def leave_rows(lanes, scratch, team):
+    """Mark the rows of this thread's set that another thread adds to."""
+    rows, stamp = scratch.rows, scratch.counts[STAMP]
+    for lane in range(lanes.words.shape[0]):
+        other = lanes.takers[lane, 1]
+        if other == team.thread:
+            continue
+        for i in range(lanes.takers[lane, 0]):
+            row = lanes.routes[lane, i, 1]
+            place = place_of(rows, row, stamp)
+            if rows[place, 1] == stamp:
+                mine = rank(team.thread, row, team.size)
+                if rank(other, row, team.size) < mine:
+                    rows[place, 1] = stamp + 1
+
+
+@helper
+def list_updates(lanes, scratch, team):
+    """List the updates that this thread adds, in lane order; return their number.
+
+    A row that one thread has computed alone is added to by that thread, whose cache
+    holds the row and its updates. All other rows are shared out evenly.
+    """
+    owned, rows, stamp = scratch.owned, scratch.rows, scratch.counts[STAMP]
+    if team.size > 1:
+        leave_rows(lanes, scratch, team)
+    n_owned = 0
+    for lane in range(lanes.words.shape[0]):
+        for i in range(lanes.takers[lane, 0]):
+            row = lanes.routes[lane, i, 1]
+            if team.size > 1:
+                place = place_of(rows, row, stamp)
+                if rows[place, 1] != stamp or rows[place, 0] != row:
+                    continue
+            owned[n_owned, 0] = lane
+            owned[n_owned, 1] = i
+            owned[n_owned, 2] = row
+            n_owned += 1
+    return n_owned
+
+
+@helper
+def sum_curvatures(model, lanes, owned, n_owned):
     """Sum up the curvatures of this thread's rows in column ``n_components + 1``."""
     column = model.n_components + 1
-    for lane in range(lanes.words.shape[0]):
-        last = lanes.bounds[lane, thread + 1]
-        for i in range(lanes.bounds[lane, thread], last):
-            ahead = min(i + AHEAD, last - 1)
-            fetch_to_write(model.params, lanes.routes[lane, ahead, 1])
-            target = lanes.routes[lane, i, 1]
-            model.params[target, column] += lanes.curvatures[lane, i]
+    for k in range(n_owned):
+        fetch_to_write(model.params, owned[min(k + AHEAD, n_owned - 1), 2])
+        curvature = lanes.curvatures[owned[k, 0], owned[k, 1]]
+        model.params[owned[k, 2], column] += curvature
 
 
 @helper
-def apply_updates(model, lanes, team, rate):
+def apply_updates(model, lanes, scratch, team, rate):
     """Add the updates of this thread's rows in a round, in lane order.
 
     Many updates of one row, computed from the same parameters, may add up to more
@@ -108,37 +182,38 @@ def apply_updates(model, lanes, team, rate):
     ----------
     model : Model
     lanes : Lanes
+    scratch : Scratch
     team : Team
     rate : float32
     """
-    thread = team.thread
     params, updates, routes = model.params, lanes.updates, lanes.routes
-    column = model.n_components + 1
-    sum_curvatures(model, lanes, thread)
-    for lane in range(lanes.words.shape[0]):
-        rows, last = updates[lane], lanes.bounds[lane, thread + 1]
-        for i in range(lanes.bounds[lane, thread], last):
-            ahead = min(i + AHEAD, last - 1)
-            fetch_row(rows, routes[lane, ahead, 0])
-            slot, target = routes[lane, i, 0], routes[lane, i, 1]
-            bend = rate * params[target, column]
-            damping = np.float32(2.0) / max(np.float32(2.0), bend)
-            add_row(params, target, damping, rows, slot)
-    for lane in range(lanes.words.shape[0]):
-        for i in range(lanes.bounds[lane, thread], lanes.bounds[lane, thread + 1]):
-            params[routes[lane, i, 1], column] = np.float32(0.0)
-    for lane in range(thread, lanes.words.shape[0], team.size):
+    column, owned = model.n_components + 1, scratch.owned
+    n_owned = list_updates(lanes, scratch, team)
+    sum_curvatures(model, lanes, owned, n_owned)
+    for k in range(n_owned):
+        ahead = min(k + AHEAD, n_owned - 1)
+        lane, slot = owned[ahead, 0], routes[owned[ahead, 0], owned[ahead, 1], 0]
+        fetch_row(updates[lane], slot)
+        lane, slot = owned[k, 0], routes[owned[k, 0], owned[k, 1], 0]
+        target = owned[k, 2]
+        bend = rate * params[target, column]
+        damping = np.float32(2.0) / max(np.float32(2.0), bend)
+        add_row(params, target, damping, updates[lane], slot)
+    for k in range(n_owned):
+        params[owned[k, 2], column] = np.float32(0.0)
+    for lane in range(team.thread, lanes.words.shape[0], team.size):
         lanes.claims[lane * CLAIM_NUMBERS] = 0
 
 
 @helper
-def finish_round(model, lanes, team, rate, done):
+def finish_round(model, lanes, scratch, team, rate, done):
     """Let all threads add the updates of their rows, once every lane is computed.
 
     Parameters
     ----------
     model : Model
     lanes : Lanes
+    scratch : Scratch
     team : Team
     rate : float32
     done : int
@@ -154,7 +229,7 @@ def finish_round(model, lanes, team, rate, done):
         if not wait(team, meetings * done + meeting + 1):
             return False
         if meeting == 0:
-            apply_updates(model, lanes, team, rate)
+            apply_updates(model, lanes, scratch, team, rate)
             apply_map(model.map, lanes, team, rate)
         elif meeting == 1 and team.thread == 0:
             finish_map(model.map)

@@ -8,7 +8,7 @@ are small matrix products, computed in tiles of four words and four contexts.
 import numpy as np
 
 from skembed._kernels.maps import map_words, unmap_steps
-from skembed._kernels.rounds import finish_round, next_lane, route_updates
+from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
 from skembed._kernels.simd import (
     TILE,
     add_columns,
@@ -300,6 +300,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
         rate = np.float32(rates[0] + rates[1] * index)
+        open_round(scratch)
         lane, tried = next_lane(lanes, team, 0)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
@@ -316,7 +317,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 lanes.loss[lane] += close_words(scratch, n_words)
                 add_updates(model, sampler, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
-            route_updates(lanes, scratch, lane, team.size)
+            route_updates(lanes, scratch, lane, team)
             lane, tried = next_lane(lanes, team, tried)
-        if not finish_round(model, lanes, team, rate, done):
+        if not finish_round(model, lanes, scratch, team, rate, done):
             return

@@ -125,8 +125,8 @@ class Lanes(NamedTuple):
     parts: np.ndarray
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
-    # OUT int64 (n_lanes, team's size + 2): where updates of each thread's rows begin
-    bounds: np.ndarray
+    # OUT int64 (n_lanes, 2): the number of slots, and the thread that computed them
+    takers: np.ndarray
     routes: np.ndarray  # OUT int32 (n_lanes, n_slots, 2), of these the slot and row
     curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), likewise
     map: MapSteps | None  # of a learned map
@@ -149,6 +149,11 @@ class Scratch(NamedTuple):
     scores: np.ndarray
     weights: np.ndarray
     stream: np.ndarray  # uint64 (8,), the lane's random stream, in a cache line
+    rows: np.ndarray  # int64 (2**k, 2), set of the rows that are computed in a round
+    # int32 (n_lanes * n_slots, 3): lane, place among its routes, and row of the updates
+    # that this thread adds
+    owned: np.ndarray
+    counts: np.ndarray  # int64 (1,), of rounds, see `rounds.place_of`
 
 
 @kernel

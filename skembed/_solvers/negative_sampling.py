@@ -673,7 +673,7 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
         parts=np.zeros((n_lanes, spans.PARTS, 4), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
         updates=aligned_zeros((n_lanes, n_slots, width)),
-        bounds=np.zeros((n_lanes, n_threads + 2), dtype=np.int64),
+        takers=np.zeros((n_lanes, 2), dtype=np.int64),
         routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
         curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
         map=steps,
@@ -688,7 +688,7 @@ def make_scratch(lanes: Any, n_columns: int, hidden: bool = False) -> Any:
     from skembed._kernels import spans
 
     span = span_length(hidden)
-    _, n_slots, width = lanes.updates.shape
+    n_lanes, n_slots, width = lanes.updates.shape
     return spans.Scratch(
         vectors=aligned_zeros((n_slots, width)),
         slots=aligned_zeros((4, n_slots)),
@@ -698,4 +698,10 @@ def make_scratch(lanes: Any, n_columns: int, hidden: bool = False) -> Any:
         scores=aligned_zeros((span, n_columns)),
         weights=aligned_zeros((span, n_columns)),
         stream=aligned_zeros((8,), np.uint64),
+        # At most half full, and its stamps begin above the zeros.
+        rows=aligned_zeros(
+            (1 << (2 * n_lanes * n_slots - 1).bit_length(), 2), np.int64
+        ),
+        owned=aligned_zeros((n_lanes * n_slots, 3), np.int32),
+        counts=np.ones(1, dtype=np.int64),
     )
