@@ -14,7 +14,6 @@ from skembed._kernels.simd import (
     FLAGS,
     FLOAT,
     INT32,
-    TILE,
     Matrix,
     constant,
     host_lanes,
@@ -490,17 +489,18 @@ def _weigh_line(weights, word, place, words, lane, own, weight):
 def make_step_lines(lanes):
     """Return `step_lines` for registers of `lanes` numbers."""
 
-    def write_lines(builder, matrices, n_words, place, rate):
+    def write_lines(builder, matrices, n_words, place, slot, rate):
         scores, weights, slots = matrices
         v = _Vectors(builder, lanes)
         rate = v.splat(rate)
         parts = range(0, LINE, lanes)
         columns = [builder.add(place, constant(first)) for first in parts]
+        places = [builder.add(slot, constant(first)) for first in parts]
         losses, steps, bends = (
             _totals(builder, scores.vector, len(columns)) for _ in range(3)
         )
         biases, norms = (
-            [slots.load(constant(array), column) for column in columns]
+            [slots.load(constant(array), column) for column in places]
             for array in (BIAS, NORM)
         )
         with cgutils.for_range(builder, n_words) as loop:
@@ -521,7 +521,7 @@ def make_step_lines(lanes):
                 total = sum_lanes(builder, number)
                 total = builder.fadd(builder.load(pointer), total, flags=FLAGS)
                 builder.store(total, pointer)
-        for i, column in enumerate(columns):
+        for i, column in enumerate(places):
             slots.store(builder.load(steps[i]), constant(BIAS_STEP), column)
             slots.store(builder.load(bends[i]), constant(CURVATURE), column)
         loss = builder.load(losses[0])
@@ -530,9 +530,9 @@ def make_step_lines(lanes):
         return sum_lanes(builder, loss)
 
     @intrinsic
-    def step_lines(typing_context, scores, weights, slots, n_words, place, rate):
+    def step_lines(typing_context, scores, weights, slots, n_words, place, slot, rate):
         signature = types.float32(
-            scores, weights, slots, types.int64, types.int64, types.float32
+            scores, weights, slots, *3 * [types.int64], types.float32
         )
 
         def generate(context, builder, signature, arguments):
@@ -547,28 +547,28 @@ def make_step_lines(lanes):
     return step_lines
 
 
-def _step_lines(scores, weights, slots, n_words, place, rate):
+def _step_lines(scores, weights, slots, n_words, place, slot, rate):
     """Replace scores with 16 noise words by steps; return the loss.
 
     Parameters
     ----------
-    scores : float32 (n_words, n_slots), INOUT
+    scores : float32 (n_words, n_columns), INOUT
         Dot products, then steps.
-    weights : float32 (n_words, n_slots), IN
+    weights : float32 (n_words, n_columns), IN
     slots : float32 (4, n_slots), INOUT
         `BIAS` and `NORM` are read. `BIAS_STEP` and `CURVATURE` are added to for the
         words, which are the first slots, and written for the noise words.
     n_words : int
-    place : int
-        First noise word.
+    place, slot : int
+        Column and slot of the first noise word.
     rate : float32
         Minus the learning rate.
     """
-    noise = slice(place, place + LINE)
-    z = scores[:n_words, noise] + slots[BIAS, :n_words, None] + slots[BIAS, noise]
-    loss, pull, slope = _steps_of(z, weights[:n_words, noise])
+    columns, noise = slice(place, place + LINE), slice(slot, slot + LINE)
+    z = scores[:n_words, columns] + slots[BIAS, :n_words, None] + slots[BIAS, noise]
+    loss, pull, slope = _steps_of(z, weights[:n_words, columns])
     step = rate * pull
-    scores[:n_words, noise] = step
+    scores[:n_words, columns] = step
     bends = slope * slots[NORM, noise] + pull
     slots[BIAS_STEP, :n_words] += step.sum(axis=1)
     slots[CURVATURE, :n_words] += bends.sum(axis=1)
@@ -652,89 +652,6 @@ def _step_own(scores, weights, slots, at, rate):
     return loss
 
 
-# --- products -------------------------------------------------------------------------
-
-
-def make_write_product(lanes, transposed):
-    """Return `write_rows`, or `write_columns`, for registers of `lanes` numbers."""
-    # Four rows by four registers need 16 sums, which only 16 lanes come with.
-    most = 4 if lanes == 16 else 2
-
-    def write_tile(builder, matrices, at, terms, column, n_vectors):
-        out, steps, vectors = matrices
-        rows = [builder.add(at, constant(i)) for i in range(TILE)]
-        columns = [builder.add(column, constant(v * lanes)) for v in range(n_vectors)]
-        totals = _totals(builder, out.vector, TILE * n_vectors)
-        with cgutils.for_range(builder, terms[1]) as loop:
-            term = builder.add(terms[0], loop.index)
-            loaded = [vectors.load(term, start) for start in columns]
-            for i, row in enumerate(rows):
-                place = (term, row) if transposed else (row, term)
-                step = steps.splat(*place)
-                for v in range(n_vectors):
-                    _update(builder, step, loaded[v], totals[i * n_vectors + v])
-        for i, row in enumerate(rows):
-            for v, start in enumerate(columns):
-                out.store(builder.load(totals[i * n_vectors + v]), row, start)
-
-    def function_of(builder):
-        int64 = ir.IntType(64)
-        matrix = [FLOAT.as_pointer(), int64]
-        kind = ir.FunctionType(ir.VoidType(), 3 * matrix + 3 * [int64])
-        name = f"skembed_write_product_{int(transposed)}"
-        function, is_new = _shared_function(builder, name, kind)
-        if not is_new:
-            return function
-        builder = ir.IRBuilder(function.append_basic_block())
-        passed = function.args
-        matrices = [Matrix(builder, passed[i], passed[i + 1], lanes) for i in (0, 2, 4)]
-        at, terms = passed[6], passed[7:]
-        columns = matrices[0].columns
-        blocks = builder.udiv(columns, constant(most * lanes))
-        with cgutils.for_range(builder, blocks) as loop:
-            column = builder.mul(loop.index, constant(most * lanes))
-            write_tile(builder, matrices, at, terms, column, most)
-        done = builder.mul(blocks, constant(most * lanes))
-        rest = builder.udiv(builder.sub(columns, done), constant(lanes))
-        for n_vectors in range(1, most):
-            is_rest = builder.icmp_unsigned("==", rest, constant(n_vectors))
-            with builder.if_then(is_rest):
-                write_tile(builder, matrices, at, terms, done, n_vectors)
-        builder.ret_void()
-        return function
-
-    @intrinsic
-    def write_product(typing_context, out, at, steps, vectors, first, n_terms):
-        signature = types.void(
-            out, types.int64, steps, vectors, types.int64, types.int64
-        )
-
-        def generate(context, builder, signature, arguments):
-            passed = []
-            for i, kind in ((0, out), (2, steps), (3, vectors)):
-                matrix = Matrix.of(context, builder, kind, arguments[i], lanes)
-                passed += [matrix.data, matrix.columns]
-            numbers = [arguments[1], arguments[4], arguments[5]]
-            builder.call(function_of(builder), passed + numbers)
-            return context.get_dummy_value()
-
-        return signature, generate
-
-    return write_product
-
-
-def _write_rows(out, at, steps, vectors, first, n_terms):
-    """``out[at:at+4] = steps[at:at+4, f:f+n] @ vectors[f:f+n]``."""
-    last = first + n_terms
-    out[at : at + TILE] = steps[at : at + TILE, first:last] @ vectors[first:last]
-
-
-def _write_columns(out, at, steps, vectors, first, n_terms):
-    """``out[at:at+4] = steps[f:f+n, at:at+4].T @ vectors[f:f+n]``."""
-    last = first + n_terms
-    out[at : at + TILE] = steps[first:last, at : at + TILE].T @ vectors[first:last]
-
-
 if COMPILED:
     mix_rows = make_mix_rows(host_lanes())
     pool_rows = make_pool_rows(host_lanes())
@@ -747,11 +664,8 @@ if COMPILED:
     transpose_rows = make_transpose_rows(host_lanes())
     score_line = make_score_line(host_lanes())
     step_own = make_step_own(host_lanes())
-    write_rows = make_write_product(host_lanes(), transposed=False)
-    write_columns = make_write_product(host_lanes(), transposed=True)
 else:
     mix_rows, pool_rows, dot_rows = _mix_rows, _pool_rows, _dot_rows
     spread_row, step_rows, add_up_rows = _spread_row, _step_rows, _add_up_rows
     weigh_line, step_lines = _weigh_line, _step_lines
     transpose_rows, score_line, step_own = _transpose_rows, _score_line, _step_own
-    write_rows, write_columns = _write_rows, _write_columns

@@ -28,12 +28,16 @@ from skembed._kernels.bag_tiles import (
     step_rows,
     transpose_rows,
     weigh_line,
-    write_columns,
-    write_rows,
 )
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
-from skembed._kernels.simd import TILE, clear_rows, fetch_row
+from skembed._kernels.simd import (
+    TILE,
+    clear_rows,
+    fetch_row,
+    write_columns,
+    write_rows,
+)
 from skembed._kernels.spans import (
     AHEAD,
     SHIFT_32,
@@ -273,7 +277,7 @@ def step_words(model, lanes, scratch, lane, n_words, rate):
         for word in range(0, n_words, BLOCK):
             n_terms = model.n_components
             score_line(scratch.vectors, word, targets, n_terms, scores, first)
-        loss += step_lines(scores, weights, slots, n_words, first, -rate)
+        loss += step_lines(scores, weights, slots, n_words, first, first, -rate)
     return loss
 
 
@@ -286,9 +290,10 @@ def add_updates(model, lanes, scratch, lane, n_words):
     # Only maps need the steps of hidden vectors beside the others.
     changes = updates if model.mapped else scratch.unmapped
     for slot in range(noise, n_slots, TILE):
-        write_columns(updates, slot, steps, vectors, 0, n_words)
+        write_columns(updates, slot, steps, (0, slot), vectors, 0, n_words)
     for word in range(0, n_words, TILE):
-        write_rows(changes, word, steps, vectors, noise, n_slots - noise)
+        at = (word, noise)
+        write_rows(changes, word, steps, at, vectors, noise, n_slots - noise)
     for word in range(n_words):
         own, step = targets + word, steps[0, targets + word]
         row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])

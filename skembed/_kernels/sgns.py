@@ -7,6 +7,12 @@ are small matrix products, computed in tiles of four words and four contexts.
 
 import numpy as np
 
+from skembed._kernels.bag_tiles import (
+    LINE,
+    score_line,
+    step_lines,
+    transpose_rows,
+)
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
 from skembed._kernels.simd import (
@@ -17,6 +23,8 @@ from skembed._kernels.simd import (
     dot_tile,
     is_among,
     mark_window,
+    write_columns,
+    write_rows,
 )
 from skembed._kernels.spans import (
     PARTS,
@@ -34,6 +42,8 @@ from skembed._kernels.spans import (
 from skembed._kernels.steps import BIAS_STEP, CHUNK, step_chunk
 from skembed._utils.jit import helper, kernel
 
+# Words that are scored with noise words at once.
+BLOCK = 8
 # Parts of a span, see `spans.Lanes`.
 WORDS, LEFT, LEFT_NOISE, RIGHT, RIGHT_NOISE = range(PARTS)
 
@@ -159,19 +169,24 @@ def score_contexts(scratch, group, contexts, column, rate):
 
 
 @helper
-def score_noise(scratch, group, n_noise, rate):
-    """Score four words with the noise words; turn scores into steps."""
+def score_noise(scratch, sampler, n_slots, n_words, n_components, rate):
+    """Score all words of a span with the noise words; return the loss.
+
+    Scores are turned into steps. Behind the slots is room for the noise words' columns
+    one after the other, so that a number of a word meets 16 noise words at once.
+    """
     scores, vectors = scratch.scores, scratch.vectors
-    slot, column = vectors.shape[0] - n_noise, scores.shape[1] - n_noise
-    how = (np.float32(1.0), -rate)
-    for k in range(0, n_noise, TILE):
-        dot_tile(vectors, group[0], slot + k, scores, column + k)
-    for word in range(group[0], group[1]):
-        for k in range(0, n_noise, CHUNK):
-            place = (word, column + k, slot + k)
-            step_chunk(
-                scores, scratch.weights, scratch.slots, scratch.words, place, how
-            )
+    slot, column = n_slots - sampler.n_noise, scores.shape[1] - sampler.n_noise
+    loss = np.float32(0.0)
+    for k in range(0, sampler.n_noise, LINE):
+        transpose_rows(vectors, slot + k, n_slots)
+        for word in range(0, n_words, BLOCK):
+            score_line(vectors, word, n_slots, n_components, scores, column + k)
+        at, place = column + k, slot + k
+        loss += step_lines(
+            scores, scratch.weights, scratch.slots, n_words, at, place, -rate
+        )
+    return loss
 
 
 @helper
@@ -197,7 +212,7 @@ def clear_contexts(lanes, lane):
 
 @helper
 def train_group(model, sampler, lanes, scratch, lane, group, rate):
-    """Train four neighbouring words.
+    """Train four neighbouring words, whose noise words have been scored.
 
     Parameters
     ----------
@@ -212,30 +227,27 @@ def train_group(model, sampler, lanes, scratch, lane, group, rate):
     """
     updates, n_noise = lanes.updates[lane], sampler.n_noise
     steps, vectors = scratch.scores, scratch.vectors
-    first_noise = steps.shape[1] - n_noise
-    map_words(model, scratch, group)
+    first_noise, noise = steps.shape[1] - n_noise, lanes.words.shape[1] - n_noise
     open_words(scratch, group)
-    clear_rows(updates, group[0], TILE)
+    at = (group[0], first_noise)
+    write_rows(updates, group[0], steps, at, vectors, noise, n_noise)
     for side in range(2 if model.directional else 1):
         part = RIGHT if side else LEFT
         contexts = reach(scratch.window, group, part, model.directional)
         column = side * (first_noise // 2)
         score_contexts(scratch, group, contexts, column, rate)
         add_contexts(scratch, updates, group, contexts, column)
-    score_noise(scratch, group, n_noise, rate)
-    at, noise = (group[0], first_noise), vectors.shape[0] - n_noise
-    add_rows(updates, group[0], steps, at, vectors, noise, n_noise)
 
 
 @helper
 def add_updates(model, sampler, lanes, scratch, lane, n_words):
     """Add up the steps of a span's noise words; finish those of its words."""
     steps, vectors, updates = scratch.scores, scratch.vectors, lanes.updates[lane]
-    noise = vectors.shape[0] - sampler.n_noise
+    noise = lanes.words.shape[1] - sampler.n_noise
     column = steps.shape[1] - sampler.n_noise
     for k in range(0, sampler.n_noise, TILE):
-        clear_rows(updates, noise + k, TILE)
-        add_columns(updates, noise + k, steps, (0, column + k), vectors, 0, n_words)
+        at = (0, column + k)
+        write_columns(updates, noise + k, steps, at, vectors, 0, n_words)
     unmap_steps(model, lanes, scratch, lane, n_words)
     # Steps of the words' biases. Those of contexts are computed with their scale.
     for word in range(n_words):
@@ -310,6 +322,12 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 gather(model, lanes, scratch, lane)
                 lanes.pairs[lane] += weigh_noise(model, sampler, scratch, n_words)
                 skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
+                for word in range(0, n_words, TILE):
+                    map_words(model, scratch, (word, min(word + TILE, n_words)))
+                n_slots, d = lanes.words.shape[1], model.n_components
+                lanes.loss[lane] += score_noise(
+                    scratch, sampler, n_slots, n_words, d, rate
+                )
                 clear_contexts(lanes, lane)
                 for word in range(0, n_words, TILE):
                     group = (word, min(word + TILE, n_words))

@@ -157,8 +157,8 @@ def _write_dot_tile(builder, vectors, scores, at, column, lanes, rows):
             scores.store(part, x_rows[row], builder.add(column, constant(right)))
 
 
-def _write_add_tile(builder, matrices, at, terms, step_at, lanes):
-    """Add to four rows, a few vector registers of columns at a time."""
+def _write_add_tile(builder, matrices, at, terms, step_at, lanes, fresh):
+    """Add to four rows, or to zeros, a few vector registers of columns at a time."""
     updates, steps, vectors = matrices
     rows = [builder.add(at, constant(i)) for i in range(TILE)]
 
@@ -168,7 +168,10 @@ def _write_add_tile(builder, matrices, at, terms, step_at, lanes):
         for i, row in enumerate(rows):
             for v, start in enumerate(columns):
                 totals[i, v] = cgutils.alloca_once(builder, vectors.vector)
-                builder.store(updates.load(row, start), totals[i, v])
+                before = ir.Constant(vectors.vector, [0.0] * lanes)
+                if not fresh:
+                    before = updates.load(row, start)
+                builder.store(before, totals[i, v])
         with cgutils.for_range(builder, terms[1]) as loop:
             term = builder.add(terms[0], loop.index)
             loaded = [vectors.load(term, start) for start in columns]
@@ -215,7 +218,7 @@ def make_dot_tile(lanes):
     return dot_tile
 
 
-def _add_tile_function(module, lanes, transposed):
+def _add_tile_function(module, lanes, transposed, fresh):
     """Return the function of a tile in this module, which all its callers share.
 
     Unrolled code takes long to compile, so it is not written once for every call. The
@@ -223,7 +226,7 @@ def _add_tile_function(module, lanes, transposed):
     """
     matrix = [FLOAT.as_pointer(), _INT64]
     kind = ir.FunctionType(ir.VoidType(), 3 * matrix + 5 * [_INT64])
-    name = f"skembed_add_tile_{int(transposed)}"
+    name = f"skembed_add_tile_{int(transposed)}_{int(fresh)}"
     function = cgutils.get_or_insert_function(module, kind, name)
     if function.is_declaration:
         function.linkage = "internal"
@@ -236,13 +239,17 @@ def _add_tile_function(module, lanes, transposed):
             row, column = (term, constant(i)) if transposed else (constant(i), term)
             return builder.add(passed[7], row), builder.add(passed[8], column)
 
-        _write_add_tile(builder, matrices, passed[6], passed[9:], step_at, lanes)
+        terms = passed[9:]
+        _write_add_tile(builder, matrices, passed[6], terms, step_at, lanes, fresh)
         builder.ret_void()
     return function
 
 
-def make_add_tile(lanes, transposed):
-    """Return `add_rows`, or `add_columns`, for registers of `lanes` numbers."""
+def make_add_tile(lanes, transposed, fresh=False):
+    """Return `add_rows`, or `add_columns`, for registers of `lanes` numbers.
+
+    If it is `fresh`, it writes the sums in place of what the rows held.
+    """
 
     @intrinsic
     def add_tile(typing_context, updates, at, steps, corner, vectors, first, n_terms):
@@ -261,7 +268,7 @@ def make_add_tile(lanes, transposed):
             for i, kind in ((0, updates), (2, steps), (4, vectors)):
                 matrix = Matrix.of(context, builder, kind, arguments[i], lanes)
                 passed += [matrix.data, matrix.columns]
-            function = _add_tile_function(builder.module, lanes, transposed)
+            function = _add_tile_function(builder.module, lanes, transposed, fresh)
             corner_at = cgutils.unpack_tuple(builder, arguments[3], 2)
             numbers = [arguments[1], *corner_at, arguments[5], arguments[6]]
             builder.call(function, passed + numbers)
@@ -540,7 +547,20 @@ def _add_columns(updates, at, steps, corner, vectors, first, n_terms):
     updates[at : at + TILE] += factors.T @ vectors[first : first + n_terms]
 
 
+def _write_rows(updates, at, *product):
+    """``updates[at:at+4] = steps[r:r+4, c:c+n] @ vectors[f:f+n]``."""
+    updates[at : at + TILE] = 0.0
+    _add_rows(updates, at, *product)
+
+
+def _write_columns(updates, at, *product):
+    """``updates[at:at+4] = steps[r:r+n, c:c+4].T @ vectors[f:f+n]``."""
+    updates[at : at + TILE] = 0.0
+    _add_columns(updates, at, *product)
+
+
 if numba.config.DISABLE_JIT:
+    write_rows, write_columns = _write_rows, _write_columns
     dot_tile, add_rows, add_columns = _dot_tile, _add_rows, _add_columns
     fetch_row = fetch_to_write = _fetch
     clear_rows, scale_rows = _clear_rows, _scale_rows
@@ -550,6 +570,8 @@ else:
     dot_tile = make_dot_tile(host_lanes())
     add_rows = make_add_tile(host_lanes(), transposed=False)
     add_columns = make_add_tile(host_lanes(), transposed=True)
+    write_rows = make_add_tile(host_lanes(), transposed=False, fresh=True)
+    write_columns = make_add_tile(host_lanes(), transposed=True, fresh=True)
     scale_rows = make_scale_rows(host_lanes())
     copy_row, add_row = make_copy_row(host_lanes()), make_add_row(host_lanes())
     fetch_row = make_fetch(to_write=0)

@@ -690,7 +690,8 @@ def make_scratch(lanes: Any, n_columns: int, hidden: bool = False) -> Any:
     span = span_length(hidden)
     n_lanes, n_slots, width = lanes.updates.shape
     return spans.Scratch(
-        vectors=aligned_zeros((n_slots, width)),
+        # Behind those of skip-gram is room for 16 transposed vectors.
+        vectors=aligned_zeros((n_slots + (0 if hidden else 16), width)),
         slots=aligned_zeros((4, n_slots)),
         words=aligned_zeros((span, 64)),
         window=np.zeros((span, 4), dtype=np.int64),

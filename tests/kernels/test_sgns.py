@@ -76,53 +76,73 @@ def test_draw_word(n_words):
 # --- tiles ----------------------------------------------------------------------------
 
 
-def tiles(lanes):
-    """The three tiles, for registers of `lanes` numbers or without the compiler."""
+def dot_tile_function(lanes):
+    """That for registers of `lanes` numbers, or without the compiler."""
     if lanes is None:
-        return simd._dot_tile, simd._add_rows, simd._add_columns
+        return simd._dot_tile
     dot = simd.make_dot_tile(lanes)
-    add_rows = simd.make_add_tile(lanes, transposed=False)
-    add_columns = simd.make_add_tile(lanes, transposed=True)
 
     @numba.njit
-    def call_dot(vectors, row, other, scores, column):
+    def call(vectors, row, other, scores, column):
         dot(vectors, row, other, scores, column)
 
-    @numba.njit
-    def call_rows(updates, at, steps, corner, vectors, first, n_terms):
-        add_rows(updates, at, steps, corner, vectors, first, n_terms)
+    return call
+
+
+def add_tile_function(lanes, transposed, fresh):
+    """Likewise that which adds a product, or writes it if it is fresh."""
+    if lanes is None:
+        names = "_write" if fresh else "_add", "_columns" if transposed else "_rows"
+        return getattr(simd, "".join(names))
+    add = simd.make_add_tile(lanes, transposed, fresh)
 
     @numba.njit
-    def call_columns(updates, at, steps, corner, vectors, first, n_terms):
-        add_columns(updates, at, steps, corner, vectors, first, n_terms)
+    def call(updates, at, steps, corner, vectors, first, n_terms):
+        add(updates, at, steps, corner, vectors, first, n_terms)
 
-    return call_dot, call_rows, call_columns
+    return call
+
+
+every_register = pytest.mark.parametrize(
+    "lanes", [None, 4, 8, 16] if COMPILED else [None]
+)
 
 
 @pytest.mark.small
-@pytest.mark.parametrize("lanes", [None, 4, 8, 16] if COMPILED else [None])
-def test_tiles(lanes):
+@every_register
+def test_dot_tiles(lanes):
     """Registers of any processor give the same products, and write nothing else."""
-    dot_tile, add_rows, add_columns = tiles(lanes)
+    dot_tile = dot_tile_function(lanes)
     rng = np.random.default_rng(26)
+    for width in (16, 32, 48, 112, 304):
+        vectors = rng.normal(size=(20, width)).astype(np.float32)
+        scores = rng.normal(size=(20, 20)).astype(np.float32)
+        wanted = scores.astype(float)
+        wanted[4:8, 2:6] = vectors[4:8].astype(float) @ vectors[9:13].T
+        dot_tile(vectors, 4, 9, scores, 2)
+        np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.small
+@every_register
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("fresh", [False, True])
+def test_tiles_of_updates(lanes, transposed, fresh):
+    """Likewise."""
+    add = add_tile_function(lanes, transposed, fresh)
+    rng = np.random.default_rng(27)
     for width in (16, 32, 48, 112, 304):
         vectors, updates = rng.normal(size=(2, 20, width)).astype(np.float32)
         steps = rng.normal(size=(20, 20)).astype(np.float32)
-        scores = steps.copy()
-        dot_tile(vectors, 4, 9, scores, 2)
-        wanted = steps.astype(float)
-        wanted[4:8, 2:6] = vectors[4:8].astype(float) @ vectors[9:13].T
-        np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5)
         for n_terms in (0, 1, 5):
-            for add, factors in (
-                (add_rows, steps[6:10, 2 : 2 + n_terms]),
-                (add_columns, steps[6 : 6 + n_terms, 2:6].T),
-            ):
-                found = updates.copy()
-                add(found, 8, steps, (6, 2), vectors, 3, n_terms)
-                wanted = updates.astype(float)
-                wanted[8:12] += factors.astype(float) @ vectors[3 : 3 + n_terms]
-                np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+            factors = steps[6:10, 2 : 2 + n_terms]
+            if transposed:
+                factors = steps[6 : 6 + n_terms, 2:6].T
+            found, wanted = updates.copy(), updates.astype(float)
+            add(found, 8, steps, (6, 2), vectors, 3, n_terms)
+            wanted[8:12] *= not fresh
+            wanted[8:12] += factors.astype(float) @ vectors[3 : 3 + n_terms]
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 # --- skip-gram ------------------------------------------------------------------------
