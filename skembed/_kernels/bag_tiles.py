@@ -1,7 +1,7 @@
-"""Explicit vector code for continuous bags of words, beside that of `simd`.
+"""Explicit vector code for spans, beside that of `simd`.
 
-Sums of single rows, the scores of a block of words with the noise words, and products
-that are written, not added.
+Skip-gram and CBOW use the scores of all words with the noise words. The sums of rows
+are for CBOW.
 """
 
 import numpy as np
@@ -15,6 +15,7 @@ from skembed._kernels.simd import (
     FLOAT,
     INT32,
     Matrix,
+    accumulate,
     constant,
     host_lanes,
     splat,
@@ -39,11 +40,6 @@ def _multiply_add(builder, a, b, total):
     """Return total + a * b."""
     product = builder.fmul(a, b, flags=FLAGS)
     return builder.fadd(product, total, flags=FLAGS)
-
-
-def _update(builder, a, b, total):
-    """Write total += a * b, where `total` is a stack slot that becomes a register."""
-    builder.store(_multiply_add(builder, a, b, builder.load(total)), total)
 
 
 def _totals(builder, vector, n_totals):
@@ -152,7 +148,7 @@ def make_dot_rows(lanes):
                 for total, (left, right) in zip(
                     totals, ((x, y), (x, x), (y, y)), strict=True
                 ):
-                    _update(builder, left, right, total)
+                    accumulate(builder, left, right, total)
             sums = [sum_lanes(builder, builder.load(total)) for total in totals]
             return context.make_tuple(builder, kind, sums)
 
@@ -385,7 +381,7 @@ def make_score_line(lanes):
             for i, row in enumerate(rows):
                 number = vectors.splat(row, loop.index)
                 for v, part in enumerate(parts):
-                    _update(builder, number, part, totals[i * n_vectors + v])
+                    accumulate(builder, number, part, totals[i * n_vectors + v])
         for i, row in enumerate(rows):
             for v in range(n_vectors):
                 column = builder.add(place, constant(v * lanes))

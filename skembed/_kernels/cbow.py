@@ -34,18 +34,19 @@ from skembed._kernels.rounds import finish_round, next_lane, open_round, route_u
 from skembed._kernels.simd import (
     TILE,
     clear_rows,
+    copy_row,
     fetch_row,
     write_columns,
     write_rows,
 )
 from skembed._kernels.spans import (
     AHEAD,
-    SHIFT_32,
     cut_span,
     draw_noise,
     finish_updates,
+    lay_windows,
     list_words,
-    next_random,
+    place_windows,
     set_part,
 )
 from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM
@@ -59,67 +60,19 @@ ONE = np.float32(1.0)
 
 
 @helper
-def lay_windows(tokens, sampler, stream, span, window, slot):
-    """Draw each word's window within its document, as `spans.lay_windows` does.
-
-    Written without branches that depend on what was drawn.
-
-    Parameters
-    ----------
-    tokens, sampler, stream, span, window
-        As there.
-    slot : int
-        Of the outermost context to the left. In `window` are slots.
-
-    Returns
-    -------
-    int, int
-        First and last + 1 position of contexts.
-    """
-    first, last = span
-    thresholds = sampler.window_thresholds
-    start = first
-    while first - start < sampler.left and tokens[start] >= 0:
-        start -= 1
-    low = first
-    for center in range(first, last):
-        draw = next_random(stream, 0) >> SHIFT_32
-        half = 1
-        for distance in range(1, thresholds.size):
-            half += draw < thresholds[distance]
-        start = center if tokens[center] < 0 else start
-        left = max(center - min(half, sampler.left), start)
-        window[center - first, 0] = left
-        window[center - first, 3] = center + min(half, sampler.right) + 1
-        low = min(low, left)
-    end = last
-    while end - last < sampler.right and end < tokens.size and tokens[end] >= 0:
-        end += 1
-    high = last
-    for center in range(last - 1, first - 1, -1):
-        word, right = center - first, min(window[center - first, 3], end)
-        window[word, 0] += slot - low
-        window[word, 1] = slot + center - low
-        window[word, 2] = slot + center - low + 1
-        window[word, 3] = slot + right - low
-        high = max(high, right)
-        end = center if tokens[center] < 0 else end
-    return low, high
-
-
-@helper
 def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     """Lay the windows of a span; list its words, the words around and noise words."""
     # Each thread works on a copy, as in skip-gram.
     scratch.stream[0] = lanes.states[lane]
     window, words = scratch.window, lanes.words[lane]
     size, first = window.shape[0], 2 * window.shape[0]
-    outer = lay_windows(tokens, sampler, scratch.stream, span, window, first)
+    outer = lay_windows(tokens, sampler, scratch.stream, span, window, 1)
+    place_windows(window, span, first - outer[0], first - outer[0])
     list_words(tokens, span, words, size)
-    list_words(tokens, outer, words, first)
+    list_words(tokens, (outer[0], outer[1] + 1), words, first)
     noise = draw_noise(words, sampler, scratch.stream)
     lanes.states[lane] = scratch.stream[0]
-    last = first + outer[1] - outer[0]
+    last = first + outer[1] + 1 - outer[0]
     set_part(lanes, lane, WORDS, (size, size + span[1] - span[0]), model.rows[0], 1)
     set_part(lanes, lane, AROUND, (first, last), 0, 0)
     set_part(lanes, lane, NOISE, noise, model.rows[2], 1)
@@ -181,18 +134,13 @@ def share_of(model, n_contexts):
 def gather_noise(model, lanes, scratch, lane):
     """Copy the rows of a span's noise words to their slots, with their numbers."""
     vectors, column = scratch.vectors, model.n_components
-    width = (vectors.shape[1] >> 4) << 4
     row = lanes.parts[lane, NOISE, 2]
     first, last = lanes.parts[lane, NOISE, 0], lanes.parts[lane, NOISE, 1]
     for slot in range(first, last):
         fetch_row(model.params, row + lanes.words[lane, slot])
     for slot in range(first, last):
         word = lanes.words[lane, slot]
-        norm = np.float32(0.0)
-        for k in range(width):
-            value = model.params[row + word, k]
-            vectors[slot, k] = value
-            norm += value * value
+        norm = copy_row(vectors, slot, model.params, row + word)
         bias = model.params[row + word, column]
         vectors[slot, column] = np.float32(0.0)
         number_slot(model, scratch, slot, word, bias, norm)

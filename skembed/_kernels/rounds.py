@@ -15,8 +15,6 @@ from skembed._utils.jit import helper
 
 # An odd number that spreads its multiples evenly over 32 bits (Knuth).
 KNUTH = np.uint64(0x9E3779B1)
-# Place in `Scratch.counts`.
-STAMP = 0
 
 
 @helper
@@ -69,7 +67,7 @@ def place_of(rows, row, stamp):
     Parameters
     ----------
     rows : int64 (n, 2), IN
-        n is a power of two. Of each place the row, and a stamp that makes it valid.
+        n is a power of two. Column 0 holds rows, and column 1 their stamps.
     row : int
     stamp : int
     """
@@ -86,7 +84,7 @@ def open_round(scratch):
 
     A round has two stamps: of rows to add to, and of rows that other threads add to.
     """
-    scratch.counts[STAMP] += 2
+    scratch.stamp[0] += 2
 
 
 @helper
@@ -95,7 +93,7 @@ def route_updates(lanes, scratch, lane, team):
 
     The rows join the set of those that this thread has computed in this round.
     """
-    routes, rows, stamp = lanes.routes, scratch.rows, scratch.counts[STAMP]
+    routes, rows, stamp = lanes.routes, scratch.rows, scratch.stamp[0]
     at = 0
     for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
@@ -116,7 +114,7 @@ def route_updates(lanes, scratch, lane, team):
 @helper
 def leave_rows(lanes, scratch, team):
     """Mark the rows of this thread's set that another thread adds to."""
-    rows, stamp = scratch.rows, scratch.counts[STAMP]
+    rows, stamp = scratch.rows, scratch.stamp[0]
     for lane in range(lanes.words.shape[0]):
         other = lanes.takers[lane, 1]
         if other == team.thread:
@@ -137,7 +135,7 @@ def list_updates(lanes, scratch, team):
     A row that one thread has computed alone is added to by that thread, whose cache
     holds the row and its updates. All other rows are shared out evenly.
     """
-    owned, rows, stamp = scratch.owned, scratch.rows, scratch.counts[STAMP]
+    owned, rows, stamp = scratch.owned, scratch.rows, scratch.stamp[0]
     if team.size > 1:
         leave_rows(lanes, scratch, team)
     n_owned = 0

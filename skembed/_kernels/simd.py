@@ -93,7 +93,7 @@ def constant(value: int) -> ir.Constant:
     return ir.Constant(_INT64, value)
 
 
-def _multiply_add(builder, a, b, total):
+def accumulate(builder, a, b, total):
     """Write total += a * b, where `total` is a stack slot that becomes a register."""
     product = builder.fmul(a, b, flags=FLAGS)
     builder.store(builder.fadd(product, builder.load(total), flags=FLAGS), total)
@@ -144,7 +144,7 @@ def _write_dot_tile(builder, vectors, scores, at, column, lanes, rows):
         for j, row in enumerate(y_rows):
             y = vectors.load(row, place)
             for i in range(rows):
-                _multiply_add(builder, x[i], y, totals[i * TILE + j])
+                accumulate(builder, x[i], y, totals[i * TILE + j])
     sums = [builder.load(total) for total in totals]
     for first in range(0, len(sums), lanes):
         group = _sum_each(builder, sums[first : first + lanes])
@@ -178,7 +178,7 @@ def _write_add_tile(builder, matrices, at, terms, step_at, lanes, fresh):
             for i in range(TILE):
                 step = steps.splat(*step_at(i, loop.index))
                 for v in range(n_vectors):
-                    _multiply_add(builder, step, loaded[v], totals[i, v])
+                    accumulate(builder, step, loaded[v], totals[i, v])
         for i, row in enumerate(rows):
             for v, start in enumerate(columns):
                 updates.store(builder.load(totals[i, v]), row, start)
@@ -353,7 +353,7 @@ def make_copy_row(lanes):
                 column = builder.mul(loop.index, constant(lanes))
                 numbers = of.load(arguments[3], column)
                 to.store(numbers, arguments[1], column)
-                _multiply_add(builder, numbers, numbers, total)
+                accumulate(builder, numbers, numbers, total)
             return sum_lanes(builder, builder.load(total))
 
         return signature, generate

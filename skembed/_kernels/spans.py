@@ -153,7 +153,7 @@ class Scratch(NamedTuple):
     # int32 (n_lanes * n_slots, 3): lane, place among its routes, and row of the updates
     # that this thread adds
     owned: np.ndarray
-    counts: np.ndarray  # int64 (1,), of rounds, see `rounds.place_of`
+    stamp: np.ndarray  # int64 (1,), of the round, see `rounds.place_of`
 
 
 @kernel

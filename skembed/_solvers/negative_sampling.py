@@ -704,5 +704,5 @@ def make_scratch(lanes: Any, n_columns: int, hidden: bool = False) -> Any:
             (1 << (2 * n_lanes * n_slots - 1).bit_length(), 2), np.int64
         ),
         owned=aligned_zeros((n_lanes * n_slots, 3), np.int32),
-        counts=np.ones(1, dtype=np.int64),
+        stamp=np.ones(1, dtype=np.int64),
     )
