@@ -6,12 +6,14 @@ SKEMBED_EXAMPLES=5000 python -m pytest tests/estimators/test_parameters.py -k ge
 import os
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.utils import _param_validation
 
 from skembed import _transformer, pooling
 from skembed._counts.count import DIRECTIONS, WINDOW_WEIGHTINGS
@@ -29,7 +31,7 @@ CLEAR = re.compile(
     r"(share_context|directional|sample_weight|subsample|early_stopping|validation_fraction|bias|init"
     r"|input|exclude_window_noise|n_components|negative_dims|pooling|learning_rate"
     r"|max_features|vocabulary|window|negative|tol|min_count|x_max|alpha|shift|random_state"
-    r"|max_iter|n_iter_no_change|partial_fit|context_exponent)\b)"
+    r"|max_iter|n_iter_no_change|partial_fit|context_exponent|l2|n_draws|combine|loss)\b)"
 )
 
 CORPORA = {
@@ -79,7 +81,10 @@ PARAMETERS = {
     "random_state": st.sampled_from([0, 1, 2**32 - 1]),
     "new_words": st.sampled_from(["grow", "freeze"]),
     "aggregation": st.sampled_from(["mean", "sum"]),
-    "bias": st.sampled_from(bias.biases()),
+    "loss": st.sampled_from(["softmax", "hierarchical"]),
+    "bias": st.sampled_from([*bias.biases(), "word"]),
+    "l2": numbers(0.0, 0.0, 1e-300, 1e15, 1e300),
+    "n_draws": st.one_of(st.just("auto"), st.integers(0, 40), st.just(1024)),
     "negative": st.one_of(
         st.integers(1, 20), st.sampled_from([1000, 10**9, *LARGE_INTEGERS])
     ),
@@ -105,12 +110,26 @@ PARAMETERS = {
 }
 
 
+def allows(estimator, name, value):
+    """Whether the constraints of an estimator allow a value: not all have each bias."""
+    try:
+        _param_validation.validate_parameter_constraints(
+            {name: estimator._parameter_constraints[name]}, {name: value}, "estimator"
+        )
+    except _param_validation.InvalidParameterError:
+        return False
+    return True
+
+
 @st.composite
 def cases(draw, estimator):
     """Parameters, some at their defaults, and a corpus."""
     known = [name for name in PARAMETERS if name in estimator._get_param_names()]
     names = draw(st.lists(st.sampled_from(known), unique=True, max_size=12))
-    params = {name: draw(PARAMETERS[name]) for name in names}
+    params = {
+        name: draw(PARAMETERS[name].filter(partial(allows, estimator, name)))
+        for name in names
+    }
     params.setdefault("min_count", 1)
     square = draw(st.integers(0, 3)) == 0
     name = draw(st.sampled_from(list(SQUARE if square else CORPORA)))
