@@ -225,7 +225,7 @@ def _checked(
 ) -> Iterator[Any]:
     first_kind: type | None = None
     n_waiting = 0
-    documents = _as_iterable(X)
+    documents = as_iterable(X)
     n_documents = np.inf
     if report is not None and isinstance(documents, Sized):
         n_documents = len(documents)
@@ -252,7 +252,7 @@ def _checked(
         yield from repeat("", n_waiting)
 
 
-def _as_iterable(X: Any) -> Iterable[Any]:
+def as_iterable(X: Any) -> Iterable[Any]:
     """Return the only column of a frame or array. Raise an error for other types."""
     check_holds_data(X)
     if isinstance(X, (str, bytes)):
