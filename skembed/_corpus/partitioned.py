@@ -1,5 +1,7 @@
 """Documents in partitions of Dask, whose token ids stay on the workers."""
 
+import functools
+import operator
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -107,8 +109,53 @@ class PartitionedCorpus:
         -------
         list
         """
-        shared = tuple(map(share, shared))
-        return compute(delay(function, part, *shared) for part in self.parts)
+        return compute(self._calls(function, shared))
+
+    def sum(self, function: Callable[..., Any], *shared: Any) -> Any:
+        """Return the sum of the results of a function for each part.
+
+        Parameters
+        ----------
+        function, *shared
+            As in `map`. The results are arrays, or dicts of arrays and numbers.
+        """
+        tasks = self._calls(function, shared)
+        return compute([add_in_tree(_add_results, tasks)])[0]
+
+    def gather(self) -> Corpus:
+        """Return all documents, in the memory of this process."""
+        return join(compute(self.parts))
+
+    def _calls(self, function: Callable[..., Any], shared: tuple[Any, ...]) -> list:
+        sent = share((function, shared))
+        return [delay(_call, part, sent) for part in self.parts]
+
+
+def join(parts: Sequence[Corpus]) -> Corpus:
+    """Return the documents of several parts as one corpus.
+
+    Parameters
+    ----------
+    parts : sequence of Corpus
+        At least one.
+
+    Returns
+    -------
+    Corpus
+        A single part is not copied.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    lengths = np.concatenate([np.diff(part.doc_offsets) for part in parts])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids, of_tokens, of_documents = (
+        None
+        if getattr(parts[0], name) is None
+        else np.concatenate([getattr(part, name) for part in parts])
+        for name in ("token_ids", "token_weights", "doc_weights")
+    )
+    assert ids is not None
+    return Corpus(ids, offsets, of_tokens, of_documents)
 
 
 def client() -> Any:
@@ -297,12 +344,21 @@ def _translate(
     return _vocabulary.translate(corpus, new)
 
 
-def _add_arrays(parts: list[np.ndarray]) -> np.ndarray:
-    total = parts[0].copy()
-    for part in parts[1:]:
-        # A sum of int64 and float64 is float64.
-        total = total + part
-    return total
+def _call(part: Corpus, sent: tuple[Callable[..., Any], tuple[Any, ...]]) -> Any:
+    function, shared = sent
+    return function(part, *shared)
+
+
+def _add_results(parts: list[Any]) -> Any:
+    if not isinstance(parts[0], dict):
+        return _add_arrays(parts)
+    names = parts[0]
+    return {name: _add_arrays([part[name] for part in parts]) for name in names}
+
+
+def _add_arrays(parts: list[Any]) -> Any:
+    # A sum of int64 and float64 is float64.
+    return functools.reduce(operator.add, parts)
 
 
 # --- matrices -------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from skembed._corpus.partitioned import (
     PartitionedCorpus,
     add_in_tree,
     client,
+    join,
     share,
 )
 from skembed._corpus.partitions import compute, delay
@@ -131,24 +132,8 @@ def _count_rows(
 ) -> sparse.csr_array:
     """Count some rows of a few parts."""
     n_words, weights, direction = shared
-    counts = windows.count_cooccurrences(_joined(parts), n_words, weights, 1, direction)
+    counts = windows.count_cooccurrences(join(parts), n_words, weights, 1, direction)
     return counts[slice(*rows)]
-
-
-def _joined(parts: list[Corpus]) -> Corpus:
-    """Return the documents of several parts as one corpus."""
-    if len(parts) == 1:
-        return parts[0]
-    lengths = [np.diff(part.doc_offsets) for part in parts]
-    weights = None
-    if parts[0].doc_weights is not None:
-        weights = np.concatenate([part.doc_weights for part in parts])
-    return Corpus(
-        np.concatenate([part.token_ids for part in parts]),
-        np.concatenate([[0], np.cumsum(np.concatenate(lengths))]),
-        None,
-        weights,
-    )
 
 
 def _add_products(
