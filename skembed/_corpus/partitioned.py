@@ -47,7 +47,20 @@ class _Numbered(NamedTuple):
 
     token_ids: np.ndarray  # int32 (n_tokens,)
     doc_offsets: np.ndarray  # int64 (n_documents + 1,)
-    words: bytes  # a pickled list, in the order of the numbers
+    # A pickled list, in the order of the numbers. Dask measures and sends bytes fast,
+    # a list of str slowly.
+    words: bytes
+
+
+class _Counted(NamedTuple):
+    """Words and how often each occurs."""
+
+    words: bytes  # a pickled list
+    counts: np.ndarray  # int64 or float64 (n_words,)
+
+    def as_dict(self) -> dict[Any, Any]:
+        words = pickle.loads(self.words)
+        return dict(zip(words, self.counts.tolist(), strict=True))
 
 
 class _Matrix(NamedTuple):
@@ -242,7 +255,7 @@ def read(
         vocabulary = _choose(parts, of_parts, choice, sum(n_documents), weights)
         rows = vocabulary.rows
     assert rows is not None
-    shared = share(rows)
+    shared = share(pickle.dumps(list(rows)))
     # What a part was made from is released when the part is there.
     parts = persist(
         delay(_translate, part, shared, of_part)
@@ -279,20 +292,18 @@ def _choose(
     total = add_in_tree(_add_words, list(tasks))
     min_count, most = choice.limits
     if choice.rows is not None:
-        words, counts = _as_arrays(*compute([total]))
+        words, counts = _unpacked(*compute([total]))
         return _vocabulary.choose_more(words, counts, min_count, most, choice.rows)
     # Most words of a large corpus are rare. They do not leave the workers.
     (total,) = persist([total])
-    words, counts = _as_arrays(*compute([delay(_frequent, total, min_count)]))
+    words, counts = _unpacked(*compute([delay(_frequent, total, min_count)]))
     if not words:
-        words, counts = _as_arrays(*compute([total]))
+        words, counts = _unpacked(*compute([total]))
     return _vocabulary.choose(words, counts, min_count, most, n_documents, weights)
 
 
-def _as_arrays(totals: dict[Any, Any]) -> tuple[list[Any], np.ndarray]:
-    counts = list(totals.values())
-    whole = not counts or isinstance(counts[0], int)
-    return list(totals), np.array(counts, dtype=np.int64 if whole else np.float64)
+def _unpacked(counted: _Counted) -> tuple[list[Any], np.ndarray]:
+    return pickle.loads(counted.words), counted.counts
 
 
 # --- on the workers -------------------------------------------------------------------
@@ -301,7 +312,6 @@ def _as_arrays(totals: dict[Any, Any]) -> tuple[list[Any], np.ndarray]:
 def _number(position: int, part: Any, number: Callable[..., Any]) -> _Numbered:
     with in_partition(position):
         ids, offsets, words = number(part)
-    # Far smaller than a list of str, and sent faster.
     pickled = pickle.dumps([w if isinstance(w, int) else str.__str__(w) for w in words])
     return _Numbered(np.asarray(ids), np.asarray(offsets), pickled)
 
@@ -314,32 +324,34 @@ def _size(part: Corpus) -> Size:
     return Size(part.n_documents, part.n_tokens, part.longest)
 
 
-def _count_words(part: _Numbered, weights: np.ndarray | None) -> dict[Any, Any]:
+def _count_words(part: _Numbered, weights: np.ndarray | None) -> _Counted:
     """Return how often each word of a part occurs."""
-    words = pickle.loads(part.words)
+    n_words = len(pickle.loads(part.words))
     corpus = Corpus(part.token_ids, part.doc_offsets, None, weights)
-    counts = _vocabulary.add_up(corpus, len(words))
-    return dict(zip(words, counts.tolist(), strict=True))
+    return _Counted(part.words, _vocabulary.add_up(corpus, n_words))
 
 
-def _add_words(parts: list[dict[Any, Any]]) -> dict[Any, Any]:
-    total = dict(parts[0])
+def _add_words(parts: list[_Counted]) -> _Counted:
+    total = parts[0].as_dict()
     for part in parts[1:]:
-        for word, count in part.items():
+        for word, count in part.as_dict().items():
             total[word] = total.get(word, 0) + count
-    return total
+    counts = np.array(list(total.values()), dtype=parts[0].counts.dtype)
+    return _Counted(pickle.dumps(list(total)), counts)
 
 
-def _frequent(totals: dict[Any, Any], min_count: int) -> dict[Any, Any]:
-    return {word: count for word, count in totals.items() if count >= min_count}
+def _frequent(counted: _Counted, min_count: int) -> _Counted:
+    """Return the words that are not rare."""
+    words, counts = _unpacked(counted)
+    found = np.flatnonzero(counts >= min_count)
+    return _Counted(pickle.dumps([words[i] for i in found]), counts[found])
 
 
-def _translate(
-    part: _Numbered, rows: dict[Any, int], weights: np.ndarray | None
-) -> Corpus:
+def _translate(part: _Numbered, words: bytes, weights: np.ndarray | None) -> Corpus:
     """Return a part in rows of the vocabulary, without other words."""
-    words = pickle.loads(part.words)
-    new = np.fromiter(map(rows.get, words, repeat(-1)), np.int64, len(words))
+    rows = {word: row for row, word in enumerate(pickle.loads(words))}
+    own = pickle.loads(part.words)
+    new = np.fromiter(map(rows.get, own, repeat(-1)), np.int64, len(own))
     corpus = Corpus(part.token_ids, part.doc_offsets, None, weights)
     return _vocabulary.translate(corpus, new)
 
