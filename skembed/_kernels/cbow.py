@@ -21,12 +21,9 @@ from skembed._kernels.bag_tiles import (
     dot_rows,
     mix_rows,
     pool_rows,
-    score_line,
     spread_row,
-    step_lines,
     step_own,
     step_rows,
-    transpose_rows,
     weigh_line,
 )
 from skembed._kernels.maps import map_words, unmap_steps
@@ -47,6 +44,7 @@ from skembed._kernels.spans import (
     lay_windows,
     list_words,
     place_windows,
+    score_noise,
     set_part,
 )
 from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM
@@ -54,8 +52,6 @@ from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
 WORDS, AROUND, NOISE = range(3)
-# Words that are scored at once.
-BLOCK = 8
 ONE = np.float32(1.0)
 
 
@@ -219,13 +215,10 @@ def step_words(model, lanes, scratch, lane, n_words, rate):
     loss = np.float32(0.0)
     for word in range(0, n_words, CHUNK):
         loss += step_own(scores, weights, slots, (word, targets + word), rate)
-    for first in range(noise, lanes.parts[lane, NOISE, 1], LINE):
-        # The slots of predicted words are not needed: they hold the transpose.
-        transpose_rows(scratch.vectors, first, targets)
-        for word in range(0, n_words, BLOCK):
-            n_terms = model.n_components
-            score_line(scratch.vectors, word, targets, n_terms, scores, first)
-        loss += step_lines(scores, weights, slots, n_words, first, first, -rate)
+    # The slots of predicted words are not needed: they hold the transpose.
+    slots_of_noise = (noise, lanes.parts[lane, NOISE, 1])
+    sizes = (n_words, model.n_components)
+    loss += score_noise(scratch, slots_of_noise, noise, targets, sizes, rate)
     return loss
 
 
