@@ -33,6 +33,7 @@ from skembed._kernels.simd import (
     clear_rows,
     copy_row,
     fetch_row,
+    is_among,
     write_columns,
     write_rows,
 )
@@ -98,16 +99,33 @@ def weigh_words(model, sampler, lanes, scratch, lane, n_words):
         own = words[lane, targets + word]
         for slot in range(noise, words.shape[1], LINE):
             weigh_line(weights, word, slot, words, lane, own, share * some)
-        if sampler.exclusive:
-            for slot in range(noise, words.shape[1]):
-                for j in range(window[word, 0], window[word, 3]):
-                    if words[lane, slot] == words[lane, j]:
-                        weights[word, slot] = np.float32(0.0)
         predicted += has_contexts
     # The last chunk of words is computed as a whole.
     for word in range(n_words, scratch.window.shape[0]):
         weights[0, targets + word] = np.float32(0.0)
+    if sampler.exclusive:
+        skip_contexts(lanes, scratch, lane, n_words)
     return predicted
+
+
+@helper
+def skip_contexts(lanes, scratch, lane, n_words):
+    """Set the weights of noise words that are in the window of a word to 0."""
+    words, last = lanes.words, lanes.parts[lane, NOISE, 1]
+    for slot in range(lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]):
+        for first in range(lanes.parts[lane, NOISE, 0], last, LINE):
+            if is_among(words[lane, slot], words, lane, first):
+                for drawn in range(first, first + LINE):
+                    if words[lane, drawn] == words[lane, slot]:
+                        skip_draw(scratch, slot, drawn, n_words)
+
+
+@helper
+def skip_draw(scratch, slot, drawn, n_words):
+    """Set the weight of a noise word to 0 for the words around a slot."""
+    for word in range(n_words):
+        if scratch.window[word, 0] <= slot < scratch.window[word, 3]:
+            scratch.weights[word, drawn] = np.float32(0.0)
 
 
 @helper

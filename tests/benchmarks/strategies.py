@@ -26,7 +26,7 @@ def strategies(data, options):
     threads = max(options.threads)
     rows = []
     for kind in (SGNSEmbedder, CBOWEmbedder):
-        for params in _choices(kind):
+        for params in _choices(kind, options.choices):
             pairs = [
                 [
                     _seconds(kind, one, data, options, threads, seed)
@@ -45,11 +45,12 @@ def strategies(data, options):
     print_table(header, rows)
 
 
-def _choices(kind):
+def _choices(kind, parameters):
     names = [one.name for one in _tying.strategies(_tying.SAMPLING)]
     known = kind._get_param_names()
     ways = [way for way in WAYS if way.keys() <= set(known)]
-    return [{"share_context": name} for name in names if name is not False] + ways
+    ways += [{"share_context": name} for name in names if name is not False]
+    return [way for way in ways if not parameters or way.keys() <= set(parameters)]
 
 
 def _seconds(kind, params, data, options, threads, seed):
