@@ -4,13 +4,15 @@
     python -m tests.benchmarks.large_corpora counting REVIEWS
     python -m tests.benchmarks.large_corpora cluster REVIEWS
     python -m tests.benchmarks.large_corpora triples REVIEWS
+    python -m tests.benchmarks.large_corpora non-zeros REVIEWS
 
 `one-machine` fits a stream of raw strings, the reviews repeated until there are so many
 tokens. With a fixed vocabulary, the words are always the most frequent ones. With one
 that grows, rare words have another name in each copy of the reviews. `disk` means
 ``memory=`` with a folder. `counting` compares counts within a limit of memory with
 those without one. `cluster` compares counts on workers of Dask with those of threads.
-`triples` writes counts as Parquet and reads them.
+`triples` writes counts as Parquet and reads them. `non-zeros` fits the estimators that
+learn from counts to those of the reviews.
 
 Every fit has a fresh process, whose kernels and libraries are loaded before. Memory is
 anonymous (RssAnon), above what the process held at the start, at its peak. Linux only.
@@ -358,11 +360,52 @@ def triples(arguments):
     )
 
 
+def fit_counts(kind, counts, vocabulary, arguments, settings):
+    """Return the seconds of a fit to counts, and its memory at the peak."""
+    embedder = kind(
+        input="cooccurrence",
+        vocabulary=vocabulary,
+        random_state=0,
+        n_jobs=arguments.threads,
+        **settings,
+    )
+    with AnonymousMemory() as memory:
+        start = time.perf_counter()
+        embedder.fit(counts)
+        seconds = time.perf_counter() - start
+    return seconds, memory.bytes
+
+
+def non_zeros(arguments):
+    """Print the time and memory of fits to counts, by epoch and non-zero."""
+    print(describe_machine())
+    texts = read_documents(arguments.reviews, arguments.documents)
+    few = skembed.cooccurrence(texts[:WARM], n_jobs=arguments.threads)
+    counts = skembed.cooccurrence(texts, n_jobs=arguments.threads)
+    n_pairs, rows = counts[0].nnz, []
+    print(f"{n_pairs} non-zeros of {counts[0].shape[0]} words")
+    for name, epochs in (("PPMISVD", None), ("GloVe", 3), ("Softmax", 3)):
+        kind = getattr(skembed, f"{name}Embedder")
+        one = {} if epochs is None else {"max_iter": 1}
+        fit_counts(kind, *few, arguments, one)
+        seconds, memory = fit_counts(kind, *counts, arguments, one)
+        each = ""
+        if epochs is not None:
+            # What is done once per fit does not count.
+            more, memory = fit_counts(kind, *counts, arguments, {"max_iter": epochs})
+            each = f"{1e9 * (more - seconds) / (epochs - 1) / n_pairs:.0f}"
+        first = f"{1e9 * seconds / n_pairs:.0f}"
+        rows.append([name, first, each, f"{memory / n_pairs:.1f}"])
+    header = ["estimator", "ns a non-zero, fit with one epoch", "each further epoch"]
+    print_table([*header, "bytes a non-zero"], rows)
+
+
 WORKS = {
     "one-machine": one_machine,
     "counting": counting,
     "cluster": cluster,
     "triples": triples,
+    "non-zeros": non_zeros,
     "fit": fit,
     "count": count_once,
 }
