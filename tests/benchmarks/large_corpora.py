@@ -5,6 +5,7 @@
     python -m tests.benchmarks.large_corpora cluster REVIEWS
     python -m tests.benchmarks.large_corpora triples REVIEWS
     python -m tests.benchmarks.large_corpora non-zeros REVIEWS
+    python -m tests.benchmarks.large_corpora growth REVIEWS
 
 `one-machine` fits a stream of raw strings, the reviews repeated until there are so many
 tokens. With a fixed vocabulary, the words are always the most frequent ones. With one
@@ -12,7 +13,8 @@ that grows, rare words have another name in each copy of the reviews. `disk` mea
 ``memory=`` with a folder. `counting` compares counts within a limit of memory with
 those without one. `cluster` compares counts on workers of Dask with those of threads.
 `triples` writes counts as Parquet and reads them. `non-zeros` fits the estimators that
-learn from counts to those of the reviews.
+learn from counts to those of the reviews. `growth` counts words and non-zeros of more
+and more reviews.
 
 Every fit has a fresh process, whose kernels and libraries are loaded before. Memory is
 anonymous (RssAnon), above what the process held at the start, at its peak. Linux only.
@@ -400,12 +402,36 @@ def non_zeros(arguments):
     print_table([*header, "bytes a non-zero"], rows)
 
 
+def growth(arguments):
+    """Print how words and non-zeros grow with tokens, and the exponents."""
+    texts = read_documents(arguments.reviews, arguments.documents)
+    analyze = CountVectorizer().build_analyzer()
+    counted = Counter(word for text in texts for word in analyze(text))
+    top = [word for word, _ in counted.most_common(arguments.words)]
+    found, rows = [], []
+    for step in (32, 16, 8, 4, 2, 1):
+        part = texts[::step]
+        n_tokens = sum(len(analyze(text)) for text in part)
+        counts, _ = skembed.cooccurrence(part, n_jobs=arguments.threads)
+        fixed, _ = skembed.cooccurrence(part, vocabulary=top, n_jobs=arguments.threads)
+        found.append([n_tokens, counts.shape[0], counts.nnz, fixed.nnz])
+        rows.append(list(map(str, found[-1])))
+        if len(found) > 1:
+            # Of a power law through this row and the one before.
+            tokens, *others = np.log2(np.array(found[-1]) / found[-2])
+            for i, other in enumerate(others, 1):
+                rows[-1][i] += f" ({other / tokens:.2f})"
+    header = ["tokens", "words", "non-zeros", f"of the {arguments.words} top words"]
+    print_table(header, rows)
+
+
 WORKS = {
     "one-machine": one_machine,
     "counting": counting,
     "cluster": cluster,
     "triples": triples,
     "non-zeros": non_zeros,
+    "growth": growth,
     "fit": fit,
     "count": count_once,
 }
@@ -433,7 +459,7 @@ def parser_of_works():
     work.add_argument("--vocabularies", nargs="+", choices=ways, default=ways)
     places = ["memory", "disk"]
     work.add_argument("--places", nargs="+", choices=places, default=places)
-    for name in ("one-machine", "fit"):
+    for name in ("one-machine", "fit", "growth"):
         help = "if they are fixed"
         one[name].add_argument("--words", type=int, default=40_000, help=help)
     work = one["fit"]
