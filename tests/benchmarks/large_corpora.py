@@ -280,7 +280,7 @@ def cluster(arguments):
     from distributed import Client, LocalCluster, wait
 
     print(describe_machine())
-    texts = read_documents(arguments.reviews, arguments.documents)
+    texts = read_documents(arguments.reviews, arguments.documents) * arguments.copies
     options = {"n_workers": arguments.workers, "threads_per_worker": 1}
     with (
         LocalCluster(processes=True, dashboard_address=None, **options) as local,
@@ -477,6 +477,7 @@ def parser_of_works():
     work.add_argument("--limits", type=int, nargs="+", default=[256], help="in MiB")
     for name in ("counting", "cluster"):
         one[name].add_argument("--rounds", type=int, default=5)
+    one["cluster"].add_argument("--copies", type=int, default=1, help="of the reviews")
     one["cluster"].add_argument("--workers", type=int, default=2)
     one["cluster"].add_argument("--partitions", type=int, default=8)
     one["triples"].add_argument("--files", type=int, default=8)
