@@ -283,7 +283,7 @@ def cluster(arguments):
     texts = read_documents(arguments.reviews, arguments.documents) * arguments.copies
     options = {"n_workers": arguments.workers, "threads_per_worker": 1}
     with (
-        LocalCluster(processes=True, dashboard_address=None, **options) as local,
+        LocalCluster(processes=True, dashboard_address=":0", **options) as local,
         Client(local) as client,
         tempfile.TemporaryDirectory() as folder,
     ):
@@ -318,7 +318,11 @@ def cluster(arguments):
             print(f"{ours[-1]:.2f} s, Dask {dasks[-1]:.2f} s, same bits: {equal}")
     table = [
         [f"cooccurrence(n_jobs={arguments.workers})", f"{np.median(ours):.2f}", ""],
-        ["cooccurrence(bag)", f"{np.median(dasks):.2f}", median_ratio(dasks, ours)],
+        [
+            "cooccurrence(bag)",
+            f"{np.median(dasks):.2f}",
+            f"{median_ratio(dasks, ours):.2f}",
+        ],
     ]
     print_table(["", "s", "ratio"], table)
     print(f"result: {bytes_of(counts) / MIB:.0f} MiB ({counts.nnz} pairs of words)")
