@@ -478,7 +478,7 @@ def parser_of_works():
         "--limit", type=int, required=True, help="bytes; 0 for none"
     )
     work = one["counting"]
-    work.add_argument("--limits", type=int, nargs="+", default=[256], help="in MiB")
+    work.add_argument("--limits", type=int, nargs="*", default=[256], help="in MiB")
     for name in ("counting", "cluster"):
         one[name].add_argument("--rounds", type=int, default=5)
     one["cluster"].add_argument("--copies", type=int, default=1, help="of the reviews")
