@@ -13,12 +13,13 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils._param_validation import HasMethods, Options, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skembed import _diagram, _fit, _version
+from skembed import _dask, _diagram, _fit, _version
 from skembed import pooling as _pooling
-from skembed._corpus import reader
+from skembed._corpus import partitions, reader
 from skembed._corpus.matrix import Columns
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import PARAMETERS as COUNTING
@@ -45,6 +46,9 @@ class DocumentTransformer(
     TransformerMixin,
     BaseEstimator,
     metaclass=ABCMeta,
+    # The methods of this class are not wrapped for `set_output`, which would compute
+    # what is lazy: they call `_contained`. Derived classes have `set_output`.
+    auto_wrap_output_keys=(),
 ):
     """Base class of all estimators that turn documents into features.
 
@@ -122,9 +126,10 @@ class DocumentTransformer(
         ValueError
             As in `fit`.
         """
-        # One level more: scikit-learn wraps this method for `set_output`.
-        reading, model = self._fit(X, y, sample_weight, stacklevel=5)
-        return model._pool(reading.corpus, reading.dtype)
+        reading, model = self._fit(X, y, sample_weight, stacklevel=4)
+        if partitions.is_collection(X):
+            return _dask.features(model, X)
+        return self._contained(model._pool(reading.corpus, reading.dtype), X)
 
     def transform(self, X):
         """Return the features of documents: their words' vectors, pooled.
@@ -149,7 +154,9 @@ class DocumentTransformer(
             If a document is not valid.
         """
         model = self._as_fitted()
-        return model._pool(*reader.look_up(model, X))
+        if partitions.is_collection(X):
+            return _dask.features(model, X)
+        return self._contained(model._pool(*reader.look_up(model, X)), X)
 
     def coverage(self, X):
         """Return the share of each document's tokens that the vocabulary holds.
@@ -174,7 +181,10 @@ class DocumentTransformer(
         ValueError
             If a document is not valid.
         """
-        return reader.coverage(self._as_fitted(), X)
+        model = self._as_fitted()
+        if partitions.is_collection(X):
+            return _dask.coverage(model, X)
+        return reader.coverage(model, X)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` returns.
@@ -253,6 +263,10 @@ class DocumentTransformer(
         if self.scale is not None:
             plan = plan._replace(scaling=_features.learned_scaling(self, plan))
         return _features.pool(corpus, tables, plan, self.n_jobs)
+
+    def _contained(self, rows: np.ndarray, X: Any) -> Any:
+        """Return features in the container that `set_output` asks for."""
+        return _wrap_data_with_container("transform", rows, X, self)
 
     def _facts(self) -> list[str]:
         """Return what is worth knowing of a fitted estimator, in a few words each."""
