@@ -56,16 +56,22 @@ def features(model: Any, X: Any) -> Any:
             f"no frames of {output}. Call set_output(transform='pandas') for a frame "
             "of Dask, or set_output(transform='default') for an array of Dask."
         )
-    rows = _features(model, _example(X))[:0]
+    meta = _features(model, _example(X))[:0]
+    work = _work(_features, X, meta)
     if output == "default":
-        return _map(_features, model, X, rows)
-    caller = "set_output(transform='pandas')"
+        return _as_array(work, X, model, meta)
     names = list(model.get_feature_names_out())
     if not _has_index(X):
-        require("dask.dataframe", caller, "'dask[dataframe]'")
-        return _map(_features, model, X, rows).to_dask_dataframe(names)
-    pandas = require("pandas", caller, "pandas")
-    return _map(_features, model, X, pandas.DataFrame(rows, X._meta.index, names))
+        require("dask.dataframe", "A frame of Dask", "'dask[dataframe]'")
+        return _as_array(work, X, model, meta).to_dask_dataframe(names)
+    frame = require("pandas", "A frame of Dask", "pandas").DataFrame(
+        meta, X._meta.index, names
+    )
+    # A random name: hashing vectors would take longer than the features of some texts.
+    sent = require("dask", "A frame of Dask", "dask").delayed(
+        _read(model), pure=False, traverse=False
+    )
+    return X.map_partitions(partial(_frame, work=work, meta=frame), sent, meta=frame)
 
 
 def coverage(model: Any, X: Any) -> Any:
@@ -85,7 +91,8 @@ def coverage(model: Any, X: Any) -> Any:
     ValueError
         As in `features`.
     """
-    return _map(_coverage, model, X, _coverage(model, _example(X))[:0])[:, 0]
+    meta = _coverage(model, _example(X))[:0]
+    return _as_array(_work(_coverage, X, meta), X, model, meta)[:, 0]
 
 
 def _features(model: Any, X: Any) -> np.ndarray:
@@ -94,6 +101,10 @@ def _features(model: Any, X: Any) -> np.ndarray:
 
 def _coverage(model: Any, X: Any) -> np.ndarray:
     return reader.coverage(model, X)[:, np.newaxis]
+
+
+def _is_array(X: Any) -> bool:
+    return hasattr(X, "chunks")
 
 
 def _has_index(X: Any) -> bool:
@@ -111,7 +122,7 @@ def _example(X: Any) -> Any:
     """
     if holds_numbers(X):
         return X._meta_nonempty if is_frame(X) else np.zeros((1, X.shape[1]), X.dtype)
-    if hasattr(X, "chunks"):
+    if _is_array(X):
         as_iterable(np.empty((1, *X.shape[1:]) if X.ndim else (), object))
     elif _has_index(X):
         as_iterable(X._meta)
@@ -119,86 +130,74 @@ def _example(X: Any) -> Any:
     return [[]]
 
 
-def _map(
-    rows_of: Callable[[Any, Any], np.ndarray], model: Any, X: Any, meta: Any
-) -> Any:
-    """Return the rows of all partitions of a collection.
-
-    Parameters
-    ----------
-    rows_of : callable
-        Returns the rows of documents, from an estimator and the documents.
-    model, X
-        As in `features`.
-    meta : ndarray of shape (0, n_columns), or pandas.DataFrame
-        An empty result.
-
-    Returns
-    -------
-    dask.array.Array of shape (n_documents, n_columns) or dask.dataframe.DataFrame
-    """
-    from dask import delayed
-
-    read = object.__new__(type(model))
-    read.__dict__ = {name: v for name, v in vars(model).items() if name in _READ}
-    # It keeps the documents of this process.
-    read.memory = None
-    # A random name: hashing vectors would take longer than the features of some texts.
-    sent = delayed(read, pure=False, traverse=False)
-    work = partial(
+def _work(rows_of: Callable[[Any, Any], np.ndarray], X: Any, meta: np.ndarray) -> Any:
+    """Return a function that is called with a partition, an estimator and a number."""
+    return partial(
         transform_partition, rows_of=rows_of, of_numbers=holds_numbers(X), meta=meta
     )
-    if _has_index(X):
-        return X.map_partitions(work, sent, meta=meta)
-    if not hasattr(X, "chunks"):
-        return _map_bag(work, X, sent, meta)
-    if X.ndim == 2 and len(X.chunks[1]) > 1:
-        X = X.rechunk({1: -1})
-    chunks, axis = (X.chunks[0], meta.shape[1:]), 1 if X.ndim == 1 else None
-    return X.map_blocks(work, sent, chunks=chunks, new_axis=axis, meta=meta)
 
 
-def _map_bag(work: Callable[..., Any], bag: Any, sent: Any, meta: np.ndarray) -> Any:
-    """Return an array of Dask whose blocks are the rows of a bag's partitions."""
+def _read(model: Any) -> Any:
+    """Return a copy of an estimator that has only what `transform` reads."""
+    read = object.__new__(type(model))
+    read.__dict__ = {name: v for name, v in vars(model).items() if name in _READ}
+    # It would keep the documents in this process.
+    read.memory = None
+    return read
+
+
+def _as_array(work: Callable[..., Any], X: Any, model: Any, meta: np.ndarray) -> Any:
+    """Return an array of Dask whose blocks are the rows of the partitions."""
     from dask.array import Array
+    from dask.core import flatten
     from dask.highlevelgraph import HighLevelGraph
 
-    # Bags have no method for it. A Delayed of each partition would take minutes if
+    if _has_index(X):
+        # Otherwise a file is read with all of its columns.
+        X = X.optimize()
+    elif _is_array(X) and X.ndim == 2 and len(X.chunks[1]) > 1:
+        X = X.rechunk({1: -1})
+    # Bags have no method that returns an array, and that of frames fails if a single
+    # partition of files is computed. A Delayed for each partition takes minutes if
     # there are ten thousand.
-    name = f"features-{uuid.uuid4().hex}"
-    layer = {
-        (name, i, 0): (partial(work, block_id=(i,)), key, sent.key)
-        for i, key in enumerate(bag.__dask_keys__())
+    name = f"transform-{uuid.uuid4().hex}"
+    estimator = f"estimator-{name}", 0
+    layer: dict[Any, Any] = {
+        (name, i, 0): (work, key, estimator, i)
+        for i, key in enumerate(flatten(X.__dask_keys__()))
     }
-    graph = HighLevelGraph.from_collections(name, layer, dependencies=[bag, sent])
-    chunks = (np.nan,) * bag.npartitions, meta.shape[1:]
-    return Array(graph, name, chunks, meta=meta)
+    n_rows = X.chunks[0] if _is_array(X) else (np.nan,) * len(layer)
+    layer[estimator] = _read(model)
+    graph = HighLevelGraph.from_collections(name, layer, dependencies=[X])
+    return Array(graph, name, (n_rows, meta.shape[1:]), meta=meta)
 
 
 def transform_partition(
     part: Any,
     model: Any,
+    number: int,
     rows_of: Callable[[Any, Any], np.ndarray],
     of_numbers: bool,
-    meta: Any,
-    block_id: tuple[int, ...] | None = None,
-    partition_info: dict[str, Any] | None = None,
-) -> Any:
-    """Return the rows of a partition, of the type of `meta`.
-
-    Dask passes the number of the partition in one of the last two arguments.
-    """
-    dtype = getattr(meta, "dtype", None) or meta.dtypes.iloc[0]
+    meta: np.ndarray,
+) -> np.ndarray:
+    """Return the rows of a partition, of the type of `meta`."""
     if of_numbers and not part.shape[0]:
         # scikit-learn refuses a matrix without rows.
-        rows = np.empty(meta.shape, dtype)
-    else:
-        try:
-            rows = rows_of(model, part if of_numbers else iter(as_iterable(part)))
-        except ValueError as error:
-            number = block_id[0] if block_id else (partition_info or {}).get("number")
-            raise ValueError(f"In partition {number} of X: {error}") from error
-    rows = rows.astype(dtype, copy=False)
-    if isinstance(meta, np.ndarray):
-        return rows
+        return meta
+    try:
+        rows = rows_of(model, part if of_numbers else iter(as_iterable(part)))
+    except ValueError as error:
+        raise ValueError(f"In partition {number} of X: {error}") from error
+    return rows.astype(meta.dtype, copy=False)
+
+
+def _frame(
+    part: Any,
+    model: Any,
+    work: Callable[..., Any],
+    meta: Any,
+    partition_info: dict[str, Any],
+) -> Any:
+    """Return the rows of a partition as a frame. Dask passes the last argument."""
+    rows = work(part, model, partition_info["number"])
     return type(meta)(rows, part.index, meta.columns, copy=False)
