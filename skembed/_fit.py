@@ -16,8 +16,9 @@ from sklearn.base import clone
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval
 
-from skembed._corpus import reader
+from skembed._corpus import partitioned, reader
 from skembed._corpus.matrix import Columns
+from skembed._corpus.partitions import is_collection
 from skembed._corpus.reader import Known, Reading, fit_anew
 from skembed._corpus.validation import (
     check_sparse,
@@ -389,14 +390,23 @@ def read(
     max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
     n_epochs = None if max_iter == "auto" else max_iter
     how = partial(reader.read, estimator, X, sample_weight, resume.known)
+    if is_collection(X) and "_counts" in estimator._state:
+        # Counts add up, so that the documents stay on the workers.
+        how = partial(_read_partitions, estimator, X, sample_weight, resume.known)
     reading, longest, progress = read_documents(estimator, X, y, how, n_epochs)
-    if reading.corpus.token_weights is None and longest < 2 and not resume.adds:
+    if not reading.corpus.is_matrix and longest < 2 and not resume.adds:
         raise ValueError(
             "No document holds two words of the vocabulary, so there are no pairs "
             "of words to learn from. Pass longer documents, or more words: by a "
             f"lower min_count (now {estimator.min_count}) or a larger vocabulary."
         )
     return reading, progress
+
+
+def _read_partitions(
+    estimator: Any, X: Any, sample_weight: Any, known: Known | None, report: Any
+) -> Reading:
+    return partitioned.read(estimator, X, sample_weight, known)
 
 
 def read_documents(
@@ -429,7 +439,7 @@ def read_documents(
     progress = begin(estimator, X, y, n_epochs)
     with progress.step("read", n_parts) as step:
         reading = read(step.report if step.listens else None)
-        n_tokens = reading.corpus.token_ids.size
+        n_tokens = reading.corpus.n_tokens
         n_documents, longest = reading.corpus.n_documents, reading.corpus.longest
         progress.say(
             f"read {n_documents} documents: {n_tokens} tokens of "

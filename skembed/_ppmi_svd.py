@@ -302,7 +302,7 @@ class PPMISVDEmbedder(BaseEmbedder):
 
     def _may_fill(self, job: Job, n_words: int) -> bool:
         """Whether further parts of a stream may fill what is empty now."""
-        fixed = self.vocabulary is not None or job.corpus.token_weights is not None
+        fixed = self.vocabulary is not None or job.corpus.is_matrix
         most: float = n_words
         if self.new_words == "grow" and not fixed:
             most = np.inf if self.max_features is None else self.max_features

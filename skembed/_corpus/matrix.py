@@ -270,10 +270,31 @@ def select(
         If products of the numbers would be infinite or 0, or if all rows with a
         positive weight are empty.
     """
+    found = totals(matrix, weights)
+    check_totals(found, matrix.nnz, weights)
+    return choose_columns(columns, found, max_features)
+
+
+def choose_columns(
+    columns: Columns, totals: np.ndarray, max_features: int | None
+) -> tuple[Vocabulary, Columns]:
+    """Choose the columns with the largest sums, as `select` does.
+
+    Parameters
+    ----------
+    columns : Columns
+    totals : ndarray of shape (n_columns,), int64 or float64
+        Sums of the columns.
+    max_features : int or None
+
+    Returns
+    -------
+    vocabulary : Vocabulary
+    columns : Columns
+    """
     words = columns.words
     if words is None:
-        words = np.array([f"x{i}" for i in range(matrix.shape[1])], dtype=object)
-    totals = _totals(matrix, words, weights)
+        words = np.array([f"x{i}" for i in range(totals.size)], dtype=object)
     chosen = columns.chosen
     if chosen is None and max_features is not None and max_features < words.size:
         order = np.lexsort([np.argsort(np.argsort(words)), -totals])
@@ -284,13 +305,36 @@ def select(
     return Vocabulary(rows, totals), columns._replace(chosen=chosen)
 
 
-def _totals(
-    matrix: sparse.csr_array, words: np.ndarray, weights: np.ndarray | None
-) -> np.ndarray:
-    """Return the sums of columns. Whole weights exactly equal repeated rows."""
+def check_totals(
+    totals: np.ndarray, n_entries: int, weights: np.ndarray | None
+) -> None:
+    """Raise a ValueError if all rows with a positive weight are empty."""
+    if n_entries and not totals.any():
+        raise ValueError(vocabulary.why_nothing_counts(weights))
+
+
+def totals(matrix: sparse.csr_array, weights: np.ndarray | None) -> np.ndarray:
+    """Return the sums of columns. Whole weights exactly equal repeated rows.
+
+    Parameters
+    ----------
+    matrix : csr_array of shape (n_rows, n_columns)
+    weights : ndarray of shape (n_rows,), or None
+        Sample weights.
+
+    Returns
+    -------
+    ndarray of shape (n_columns,)
+        int64 if the matrix has integers and there are no weights, otherwise float64.
+
+    Raises
+    ------
+    ValueError
+        If products of the numbers would be infinite or 0.
+    """
     counts_whole = weights is None and matrix.dtype.kind in "biu"
     if not matrix.nnz:
-        return np.zeros(words.size, np.int64 if counts_whole else np.float64)
+        return np.zeros(matrix.shape[1], np.int64 if counts_whole else np.float64)
     least, most = float(matrix.data.min()), float(matrix.data.max())
     extremes = ("large", most, most < _LIMITS[1]), ("small", least, least > _LIMITS[0])
     for size, value, is_usable in extremes:
@@ -299,13 +343,12 @@ def _totals(
                 f"X holds {value}, which is too {size} to be multiplied by other "
                 "numbers. Divide X by its mean, or replace such numbers by 0."
             )
-    corpus = to_corpus(matrix, weights)
-    totals = vocabulary.count(corpus, dict.fromkeys(words, 0)).counts
-    if not counts_whole or totals.max() >= _MOST_WHOLE:
-        return totals
-    if totals.max() < 2.0**53:
-        return totals.astype(np.int64)
-    exact = np.zeros(words.size, np.int64)
+    found = vocabulary.add_up(to_corpus(matrix, weights), matrix.shape[1])
+    if not counts_whole or found.max() >= _MOST_WHOLE:
+        return found
+    if found.max() < 2.0**53:
+        return found.astype(np.int64)
+    exact = np.zeros(matrix.shape[1], np.int64)
     np.add.at(exact, matrix.indices, matrix.data.astype(np.int64))
     return exact
 

@@ -1,9 +1,13 @@
 """Collections of Dask as input: what they are, and their partitions in order."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
+from scipy import sparse
+
 from skembed._corpus.validation import as_iterable, describe, is_frame, is_matrix
+from skembed._utils.extras import require
 
 
 def is_collection(X: Any) -> bool:
@@ -67,10 +71,54 @@ def partitions_of(X: Any) -> list[Any]:
     return list(X.to_delayed().ravel())
 
 
-def documents_of(X: Any) -> Iterator[Any]:
-    """Yield the documents of a collection of text, one partition after the other.
+def delay(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Return a call of a function that Dask makes later."""
+    dask = require("dask", "A collection of Dask", "dask")
+    return dask.delayed(function, pure=False)(*arguments)
 
-    One partition at a time is in the memory of this process.
+
+def compute(tasks: Iterable[Any]) -> list[Any]:
+    """Return the results of Delayed objects."""
+    dask = require("dask", "A collection of Dask", "dask")
+    return list(dask.compute(*tasks))
+
+
+def persist(tasks: Iterable[Any]) -> list[Any]:
+    """Return Delayed objects whose results stay where they are computed."""
+    dask = require("dask", "A collection of Dask", "dask")
+    return list(dask.persist(*tasks))
+
+
+def local(X: Any, of_ids: bool = False) -> Any:
+    """Return a collection as input in the memory of this process.
+
+    Parameters
+    ----------
+    X : bag, array, frame or Series of Dask
+    of_ids : bool, default=False
+        Whether it contains token ids.
+
+    Returns
+    -------
+    iterator, csr_array or frame
+        For text and token ids, an iterator over the documents that computes one
+        partition at a time. Otherwise, the whole matrix.
     """
-    for part in partitions_of(X):
-        yield from as_iterable(part.compute())
+    parts = partitions_of(X)
+    if of_ids or not holds_numbers(X):
+        return _documents(parts, of_ids)
+    found = compute(parts)
+    if hasattr(X, "chunks"):
+        return sparse.vstack(list(map(sparse.csr_array, found)), format="csr")
+    return require("pandas", "A frame of Dask", "pandas").concat(found)
+
+
+def _documents(parts: list[Any], of_ids: bool) -> Iterator[Any]:
+    for part in parts:
+        (found,) = compute([part])
+        # Rows of an array of ids are documents.
+        if of_ids and not isinstance(found, list):
+            # Rows are documents. They may be those of a frame.
+            yield from np.asarray(found)
+        else:
+            yield from as_iterable(found)

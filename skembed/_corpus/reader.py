@@ -21,6 +21,7 @@ from skembed._corpus.cache import (
     key_of,
 )
 from skembed._corpus.matrix import Columns
+from skembed._corpus.partitions import is_collection, local
 from skembed._corpus.validation import (
     EDGES_ADVICE,
     PER_WORD,
@@ -75,7 +76,7 @@ class Reading(NamedTuple):
     notes: tuple[str, ...] = ()  # warnings
 
 
-class _Choice(NamedTuple):
+class Choice(NamedTuple):
     """How words are chosen."""
 
     rows: dict[Any, int] | None  # given or known words
@@ -119,41 +120,112 @@ def read(
     ValueError
         If the input is not valid, or if no word is left.
     """
-    rows = None
-    if estimator.vocabulary is not None:
-        rows = check_vocabulary(estimator.vocabulary)
-    if estimator.input == "token_ids":
-        return _read_ids(estimator, X, sample_weight, rows, known, report)
-    of_numbers = means_matrix(X, estimator.missing)
-    if not of_numbers and estimator.input == "cooccurrence":
+    if is_collection(X):
+        X = local(X, estimator.input == "token_ids")
+    of_numbers = estimator.input != "token_ids" and means_matrix(X, estimator.missing)
+    if of_numbers:
+        rows = rows_for_matrix(estimator, known)
+        return _read_matrix(estimator, X, sample_weight, rows, known)
+    choice, tokeniser = how_to_read(estimator, X, known)
+    if tokeniser is None:
+        return _read_ids(estimator, X, sample_weight, choice, report)
+    return _read_text(estimator, X, sample_weight, choice, tokeniser, report)
+
+
+def _given_rows(estimator: Any) -> dict[Any, int] | None:
+    """Return the checked parameter `vocabulary`."""
+    if estimator.vocabulary is None:
+        return None
+    rows = check_vocabulary(estimator.vocabulary)
+    if estimator.max_features is not None:
+        raise ValueError(
+            f"max_features={estimator.max_features} cannot select from a given "
+            "vocabulary; shorten vocabulary or set one of the two to None."
+        )
+    return rows
+
+
+def rows_for_matrix(estimator: Any, known: Known | None) -> dict[Any, int] | None:
+    """Return the rows of a given vocabulary, or None, for a matrix as input.
+
+    Parameters
+    ----------
+    estimator, known
+        As in `read`.
+
+    Raises
+    ------
+    ValueError
+        If the parameters, or the earlier fits, do not go with a matrix.
+    """
+    _check_kind(estimator, "a matrix", known)
+    return _given_rows(estimator)
+
+
+def how_to_read(
+    estimator: Any, X: Any, known: Known | None
+) -> tuple[Choice, CountVectorizer | None]:
+    """Return how words are chosen and found, for documents of text or token ids.
+
+    Parameters
+    ----------
+    estimator, known
+        As in `read`.
+    X : object
+        The documents, for errors. They are not read.
+
+    Returns
+    -------
+    choice : Choice
+    tokeniser : CountVectorizer or None
+        None for token ids.
+
+    Raises
+    ------
+    ValueError
+        If the parameters, or the earlier fits, do not go with such documents.
+    """
+    if estimator.input == "cooccurrence":
         advice = EDGES_ADVICE if is_frame(X) else ""
         raise ValueError(
             "input='cooccurrence' takes a square matrix of words x contexts, got "
             f"{describe(X)}. Pass input='content' to read documents. {advice}".rstrip()
         )
-    _check_kind(estimator, "a matrix" if of_numbers else "text", known)
-    if of_numbers:
-        return _read_matrix(estimator, X, sample_weight, rows, known)
-    if rows is not None and not isinstance(next(iter(rows)), str):
+    of_ids = estimator.input == "token_ids"
+    _check_kind(estimator, "token ids" if of_ids else "text", known)
+    rows = _given_rows(estimator)
+    if of_ids:
+        _check_ids(estimator, rows)
+    elif rows is not None and not isinstance(next(iter(rows)), str):
         raise ValueError(
             "vocabulary holds int, which the words of documents never are: pass str, "
             "or a matrix whose columns they are, or input='token_ids'."
         )
-    choice = _choice(estimator, rows, known)
-    return _read_text(estimator, X, sample_weight, choice, report)
+    tokeniser = None if of_ids else vectorizer(estimator, fits=True)
+    return _choice(estimator, rows, known), tokeniser
 
 
-def _choice(
-    estimator: Any, rows: dict[Any, int] | None, known: Known | None
-) -> _Choice:
+def _check_ids(estimator: Any, rows: dict[Any, int] | None) -> None:
+    """Raise an error for parameters that do not go with token ids."""
+    if rows is not None and not isinstance(next(iter(rows)), int):
+        raise ValueError(
+            f"vocabulary holds {next(iter(rows))!r}, but input='token_ids' takes "
+            "documents of int. Pass the ids to learn vectors of, or None."
+        )
+    if estimator.stop_words is not None:
+        raise ValueError(
+            "stop_words are words of text, and input='token_ids' takes documents of "
+            f"ids. Pass None, and replace unwanted ids by {token_ids.PAD}."
+        )
+
+
+def _choice(estimator: Any, rows: dict[Any, int] | None, known: Known | None) -> Choice:
     """Return how the words of documents are chosen."""
-    if rows is not None and estimator.max_features is not None:
-        raise _cannot_select(estimator)
     limits = estimator.min_count, estimator.max_features
     if known is None:
-        return _Choice(rows, rows is not None, False, limits)
+        return Choice(rows, rows is not None, False, limits)
     fixed = rows is not None or not known.grows
-    return _Choice(known.rows, fixed, True, limits)
+    return Choice(known.rows, fixed, True, limits)
 
 
 def _check_kind(estimator: Any, kind: str, known: Known | None) -> None:
@@ -185,23 +257,10 @@ def _read_ids(
     estimator: Any,
     X: Any,
     sample_weight: Any,
-    rows: dict[Any, int] | None,
-    known: Known | None,
+    choice: Choice,
     report: Callable[[float], bool] | None,
 ) -> Reading:
     """Read documents of token ids. With a `memory`, their counts are kept there."""
-    _check_kind(estimator, "token ids", known)
-    if rows is not None and not isinstance(next(iter(rows)), int):
-        raise ValueError(
-            f"vocabulary holds {next(iter(rows))!r}, but input='token_ids' takes "
-            "documents of int. Pass the ids to learn vectors of, or None."
-        )
-    if estimator.stop_words is not None:
-        raise ValueError(
-            "stop_words are words of text, and input='token_ids' takes documents of "
-            f"ids. Pass None, and replace unwanted ids by {token_ids.PAD}."
-        )
-    choice = _choice(estimator, rows, known)
     found = _tokenise(X, None, sample_weight, choice, report, estimator.missing)
     corpus, vocabulary = found
     if estimator.memory is not None:
@@ -237,14 +296,17 @@ def read_all(
     ValueError
         As in `read`, or if no column of a matrix is one of the given words.
     """
+    if is_collection(X):
+        X = local(X)
     of_numbers = means_matrix(X, estimator.missing)
     _check_kind(estimator, "a matrix" if of_numbers else "text", known)
     if not of_numbers:
         # The first part of a stream must hold words. The next ones may be empty.
-        choice = _Choice(None, False, False, (0, None))
+        choice = Choice(None, False, False, (0, None))
         if known is not None:
-            choice = _Choice({}, False, True, (0, None))
-        return _read_text(estimator, X, sample_weight, choice, report)
+            choice = Choice({}, False, True, (0, None))
+        tokeniser = vectorizer(estimator, fits=True)
+        return _read_text(estimator, X, sample_weight, choice, tokeniser, report)
     matrix, columns = _matrix.read(X, estimator, None, known and known.columns)
     if known is None:
         columns = _matrix.find_rows(columns, rows)
@@ -263,10 +325,10 @@ def _read_text(
     estimator: Any,
     X: Any,
     sample_weight: Any,
-    choice: _Choice,
+    choice: Choice,
+    tokeniser: CountVectorizer,
     report: Callable[[float], bool] | None,
 ) -> Reading:
-    tokeniser = vectorizer(estimator, fits=True)
     if estimator.memory is None:
         missing = estimator.missing
         found = _tokenise(X, tokeniser, sample_weight, choice, report, missing)
@@ -337,7 +399,7 @@ def _tokenise(
     X: Any,
     tokeniser: CountVectorizer | None,
     sample_weight: Any,
-    choice: _Choice,
+    choice: Choice,
     report: Callable[[float], bool] | None,
     missing: str = "error",
 ) -> tuple[Corpus, Vocabulary]:
@@ -364,13 +426,6 @@ def _tokenise(
     return _vocabulary.build(ids, offsets, words, *choice.limits, weights)
 
 
-def _cannot_select(estimator: Any) -> ValueError:
-    return ValueError(
-        f"max_features={estimator.max_features} cannot select from a given "
-        "vocabulary; shorten vocabulary or set one of the two to None."
-    )
-
-
 def _read_matrix(
     estimator: Any,
     X: Any,
@@ -379,8 +434,6 @@ def _read_matrix(
     known: Known | None,
 ) -> Reading:
     matrix, columns = _matrix.read(X, estimator, rows, known and known.columns)
-    if rows is not None and estimator.max_features is not None:
-        raise _cannot_select(estimator)
     square = estimator.input == "cooccurrence"
     if square and sample_weight is not None:
         raise ValueError(

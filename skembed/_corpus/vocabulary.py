@@ -53,6 +53,14 @@ class Corpus(NamedTuple):
         return self.doc_offsets.size - 1
 
     @property
+    def n_tokens(self) -> int:
+        return self.token_ids.size
+
+    @property
+    def is_matrix(self) -> bool:
+        return self.token_weights is not None
+
+    @property
     def longest(self) -> int:
         """Tokens of the longest document with a weight. It limits window sizes."""
         lengths = np.diff(self.doc_offsets)
@@ -95,21 +103,31 @@ def count(corpus: Corpus, rows: dict[Any, int]) -> Vocabulary:
     ValueError
         If none of the words occurs in a document with a positive weight.
     """
-    if not corpus.token_ids.size:
+    vocabulary = Vocabulary(rows, add_up(corpus, len(rows)))
+    check_occurs(vocabulary, corpus.n_tokens, corpus.n_documents, corpus.doc_weights)
+    return vocabulary
+
+
+def check_occurs(
+    vocabulary: Vocabulary,
+    n_tokens: int,
+    n_documents: int,
+    doc_weights: np.ndarray | None,
+) -> None:
+    """Raise a ValueError if no word of a given vocabulary occurs, as `count` says."""
+    if not n_tokens:
         advice = (
             "Check that lowercase, strip_accents and token_pattern produce words of "
             "the vocabulary's form."
-            if isinstance(next(iter(rows)), str)
+            if isinstance(next(iter(vocabulary.rows)), str)
             else "Check that both hold ids of the same numbering."
         )
         raise ValueError(
-            f"None of the {len(rows)} words of vocabulary occurs in the "
-            f"{corpus.n_documents} documents. {advice}"
+            f"None of the {len(vocabulary)} words of vocabulary occurs in the "
+            f"{n_documents} documents. {advice}"
         )
-    counts = add_up(corpus, len(rows))
-    if not counts.any():
-        raise ValueError(_why_nothing_counts(corpus.doc_weights))
-    return Vocabulary(rows, counts)
+    if not vocabulary.counts.any():
+        raise ValueError(why_nothing_counts(doc_weights))
 
 
 def build(
@@ -154,16 +172,48 @@ def build(
         If no word is left.
     """
     counts = _counts_of(ids, offsets, words, doc_weights)
+    n_documents = len(offsets) - 1
+    found = choose(words, counts, min_count, max_features, n_documents, doc_weights)
+    return chosen(ids, offsets, words, found.rows, doc_weights), found
+
+
+def choose(
+    words: list[Any],
+    counts: np.ndarray,
+    min_count: int,
+    max_features: int | None,
+    n_documents: int,
+    doc_weights: np.ndarray | None = None,
+) -> Vocabulary:
+    """Choose a vocabulary from counted words, as `build` does.
+
+    Parameters
+    ----------
+    words : list of str, or of int
+    counts : ndarray of shape (n_words,), int64 or float64
+        How often each of them occurs.
+    min_count, max_features, doc_weights
+        As in `build`.
+    n_documents : int
+        Number of documents, for errors.
+
+    Returns
+    -------
+    Vocabulary
+
+    Raises
+    ------
+    ValueError
+        If no word is left.
+    """
     order = _frequent(words, counts, min_count)
     if not order:
         if words and not counts.any():
-            raise ValueError(_why_nothing_counts(doc_weights))
-        raise ValueError(_why_empty(len(offsets) - 1, words, counts, min_count))
+            raise ValueError(why_nothing_counts(doc_weights))
+        raise ValueError(_why_empty(n_documents, words, counts, min_count))
     order = order[:max_features]
     index = {words[number]: row for row, number in enumerate(order)}
-    return chosen(ids, offsets, words, index, doc_weights), Vocabulary(
-        index, counts[order]
-    )
+    return Vocabulary(index, counts[order])
 
 
 def extend(
@@ -192,6 +242,30 @@ def extend(
         are those of these documents.
     """
     counts = _counts_of(ids, offsets, words, doc_weights)
+    found = choose_more(words, counts, min_count, max_features, known)
+    return chosen(ids, offsets, words, found.rows, doc_weights), found
+
+
+def choose_more(
+    words: list[Any],
+    counts: np.ndarray,
+    min_count: int,
+    max_features: int | None,
+    known: dict[Any, int],
+) -> Vocabulary:
+    """Add counted words to a vocabulary, as `extend` does.
+
+    Parameters
+    ----------
+    words, counts
+        As in `choose`.
+    min_count, max_features, known
+        As in `extend`.
+
+    Returns
+    -------
+    Vocabulary
+    """
     new = [i for i in _frequent(words, counts, min_count) if words[i] not in known]
     if max_features is not None:
         new = new[: max(0, max_features - len(known))]
@@ -199,7 +273,7 @@ def extend(
     rows = np.fromiter((index.get(word, -1) for word in words), np.int64, len(words))
     found = np.zeros(len(index), dtype=counts.dtype)
     found[rows[rows >= 0]] = counts[rows >= 0]
-    return chosen(ids, offsets, words, index, doc_weights), Vocabulary(index, found)
+    return Vocabulary(index, found)
 
 
 def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
@@ -437,7 +511,8 @@ def _why_empty(
     )
 
 
-def _why_nothing_counts(doc_weights: np.ndarray | None) -> str:
+def why_nothing_counts(doc_weights: np.ndarray | None) -> str:
+    """Return the text of an error: only documents without a weight have words."""
     if doc_weights is None or doc_weights.any():
         return (
             "No word occurs in a document that counts: the documents whose "

@@ -11,9 +11,11 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
-from skembed._corpus import cache, reader, tokenize
+from skembed._corpus import cache, partitioned, reader, tokenize
+from skembed._corpus.partitioned import PartitionedCorpus
+from skembed._corpus.partitions import is_collection
 from skembed._corpus.vocabulary import Corpus
-from skembed._counts import documents, windows
+from skembed._counts import documents, partitions, windows
 from skembed._utils.threads import row_ranges
 
 # Entries that are processed at once.
@@ -23,11 +25,6 @@ _WHOLE = 52
 # Distances from which the common denominator of all weights is computed. For longer
 # harmonic windows, it is too large to be used.
 _DISTANCES = 64
-# Larger whole numbers are not exact as float64.
-_MOST = 2.0**53
-# Counts are multiples of one over a whole number. If weights of documents are
-# fractions, they are multiples of that times this power of two.
-_POWERS = (0, 8, 24)
 WINDOW_WEIGHTINGS = ("dynamic", "flat", "harmonic")
 # The side of a word on which contexts are counted.
 DIRECTIONS = ("both", "left", "right")
@@ -195,48 +192,6 @@ def divisor(window: int, weighting: str) -> int:
     return windows.common_denominator(weights, 2**52) or 1
 
 
-def add(
-    first: sparse.csr_array, second: sparse.csr_array, divisor: int
-) -> sparse.csr_array:
-    """Return the sum of two matrices of multiples of ``1 / divisor``, rounded once.
-
-    A plain sum would round the quotients first and then their sum.
-
-    Parameters
-    ----------
-    first, second : csr_array of one shape, float64
-        Canonical, non-negative.
-    divisor : int
-
-    Returns
-    -------
-    csr_array
-        Canonical. If the entries are not such multiples, it is the plain sum.
-    """
-    for power in _POWERS:
-        scale = float(divisor << power)
-        parts = _multiples(first, scale), _multiples(second, scale)
-        if parts[0] is not None and parts[1] is not None:
-            total = parts[0] + parts[1]
-            if total.data.max(initial=0.0) < _MOST:
-                total.data /= scale
-                return total
-    return first + second
-
-
-def _multiples(counts: sparse.csr_array, scale: float) -> sparse.csr_array | None:
-    """Return counts times `scale` if they are whole numbers, otherwise None."""
-    whole = np.empty_like(counts.data)
-    for at in range(0, whole.size, _CHUNK):
-        here = slice(at, at + _CHUNK)
-        with np.errstate(over="ignore"):
-            np.rint(counts.data[here] * scale, out=whole[here])
-        exact = (whole[here] / scale == counts.data[here]) & (whole[here] < _MOST)
-        if not exact.all():
-            return None
-    return sparse.csr_array((whole, counts.indices, counts.indptr), counts.shape)
-
-
 def keep(
     counts: sparse.csr_array, symmetric: bool, order: np.ndarray | None = None
 ) -> dict[str, Any]:
@@ -324,7 +279,7 @@ def restore(learned: dict[str, Any], n_words: int) -> sparse.csr_array:
 
 def count_pairs(
     estimator: Any,
-    corpus: Corpus,
+    corpus: Corpus | PartitionedCorpus,
     n_words: int,
     direction: str = "both",
     report: Callable[[float], Any] | None = None,
@@ -337,7 +292,7 @@ def count_pairs(
     estimator : object
         Its `window`, `window_weighting` and `n_jobs` are read, and its `memory` if the
         corpus has a key.
-    corpus : Corpus
+    corpus : Corpus or PartitionedCorpus
         In a text, words co-occur within windows. In a documents x words matrix, words
         co-occur if they share a document. Given co-occurrence counts are returned.
     n_words : int
@@ -360,7 +315,7 @@ def count_pairs(
     MemoryError
         If there is not enough memory for the counts.
     """
-    if corpus.token_weights is None:
+    if not corpus.is_matrix:
         longest = corpus.longest
         if may_be_empty and longest < 2:
             return sparse.csr_array((n_words, n_words))
@@ -378,7 +333,7 @@ def count_pairs(
     given = corpus.counts is not None
     counts: Any = corpus.counts
     if not given:
-        counts = documents.count_shared_documents(corpus, n_words, report)
+        counts = _count_matrix(corpus, n_words, report)
     if not counts.nnz and not may_be_empty:
         raise ValueError(
             f"X has {n_words} feature(s), of which no two co-occur: there are no pairs "
@@ -434,18 +389,33 @@ def _raise_forgotten() -> Any:
 
 def _count_text(
     estimator: Any,
-    corpus: Corpus,
+    corpus: Corpus | PartitionedCorpus,
     n_words: int,
     weights: np.ndarray,
     direction: str,
     report: Callable[[float], Any] | None,
 ) -> sparse.csr_array:
+    if isinstance(corpus, PartitionedCorpus):
+        unit = divisor(estimator.window, estimator.window_weighting)
+        return partitions.count_windows(
+            corpus, weights, unit, direction, estimator.n_jobs
+        )
     of_what = corpus, n_words, weights, estimator.n_jobs, direction, report
     key = key_of_counts(estimator, corpus, n_words, direction)
     if key is None:
         return windows.count_cooccurrences(*of_what)
     parts, _ = cache.keep(estimator.memory, key, lambda: _csr_parts(*of_what))
     return _canonical(parts, n_words)
+
+
+def _count_matrix(
+    corpus: Corpus | PartitionedCorpus,
+    n_words: int,
+    report: Callable[[float], Any] | None,
+) -> sparse.csr_array:
+    if isinstance(corpus, PartitionedCorpus):
+        return partitions.count_shared_documents(corpus)
+    return documents.count_shared_documents(corpus, n_words, report)
 
 
 def _canonical(parts: tuple[Any, ...], n_words: int) -> sparse.csr_array:
@@ -559,7 +529,8 @@ def cooccurrence(
     settings = SimpleNamespace(
         input=input, memory=None, **{name: given[name] for name in PARAMETERS}
     )
-    reading = reader.read(settings, X, sample_weight)
+    read = partitioned.read if is_collection(X) else reader.read
+    reading = read(settings, X, sample_weight)
     for note in reading.notes:
         warnings.warn(note, UserWarning, stacklevel=3)
     corpus, words = reading.corpus, reading.vocabulary

@@ -50,6 +50,27 @@ def count_shared_documents(
     MemoryError
         If there is not enough memory for the counts.
     """
+    counts, whole = count_products(corpus, n_words, report)
+    return counts if whole else rounded_inplace(counts)
+
+
+def count_products(
+    corpus: Corpus, n_words: int, report: Callable[[float], Any] | None = None
+) -> tuple[sparse.csr_array, bool]:
+    """Count shared documents without rounding, so that counts of parts add up.
+
+    Parameters
+    ----------
+    corpus, n_words, report
+        As in `count_shared_documents`.
+
+    Returns
+    -------
+    counts : csr_array of shape (n_words, n_words), float64
+        As there. Fractions are not rounded yet, see `rounded_inplace`.
+    whole : bool
+        Whether all products are whole numbers.
+    """
     if corpus.doc_weights is not None:
         corpus = without_weightless(corpus, corpus.doc_weights)
     data, doc_weights = corpus.token_weights, corpus.doc_weights
@@ -81,10 +102,23 @@ def count_shared_documents(
     for first, last, n_products in ranges:
         most = min(n_products, (last - first) * n_words)
         check_room_for(most, _WHAT)
-        blocks.append(_block(left[first:last] @ right, first, whole))
+        blocks.append(_block(left[first:last] @ right, first))
         if report is not None:
             report(last / n_words)
-    return _consume_blocks(blocks, n_words)
+    return consume_blocks(blocks, n_words, _WHAT), whole
+
+
+def rounded_inplace(counts: sparse.csr_array) -> sparse.csr_array:
+    """Round counts in place to the 24 significant bits of float32; drop zeros.
+
+    Documents with a weight and repeated documents are added up in different steps, so
+    their last bits differ. After rounding, the counts are the same.
+    """
+    bits = counts.data.view(np.int64)
+    bits += 1 << 28
+    bits &= -(1 << 29)
+    counts.eliminate_zeros()
+    return counts
 
 
 def _check_products(weighted: np.ndarray) -> None:
@@ -106,22 +140,34 @@ def _row_ranges(left: sparse.csr_array, lengths: np.ndarray) -> list[Any]:
     return [(a, b, int(before[b] - before[a])) for a, b in ranges]
 
 
-def _block(counts: sparse.csr_array, first: int, whole: bool) -> sparse.csr_array:
-    """Sort and round some rows, from `first` on, and drop their diagonal."""
+def _block(counts: sparse.csr_array, first: int) -> sparse.csr_array:
+    """Sort some rows, from `first` on, and drop their diagonal."""
     counts.sort_indices()
     rows = np.arange(first, first + counts.shape[0], dtype=counts.indices.dtype)
     counts.data[counts.indices == np.repeat(rows, np.diff(counts.indptr))] = 0.0
-    if not whole:
-        _round_to_float32_inplace(counts.data)
     counts.eliminate_zeros()
     return counts
 
 
-def _consume_blocks(blocks: list[Any], n_words: int) -> sparse.csr_array:
-    """Return the matrix of all rows. The list of blocks is emptied."""
+def consume_blocks(blocks: list[Any], n_words: int, what: str) -> sparse.csr_array:
+    """Return the matrix of all rows. The list of blocks is emptied.
+
+    Parameters
+    ----------
+    blocks : list of csr_array
+        Some rows each, in order.
+    n_words : int
+    what : str
+        Its name in the error if there is not enough memory.
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        Canonical.
+    """
     sizes = np.concatenate([np.diff(block.indptr) for block in blocks])
     total = int(sizes.sum())
-    check_room_for(total / 2, _WHAT)
+    check_room_for(total / 2, what)
     index = np.int32 if total <= INT32_MAX else np.int64
     columns, values = np.empty(total, index), np.empty(total)
     at = 0
@@ -135,14 +181,3 @@ def _consume_blocks(blocks: list[Any], n_words: int) -> sparse.csr_array:
     counts = sparse.csr_array((values, columns, indptr), shape=(n_words, n_words))
     counts.has_canonical_format = True
     return counts
-
-
-def _round_to_float32_inplace(values: np.ndarray) -> None:
-    """Round numbers >= 0 in place to the 24 significant bits of float32.
-
-    Documents with a weight and repeated documents are added up in different steps, so
-    their last bits differ. After rounding, the counts are the same.
-    """
-    bits = values.view(np.int64)
-    bits += 1 << 28
-    bits &= -(1 << 29)

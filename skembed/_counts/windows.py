@@ -4,6 +4,7 @@ import math
 import operator
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,6 +52,15 @@ class _Weights(NamedTuple):
     @property
     def is_wide(self) -> bool:
         return self.by_distance.dtype == np.float64
+
+
+class _Part(NamedTuple):
+    """Documents whose weights share one unit, and what is known before counting."""
+
+    corpus: Corpus
+    weights: _Weights
+    chunks: list[Any]  # of tokens, see `counting.Chunk`
+    occurrences: np.ndarray  # int64 (n_chunks, n_words), of each word in each chunk
 
 
 class _Chunks:
@@ -118,6 +128,7 @@ def count_cooccurrences(
     n_jobs: int | None = None,
     direction: str = "both",
     report: Callable[[float], Any] | None = None,
+    rows: tuple[int, int] | None = None,
 ) -> sparse.csr_array:
     """Count how often words co-occur within context windows.
 
@@ -145,21 +156,29 @@ def count_cooccurrences(
         it, or only after it.
     report : callable, default=None
         Called now and then with the share of the work that is done.
+    rows : (int, int), default=None
+        The first row to count and the one behind the last. By default all. Memory is
+        needed for these rows and for the occurrences of their words.
 
     Returns
     -------
-    csr_array of shape (n_words, n_words), float64
-        With sorted columns. It is symmetric bit for bit. With one direction, it is the
-        transpose of the other direction's matrix. Sums that are too large for float64
-        are infinite.
+    csr_array of shape (n_words, n_words) or (last - first, n_words), float64
+        With sorted columns. The whole matrix is symmetric bit for bit. With one
+        direction, it is the transpose of the other direction's matrix. Sums that are
+        too large for float64 are infinite. Some rows have the bits that they have in
+        the whole matrix. Indices are int32 if they fit.
 
     Raises
     ------
     ValueError
-        If the corpus has more than ``2**61 / window**2`` tokens.
+        If the corpus has more than ``2**61 / window**2`` tokens, or if there are no
+        such rows.
     MemoryError
         If there is not enough memory for the counts.
     """
+    first, last = (0, n_words) if rows is None else rows
+    if not 0 <= first <= last <= n_words:
+        raise ValueError(f"rows={rows!r} are not among the {n_words} rows.")
     bands = [(corpus, 0)]
     if corpus.doc_weights is not None:
         corpus = without_weightless(corpus, corpus.doc_weights)
@@ -178,7 +197,8 @@ def count_cooccurrences(
         total: Any = None
         for number, band in enumerate(bands):
             told = _share_of(report, number, len(bands))
-            found = _count(*band, n_words, weights, direction, team, told)
+            part = _prepare(*band, n_words, weights, team)
+            found = _count(part, (first, last), direction, team, told)
             total = found if total is None else _add(total, found)
         return total
 
@@ -224,39 +244,64 @@ def _add(first: sparse.csr_array, second: sparse.csr_array) -> sparse.csr_array:
     return interruptible(operator.add, first, second)
 
 
-def _count(
+def _prepare(
     corpus: Corpus,
     exponent: int,
     n_words: int,
     weights: np.ndarray,
+    team: ThreadTeam,
+) -> _Part:
+    """Count the words, and return the weights as whole numbers."""
+    from skembed._kernels import counting
+
+    chunks = _chunks(corpus, n_words, team)
+    occurrences = np.zeros((len(chunks), n_words), dtype=np.int64)
+    if team.size > 1:
+        # Compiled in this thread, because interrupts wait for other threads.
+        counting.count_words(corpus.token_ids, counting.NO_TOKENS, occurrences)
+    team.map(
+        lambda _, chunk: counting.count_words(corpus.token_ids, chunk, occurrences),
+        chunks,
+    )
+    whole = _whole_weights(corpus, weights, occurrences.sum(axis=0))
+    whole = whole._replace(exponent=whole.exponent + exponent)
+    return _Part(corpus, whole, chunks, occurrences)
+
+
+def _count(
+    part: _Part,
+    rows: tuple[int, int],
     direction: str,
     team: ThreadTeam,
     report: Callable[[float], Any] | None,
 ) -> sparse.csr_array:
-    """Return the counts of documents whose weights share one unit."""
+    """Return some rows of the counts of documents whose weights share one unit."""
     from skembed._kernels import counting
 
-    bits = int(weights.size).bit_length()
-    starts, places = _list_places(corpus, n_words, (weights.size, bits), team)
+    corpus, whole, n_words = part.corpus, part.weights, part.occurrences.shape[1]
+    if rows[0] == rows[1]:
+        return sparse.csr_array((0, n_words))
+    window = whole.by_distance.size
+    bits = window.bit_length()
+    starts, places = _list_places(part, rows, (window, bits), team)
     if direction != "both":
         # Places now have contexts on one side only. Tasks still allocate memory for
         # both, because kernels write beyond the last entry of a row.
         other = {"left": 0, "right": bits}[direction]
         places &= ~(((1 << bits) - 1) << other)
-    frequency = np.diff(starts[:, :-1]).sum(axis=0)
-    whole = _whole_weights(corpus, weights, frequency)
-    tasks = _tasks(frequency, 2 * weights.size)
+    frequency = part.occurrences[:, rows[0] : rows[1]].sum(axis=0)
+    tasks = _tasks(frequency, 2 * window, n_words)
     # Several chunks for each thread: most are released before the last one is copied.
     in_all = sum(capacity for _, _, capacity in tasks)
     size = min(in_all // (8 * team.size), _CHUNK_ENTRIES)
-    sizes = np.empty(n_words, dtype=np.int64)
+    sizes = np.empty(frequency.size, dtype=np.int64)
     threads = range(team.size)
     chunks = [_Chunks(size) for _ in threads]
     kernel: Any = counting.count_rows
     given: tuple[Any, ...] = whole.by_distance, bits
     width = 0
     if whole.is_wide:
-        kernel, width = counting.count_wide_rows, weights.size
+        kernel, width = counting.count_wide_rows, window
         given = whole.by_distance, whole.by_token, bits
     scratch = [counting.allocate_scratch(n_words, width) for _ in threads]
 
@@ -277,9 +322,8 @@ def _count(
         # Compiled in this thread, because interrupts wait for other threads.
         count(0, (0, 0, 0))
     parts = team.map(count, tasks, report)
-    return _consume_parts(
-        sizes, parts, (whole.divisor, whole.exponent + exponent), team
-    )
+    unit = whole.divisor, whole.exponent
+    return _consume_parts(sizes, parts, unit, n_words, team)
 
 
 def _whole_weights(
@@ -345,42 +389,56 @@ def without_weightless(corpus: Corpus, doc_weights: np.ndarray) -> Corpus:
     return Corpus(corpus.token_ids[kept], offsets, of_tokens, doc_weights[used])
 
 
-def _list_places(
-    corpus: Corpus, n_words: int, window: tuple[int, int], team: ThreadTeam
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return where each word's places begin in each chunk of tokens, and all places.
+def _chunks(corpus: Corpus, n_words: int, team: ThreadTeam) -> list[Any]:
+    """Split tokens into chunks, whose places one thread lists.
 
-    Each chunk is listed by one thread. Threads that wrote to neighbouring places would
-    slow each other down.
+    Threads that wrote to neighbouring places would slow each other down.
     """
+    from skembed._kernels.counting import Chunk
+
+    n_tokens = corpus.token_ids.size
+    # Each chunk has a table of all words, so the number of chunks is limited.
+    wanted = max(team.size, n_tokens // _PLACED_AT_ONCE)
+    n_chunks = max(1, min(wanted, n_tokens // (4 * n_words)))
+    edges = [i * n_tokens // n_chunks for i in range(n_chunks + 1)]
+    documents = np.searchsorted(corpus.doc_offsets, edges, side="right") - 1
+    parts = zip(pairwise(edges), documents.tolist(), strict=False)
+    return [Chunk(i, *edges, first) for i, (edges, first) in enumerate(parts)]
+
+
+def _list_places(
+    part: _Part, rows: tuple[int, int], window: tuple[int, int], team: ThreadTeam
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where each row's places begin in each chunk of tokens, and all places."""
     from skembed._kernels import counting
 
-    token_ids, doc_offsets = corpus.token_ids, corpus.doc_offsets
-    # Each chunk has a table of all words, so the number of chunks is limited.
-    wanted = max(team.size, token_ids.size // _PLACED_AT_ONCE)
-    n_chunks = max(1, min(wanted, token_ids.size // (4 * n_words)))
-    edges = np.arange(n_chunks + 1) * token_ids.size // n_chunks
-    documents = np.searchsorted(doc_offsets, edges, side="right") - 1
-    starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
-    places = np.empty(token_ids.size, dtype=np.int64)
+    token_ids, doc_offsets = part.corpus.token_ids, part.corpus.doc_offsets
+    occurrences = part.occurrences[:, rows[0] : rows[1]]
+    n_chunks, n_rows = occurrences.shape
+    ends = np.cumsum(occurrences)
+    places = np.empty(ends[-1], dtype=np.int64)
+    starts = np.zeros((n_chunks, n_rows + 1), dtype=np.int64)
+    np.subtract(ends.reshape(n_chunks, n_rows), occurrences, out=starts[:, 1:])
+    starts[:, 0] = starts[:, 1]
+
+    def list_chunk(_: int, chunk: Any) -> None:
+        counting.list_places(
+            token_ids, doc_offsets, chunk, window, rows[0], starts, places
+        )
 
     if team.size > 1:
         # Compiled in this thread, because interrupts wait for other threads.
-        nothing = counting.Chunk(0, 0, 0, 0)
-        counting.list_places(token_ids, doc_offsets, nothing, window, starts, places)
-
-    def list_chunk(_: int, i: int) -> None:
-        chunk = counting.Chunk(i, int(edges[i]), int(edges[i + 1]), int(documents[i]))
-        counting.list_places(token_ids, doc_offsets, chunk, window, starts, places)
-
-    team.map(list_chunk, range(n_chunks))
+        list_chunk(0, counting.NO_TOKENS)
+    team.map(list_chunk, part.chunks)
     return starts, places
 
 
-def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
-    """Split the rows into tasks (first, last, largest possible number of entries)."""
+def _tasks(
+    frequency: np.ndarray, contexts: int, n_words: int
+) -> list[tuple[int, int, int]]:
+    """Split rows into tasks (first, last, largest possible number of entries)."""
     pairs = frequency * contexts
-    entries = np.minimum(pairs, frequency.size)
+    entries = np.minimum(pairs, n_words)
     size = np.cumsum(pairs / _TASK_PAIRS + entries / _TASK_ENTRIES)
     # A task ends with the row in which the cumulated size passes a whole number.
     edges = np.searchsorted(size, np.arange(1, size[-1]), side="left") + 1
@@ -392,9 +450,13 @@ def _tasks(frequency: np.ndarray, contexts: int) -> list[tuple[int, int, int]]:
 
 
 def _consume_parts(
-    sizes: np.ndarray, parts: list[Any], unit: tuple[int, int], team: ThreadTeam
+    sizes: np.ndarray,
+    parts: list[Any],
+    unit: tuple[int, int],
+    n_words: int,
+    team: ThreadTeam,
 ) -> sparse.csr_array:
-    """Return the matrix of all rows. The list of parts is emptied.
+    """Return the matrix of the rows. The list of parts is emptied.
 
     Its values are those of the parts times ``2**exponent / divisor``, where `unit` is
     (divisor, exponent).
@@ -422,6 +484,6 @@ def _consume_parts(
                 np.ldexp(here, exponent, out=here)
 
     team.map(place, range(len(parts)))
-    counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, sizes.size))
+    counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, n_words))
     counts.has_canonical_format = True
     return counts

@@ -38,6 +38,9 @@ class Chunk(NamedTuple):
     document: int  # that the first token belongs to
 
 
+NO_TOKENS = Chunk(0, 0, 0, 0)
+
+
 class Scratch(NamedTuple):
     """Work space of one thread, all zeros before and after a row."""
 
@@ -106,7 +109,22 @@ if not COMPILED:
 
 
 @kernel
-def list_places(token_ids, doc_offsets, chunk, window, starts, places):
+def count_words(token_ids, chunk, occurrences):
+    """Count how often each word occurs in a chunk.
+
+    Parameters
+    ----------
+    token_ids : int32 (n_tokens,), IN
+    chunk : Chunk
+    occurrences : int64 (n_chunks, n_words), INOUT
+        The chunk's row is zeros before.
+    """
+    for position in range(chunk.first, chunk.last):
+        occurrences[chunk.number, token_ids[position]] += 1
+
+
+@kernel
+def list_places(token_ids, doc_offsets, chunk, window, first_row, starts, places):
     """Sort the places of a chunk's tokens by word, in order within a word.
 
     A place is the position of a token and how many contexts it has on either side,
@@ -120,31 +138,28 @@ def list_places(token_ids, doc_offsets, chunk, window, starts, places):
     chunk : Chunk
     window : (int, int)
         Its width to either side, and b.
-    starts : int64 (n_chunks, n_words + 2), INOUT
-        The chunk's row is zeros before. Afterwards it tells where in `places` those
-        of each word begin, and in the last but one column where the last ones end.
-    places : int64 (n_tokens,), OUT
-        Written from `chunk.first` to `chunk.last`.
+    first_row : int
+        The places of the words from this one on are listed, one for each row.
+    starts : int64 (n_chunks, n_rows + 1), INOUT
+        From its second column on, the chunk's row tells where in `places` those of
+        each word begin, and afterwards where they end. The next word's begin there.
+    places : int64 (n_places,), OUT
+        Only the chunk's part is written.
     """
     width, bits = window
     number, first, document = chunk.number, chunk.first, chunk.document
-    for position in range(first, chunk.last):
-        starts[number, token_ids[position] + 2] += 1
-    starts[number, 0] = first
-    starts[number, 1] = first
-    for word in range(2, starts.shape[1]):
-        starts[number, word] += starts[number, word - 1]
-    # The beginning of each word's places moves to their end, where the next begin.
+    n_rows = starts.shape[1] - 1
     while first < chunk.last:
         begin, end = doc_offsets[document], doc_offsets[document + 1]
         last = min(end, chunk.last)
         for position in range(first, last):
-            left = min(position - begin, width)
-            right = min(end - 1 - position, width)
-            word = token_ids[position]
-            place = starts[number, word + 1]
-            places[place] = (((position << bits) | left) << bits) | right
-            starts[number, word + 1] = place + 1
+            row = token_ids[position] - first_row
+            if 0 <= row < n_rows:
+                left = min(position - begin, width)
+                right = min(end - 1 - position, width)
+                place = starts[number, row + 1]
+                places[place] = (((position << bits) | left) << bits) | right
+                starts[number, row + 1] = place + 1
         first = last
         document += 1
 
@@ -152,7 +167,7 @@ def list_places(token_ids, doc_offsets, chunk, window, starts, places):
 @helper
 def fetch_ahead(token_ids, places, i, shift, width):
     """Ask for the tokens around a place that comes later; return its position."""
-    later = places[min(i + _AHEAD, token_ids.size - 1)] >> shift
+    later = places[min(i + _AHEAD, places.size - 1)] >> shift
     for distance in range(-width, width, _LINE):
         _prefetch(token_ids, later + distance)
     _prefetch(token_ids, later + width)
@@ -304,17 +319,17 @@ def write_sparse_row(scratch, out, used):
 def count(token_ids, places, starts, weights, rows, scratch, sizes, out):
     """Count the contexts of some words, as `count_rows` says."""
     used = 0
-    width = len(weights[0])
+    width, n_words = len(weights[0]), len(scratch.totals)
     for row in range(rows[0], rows[1]):
         before = used
         frequency = 0
         for chunk in range(starts.shape[0]):
             frequency += starts[chunk, row + 1] - starts[chunk, row]
-        if 2 * width * frequency >= sizes.size:
+        if 2 * width * frequency >= n_words:
             for chunk in range(starts.shape[0]):
                 span = (starts[chunk, row], starts[chunk, row + 1])
                 add_dense_row(token_ids, places, span, weights, scratch)
-            used = write_dense_row(sizes.size, scratch, out, used)
+            used = write_dense_row(n_words, scratch, out, used)
         else:
             n_found = np.uintp(0)
             for chunk in range(starts.shape[0]):
@@ -330,20 +345,22 @@ def count(token_ids, places, starts, weights, rows, scratch, sizes, out):
 
 @kernel
 def count_rows(token_ids, places, starts, weights, rows, scratch, sizes, out):
-    """Count the contexts of the words rows[0] .. rows[1] - 1.
+    """Count the contexts of the words of the rows rows[0] .. rows[1] - 1.
 
     Parameters
     ----------
     token_ids : int32 (n_tokens,), IN
-    places : int64 (n_tokens,), IN
+    places : int64 (n_places,), IN
         See `list_places`.
-    starts : int64 (n_chunks, n_words + 2), IN
-        Where in `places` those of each word begin, for each chunk of the corpus.
+    starts : int64 (n_chunks, n_rows + 1), IN
+        Where in `places` those of each row's word begin, for each chunk of the corpus,
+        and where the last ones end.
     weights : (int64 (window,), int), IN
         At least 1, by distance; and the number of bits of the window's width.
     rows : (int, int)
     scratch : Scratch, INOUT
-    sizes : int64 (n_words,), OUT
+        Of all columns.
+    sizes : int64 (n_rows,), OUT
         Entries of each of these rows.
     out : (int32 (capacity,), float64 (capacity,)), OUT
         Columns, in increasing order within a row, and weighted counts.

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from skembed._corpus.reader import Known
 from skembed._corpus.vocabulary import Corpus, Vocabulary
-from skembed._counts import count
+from skembed._counts import count, sums
 from skembed._tying.layout import Layout
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import interruptible
@@ -198,7 +198,7 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
         Canonical. The caller may change it. If weights of documents are multiples of a
         power of two, and counts are multiples of the smallest weight of a context, then
         the counts of a text do not depend on the number of parts, bit for bit (see
-        `count.add`). Otherwise they are nearly the same.
+        `sums.add`). Otherwise they are nearly the same.
     """
     resume, n_words = job.resume, job.counts.size
     with job.progress.step("count") as step:
@@ -207,10 +207,10 @@ def count_pairs(estimator: Any, job: Job, direction: str = "both") -> sparse.csr
         )
         if resume.adds:
             divisor = 1
-            if job.corpus.token_weights is None:
+            if not job.corpus.is_matrix:
                 divisor = count.divisor(estimator.window, estimator.window_weighting)
             earlier = interruptible(count.restore, resume.learned, n_words)
-            counts = interruptible(count.add, earlier, counts, divisor)
+            counts = interruptible(sums.add, (earlier, counts), divisor)
             count.check_finite(counts)
         job.progress.say(
             f"counted {counts.nnz} pairs of {n_words} words", step.times()[0]
@@ -246,7 +246,7 @@ def kept_counts(
     if estimator.warm_start or job.resume.streams:
         symmetric = job.corpus.counts is None and direction == "both"
         return count.keep(counts, symmetric, order)
-    if job.corpus.key is None or job.corpus.token_weights is not None:
+    if job.corpus.key is None or job.corpus.is_matrix:
         return {}
     n_words = job.vocabulary.counts.size
     key = count.key_of_counts(estimator, job.corpus, n_words, direction)
@@ -395,7 +395,12 @@ def pairs_in_order(estimator: Any, job: Job, row_of: np.ndarray) -> PairCounts:
 def _permuted_counts(estimator: Any, job: Job, row_of: np.ndarray) -> sparse.csr_array:
     """Return co-occurrence counts with word w in row and column ``row_of[w]``."""
     corpus = job.corpus
-    if corpus.counts is None and estimator.memory is None and not job.resume.adds:
+    if (
+        isinstance(corpus, Corpus)
+        and corpus.counts is None
+        and estimator.memory is None
+        and not job.resume.adds
+    ):
         # Counting in this order saves sorting; what is kept has one order only.
         corpus = corpus._replace(token_ids=row_of[corpus.token_ids])
         return count_pairs(estimator, job._replace(corpus=corpus), estimator.direction)

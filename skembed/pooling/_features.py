@@ -3,12 +3,14 @@
 import copy
 import functools
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
+from skembed._corpus.partitioned import PartitionedCorpus
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads
@@ -50,6 +52,14 @@ class Plan(NamedTuple):
     dtype: Any
     n_features: int
     scaling: Scaling | None = None  # None before it is learned, and without a scale
+
+
+class Moments(NamedTuple):
+    """Weight, means and sums of squared deviations of some rows."""
+
+    weight: float
+    means: np.ndarray  # float64 (n_features,)
+    squares: np.ndarray  # float64 (n_features,)
 
 
 def plan_of(estimator: Any, pooling: Any, n_components: int, dtype: Any) -> Plan:
@@ -167,24 +177,51 @@ def fit(
         # It learns nothing, and needs no matrix of all documents.
         pooling._validate_params()
         return pooling
-    corpus = _training_documents(corpus)
     vectors = _combined(tables, combine)
-    documents = _as_matrix(_cut(corpus, (0, corpus.doc_offsets.size - 1)), len(vectors))
-    weights: Any = corpus.doc_weights
     if is_own(pooling):
-        # The documents come from a checked corpus, and are not checked again.
-        if weights is None:
-            weights = np.ones(documents.shape[0])
-        return pooling._fit(documents, vectors, weights, resumes)
-    weights = {} if weights is None else {"sample_weight": weights}
+        return pooling._fit(partial(_add_up, corpus, len(vectors)), vectors, resumes)
+    # A pooling of a user learns from all documents at once.
+    corpus = _training_documents(_joined(corpus))
+    documents, weights = _all_documents(corpus, len(vectors))
+    given = {} if corpus.doc_weights is None else {"sample_weight": weights}
     learn = pooling.partial_fit if resumes else pooling.fit
-    fitted = learn(documents, _read_only(vectors), **weights)
+    fitted = learn(documents, _read_only(vectors), **given)
     if not hasattr(fitted, "pool"):
         raise ValueError(
             f"pooling={pooling!r}: its {learn.__name__} returned {fitted!r}; it must "
             "return itself."
         )
     return fitted
+
+
+def _add_up(
+    corpus: Corpus | PartitionedCorpus,
+    n_words: int,
+    function: Callable[..., Any],
+    *args: Any,
+) -> Any:
+    """Return the sum of ``function(documents, weights, *args)`` over all documents."""
+    if isinstance(corpus, PartitionedCorpus):
+        return corpus.sum(_of_documents, n_words, function, *args)
+    # The documents come from a checked corpus, and are not checked again.
+    return _of_documents(_training_documents(corpus), n_words, function, *args)
+
+
+def _of_documents(
+    corpus: Corpus, n_words: int, function: Callable[..., Any], *args: Any
+) -> Any:
+    return function(*_all_documents(corpus, n_words), *args)
+
+
+def _all_documents(corpus: Corpus, n_words: int) -> tuple[sparse.csr_array, np.ndarray]:
+    """Return all documents as a matrix, and their weights."""
+    documents = _as_matrix(_cut(corpus, (0, corpus.n_documents)), n_words)
+    weights = corpus.doc_weights
+    return documents, np.ones(corpus.n_documents) if weights is None else weights
+
+
+def _joined(corpus: Corpus | PartitionedCorpus) -> Corpus:
+    return corpus.gather() if isinstance(corpus, PartitionedCorpus) else corpus
 
 
 def fit_scaling(
@@ -205,13 +242,37 @@ def fit_scaling(
     Scaling
         The same bits for any number of threads.
     """
-    corpus = _training_documents(corpus)
+    if isinstance(corpus, PartitionedCorpus):
+        found = corpus.map(_moments, tables, plan, _largest(corpus), 1)
+    else:
+        corpus = _training_documents(corpus)
+        found = [_moments(corpus, tables, plan, _largest(corpus), n_jobs)]
+    return learn_scaling(functools.reduce(add_moments, found))
+
+
+def _largest(corpus: Corpus | PartitionedCorpus) -> float:
+    """Return the largest weight of a document, or 1 if all weights are 0."""
+    weights = corpus.doc_weights
+    return 1.0 if weights is None else float(weights.max(initial=0.0)) or 1.0
+
+
+def _moments(
+    corpus: Corpus,
+    tables: tuple[np.ndarray, np.ndarray],
+    plan: Plan,
+    largest: float,
+    n_jobs: int | None,
+) -> Moments:
+    """Return the moments of the features of some documents.
+
+    Weights are divided by the `largest`, because sums of very large weights would be
+    infinite.
+    """
     vectors = _vectors(tables, plan)
     weights = corpus.doc_weights
     if weights is None:
-        weights = np.ones(corpus.doc_offsets.size - 1)
-    # Otherwise sums of very large weights would be infinite.
-    weights = weights / (weights.max(initial=0.0) or 1.0)
+        weights = np.ones(corpus.n_documents)
+    weights = weights / largest
 
     def moments(_: int, documents: tuple[int, int]) -> Moments:
         rows = _pooled(corpus, documents, vectors, plan)
@@ -219,7 +280,7 @@ def fit_scaling(
         return moments_of(rows, weights[slice(*documents)])
 
     parts = _map(moments, _chunks(corpus.doc_offsets, plan.n_features), n_jobs)
-    return learn_scaling(functools.reduce(add_moments, parts))
+    return functools.reduce(add_moments, parts)
 
 
 def _training_documents(corpus: Corpus) -> Corpus:
@@ -474,14 +535,6 @@ def _as_matrix(documents: Documents, n_words: int) -> sparse.csr_array:
     if counts is None:
         counts = np.ones(words.size, dtype=np.float32)
     return sparse.csr_array((counts, words, offsets), shape=(offsets.size - 1, n_words))
-
-
-class Moments(NamedTuple):
-    """Weight, means and sums of squared deviations of some rows."""
-
-    weight: float
-    means: np.ndarray  # float64 (n_features,)
-    squares: np.ndarray  # float64 (n_features,)
 
 
 def moments_of(rows: np.ndarray, weights: np.ndarray) -> Moments:

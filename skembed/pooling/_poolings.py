@@ -1,6 +1,6 @@
 """The interface of poolings, and the built-in poolings."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -11,6 +11,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skembed.pooling import _rows
 from skembed.pooling._rows import Documents
+
+# Adds up results over documents, see `_LearningPooling._fit`.
+AddUp = Callable[..., Any]
 
 
 class Pooling(BaseEstimator):
@@ -150,6 +153,13 @@ def _checked(X: Any, vectors: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
     return X, vectors, _rows.check_weights(sample_weight, X.shape[0])
 
 
+def _local_sums(
+    X: Any, vectors: np.ndarray, weights: np.ndarray
+) -> tuple[AddUp, np.ndarray]:
+    """Return a function that adds up over documents of this process, and vectors."""
+    return (lambda function, *args: function(X, weights, *args)), vectors
+
+
 class _LearningPooling(Pooling):
     """A pooling that learns from documents.
 
@@ -182,7 +192,7 @@ class _LearningPooling(Pooling):
         ValueError
             If a parameter or weight is not valid, or if shapes do not match.
         """
-        return self._fit(*_checked(X, vectors, sample_weight))
+        return self._fit(*_local_sums(*_checked(X, vectors, sample_weight)))
 
     def partial_fit(self, X, vectors, sample_weight=None):
         """Continue learning from further documents.
@@ -206,32 +216,44 @@ class _LearningPooling(Pooling):
         ValueError
             As in `fit`.
         """
-        return self._fit(*_checked(X, vectors, sample_weight), resumes=True)
+        checked = _checked(X, vectors, sample_weight)
+        return self._fit(*_local_sums(*checked), resumes=True)
 
     def _fit(
-        self, X: Any, vectors: np.ndarray, weights: np.ndarray, resumes: bool = False
+        self, add_up: AddUp, vectors: np.ndarray, resumes: bool = False
     ) -> "_LearningPooling":
-        """Learn from documents, vectors and weights that are known to be valid."""
+        """Learn from documents that are known to be valid.
+
+        Parameters
+        ----------
+        add_up : callable
+            ``add_up(function, *args)`` returns the sum of
+            ``function(X, weights, *args)`` over all parts of the documents: an array,
+            or a dict of arrays and numbers. The documents may be in other processes.
+        vectors : ndarray of shape (n_words, n_features), float32
+        resumes : bool, default=False
+            Whether these are further documents.
+        """
         self._validate_params()
         earlier = dict(vars(self)) if resumes else {}
-        sums = self._add_up(X, weights)
+        sums = add_up(self._add_up)
         for name in earlier.keys() & sums.keys():
             before = earlier[name]
             missing = np.size(sums[name]) - np.size(before)
             sums[name] += np.pad(before, (0, missing)) if missing else before
-        learned = self._learn(X, vectors, weights, sums, earlier)
+        learned = self._learn(add_up, vectors, sums, earlier)
         # In one step, so that an error leaves nothing half fitted.
         self.__dict__.update(sums, **learned)
         return self
 
-    def _add_up(self, X: Any, weights: np.ndarray) -> dict[str, Any]:
+    @staticmethod
+    def _add_up(X: Any, weights: np.ndarray) -> dict[str, Any]:
         raise NotImplementedError
 
     def _learn(
         self,
-        X: Any,
+        add_up: AddUp,
         vectors: np.ndarray,
-        weights: np.ndarray,
         sums: dict[str, Any],
         earlier: dict[str, Any],
     ) -> dict[str, Any]:
@@ -245,14 +267,15 @@ class _DocumentFrequencies(_LearningPooling):
     _axes = {"idf_": 0}
     _sums = ("n_documents_", "document_frequencies_")
 
-    def _add_up(self, X, weights):
+    @staticmethod
+    def _add_up(X, weights):
         frequencies = _rows.document_frequencies(X, weights)
         return {
             "n_documents_": float(weights.sum()),
             "document_frequencies_": frequencies,
         }
 
-    def _learn(self, X, vectors, weights, sums, earlier):
+    def _learn(self, add_up, vectors, sums, earlier):
         n_documents, frequencies = (sums[name] for name in self._sums)
         return {"idf_": np.log((1 + n_documents) / (1 + frequencies)) + 1}
 
@@ -348,8 +371,8 @@ class VLADPooling(_DocumentFrequencies):
         """Return the memory of the clustering in bytes."""
         return _rows.clustering_memory(n_words, n_features)
 
-    def _learn(self, X, vectors, weights, sums, earlier):
-        learned = super()._learn(X, vectors, weights, sums, earlier)
+    def _learn(self, add_up, vectors, sums, earlier):
+        learned = super()._learn(add_up, vectors, sums, earlier)
         centres = earlier.get("cluster_centers_")
         if centres is None:
             centres = _rows.find_centres(vectors, self.n_clusters, self.random_state)
@@ -373,15 +396,18 @@ class _CommonComponents(_LearningPooling):
     _axes = {"word_weights_": 0, "components_": 1}
     _sums = ("word_counts_", "n_documents_")
 
-    def _add_up(self, X, weights):
+    @staticmethod
+    def _add_up(X, weights):
         counts, n_documents = _rows.count(X, weights)
         return {"word_counts_": counts, "n_documents_": n_documents}
 
-    def _learn(self, X, vectors, weights, sums, earlier):
+    def _learn(self, add_up, vectors, sums, earlier):
         learned = self._weigh(*(sums[name] for name in self._sums))
-        squares, components = _rows.common_components(
-            X, vectors, learned["word_weights_"], weights, self.n_removed
-        )
+        n_features = vectors.shape[1]
+        gram = np.zeros((n_features, n_features))
+        if self.n_removed:
+            gram = add_up(_rows.gram, vectors, learned["word_weights_"])
+        squares, components = _rows.common_components(gram, self.n_removed)
         learned["components_"] = components
         learned["component_weights_"] = self._share(squares)
         return learned

@@ -441,39 +441,52 @@ def document_frequencies(X: Any, weights: np.ndarray) -> np.ndarray:
     return frequencies
 
 
-def common_components(
-    X: Any,
-    vectors: np.ndarray,
-    word_weights: np.ndarray,
-    doc_weights: np.ndarray,
-    n_components: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the leading singular vectors of weighted means, which are not centred.
+def gram(
+    X: Any, doc_weights: np.ndarray, vectors: np.ndarray, word_weights: np.ndarray
+) -> np.ndarray:
+    """Return the products of weighted means, added up over documents.
 
     Parameters
     ----------
     X : csr_array of shape (n_documents, n_words)
+    doc_weights : ndarray of shape (n_documents,), float64
     vectors : ndarray of shape (n_words, n_features), float32
     word_weights : ndarray of shape (n_words,), float64
-    doc_weights : ndarray of shape (n_documents,), float64
+
+    Returns
+    -------
+    ndarray of shape (n_features, n_features), float64
+    """
+    total = np.zeros((vectors.shape[1], vectors.shape[1]))
+    with one_blas_thread():
+        for rows, documents in chunks(X):
+            some = means(documents, vectors, word_weights)
+            total += some.T @ (doc_weights[rows, np.newaxis] * some)
+    return total
+
+
+def common_components(
+    gram: np.ndarray, n_components: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the leading singular vectors of rows that are not centred.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (n_features, n_features), float64
+        Products of the rows, added up.
     n_components : int
 
     Returns
     -------
     squares : ndarray of shape (k,), float64
         Squared singular values, largest first. k is `n_components`, or the rank of the
-        means if it is lower.
+        rows if it is lower.
     components : ndarray of shape (k, n_features), float64
         The entry of largest absolute value of each component is positive.
     """
-    n_features = vectors.shape[1]
     if not n_components:
-        return np.zeros(0), np.zeros((0, n_features))
-    gram = np.zeros((n_features, n_features))
+        return np.zeros(0), np.zeros((0, len(gram)))
     with one_blas_thread():
-        for rows, documents in chunks(X):
-            some = means(documents, vectors, word_weights)
-            gram += some.T @ (doc_weights[rows, np.newaxis] * some)
         squares, components = linalg.eigh(gram)
     squares, components = squares[::-1][:n_components], components.T[::-1]
     squares = squares[squares > _ROUNDING * squares[0]]

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -200,7 +201,7 @@ def test_parts_are_released_when_joined():
     ]
     with ThreadTeam(1) as team:
         matrix = _cooccurrence._consume_parts(
-            np.array([2, 0, 0, 3]), parts, (4, 0), team
+            np.array([2, 0, 0, 3]), parts, (4, 0), 4, team
         )
     assert parts == [None] * 3
     assert matrix.indptr.tolist() == [0, 2, 2, 2, 5]
@@ -239,7 +240,7 @@ def test_tasks_cover_all_rows_in_order(frequency, contexts, task_pairs, task_ent
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_cooccurrence, "_TASK_PAIRS", task_pairs)
         patch.setattr(_cooccurrence, "_TASK_ENTRIES", task_entries)
-        tasks = _cooccurrence._tasks(np.array(frequency), contexts)
+        tasks = _cooccurrence._tasks(np.array(frequency), contexts, len(frequency))
     rows = [row for first, last, _ in tasks for row in range(first, last)]
     assert rows == list(range(len(frequency)))
     for first, last, capacity in tasks:
@@ -366,6 +367,74 @@ def test_full_row_of_one_direction():
             corpus_of(documents), 16, np.ones(4), 1, direction="left"
         )
     assert counts[[0], :].toarray().tolist() == [[0] + [1] * 8 + [0] * 7]
+
+
+# --- some rows ------------------------------------------------------------------------
+
+some_rows = st.tuples(st.integers(0, N_WORDS), st.integers(0, N_WORDS)).map(sorted)
+
+
+@given(documents, windows, weightings, some_rows, st.sampled_from(["both", "left"]))
+@example([[0, 1, 2, 0, 1, 2] * 6], 17, "dynamic", [2, 2], "both")
+@example([[0, 1, 2, 0, 1, 2] * 6], 17, "dynamic", [3, 6], "both")
+def test_some_rows(documents, window, weighting, rows, direction):
+    """The rows of the twin, and the bits that they have in the whole matrix."""
+    corpus, weights = corpus_of(documents), window_weights(window, weighting)
+    first, last = rows
+    found = count_cooccurrences(
+        corpus, N_WORDS, weights, direction=direction, rows=(first, last)
+    )
+    assert found.shape == (last - first, N_WORDS)
+    assert found.indices.dtype == found.indptr.dtype == np.int32
+    if direction == "both":
+        twin = twin_of_counting(documents, window, weighting)
+    else:
+        twin = twin_of_direction(documents, window, weighting, direction)
+    expected = as_dense(twin)[first:last]
+    np.testing.assert_allclose(found.toarray(), expected, rtol=1e-14)
+    whole = count_cooccurrences(corpus, N_WORDS, weights, direction=direction)
+    assert_same_bits(found, whole[first:last])
+
+
+@pytest.mark.parametrize("n_words", [300, 9000])
+@pytest.mark.parametrize("doc_weights", [None, [1, 0, 2.5, 0.1, 3, 1e-60]], ids=str)
+def test_rows_of_many_words(n_words, doc_weights):
+    """By any number of threads and chunks, with weights in one part and in two."""
+    rng = np.random.default_rng(n_words)
+    tokens = (rng.random(3 * n_words) ** 6 * n_words).astype(int)
+    documents = [part.tolist() for part in np.split(tokens, [5, 5, 60, 61, 500])]
+    corpus, weights = corpus_of(documents), window_weights(7, "harmonic")
+    if doc_weights is not None:
+        corpus = weighted_corpus(documents, doc_weights)
+    whole = count_cooccurrences(corpus, n_words, weights)
+    edges = [0, 1, 2, n_words // 3, n_words - 1, n_words]
+    for n_jobs in (1, 2, 3, 7):
+        for rows in pairwise(edges):
+            with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
+                found = count_cooccurrences(corpus, n_words, weights, n_jobs, rows=rows)
+            assert_same_bits(found, whole[slice(*rows)])
+
+
+def test_only_the_places_of_the_rows_are_listed(monkeypatch):
+    listed = []
+    list_places = _cooccurrence._list_places
+
+    def spy(*given):
+        starts, places = list_places(*given)
+        listed.append(places.size)
+        return starts, places
+
+    monkeypatch.setattr(_cooccurrence, "_list_places", spy)
+    corpus = corpus_of([[0, 1, 0, 2, 0, 3], [3, 0]])
+    for rows in [(0, 1), (1, 4), (4, 6), (0, 6)]:
+        count_cooccurrences(corpus, N_WORDS, np.ones(2), rows=rows)
+    assert listed == [4, 4, 0, 8]
+
+
+@pytest.mark.parametrize("rows", [(-1, 2), (3, 2), (0, N_WORDS + 1)], ids=str)
+def test_rows_that_do_not_exist(rows):
+    with pytest.raises(ValueError, match=r"rows=\(.*\) are not among the 6 rows"):
+        count_cooccurrences(corpus_of([[0, 1]]), N_WORDS, np.ones(1), rows=rows)
 
 
 # --- weights --------------------------------------------------------------------------
@@ -664,4 +733,5 @@ def test_weights_do_not_compile_a_kernel_again():
         count_cooccurrences(corpus, N_WORDS, np.ones(2))
     assert len(counting.count_rows.signatures) == 1
     assert len(counting.count_wide_rows.signatures) == 1
+    assert len(counting.count_words.signatures) == 1
     assert len(counting.list_places.signatures) == 1

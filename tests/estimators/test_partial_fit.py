@@ -16,7 +16,7 @@ from skembed import (
     _fit,
     cooccurrence,
 )
-from skembed._counts import count
+from skembed._counts import count, sums
 from skembed._tying import strategies
 from skembed.pooling import Pooling
 from skembed.vectors import WordVectors
@@ -194,15 +194,15 @@ def test_sums_of_multiples():
         sparse.csr_array(rng.integers(0, 1000, (30, 30)) / 2520) for _ in range(2)
     )
     exact = np.rint(first.toarray() * 2520) + np.rint(second.toarray() * 2520)
-    total = count.add(first, second, 2520)
+    total = sums.add((first, second), 2520)
     assert total.toarray().tolist() == (exact / 2520).tolist()
     assert (first + second).toarray().tolist() != (exact / 2520).tolist()
     # What is no multiple is added up as it is.
     odd = sparse.csr_array(rng.random((30, 30)))
     plain = (first + odd).toarray()
-    assert count.add(first, odd, 2520).toarray().tolist() == plain.tolist()
+    assert sums.add((first, odd), 2520).toarray().tolist() == plain.tolist()
     np.testing.assert_allclose(
-        count.add(first, second, 7).toarray(), (first + second).toarray()
+        sums.add((first, second), 7).toarray(), (first + second).toarray()
     )
 
 

@@ -24,33 +24,60 @@ def as_chunks(doc_offsets, n_chunks):
     ]
 
 
-def list_places(documents, n_words, window, n_chunks):
-    """Return what the kernel writes: the starts of each chunk, and the places."""
+def list_places(documents, n_words, window, n_chunks, rows=None):
+    """Return what the kernels write: the starts of each chunk, and the places."""
     token_ids, doc_offsets = as_corpus(documents)
-    starts = np.zeros((n_chunks, n_words + 2), dtype=np.int64)
-    places = np.full(token_ids.size, -1)
+    first, last = rows or (0, n_words)
+    chunks = as_chunks(doc_offsets, n_chunks)
+    occurrences = np.zeros((n_chunks, n_words), dtype=np.int64)
+    for chunk in chunks:
+        counting.count_words(token_ids, chunk, occurrences)
+    of_rows = occurrences[:, first:last]
+    starts = np.zeros((n_chunks, last - first + 1), dtype=np.int64)
+    starts[:, 1:] = np.cumsum(of_rows).reshape(of_rows.shape) - of_rows
+    starts[:, 0] = (of_rows.sum(axis=1).cumsum() - of_rows.sum(axis=1)).tolist()
+    places = np.full(of_rows.sum(), -1)
     window = window, window.bit_length()
-    for chunk in reversed(as_chunks(doc_offsets, n_chunks)):
-        counting.list_places(token_ids, doc_offsets, chunk, window, starts, places)
+    for chunk in reversed(chunks):
+        counting.list_places(
+            token_ids, doc_offsets, chunk, window, first, starts, places
+        )
     return starts, places
 
 
 @pytest.mark.small
 @pytest.mark.parametrize("lengths", LENGTHS, ids=str)
 @pytest.mark.parametrize("n_chunks", [1, 2, 3, 7])
-@pytest.mark.parametrize("window", [1, 3, 40])
-def test_list_places(lengths, n_chunks, window):
+def test_count_words(lengths, n_chunks):
     documents = random_documents(np.random.default_rng(0), 6, lengths)
-    starts, places = list_places(documents, 6, window, n_chunks)
+    token_ids, doc_offsets = as_corpus(documents)
+    occurrences = np.zeros((n_chunks, 6), dtype=np.int64)
+    for chunk in as_chunks(doc_offsets, n_chunks):
+        counting.count_words(token_ids, chunk, occurrences)
+        in_chunk = token_ids[chunk.first : chunk.last].tolist()
+        wanted = [in_chunk.count(word) for word in range(6)]
+        assert occurrences[chunk.number].tolist() == wanted
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("lengths", LENGTHS, ids=str)
+@pytest.mark.parametrize("n_chunks", [1, 2, 3, 7])
+@pytest.mark.parametrize("window", [1, 3, 40])
+@pytest.mark.parametrize("rows", [(0, 6), (0, 1), (2, 5), (5, 6)], ids=str)
+def test_list_places(lengths, n_chunks, window, rows):
+    documents = random_documents(np.random.default_rng(0), 6, lengths)
+    starts, places = list_places(documents, 6, window, n_chunks, rows)
     bits, mask = window.bit_length(), 2 ** window.bit_length() - 1
     places = [(p >> 2 * bits, p >> bits & mask, p & mask) for p in places.tolist()]
     # Chunk by chunk, each word's places that lie in it.
-    all_places = reference.places_by_word(documents, 6, window)
+    of_words = reference.places_by_word(documents, 6, window)[rows[0] : rows[1]]
     edges = [i * sum(lengths) // n_chunks for i in range(n_chunks + 1)]
+    found = []
     for row, (first, last) in zip(starts.tolist(), pairwise(edges), strict=True):
-        wanted = [[p for p in word if first <= p[0] < last] for word in all_places]
-        assert [places[i:j] for i, j in pairwise(row[:-1])] == wanted
-        assert (row[0], row[-2]) == (first, last)
+        wanted = [[p for p in word if first <= p[0] < last] for word in of_words]
+        assert [places[i:j] for i, j in pairwise(row)] == wanted
+        found += places[row[0] : row[-1]]
+    assert found == places
 
 
 @pytest.mark.small

@@ -1,0 +1,115 @@
+"""Co-occurrence counts of documents in partitions of Dask, on its workers."""
+
+from itertools import pairwise
+
+import numpy as np
+from scipy import sparse
+
+from skembed._corpus.partitioned import (
+    PartitionedCorpus,
+    add_in_tree,
+    n_tasks,
+    share,
+)
+from skembed._corpus.partitions import compute, delay
+from skembed._corpus.vocabulary import Corpus
+from skembed._counts import documents, sums, windows
+
+# Ranges of rows for each task that runs at the same time. A worker holds the counts of
+# few of them at a time, apart from results.
+_RANGES = 4
+
+
+def count_windows(
+    corpus: PartitionedCorpus,
+    weights: np.ndarray,
+    divisor: int,
+    direction: str = "both",
+    n_jobs: int | None = None,
+) -> sparse.csr_array:
+    """Count how often words co-occur within context windows, on the workers.
+
+    Each part is counted one range of rows after the other. The counts of a range are
+    added up on the workers.
+
+    Parameters
+    ----------
+    corpus : PartitionedCorpus
+        Of text.
+    weights : ndarray of shape (window,), float64
+        Weight of a context by its distance.
+    divisor : int
+        Counts of documents without weights are multiples of one over this number.
+    direction : {"both", "left", "right"}, default="both"
+        Where contexts are counted.
+    n_jobs : int or None, default=None
+        Number of threads if there is no cluster, by joblib's rules.
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        Canonical. If counts add up exactly (see `sums.add`), the bits are those of
+        `windows.count_cooccurrences` for all documents together. Otherwise they agree
+        to 1e-12.
+    """
+    n_words = corpus.word_counts.size
+    n_ranges = _RANGES * n_tasks(n_jobs)
+    ranges = _row_ranges(corpus.word_counts, 2 * weights.size, n_ranges)
+    shared = share((n_words, weights, direction))
+    blocks = []
+    for rows in ranges:
+        counted = [delay(_count_rows, part, rows, shared) for part in corpus.parts]
+        blocks.append(delay(sums.add, counted, divisor))
+    return documents.consume_blocks(compute(blocks), n_words, "Co-occurrence counts")
+
+
+def count_shared_documents(corpus: PartitionedCorpus) -> sparse.csr_array:
+    """Count how often words share a document of a matrix, on the workers.
+
+    Parameters
+    ----------
+    corpus : PartitionedCorpus
+        Of the rows of a matrix.
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        As that of `documents.count_shared_documents` for all documents together: with
+        the same bits for whole numbers, otherwise up to the rounding to float32.
+    """
+    n_words = corpus.word_counts.size
+    tasks = [delay(documents.count_products, part, n_words) for part in corpus.parts]
+    ((counts, whole),) = compute([add_in_tree(_add_products, tasks)])
+    return counts if whole else documents.rounded_inplace(counts)
+
+
+def _row_ranges(
+    word_counts: np.ndarray, contexts: int, n_ranges: int
+) -> list[tuple[int, int]]:
+    """Split rows into ranges with similar numbers of pairs and entries."""
+    pairs = word_counts * float(contexts)
+    size = np.cumsum(pairs + np.minimum(pairs, word_counts.size))
+    wanted = size[-1] * np.arange(1, n_ranges) / n_ranges
+    edges = [0, *np.searchsorted(size, wanted).tolist(), word_counts.size]
+    edges = np.unique(edges).tolist()
+    return list(pairwise(edges))
+
+
+# --- on the workers -------------------------------------------------------------------
+
+
+def _count_rows(
+    part: Corpus,
+    rows: tuple[int, int],
+    shared: tuple[int, np.ndarray, str],
+) -> sparse.csr_array:
+    """Count some rows of a part."""
+    n_words, weights, direction = shared
+    return windows.count_cooccurrences(part, n_words, weights, 1, direction, rows=rows)
+
+
+def _add_products(
+    parts: list[tuple[sparse.csr_array, bool]],
+) -> tuple[sparse.csr_array, bool]:
+    counts = [part for part, _ in parts]
+    return sums.add(counts, 1), all(whole for _, whole in parts)
