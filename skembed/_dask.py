@@ -123,7 +123,8 @@ def _example(X: Any) -> Any:
     if holds_numbers(X):
         return X._meta_nonempty if is_frame(X) else np.zeros((1, X.shape[1]), X.dtype)
     if _is_array(X):
-        as_iterable(np.empty((1, *X.shape[1:]) if X.ndim else (), object))
+        shape = [n if n == n else 0 for n in X.shape]
+        as_iterable(np.broadcast_to(np.empty((), object), shape))
     elif _has_index(X):
         as_iterable(X._meta)
     # An analyzer is not called for tokens.
@@ -187,7 +188,7 @@ def transform_partition(
     try:
         rows = rows_of(model, part if of_numbers else iter(as_iterable(part)))
     except ValueError as error:
-        raise ValueError(f"In partition {number} of X: {error}") from error
+        raise ValueError(f"Partition {number} of X: {error}") from error
     return rows.astype(meta.dtype, copy=False)
 
 
