@@ -19,16 +19,17 @@ from skembed._corpus import reader, token_ids, tokenize
 from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.matrix import Columns
 from skembed._corpus.partitions import (
+    client,
     compute,
     delay,
     holds_numbers,
     partitions_of,
     persist,
+    share,
 )
 from skembed._corpus.reader import Known, Reading
 from skembed._corpus.validation import check_weights
 from skembed._corpus.vocabulary import Corpus, Vocabulary
-from skembed._utils.extras import require
 from skembed._utils.threads import n_threads
 
 # Results that one task adds up.
@@ -177,25 +178,6 @@ def join(parts: Sequence[Corpus]) -> Corpus:
     )
     assert ids is not None
     return Corpus(ids, offsets, of_tokens, of_documents)
-
-
-def client() -> Any:
-    """Return the client of a cluster that computes, or None if this process does."""
-    dask = require("dask", "A collection of Dask", "dask")
-    # It is a method of the client.
-    found = getattr(dask.base.get_scheduler(), "__self__", None)
-    return found if hasattr(found, "scatter") else None
-
-
-def share(value: Any) -> Any:
-    """Return a value that all tasks may take. It is sent to the cluster once."""
-    cluster = client()
-    if cluster is not None:
-        # Large values inside of tasks would pass through the scheduler. Each worker
-        # gets a copy, because the copy of a worker that dies is lost.
-        return cluster.scatter([value], broadcast=True, hash=False)[0]
-    dask = require("dask", "A collection of Dask", "dask")
-    return dask.delayed(value, traverse=False, pure=False)
 
 
 def add_in_tree(function: Callable[[list[Any]], Any], tasks: Sequence[Any]) -> Any:

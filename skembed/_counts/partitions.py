@@ -9,15 +9,14 @@ from skembed._corpus.partitioned import (
     PartitionedCorpus,
     add_in_tree,
     n_tasks,
-    share,
 )
-from skembed._corpus.partitions import compute, delay
+from skembed._corpus.partitions import compute, delay, share
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, sums, windows
 
 # Ranges of rows for each task that runs at the same time. A worker holds the counts of
 # few of them at a time, apart from results.
-_RANGES = 4
+_RANGES = 2
 
 
 def count_windows(
