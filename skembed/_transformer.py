@@ -40,7 +40,7 @@ _READING = (
 )
 
 
-class DocumentTransformer(
+class DocumentTransformer(  # type: ignore[call-arg]
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,

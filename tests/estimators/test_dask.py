@@ -172,6 +172,18 @@ def test_sparse_chunks(make):
     assert_rows(lazily(embedder.coverage, X), embedder.coverage(MATRIX))
 
 
+def test_sums_of_duplicates_that_are_too_large():
+    """Their type depends on the data, the type of the features does not."""
+    entries = np.full(3, 2**62), ([0, 0, 1], [1, 1, 2])
+    large = sparse.coo_array(entries, shape=(2, len(WORDS)))
+    X = array.from_array(np.zeros(large.shape, np.int64), chunks=(2, -1))
+    embedder = fitted()
+    found = embedder.transform(X.map_blocks(lambda block: large, dtype=np.int64))
+    assert embedder.transform(large).dtype == np.float64
+    assert found.dtype == found.compute().dtype == np.float32
+    np.testing.assert_allclose(found, embedder.transform(large), rtol=1e-6)
+
+
 def test_columns_with_names():
     """After a fit on a matrix, columns are chosen and named as in `fit`."""
     names = [*WORDS[::-1][1:], "other"]
