@@ -105,7 +105,8 @@ class DocumentTransformer(  # type: ignore[call-arg]
     def fit_transform(self, X, y=None, sample_weight=None):
         """Fit, and return the features of the same documents.
 
-        Equal to ``fit(X).transform(X)``, but the documents are tokenised once.
+        Equal to ``fit(X).transform(X)``, but the documents are tokenised once, unless
+        they come as a collection of Dask.
 
         Parameters
         ----------
@@ -118,7 +119,7 @@ class DocumentTransformer(  # type: ignore[call-arg]
 
         Returns
         -------
-        ndarray of shape (n_documents, n_features)
+        ndarray or dask.array.Array of shape (n_documents, n_features)
             Document features, as in `transform`.
 
         Raises
@@ -140,18 +141,23 @@ class DocumentTransformer(  # type: ignore[call-arg]
             Documents as in `fit`. Out-of-vocabulary words are dropped. A matrix needs
             the same columns as the matrix in `fit` or, after a fit on text, a column
             for each word in the order of `vocabulary_`. After a fit on a matrix, text
-            can be passed if the columns have names.
+            can be passed if the columns have names. Documents and matrices may also be
+            collections of Dask, of which nothing is computed yet.
 
         Returns
         -------
-        ndarray of shape (n_documents, n_features)
+        ndarray or dask.array.Array of shape (n_documents, n_features)
             Document features of the type `dtype`. A document is a row of zeros if the
-            vectors of all its known words are zeros, or if it has no known words.
+            vectors of all its known words are zeros, or if it has no known words. For
+            a collection of Dask, the array is lazy: Dask computes it partition by
+            partition. With ``set_output(transform="pandas")``, it is a dataframe of
+            Dask. Later fits do not change it.
 
         Raises
         ------
         ValueError
-            If a document is not valid.
+            If a document is not valid. In a collection of Dask, the error is raised
+            when the partition is computed, and positions count from its first document.
         """
         model = self._as_fitted()
         if partitions.is_collection(X):
@@ -173,13 +179,14 @@ class DocumentTransformer(  # type: ignore[call-arg]
 
         Returns
         -------
-        ndarray of shape (n_documents,), float64
-            Between 0 and 1. A document without tokens has a share of 0.
+        ndarray or dask.array.Array of shape (n_documents,), float64
+            Between 0 and 1. A document without tokens has a share of 0. The array is
+            lazy for a collection of Dask, as in `transform`.
 
         Raises
         ------
         ValueError
-            If a document is not valid.
+            As in `transform`.
         """
         model = self._as_fitted()
         if partitions.is_collection(X):
