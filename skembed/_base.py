@@ -332,7 +332,8 @@ class BaseEmbedder(DocumentTransformer):
         ----------
         X : iterable of documents, or matrix
             Documents as in `transform`; with ``input="cooccurrence"`` a matrix is one
-            of counts, as in `fit`.
+            of counts, as in `fit`. The texts of a collection of Dask are read partition
+            by partition. A matrix of Dask is brought into memory.
         y : Ignored
             Not used, present for API consistency by convention.
 

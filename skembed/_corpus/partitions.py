@@ -17,8 +17,10 @@ _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
 
 def is_collection(X: Any) -> bool:
     """Return whether the input is a collection of Dask. Nothing is computed."""
-    # An attribute of the class, because a frame may have a column of this name.
-    return hasattr(type(X), "__dask_graph__") and not _is_delayed(X)
+    # An attribute of the class, because a frame may have a column of this name. Arrays
+    # of xarray have it, too, even where they are in memory.
+    is_lazy = hasattr(type(X), "__dask_graph__") and hasattr(X, "npartitions")
+    return is_lazy and not _is_delayed(X)
 
 
 def _is_delayed(X: Any) -> bool:
