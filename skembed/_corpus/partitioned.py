@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
+from itertools import pairwise, repeat, starmap
 from types import SimpleNamespace
 from typing import Any, ClassVar, NamedTuple
 
@@ -29,9 +29,13 @@ from skembed._corpus.reader import Known, Reading
 from skembed._corpus.validation import check_weights
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 from skembed._utils.extras import require
+from skembed._utils.threads import n_threads
 
 # Results that one task adds up.
 _FAN_IN = 8
+# Tokens of one part, unless a partition has more.
+_TASK_TOKENS = 1 << 26
+_MOST_THREADS = 1 << 10
 
 
 class Size(NamedTuple):
@@ -141,7 +145,11 @@ class PartitionedCorpus:
 
     def _calls(self, function: Callable[..., Any], shared: tuple[Any, ...]) -> list:
         sent = share((function, shared))
-        return [delay(_call, part, sent) for part in self.parts]
+        sizes = [size.n_documents for size in self.sizes]
+        firsts = np.cumsum([0, *sizes])[:-1].tolist()
+        return [
+            delay(_call, *one, sent) for one in zip(self.parts, firsts, strict=True)
+        ]
 
 
 def join(parts: Sequence[Corpus]) -> Corpus:
@@ -246,7 +254,8 @@ def read(
     number = share(partial(number, missing=estimator.missing))
     parts = partitions_of(X)
     parts = persist(delay(_number, *one, number) for one in enumerate(parts))
-    n_documents = compute(delay(_count_documents, part) for part in parts)
+    shapes = compute(delay(_shape, part) for part in parts)
+    n_documents = [shape[0] for shape in shapes]
     weights = check_weights(sample_weight, sum(n_documents))
     of_parts = _split(weights, n_documents)
     vocabulary = None
@@ -257,9 +266,9 @@ def read(
     assert rows is not None
     shared = share(pickle.dumps(list(rows)))
     # What a part was made from is released when the part is there.
+    groups = _groups([shape[1] for shape in shapes], n_tasks(estimator.n_jobs))
     parts = persist(
-        delay(_translate, part, shared, of_part)
-        for part, of_part in zip(parts, of_parts, strict=True)
+        delay(_translate, parts[group], of_parts[group], shared) for group in groups
     )
     sizes = compute(delay(_size, part) for part in parts)
     if vocabulary is None:
@@ -271,6 +280,35 @@ def read(
             _vocabulary.check_occurs(vocabulary, n_tokens, sum(n_documents), weights)
     corpus: Any = PartitionedCorpus(parts, sizes, vocabulary.counts, False, weights)
     return Reading(corpus, vocabulary, None, np.float32)
+
+
+def n_tasks(n_jobs: int | None) -> int:
+    """Return how many tasks run at the same time.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Number of threads if there is no cluster, by joblib's rules.
+    """
+    cluster = client()
+    if cluster is None:
+        return n_threads(n_jobs, _MOST_THREADS)
+    return max(1, sum(cluster.nthreads().values()))
+
+
+def _groups(sizes: list[int], wanted: int) -> list[slice]:
+    """Join neighbouring partitions: about one group for each task at a time.
+
+    Counts of a few large parts take less memory, and less time to add up, than those of
+    many small ones.
+    """
+    n_tokens = np.array(sizes)
+    total = max(1, int(n_tokens.sum()))
+    wanted = max(wanted, -(-total // _TASK_TOKENS))
+    middle = np.cumsum(n_tokens) - n_tokens / 2
+    numbers = np.minimum(middle * wanted / total, wanted - 1).astype(np.int64)
+    edges = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), n_tokens.size]
+    return list(starmap(slice, pairwise(edges)))
 
 
 def _split(weights: np.ndarray | None, n_documents: list[int]) -> list[Any]:
@@ -316,8 +354,9 @@ def _number(position: int, part: Any, number: Callable[..., Any]) -> _Numbered:
     return _Numbered(np.asarray(ids), np.asarray(offsets), pickled)
 
 
-def _count_documents(part: Any) -> int:
-    return part.doc_offsets.size - 1
+def _shape(part: _Numbered) -> tuple[int, int]:
+    """Return the number of documents and of tokens."""
+    return part.doc_offsets.size - 1, part.token_ids.size
 
 
 def _size(part: Corpus) -> Size:
@@ -347,18 +386,26 @@ def _frequent(counted: _Counted, min_count: int) -> _Counted:
     return _Counted(pickle.dumps([words[i] for i in found]), counts[found])
 
 
-def _translate(part: _Numbered, words: bytes, weights: np.ndarray | None) -> Corpus:
-    """Return a part in rows of the vocabulary, without other words."""
+def _translate(parts: list[_Numbered], weights: list[Any], words: bytes) -> Corpus:
+    """Return some parts as one, in rows of the vocabulary, without other words."""
     rows = {word: row for row, word in enumerate(pickle.loads(words))}
-    own = pickle.loads(part.words)
-    new = np.fromiter(map(rows.get, own, repeat(-1)), np.int64, len(own))
-    corpus = Corpus(part.token_ids, part.doc_offsets, None, weights)
-    return _vocabulary.translate(corpus, new)
+    found = []
+    for part, of_part in zip(parts, weights, strict=True):
+        own = pickle.loads(part.words)
+        new = np.fromiter(map(rows.get, own, repeat(-1)), np.int64, len(own))
+        corpus = Corpus(part.token_ids, part.doc_offsets, None, of_part)
+        found.append(_vocabulary.translate(corpus, new))
+    return join(found)
 
 
-def _call(part: Corpus, sent: tuple[Callable[..., Any], tuple[Any, ...]]) -> Any:
+def _call(
+    part: Corpus, first: int, sent: tuple[Callable[..., Any], tuple[Any, ...]]
+) -> Any:
     function, shared = sent
-    return function(part, *shared)
+    try:
+        return function(part, *shared)
+    except ValueError as error:
+        raise ValueError(f"Of the documents from {first} on: {error}") from None
 
 
 def _add_results(parts: list[Any]) -> Any:

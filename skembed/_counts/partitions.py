@@ -1,7 +1,6 @@
 """Co-occurrence counts of documents in partitions of Dask, on its workers."""
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -9,20 +8,15 @@ from scipy import sparse
 from skembed._corpus.partitioned import (
     PartitionedCorpus,
     add_in_tree,
-    client,
-    join,
+    n_tasks,
     share,
 )
 from skembed._corpus.partitions import compute, delay
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, sums, windows
-from skembed._utils.threads import n_threads
 
-# Tokens that one task counts at most. Counts of fewer, larger parts are smaller in
-# total than those of many small ones.
-_TASK_TOKENS = 1 << 26
-# Ranges of rows for each thread of the cluster. A worker holds the counts of few of
-# them at a time, apart from results.
+# Ranges of rows for each task that runs at the same time. A worker holds the counts of
+# few of them at a time, apart from results.
 _RANGES = 4
 
 
@@ -35,8 +29,8 @@ def count_windows(
 ) -> sparse.csr_array:
     """Count how often words co-occur within context windows, on the workers.
 
-    Neighbouring partitions are counted together, one range of rows after the other.
-    The counts of a range are added up on the workers.
+    Each part is counted one range of rows after the other. The counts of a range are
+    added up on the workers.
 
     Parameters
     ----------
@@ -58,14 +52,13 @@ def count_windows(
         `windows.count_cooccurrences` for all documents together. Otherwise they agree
         to 1e-12.
     """
-    n_workers = _count_threads(n_jobs)
-    groups = _groups(corpus, n_workers)
     n_words = corpus.word_counts.size
-    ranges = _row_ranges(corpus.word_counts, 2 * weights.size, _RANGES * n_workers)
+    n_ranges = _RANGES * n_tasks(n_jobs)
+    ranges = _row_ranges(corpus.word_counts, 2 * weights.size, n_ranges)
     shared = share((n_words, weights, direction))
     blocks = []
     for rows in ranges:
-        counted = [delay(_count_rows, group, rows, shared) for group in groups]
+        counted = [delay(_count_rows, part, rows, shared) for part in corpus.parts]
         blocks.append(delay(sums.add, counted, divisor))
     return documents.consume_blocks(compute(blocks), n_words, "Co-occurrence counts")
 
@@ -90,26 +83,6 @@ def count_shared_documents(corpus: PartitionedCorpus) -> sparse.csr_array:
     return counts if whole else documents.rounded_inplace(counts)
 
 
-def _count_threads(n_jobs: int | None) -> int:
-    """Return how many tasks run at the same time."""
-    cluster = client()
-    if cluster is None:
-        return n_threads(n_jobs, 1 << 10)
-    return max(1, sum(cluster.nthreads().values()))
-
-
-def _groups(corpus: PartitionedCorpus, n_workers: int) -> list[list[Any]]:
-    """Return neighbouring parts that are counted together, about one for a worker."""
-    n_tokens = np.array([size.n_tokens for size in corpus.sizes])
-    wanted = max(n_workers, -(-int(n_tokens.sum()) // _TASK_TOKENS))
-    before = np.cumsum(n_tokens) - n_tokens / 2
-    numbers = (before * wanted / max(1, n_tokens.sum())).astype(np.int64)
-    return [
-        [corpus.parts[i] for i in np.flatnonzero(numbers == number)]
-        for number in np.unique(numbers)
-    ]
-
-
 def _row_ranges(
     word_counts: np.ndarray, contexts: int, n_ranges: int
 ) -> list[tuple[int, int]]:
@@ -126,14 +99,13 @@ def _row_ranges(
 
 
 def _count_rows(
-    parts: list[Corpus],
+    part: Corpus,
     rows: tuple[int, int],
     shared: tuple[int, np.ndarray, str],
 ) -> sparse.csr_array:
-    """Count some rows of a few parts."""
+    """Count some rows of a part."""
     n_words, weights, direction = shared
-    counts = windows.count_cooccurrences(join(parts), n_words, weights, 1, direction)
-    return counts[slice(*rows)]
+    return windows.count_cooccurrences(part, n_words, weights, 1, direction, rows=rows)
 
 
 def _add_products(

@@ -93,9 +93,7 @@ def test_shared_documents_of_any_weight(repeated, data):
 
 def test_rounding_is_not_what_makes_counts_symmetric(monkeypatch):
     """Nearly all pairs that differ in the last bit only are rounded to the same."""
-    monkeypatch.setattr(
-        _shared_documents, "_round_to_float32_inplace", lambda values: None
-    )
+    monkeypatch.setattr(_shared_documents, "rounded_inplace", lambda counts: counts)
     rng = np.random.default_rng(0)
     rows = [dict(enumerate(rng.random(N_WORDS))) for _ in range(20)]
     for doc_weights in (None, rng.random(20)):

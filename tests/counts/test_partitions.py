@@ -1,0 +1,320 @@
+"""Documents in partitions of Dask give the same as the same documents in a list."""
+
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from skembed import (
+    CBOWEmbedder,
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    PretrainedEmbedder,
+    SGNSEmbedder,
+    SoftmaxEmbedder,
+    cooccurrence,
+)
+from skembed.vectors import WordVectors
+from tests.helpers import cheap, draw_documents
+
+dask = pytest.importorskip("dask")
+array = pytest.importorskip("dask.array")
+bag = pytest.importorskip("dask.bag")
+frames = pytest.importorskip("dask.dataframe")
+
+COUNTING = [GloVeEmbedder, PPMISVDEmbedder, SoftmaxEmbedder]
+N_DOCUMENTS = 60
+RAW = draw_documents(3, N_DOCUMENTS)
+TOKENS = [text.split() for text in RAW]
+RNG = np.random.default_rng(5)
+MATRIX = RNG.poisson(0.7, (N_DOCUMENTS, 9))
+IDS = RNG.integers(-1, 12, (N_DOCUMENTS, 8))
+WEIGHTS = {
+    "none": None,
+    "whole": RNG.integers(0, 4, N_DOCUMENTS),
+    "halves": RNG.integers(1, 9, N_DOCUMENTS) / 2,
+}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    with dask.config.set(scheduler="synchronous"):
+        yield
+
+
+def in_other_order(monkeypatch, seed):
+    """Let tasks run in any order that their results allow."""
+    shuffled = random.Random(seed)
+
+    def order(graph, *_, **__):
+        ranks = list(range(len(graph)))
+        shuffled.shuffle(ranks)
+        return dict(zip(graph, ranks, strict=True))
+
+    monkeypatch.setattr("dask.local.order", order)
+
+
+def as_bag(documents, n_partitions):
+    return bag.from_sequence(documents, npartitions=n_partitions)
+
+
+def as_series(documents, n_partitions):
+    return frames.from_pandas(pd.Series(documents), npartitions=n_partitions)
+
+
+def as_frame(documents, n_partitions):
+    return as_series(documents, n_partitions).to_frame("text")
+
+
+def as_array(documents, n_partitions):
+    column = np.array(documents, dtype=object)[:, np.newaxis]
+    return array.from_array(column, chunks=(-(-len(documents) // n_partitions), 1))
+
+
+COLLECTIONS = [as_bag, as_series, as_frame, as_array]
+
+
+def blocks_of(X, n_partitions):
+    return array.from_array(X, chunks=(-(-len(X) // n_partitions), 4))
+
+
+def assert_same_counts(found, expected):
+    (counts, rows), (true_counts, true_rows) = found, expected
+    assert list(rows.items()) == list(true_rows.items())
+    assert counts.shape == true_counts.shape
+    for name in ("indptr", "indices", "data"):
+        one, other = getattr(counts, name), getattr(true_counts, name)
+        assert one.dtype == other.dtype
+        assert one.tobytes() == other.tobytes(), name
+
+
+@pytest.mark.parametrize("n_partitions", [1, 3, 8])
+@pytest.mark.parametrize("collection", COLLECTIONS)
+def test_counts_of_text(collection, n_partitions):
+    params = {"window": 3, "min_count": 2}
+    X = collection(RAW, n_partitions)
+    assert_same_counts(cooccurrence(X, **params), cooccurrence(RAW, **params))
+
+
+@pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
+@pytest.mark.parametrize("weighting", ["flat", "dynamic", "harmonic"])
+@pytest.mark.parametrize("direction", ["both", "left", "right"])
+def test_windows_and_weights(weighting, direction, weights):
+    params = {"window_weighting": weighting, "direction": direction, "window": 4}
+    params |= {"min_count": 2, "sample_weight": weights}
+    expected = cooccurrence(TOKENS, **params)
+    for n_partitions in (3, 8):
+        found = cooccurrence(as_bag(TOKENS, n_partitions), **params)
+        assert_same_counts(found, expected)
+
+
+def test_weights_that_do_not_add_up_exactly():
+    weights = np.random.default_rng(0).random(N_DOCUMENTS) ** 8 + 1e-9
+    params = {"sample_weight": weights, "min_count": 1}
+    counts, rows = cooccurrence(RAW, **params)
+    found, found_rows = cooccurrence(as_bag(RAW, 7), **params)
+    assert list(found_rows) == list(rows)
+    np.testing.assert_array_equal(found.indices, counts.indices)
+    np.testing.assert_allclose(found.data, counts.data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_order_of_tasks(seed, monkeypatch):
+    expected = cooccurrence(RAW, min_count=1)
+    in_other_order(monkeypatch, seed)
+    with dask.config.set(scheduler="threads", num_workers=2):
+        assert_same_counts(cooccurrence(as_bag(RAW, 8), min_count=1), expected)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 7])
+def test_number_of_parts(n_jobs):
+    """Neighbouring partitions are joined to one part for each task at a time."""
+    expected = cooccurrence(RAW)
+    assert_same_counts(cooccurrence(as_bag(RAW, 12), n_jobs=n_jobs), expected)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"max_features": 4},
+        {"vocabulary": ["birch", "amber", "cedar"], "min_count": 1},
+        {"stop_words": ["amber"]},
+        {"min_count": 1, "lowercase": False, "analyzer": "char"},
+        {"min_count": 1, "analyzer": lambda text: text.split()[::2]},
+    ],
+)
+def test_parameters_of_text(params):
+    assert_same_counts(
+        cooccurrence(as_bag(RAW, 5), **params), cooccurrence(RAW, **params)
+    )
+
+
+def test_empty_partitions_and_missing_documents():
+    documents = ["amber birch", None, "", "birch amber", np.nan, "cedar amber birch"]
+    X = bag.from_delayed(
+        [dask.delayed(part) for part in (documents[:1], [], [None], documents[2:], [])]
+    )
+    params = {"min_count": 1, "missing": "empty"}
+    assert_same_counts(cooccurrence(X, **params), cooccurrence(documents, **params))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
+def test_counts_of_a_matrix(weights, whole):
+    X = MATRIX if whole else MATRIX / 8
+    params = {"sample_weight": weights, "max_features": 7}
+    expected = cooccurrence(X, **params)
+    for n_partitions in (1, 3, 8):
+        found = cooccurrence(blocks_of(X, n_partitions), **params)
+        if whole and (weights is None or not (weights % 1).any()):
+            assert_same_counts(found, expected)
+        assert list(found[1].items()) == list(expected[1].items())
+        np.testing.assert_allclose(found[0].toarray(), expected[0].toarray(), rtol=1e-7)
+
+
+def test_frame_of_counts():
+    frame = pd.DataFrame(MATRIX, columns=[f"w{i}" for i in range(MATRIX.shape[1])])
+    found = cooccurrence(frames.from_pandas(frame, npartitions=4))
+    assert_same_counts(found, cooccurrence(frame))
+
+
+def test_sparse_chunks():
+    chunks = [dask.delayed(sparse.csr_array)(part) for part in np.split(MATRIX, 4)]
+    shape = N_DOCUMENTS // 4, MATRIX.shape[1]
+    parts = [array.from_delayed(c, shape=shape, dtype=MATRIX.dtype) for c in chunks]
+    found = cooccurrence(array.concatenate(parts))
+    assert_same_counts(found, cooccurrence(sparse.csr_array(MATRIX)))
+
+
+@pytest.mark.parametrize("n_partitions", [1, 4])
+def test_token_ids(n_partitions):
+    params = {"input": "token_ids", "min_count": 1, "window": 2}
+    found = cooccurrence(blocks_of(IDS, n_partitions), **params)
+    assert_same_counts(found, cooccurrence(IDS, **params))
+
+
+# --- fits -----------------------------------------------------------------------------
+
+
+def assert_same_fit(found, expected):
+    assert vars(found).keys() == vars(expected).keys()
+    for name in ("word_vectors_", "context_vectors_", "word_counts_"):
+        if hasattr(expected, name):
+            np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+    assert list(found.vocabulary_.items()) == list(expected.vocabulary_.items())
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS)
+@pytest.mark.parametrize("estimator", [*COUNTING, SGNSEmbedder, CBOWEmbedder])
+def test_fits(estimator, collection):
+    expected = cheap(estimator).fit(RAW)
+    found = cheap(estimator).fit(collection(RAW, 4))
+    assert_same_fit(found, expected)
+    np.testing.assert_allclose(
+        found.transform(RAW), expected.transform(RAW), rtol=1e-6, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("estimator", [*COUNTING, SGNSEmbedder, CBOWEmbedder])
+@pytest.mark.parametrize("kind", ["matrix", "ids"])
+def test_fits_of_numbers(estimator, kind):
+    X, params = (MATRIX, {}) if kind == "matrix" else (IDS, {"input": "token_ids"})
+    expected = cheap(estimator, **params).fit(X)
+    found = cheap(estimator, **params).fit(blocks_of(X, 4))
+    assert_same_fit(found, expected)
+    np.testing.assert_allclose(
+        found.transform(X), expected.transform(X), rtol=1e-6, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("estimator", COUNTING)
+def test_given_counts(estimator):
+    counts = (MATRIX.T @ MATRIX).astype(float)
+    expected = cheap(estimator, input="cooccurrence").fit(counts)
+    found = cheap(estimator, input="cooccurrence").fit(blocks_of(counts, 3))
+    assert_same_fit(found, expected)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "tfidf", "sif", "usif", "vlad"])
+@pytest.mark.parametrize("scale", [None, "standard", "spherical"])
+@pytest.mark.parametrize("weights", [WEIGHTS["none"], WEIGHTS["whole"]])
+def test_what_features_learn(pooling, scale, weights):
+    """Sums over documents are added up on the workers, in another order."""
+    params = {"pooling": pooling, "scale": scale}
+    expected = cheap(PPMISVDEmbedder, **params).fit(RAW, sample_weight=weights)
+    found = cheap(PPMISVDEmbedder, **params).fit(as_bag(RAW, 5), sample_weight=weights)
+    np.testing.assert_allclose(
+        found.transform(RAW), expected.transform(RAW), rtol=1e-5, atol=1e-9
+    )
+
+
+class Longest:
+    """A pooling of a user, which learns from all documents at once."""
+
+    def fit(self, X, vectors):
+        self.longest_ = X.sum(axis=1).max()
+        return self
+
+    def pool(self, X, vectors):
+        return X @ vectors / self.longest_
+
+
+def test_pooling_of_a_user():
+    expected = cheap(PPMISVDEmbedder, pooling=Longest()).fit(RAW)
+    found = cheap(PPMISVDEmbedder, pooling=Longest()).fit(as_bag(RAW, 5))
+    assert found.pooling_.longest_ == expected.pooling_.longest_
+    np.testing.assert_allclose(found.transform(RAW), expected.transform(RAW), rtol=1e-6)
+
+
+@pytest.mark.parametrize("estimator", [*COUNTING, SGNSEmbedder])
+@pytest.mark.parametrize("new_words", ["grow", "freeze"])
+def test_partial_fit(estimator, new_words):
+    expected, found = (cheap(estimator, new_words=new_words) for _ in range(2))
+    for documents in (RAW[:40], [*RAW[40:], "quartz quartz amber quartz birch"] * 2):
+        expected.partial_fit(documents)
+        found.partial_fit(as_bag(documents, 3))
+        assert_same_fit(found, expected)
+
+
+def test_pretrained_vectors():
+    vectors = WordVectors.from_estimator(cheap(PPMISVDEmbedder).fit(RAW))
+    expected = PretrainedEmbedder(vectors, pooling="sif").fit(RAW)
+    found = PretrainedEmbedder(vectors, pooling="sif").fit(as_bag(RAW, 4))
+    np.testing.assert_array_equal(found.transform(RAW), expected.transform(RAW))
+
+
+# --- errors ---------------------------------------------------------------------------
+
+
+def test_an_invalid_document():
+    X = as_bag([*RAW[:9], b"amber"], 5)
+    with pytest.raises(ValueError, match=r"^Partition 4 of X: Document 1 is bytes"):
+        cooccurrence(X)
+    embedder = cheap(GloVeEmbedder)
+    with pytest.raises(ValueError, match="Partition 4 of X"):
+        embedder.fit(X)
+    assert not embedder.__sklearn_is_fitted__()
+
+
+@pytest.mark.parametrize(
+    ("X", "params", "message"),
+    [
+        (as_bag(["amber", "birch"], 2), {"min_count": 2}, "Empty vocabulary: no word"),
+        (as_bag(["", ""], 2), {}, "Empty vocabulary: the 2 documents"),
+        (as_bag(RAW, 2), {"vocabulary": ["quartz"]}, "None of the 1 words of vocab"),
+        (as_bag(RAW, 2), {"input": "cooccurrence"}, "takes a square matrix"),
+        (as_bag(RAW, 2), {"sample_weight": np.ones(3)}, r"expected \(60,\)"),
+        (as_bag(RAW, 2), {"sample_weight": np.zeros(N_DOCUMENTS)}, "Sample weights"),
+        (array.zeros((2, 2, 2)), {}, "one column of documents"),
+        (frames.from_pandas(pd.DataFrame({"a": RAW, "b": RAW}), 2), {}, "2 columns"),
+    ],
+)
+def test_invalid_input(X, params, message):
+    params = dict(params)
+    weights = params.pop("sample_weight", None)
+    embedder = PPMISVDEmbedder(**params)
+    with pytest.raises(ValueError, match=message):
+        embedder.fit(X, sample_weight=weights)
+    assert not embedder.__sklearn_is_fitted__()
