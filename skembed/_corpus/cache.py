@@ -211,6 +211,12 @@ def keep(
     return parts, kept_under
 
 
+def folder_of(memory: Any) -> str | None:
+    """Return the folder of a `memory`, or None if it has none."""
+    folder = getattr(memory, "location", memory)
+    return os.fspath(folder) if _is_folder(folder) else None
+
+
 def _is_folder(memory: Any) -> bool:
     return isinstance(memory, (str, os.PathLike))
 

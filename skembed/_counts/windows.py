@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -239,13 +239,11 @@ def count_to_file(
         most = max_memory // (_TABLES_SHARE * _TABLE_BYTES * n_words)
         parts = [_prepare(*band, n_words, weights, team, most) for band in bands]
         for first, last in _ranges_within(parts, max_memory, team.size):
-            counts = _count(parts[0], (first, last), direction, team)
-            for part in parts[1:]:
-                counts = _add(counts, _count(part, (first, last), direction, team))
-            columns.frombytes(counts.indices.astype(np.int32, copy=False))
-            values.frombytes(counts.data)
-            indptr[first + 1 : last + 1] = indptr[first] + counts.indptr[1:]
-            del counts
+            rows, sizes = (first, last), np.empty(last - first, dtype=np.int64)
+            for part in _count_parts(parts, rows, sizes, direction, team):
+                columns.frombytes(part[0])
+                values.frombytes(part[1])
+            indptr[first + 1 : last + 1] = indptr[first] + sizes.cumsum()
     found = columns.take()
     if found.size <= INT32_MAX:
         indptr = indptr.astype(np.int32)
@@ -255,6 +253,28 @@ def count_to_file(
     counts = sparse.csr_array((values.take(), found, indptr), shape=shape)
     counts.has_canonical_format = True
     return counts
+
+
+def _count_parts(
+    parts: list[_Part],
+    rows: tuple[int, int],
+    sizes: np.ndarray,
+    direction: str,
+    team: ThreadTeam,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield columns and counts of some rows, and write the rows' numbers of entries."""
+    if len(parts) == 1:
+        unit = parts[0].weights.divisor, parts[0].weights.exponent
+        found = _count_range(parts[0], rows, sizes, direction, team, None)
+        for columns, values in found:
+            _divide(values, unit, values)
+            yield columns, values
+        return
+    counts = _count(parts[0], rows, direction, team)
+    for part in parts[1:]:
+        counts = _add(counts, _count(part, rows, direction, team))
+    sizes[:] = np.diff(counts.indptr)
+    yield counts.indices.astype(np.int32, copy=False), counts.data
 
 
 def _widened(columns: np.ndarray, folder: Any) -> np.ndarray:
@@ -279,30 +299,24 @@ def _ranges_within(
             fixed += part.corpus.token_ids.nbytes
     width = 2 * parts[0].weights.by_distance.size
     entries = _ENTRY_BYTES * np.minimum(width * frequency, n_words)
-    # While rows are counted, and then while they are joined and added up. Only what
-    # they hold at most is known beforehand.
-    phases = [
-        _PLACE_BYTES * frequency + entries,
-        (2 if len(parts) == 1 else 4) * entries,
-    ]
-    largest = int(np.maximum(*phases).max(initial=0))
-    room = max_memory - fixed
+    # Sums of several parts are joined, and added up as a third matrix. How many entries
+    # a row has is not known beforehand, but how many at most.
+    n_copies = 1 if len(parts) == 1 else 4
+    of_rows = _PLACE_BYTES * frequency + n_copies * entries
+    room, largest = max_memory - fixed, int(of_rows.max(initial=0))
     if largest > room:
         raise ValueError(
             f"max_memory={max_memory} bytes is too small to count the contexts of the "
             f"most frequent of {n_words} words: pass at least {fixed + largest}, fewer "
             "threads (n_jobs), or lower max_features or window."
         )
-    totals = [np.cumsum(bytes_of_rows) for bytes_of_rows in phases]
+    of_rows = np.cumsum(of_rows)
     ranges, first = [], 0
     while first < n_words:
-        before = [total[first - 1] if first else 0 for total in totals]
-        ends = [
-            int(np.searchsorted(total, done + room, side="right"))
-            for total, done in zip(totals, before, strict=True)
-        ]
-        ranges.append((first, min(ends)))
-        first = min(ends)
+        done = of_rows[first - 1] if first else 0
+        last = int(np.searchsorted(of_rows, done + room, side="right"))
+        ranges.append((first, last))
+        first = last
     return ranges
 
 
@@ -617,6 +631,15 @@ def _tasks(
     )
 
 
+def _divide(values: np.ndarray, unit: tuple[int, int], out: np.ndarray) -> None:
+    """Write values times ``2**exponent / divisor``; `unit` is (divisor, exponent)."""
+    divisor, exponent = unit
+    np.divide(values, float(divisor), out=out)
+    if exponent:
+        with np.errstate(over="ignore"):
+            np.ldexp(out, exponent, out=out)
+
+
 def _consume_parts(
     sizes: np.ndarray,
     parts: list[Any],
@@ -629,7 +652,6 @@ def _consume_parts(
     Its values are those of the parts times ``2**exponent / divisor``, where `unit` is
     (divisor, exponent).
     """
-    divisor, exponent = float(unit[0]), unit[1]
     ends = np.cumsum([columns.size for columns, _ in parts]).tolist()
     # As large as all parts together. The parts are released one after the other.
     check_room_for(ends[-1] / 2, "Co-occurrence counts")
@@ -645,11 +667,7 @@ def _consume_parts(
         last = ends[number]
         first = last - part_columns.size
         columns[first:last] = part_columns
-        here = values[first:last]
-        np.divide(part_values, divisor, out=here)
-        if exponent:
-            with np.errstate(over="ignore"):
-                np.ldexp(here, exponent, out=here)
+        _divide(part_values, unit, values[first:last])
 
     team.map(place, range(len(parts)))
     counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, n_words))

@@ -3,6 +3,7 @@
 import mmap
 import os
 import tempfile
+import weakref
 from array import array
 from collections.abc import Iterable
 from typing import Any
@@ -44,6 +45,7 @@ class FileArray:
             self._file = tempfile.TemporaryFile(  # noqa: SIM115
                 buffering=_BUFFER, dir=self._folder
             )
+        weakref.finalize(self, self._file.close)
 
     def __len__(self) -> int:
         return self._size
