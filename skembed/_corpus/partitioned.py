@@ -24,6 +24,7 @@ from skembed._corpus.partitions import (
     holds_numbers,
     partitions_of,
     persist,
+    share,
 )
 from skembed._corpus.reader import Known, Reading
 from skembed._corpus.validation import check_weights
@@ -185,17 +186,6 @@ def client() -> Any:
     # It is a method of the client.
     found = getattr(dask.base.get_scheduler(), "__self__", None)
     return found if hasattr(found, "scatter") else None
-
-
-def share(value: Any) -> Any:
-    """Return a value that all tasks may take. It is sent to the cluster once."""
-    cluster = client()
-    if cluster is not None:
-        # Large values inside of tasks would pass through the scheduler. Each worker
-        # gets a copy, because the copy of a worker that dies is lost.
-        return cluster.scatter([value], broadcast=True, hash=False)[0]
-    dask = require("dask", "A collection of Dask", "dask")
-    return dask.delayed(value, traverse=False, pure=False)
 
 
 def add_in_tree(function: Callable[[list[Any]], Any], tasks: Sequence[Any]) -> Any:

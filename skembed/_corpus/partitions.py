@@ -9,6 +9,9 @@ from scipy import sparse
 from skembed._corpus.validation import as_iterable, describe, is_frame, is_matrix
 from skembed._utils.extras import require
 
+# Tables of vectors are large parts of a graph, but stand in it once only.
+_LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
+
 
 def is_collection(X: Any) -> bool:
     """Return whether the input is a collection of Dask. Nothing is computed."""
@@ -77,16 +80,27 @@ def delay(function: Callable[..., Any], *arguments: Any) -> Any:
     return dask.delayed(function, pure=False)(*arguments)
 
 
+def share(value: Any) -> Any:
+    """Return a value that many tasks take, as a Delayed that is sent once.
+
+    It is a part of the graph, so that another worker gets it if one dies.
+    """
+    dask = require("dask", "A collection of Dask", "dask")
+    return dask.delayed(value, traverse=False, pure=False)
+
+
 def compute(tasks: Iterable[Any]) -> list[Any]:
     """Return the results of Delayed objects."""
     dask = require("dask", "A collection of Dask", "dask")
-    return list(dask.compute(*tasks))
+    with dask.config.set(_LARGE):
+        return list(dask.compute(*tasks))
 
 
 def persist(tasks: Iterable[Any]) -> list[Any]:
     """Return Delayed objects whose results stay where they are computed."""
     dask = require("dask", "A collection of Dask", "dask")
-    return list(dask.persist(*tasks))
+    with dask.config.set(_LARGE):
+        return list(dask.persist(*tasks))
 
 
 def local(X: Any, of_ids: bool = False) -> Any:

@@ -9,9 +9,8 @@ from skembed._corpus.partitioned import (
     PartitionedCorpus,
     add_in_tree,
     n_tasks,
-    share,
 )
-from skembed._corpus.partitions import compute, delay
+from skembed._corpus.partitions import compute, delay, share
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, sums, windows
 
