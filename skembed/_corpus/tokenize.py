@@ -35,6 +35,7 @@ from skembed._corpus.validation import (
 )
 from skembed._corpus.vocabulary import Corpus, view
 from skembed._utils.files import FileArray
+from skembed._utils.memory import check_room
 
 # Parameters of everything that reads text.
 PARAMETERS = {
@@ -60,6 +61,9 @@ _MUCH = 2**21
 _MUCH_PER_WORD = 2
 _BATCH = 2**18  # characters that are scanned at once
 _MIN_ROOM = 2**13  # for new words in the table
+# New words in a dict after which the available memory is looked at, and about what a
+# word takes as a str, and while the dict is copied to grow.
+_NEW_WORDS, _WORD_BYTES = 2**18, 150
 _UNKNOWN = object()  # in place of the row of a word
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 
@@ -106,7 +110,7 @@ def number(
         seen: defaultdict[str, int] = defaultdict()
         seen.default_factory = seen.__len__
         tokens = _cut(documents, vectorizer)
-        numbers = (map(seen.__getitem__, words) for words in tokens)
+        numbers = (map(seen.__getitem__, words) for words in _watch(tokens, seen))
         found, offsets = _join_ids(numbers, ids)
         return found, offsets, list(seen)
     stop_words = vectorizer.get_stop_words() or ()
@@ -168,6 +172,29 @@ def look_up(
     if not inside(token_ids, n_rows):
         rows_of(rows, rows, n_rows)
     return Corpus(token_ids, np.asarray(offsets))
+
+
+def _watch(documents: Iterable[Any], seen: Collection[str]) -> Iterator[Any]:
+    """Yield documents, and check that their distinct words leave enough memory."""
+    checked = 0
+    for tokens in documents:
+        if len(seen) >= checked + _NEW_WORDS:
+            checked = len(seen)
+            _check_room_for_words(checked)
+        yield tokens
+
+
+def _check_room_for_words(n_words: int, n_bytes: float | None = None) -> None:
+    """Raise a MemoryError if there is no memory for more distinct words."""
+    if n_bytes is None:
+        n_bytes = _WORD_BYTES * n_words
+    check_room(
+        n_bytes,
+        f"More words than the {n_words} distinct ones that X holds so far",
+        "min_count is applied after all words are found. Pass the words to keep as "
+        "`vocabulary`, or parameters that find fewer of them, such as token_pattern, "
+        "stop_words or lowercase.",
+    )
 
 
 def _known(words: Iterable[str], rows: Mapping[str, int]) -> list[int]:
@@ -327,6 +354,8 @@ class _Scanner:
         self, texts: list[str], numbers: dict[str, int]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Do the same as `number`, with a dict of all words of the table."""
+        if not self._fixed:
+            _check_room_for_words(len(numbers))
         ids, offsets = array("i"), []
         for text in texts:
             tokens = self._tokenize(text)
@@ -360,15 +389,17 @@ class _Scanner:
         Returns whether this is possible.
         """
         codes, ends = self._entered()
-        table = self._kernels.new_table(
-            codes, ends, 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
-        )
+        size = 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
+        n_bytes = self._kernels.table_bytes(*size)
+        _check_room_for_words(ends.size, n_bytes + 2 * codes.nbytes)
+        table = self._kernels.new_table(codes, ends, *size)
         if table is not None:
             self._table = table
         return table is not None
 
     def words(self) -> list[str]:
         """Return the words in the order of their numbers."""
+        _check_room_for_words(self._n_words)
         words = self._entered_words() if self._numbers is None else list(self._numbers)
         return words[self._n_dropped :]
 
