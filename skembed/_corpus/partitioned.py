@@ -138,7 +138,7 @@ class PartitionedCorpus:
             As in `map`. The results are arrays, or dicts of arrays and numbers.
         """
         tasks = self._calls(function, shared)
-        return compute([add_in_tree(_add_results, tasks)])[0]
+        return compute([add_in_tree(add_results, tasks)])[0]
 
     def gather(self) -> Corpus:
         """Return all documents, in the memory of this process."""
@@ -390,7 +390,8 @@ def _call(
         raise ValueError(f"Of the documents from {first} on: {error}") from None
 
 
-def _add_results(parts: list[Any]) -> Any:
+def add_results(parts: list[Any]) -> Any:
+    """Return the sum of results: of arrays and numbers, or of dicts of these."""
     if not isinstance(parts[0], dict):
         return _add_arrays(parts)
     names = parts[0]

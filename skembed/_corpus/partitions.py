@@ -10,7 +10,7 @@ from skembed._corpus.validation import as_iterable, describe, is_frame, is_matri
 from skembed._utils.extras import require
 
 # Seconds between two looks at the workers, and looks at which none of them works.
-_SECONDS, _PATIENCE = 10, 3
+_SECONDS, _PATIENCE = 2, 15
 # Tables of vectors are large parts of a graph, but stand in it once only.
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
 
@@ -133,6 +133,9 @@ def _wait(cluster: Any, futures: list[Any]) -> None:
             distributed.wait(futures, timeout=_SECONDS)
             return
         except distributed.TimeoutError:
+            # The first error ends the call, as in `dask.compute`.
+            if any(future.status not in ("pending", "finished") for future in futures):
+                return
             found = cluster.sync(cluster.scheduler.identity)["workers"].values()
         n_workers = max(n_workers, len(found))
         works = any(worker["status"] != "paused" for worker in found)
