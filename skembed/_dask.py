@@ -142,7 +142,7 @@ def _read(model: Any) -> Any:
     """Return a copy of an estimator that has only what `transform` reads."""
     read = object.__new__(type(model))
     read.__dict__ = {name: v for name, v in vars(model).items() if name in _READ}
-    # It would keep the documents in this process.
+    # Look-ups of partitions are not kept.
     read.memory = None
     return read
 
