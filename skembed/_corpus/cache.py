@@ -12,6 +12,7 @@ import os
 import types
 import unicodedata
 import warnings
+from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
@@ -28,8 +29,8 @@ from sklearn.utils.validation import check_memory
 from skembed import _version
 from skembed._utils.forks import after_fork
 
-# Texts that are joined at once, which bounds the memory for them.
-_TEXTS = 2**14
+# Texts that are joined at once, and their characters, which bound the memory for them.
+_TEXTS, _SIZE = 2**14, 2**22
 # Bytes of a row of the table whose column sums make a checksum.
 _ROW = 2**12
 # Types whose `repr` identifies a value.
@@ -211,6 +212,12 @@ def keep(
     return parts, kept_under
 
 
+def folder_of(memory: Any) -> str | None:
+    """Return the folder of a `memory`, or None if it has none."""
+    folder = getattr(memory, "location", memory)
+    return os.fspath(folder) if _is_folder(folder) else None
+
+
 def _is_folder(memory: Any) -> bool:
     return isinstance(memory, (str, os.PathLike))
 
@@ -279,7 +286,7 @@ def key_of(*parts: Any) -> str:
 def _plain(part: Any) -> Any:
     if not isinstance(part, np.ndarray):
         return part
-    contents = blake2b(np.ascontiguousarray(part).tobytes(), digest_size=20)
+    contents = blake2b(np.ascontiguousarray(part).data, digest_size=20)
     return part.dtype.str, part.shape, contents.hexdigest()
 
 
@@ -301,13 +308,12 @@ def digest(documents: Sequence[Any]) -> str | None:
         texts, shape = _flat(documents)
         kinds = set(map(type, texts))
     if kinds != {str}:
-        is_text = all(issubclass(kind, str) for kind in kinds)
-        return _digest(texts, shape) if is_text else None
+        return _digest(documents)
     hashes = np.fromiter(map(hash, texts), np.int64, len(texts)).tobytes()
     key = tuple(blake2b(part, digest_size=20).digest() for part in (shape, hashes))
     found = _digests.get(key)
     if found is None:
-        found = _digest(texts, shape)
+        found = _digest(documents)
         _digests.add(key, found, _ENTRY)
     return found
 
@@ -327,23 +333,71 @@ def _lengths(parts: Iterable[Any]) -> bytes:
     return np.fromiter(map(len, parts), np.int64).tobytes()
 
 
-def _digest(texts: Sequence[str], shape: bytes) -> str:
-    found = blake2b(digest_size=20)
-    for part in (shape, _lengths(texts)):
-        found.update(len(part).to_bytes(8, "little"))
-        found.update(part)
-    # A subclass may define its own lower case or slices.
-    if any(kind is not str for kind in set(map(type, texts))):
-        names = (f"{type(text).__module__}.{type(text).__qualname__}" for text in texts)
-        found.update(" ".join(names).encode("utf-8", "surrogatepass"))
-    for some in _parts(texts):
-        found.update("".join(some).encode("utf-8", "surrogatepass"))
-    return found.hexdigest()
+def _digest(documents: Iterable[Any]) -> str | None:
+    found = Digest()
+    for document in documents:
+        found.add(document)
+    return found.value()
 
 
-def _parts(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(texts), _TEXTS):
-        yield texts[first : first + _TEXTS]
+class Digest:
+    """The digest of documents that come one after the other, as in `digest`."""
+
+    def __init__(self) -> None:
+        self._shapes = array("q")  # tokens of each document, -1 if it is raw
+        self._texts: list[Any] = []
+        self._size = 0
+        # Contents, lengths, types and shapes.
+        self._parts = [blake2b(digest_size=20) for _ in range(4)]
+        self._n_texts: int | None = 0
+
+    def watch(self, documents: Iterable[Any]) -> Iterator[Any]:
+        """Yield documents, and add them to the digest."""
+        for document in documents:
+            self.add(document)
+            yield document
+
+    def add(self, document: Any) -> None:
+        """Add a document: a str, or a list, a tuple or a 1-D array of str."""
+        if isinstance(document, str):
+            self._texts.append(document)
+            self._shapes.append(-1)
+            self._size += len(document) + 1
+        else:
+            tokens = _as_list(document)
+            self._texts += tokens
+            self._shapes.append(len(tokens))
+            self._size += len(tokens) + 1
+        if self._size >= _SIZE or len(self._texts) >= _TEXTS:
+            self._flush()
+
+    def value(self) -> str | None:
+        """Return the digest; None if there are objects other than str."""
+        self._flush()
+        if self._n_texts is None:
+            return None
+        parts = b"".join(part.digest() for part in self._parts)
+        return blake2b(parts, digest_size=20).hexdigest()
+
+    def _flush(self) -> None:
+        texts, first = self._texts, self._n_texts
+        kinds = set(map(type, texts))
+        if first is None or not all(issubclass(kind, str) for kind in kinds):
+            self._n_texts = None
+        else:
+            contents, lengths, names, shapes = self._parts
+            contents.update("".join(texts).encode("utf-8", "surrogatepass"))
+            lengths.update(_lengths(texts))
+            shapes.update(self._shapes)
+            # A subclass may define its own lower case or slices.
+            if kinds - {str}:
+                for number, text in enumerate(texts, first):
+                    kind = type(text)
+                    if kind is not str:
+                        name = f"{number} {kind.__module__}.{kind.__qualname__} "
+                        names.update(name.encode("utf-8", "surrogatepass"))
+            self._n_texts = first + len(texts)
+        self._texts, self._shapes, self._size = [], array("q"), 0
 
 
 class UnhashableError(TypeError):

@@ -19,6 +19,7 @@ from skembed._corpus import reader, token_ids, tokenize
 from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.matrix import Columns
 from skembed._corpus.partitions import (
+    client,
     compute,
     delay,
     holds_numbers,
@@ -29,7 +30,6 @@ from skembed._corpus.partitions import (
 from skembed._corpus.reader import Known, Reading
 from skembed._corpus.validation import check_weights
 from skembed._corpus.vocabulary import Corpus, Vocabulary
-from skembed._utils.extras import require
 from skembed._utils.threads import n_threads
 
 # Results that one task adds up.
@@ -138,7 +138,7 @@ class PartitionedCorpus:
             As in `map`. The results are arrays, or dicts of arrays and numbers.
         """
         tasks = self._calls(function, shared)
-        return compute([add_in_tree(_add_results, tasks)])[0]
+        return compute([add_in_tree(add_results, tasks)])[0]
 
     def gather(self) -> Corpus:
         """Return all documents, in the memory of this process."""
@@ -178,14 +178,6 @@ def join(parts: Sequence[Corpus]) -> Corpus:
     )
     assert ids is not None
     return Corpus(ids, offsets, of_tokens, of_documents)
-
-
-def client() -> Any:
-    """Return the client of a cluster that computes, or None if this process does."""
-    dask = require("dask", "A collection of Dask", "dask")
-    # It is a method of the client.
-    found = getattr(dask.base.get_scheduler(), "__self__", None)
-    return found if hasattr(found, "scatter") else None
 
 
 def add_in_tree(function: Callable[[list[Any]], Any], tasks: Sequence[Any]) -> Any:
@@ -398,7 +390,8 @@ def _call(
         raise ValueError(f"Of the documents from {first} on: {error}") from None
 
 
-def _add_results(parts: list[Any]) -> Any:
+def add_results(parts: list[Any]) -> Any:
+    """Return the sum of results: of arrays and numbers, or of dicts of these."""
     if not isinstance(parts[0], dict):
         return _add_arrays(parts)
     names = parts[0]

@@ -9,14 +9,18 @@ from scipy import sparse
 from skembed._corpus.validation import as_iterable, describe, is_frame, is_matrix
 from skembed._utils.extras import require
 
+# Seconds between two looks at the workers, and looks at which none of them works.
+_SECONDS, _PATIENCE = 2, 15
 # Tables of vectors are large parts of a graph, but stand in it once only.
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
 
 
 def is_collection(X: Any) -> bool:
     """Return whether the input is a collection of Dask. Nothing is computed."""
-    # An attribute of the class, because a frame may have a column of this name.
-    return hasattr(type(X), "__dask_graph__") and not _is_delayed(X)
+    # An attribute of the class, because a frame may have a column of this name. Arrays
+    # of xarray have it, too, even where they are in memory.
+    is_lazy = hasattr(type(X), "__dask_graph__") and hasattr(X, "npartitions")
+    return is_lazy and not _is_delayed(X)
 
 
 def _is_delayed(X: Any) -> bool:
@@ -89,11 +93,60 @@ def share(value: Any) -> Any:
     return dask.delayed(value, traverse=False, pure=False)
 
 
-def compute(tasks: Iterable[Any]) -> list[Any]:
-    """Return the results of Delayed objects."""
+def client() -> Any:
+    """Return the client of a cluster that computes, or None if this process does."""
     dask = require("dask", "A collection of Dask", "dask")
+    # It is a method of the client.
+    found = getattr(dask.base.get_scheduler(), "__self__", None)
+    return found if hasattr(found, "gather") else None
+
+
+def compute(tasks: Iterable[Any]) -> list[Any]:
+    """Return the results of Delayed objects.
+
+    Raises
+    ------
+    MemoryError
+        If no worker of a cluster goes on, usually because their memory is full.
+    """
+    dask = require("dask", "A collection of Dask", "dask")
+    cluster = client()
     with dask.config.set(_LARGE):
-        return list(dask.compute(*tasks))
+        if cluster is None:
+            return list(dask.compute(*tasks))
+        futures = cluster.compute(list(tasks))
+    _wait(cluster, futures)
+    return cluster.gather(futures)
+
+
+def _wait(cluster: Any, futures: list[Any]) -> None:
+    """Wait for results, but not for workers that never go on.
+
+    A worker whose memory is nearly full pauses until memory is released. If all of them
+    pause, nobody releases any. Workers may also be gone, and not come back. A cluster
+    that has had no workers yet may still be starting.
+    """
+    distributed = require("distributed", "A cluster of Dask", "distributed")
+    n_workers = n_idle = 0
+    while True:
+        try:
+            distributed.wait(futures, timeout=_SECONDS)
+            return
+        except distributed.TimeoutError:
+            # The first error ends the call, as in `dask.compute`.
+            if any(future.status not in ("pending", "finished") for future in futures):
+                return
+            found = cluster.sync(cluster.scheduler.identity)["workers"].values()
+        n_workers = max(n_workers, len(found))
+        works = any(worker["status"] != "paused" for worker in found)
+        n_idle = 0 if works or not n_workers else n_idle + 1
+        if n_idle == _PATIENCE:
+            state = "have paused, because their memory is nearly full"
+            raise MemoryError(
+                f"All {n_workers} workers of the Dask cluster "
+                f"{state if found else 'are gone'}. Start workers with more memory or "
+                "fewer threads, or pass X in more partitions."
+            )
 
 
 def persist(tasks: Iterable[Any]) -> list[Any]:

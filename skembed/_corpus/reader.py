@@ -13,10 +13,12 @@ from skembed._corpus import matrix as _matrix
 from skembed._corpus import token_ids, tokenize
 from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.cache import (
+    Digest,
     Recent,
     UnhashableError,
     digest,
     fingerprint,
+    folder_of,
     keep,
     key_of,
 )
@@ -37,6 +39,7 @@ from skembed._corpus.validation import (
     rows_of,
 )
 from skembed._corpus.vocabulary import Corpus, Vocabulary
+from skembed._utils.files import FileArray
 
 _TOKENISING = (
     "analyzer",
@@ -261,7 +264,8 @@ def _read_ids(
     report: Callable[[float], bool] | None,
 ) -> Reading:
     """Read documents of token ids. With a `memory`, their counts are kept there."""
-    found = _tokenise(X, None, sample_weight, choice, report, estimator.missing)
+    ids, missing = _file_for(estimator, X), estimator.missing
+    found = _tokenise(X, None, sample_weight, choice, report, missing, ids)
     corpus, vocabulary = found
     if estimator.memory is not None:
         key = key_of("token_ids", *corpus[:4])
@@ -333,6 +337,10 @@ def _read_text(
         missing = estimator.missing
         found = _tokenise(X, tokeniser, sample_weight, choice, report, missing)
         return Reading(*found, None, np.float32)
+    ids = _file_for(estimator, X)
+    if ids is not None:
+        how = tokeniser, sample_weight, choice, report
+        return _read_stream(estimator, X, ids, *how)
     # An iterator can be consumed once only, and only checked documents can be hashed.
     X = _listed(X, estimator.missing)
     sample_weight = check_weights(sample_weight, len(X))
@@ -340,15 +348,59 @@ def _read_text(
     if tokens is None or tokenising is None:
         found = _tokenise(X, tokeniser, sample_weight, choice, report)
         return Reading(*found, None, np.float32, notes)
-    given = None if choice.rows is None else digest(list(choice.rows))
-    parts = (given, choice.is_fixed, choice.is_known, *choice.limits)
-    key = key_of("text", tokens, tokenising, sample_weight, *parts)
+    key = _key_of_text(tokens, tokenising, sample_weight, choice)
     kept, kept_under = keep(
         estimator.memory,
         key,
         lambda: _to_parts(*_tokenise(X, tokeniser, sample_weight, choice, report)),
     )
     return Reading(*_from_parts(kept_under, *kept), None, np.float32)
+
+
+def _file_for(estimator: Any, X: Any) -> FileArray | None:
+    """Return a file for the token ids of a stream, or None to hold them in memory."""
+    folder = folder_of(estimator.memory)
+    if folder is None or hasattr(X, "__len__"):
+        return None
+    try:
+        return FileArray(folder, "i")
+    except OSError:
+        # `memory` will say that it cannot write there.
+        return None
+
+
+def _read_stream(
+    estimator: Any,
+    X: Any,
+    ids: FileArray,
+    tokeniser: CountVectorizer,
+    sample_weight: Any,
+    choice: Choice,
+    report: Callable[[float], bool] | None,
+) -> Reading:
+    """Read documents of which one at a time is in memory, and token ids in a file.
+
+    `memory` does not keep the token ids. The documents have to be read anyhow, to tell
+    that they are the same. It keeps what is found under their key, as the counts.
+    """
+    told = Digest()
+    documents = told.watch(checked(X, missing=estimator.missing))
+    found = _tokenise(documents, tokeniser, sample_weight, choice, report, ids=ids)
+    corpus, vocabulary = found
+    tokens, (tokenising, notes) = told.value(), _identify(estimator)
+    if tokens is not None and tokenising is not None:
+        key = _key_of_text(tokens, tokenising, corpus.doc_weights, choice)
+        corpus = corpus._replace(key=key)
+    return Reading(corpus, vocabulary, None, np.float32, notes)
+
+
+def _key_of_text(
+    tokens: str, tokenising: str, weights: np.ndarray | None, choice: Choice
+) -> str:
+    """Return the key of a corpus: of its documents and of how they are read."""
+    given = None if choice.rows is None else digest(list(choice.rows))
+    how = given, choice.is_fixed, choice.is_known, *choice.limits
+    return key_of("text", tokens, tokenising, weights, *how)
 
 
 def _listed(X: Any, missing: str) -> list[Any]:
@@ -402,14 +454,18 @@ def _tokenise(
     choice: Choice,
     report: Callable[[float], bool] | None,
     missing: str = "error",
+    ids: FileArray | None = None,
 ) -> tuple[Corpus, Vocabulary]:
-    """Read documents of text or, without a tokeniser, of token ids."""
+    """Read documents of text or, without a tokeniser, of token ids.
+
+    The numbers of tokens are in memory, or in a file that is given.
+    """
     rows = choice.rows
     if rows is not None and choice.is_fixed:
         if tokeniser is None:
-            corpus = token_ids.look_up(X, rows, report, missing)
+            corpus = token_ids.look_up(X, rows, report, missing, ids=ids)
         else:
-            corpus = tokenize.look_up(X, tokeniser, rows, report, missing)
+            corpus = tokenize.look_up(X, tokeniser, rows, report, missing, ids=ids)
         weights = check_weights(sample_weight, corpus.n_documents)
         corpus = corpus._replace(doc_weights=weights)
         if choice.is_known:
@@ -418,12 +474,12 @@ def _tokenise(
     number: Any = token_ids.number
     if tokeniser is not None:
         number = partial(tokenize.number, vectorizer=tokeniser)
-    ids, offsets, words = number(X, report=report, missing=missing)
+    numbered, offsets, words = number(X, report=report, missing=missing, ids=ids)
     weights = check_weights(sample_weight, len(offsets) - 1)
+    found = numbered, offsets, words, *choice.limits, weights
     if rows is not None:
-        found = ids, offsets, words, *choice.limits, weights
         return _vocabulary.extend(*found, known=rows)
-    return _vocabulary.build(ids, offsets, words, *choice.limits, weights)
+    return _vocabulary.build(*found)
 
 
 def _read_matrix(
@@ -617,8 +673,10 @@ def look_up_pairs(estimator: Any, X: Any) -> Corpus:
     """Return the documents or counts whose pairs a fitted estimator scores.
 
     Like `look_up`, but with ``input="cooccurrence"`` a matrix contains counts, as in
-    `fit`.
+    `fit`. A matrix of Dask is brought into the memory of this process.
     """
+    if is_collection(X):
+        X = local(X, _takes_ids(estimator))
     corpus, _ = look_up(estimator, X, PER_WORD)
     if estimator.input != "cooccurrence" or corpus.token_weights is None:
         return corpus

@@ -18,6 +18,7 @@ from skembed._corpus.validation import (
     rows_of,
 )
 from skembed._corpus.vocabulary import Corpus, chunks, view
+from skembed._utils.files import FileArray
 
 PAD = -1
 # Corpora hold int32.
@@ -45,7 +46,8 @@ def number(
     X: Any,
     report: Callable[[float], bool] | None = None,
     missing: str = "error",
-) -> tuple[array, array, list[int]]:
+    ids: FileArray | None = None,
+) -> tuple[Any, array, list[int]]:
     """Number the distinct ids of documents, in the order of the ids.
 
     Parameters
@@ -56,10 +58,12 @@ def number(
         Called now and then with the share of the documents that are done.
     missing : {"error", "empty"}, default="error"
         Whether missing documents of an iterable raise an error or are empty.
+    ids : FileArray, default=None
+        An empty array of C int for the numbers. By default, a new array in memory.
 
     Returns
     -------
-    ids : array of C int
+    ids : array of C int, or FileArray
         The numbers of all tokens, document after document, without pads.
     offsets : array of C long long
         Where each document begins in `ids`, and where the last one ends.
@@ -71,15 +75,15 @@ def number(
     ValueError
         If `X` or one of its documents is not valid.
     """
-    ids, offsets = array("i"), array("q", [0])
+    all_ids, offsets = array("i") if ids is None else ids, array("q", [0])
     n_documents = len(X) if report is not None and hasattr(X, "__len__") else np.inf
     for block in _blocks(X, missing):
         found, lengths = _without_pads(_as_int32(block), block.lengths)
-        offsets.frombytes((len(ids) + np.cumsum(lengths)).tobytes())
-        ids.frombytes(found.tobytes())
+        offsets.frombytes((len(all_ids) + np.cumsum(lengths)).tobytes())
+        all_ids.frombytes(found.tobytes())
         if report is not None:
             report((block.first + lengths.size) / n_documents)
-    return ids, offsets, _number_inplace(view(ids, np.int32)).tolist()
+    return all_ids, offsets, _number_inplace(view(all_ids, np.int32)).tolist()
 
 
 def look_up(
@@ -88,12 +92,13 @@ def look_up(
     report: Callable[[float], bool] | None = None,
     missing: str = "error",
     n_rows: int | None = None,
+    ids: FileArray | None = None,
 ) -> Corpus:
     """Return documents as rows of the given ids, without other tokens.
 
     Parameters
     ----------
-    X, report, missing
+    X, report, missing, ids
         As in `number`.
     rows : mapping of int to int
     n_rows : int, default=None
@@ -108,11 +113,11 @@ def look_up(
     ValueError
         As in `number`, or if the row of an id in the documents is not valid.
     """
-    ids, offsets, words = number(X, report, missing)
+    numbered, offsets, words = number(X, report, missing, ids)
     known = [word for word in words if word in rows]
     numbers = rows_of(rows, known, len(rows) if n_rows is None else n_rows)
     index = dict(zip(known, numbers.tolist(), strict=True))
-    return vocabulary.chosen(ids, offsets, words, index, None)
+    return vocabulary.chosen(numbered, offsets, words, index, None)
 
 
 def coverage(X: Any, rows: Mapping[int, int], missing: str = "error") -> np.ndarray:

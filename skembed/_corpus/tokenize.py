@@ -33,7 +33,9 @@ from skembed._corpus.validation import (
     inside,
     rows_of,
 )
-from skembed._corpus.vocabulary import Corpus
+from skembed._corpus.vocabulary import Corpus, view
+from skembed._utils.files import FileArray
+from skembed._utils.memory import check_room
 
 # Parameters of everything that reads text.
 PARAMETERS = {
@@ -59,6 +61,9 @@ _MUCH = 2**21
 _MUCH_PER_WORD = 2
 _BATCH = 2**18  # characters that are scanned at once
 _MIN_ROOM = 2**13  # for new words in the table
+# New words in a dict after which the available memory is looked at, and about what a
+# word takes as a str, and while the dict is copied to grow.
+_NEW_WORDS, _WORD_BYTES = 2**18, 150
 _UNKNOWN = object()  # in place of the row of a word
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 
@@ -68,7 +73,8 @@ def number(
     vectorizer: CountVectorizer,
     report: Callable[[float], bool] | None = None,
     missing: str = "error",
-) -> tuple[array, array, list[str]]:
+    ids: FileArray | None = None,
+) -> tuple[Any, array, list[str]]:
     """Number the distinct tokens of documents, in the order of first appearance.
 
     Parameters
@@ -82,10 +88,12 @@ def number(
         Called now and then with the share of the documents that are done.
     missing : {"error", "empty"}, default="error"
         Whether missing documents raise an error or count as empty documents.
+    ids : FileArray, default=None
+        An empty array of C int for the numbers. By default, a new array in memory.
 
     Returns
     -------
-    ids : array of C int
+    ids : array of C int, or FileArray
         The numbers of all tokens, document after document.
     offsets : array of C long long
         Where each document begins in `ids`, and where the last one ends.
@@ -102,13 +110,14 @@ def number(
         seen: defaultdict[str, int] = defaultdict()
         seen.default_factory = seen.__len__
         tokens = _cut(documents, vectorizer)
-        ids, offsets = _join_ids(map(seen.__getitem__, words) for words in tokens)
-        return ids, offsets, list(seen)
+        numbers = (map(seen.__getitem__, words) for words in _watch(tokens, seen))
+        found, offsets = _join_ids(numbers, ids)
+        return found, offsets, list(seen)
     stop_words = vectorizer.get_stop_words() or ()
     dropped = [word for word in stop_words if isinstance(word, str) and word]
     scanner = _Scanner(vectorizer, dropped, fixed=False)
-    ids, offsets = _join(map(scanner.number, batches))
-    return ids, offsets, scanner.words()
+    found, offsets = _join(map(scanner.number, batches), ids)
+    return found, offsets, scanner.words()
 
 
 def look_up(
@@ -118,6 +127,7 @@ def look_up(
     report: Callable[[float], bool] | None = None,
     missing: str = "error",
     n_rows: int | None = None,
+    ids: FileArray | None = None,
 ) -> Corpus:
     """Return documents as rows of the given words, without other tokens.
 
@@ -134,6 +144,8 @@ def look_up(
         As in `number`.
     n_rows : int, default=None
         Number of rows. By default the number of words.
+    ids : FileArray, default=None
+        An empty array of C int for the rows. By default, a new array in memory.
 
     Returns
     -------
@@ -148,18 +160,41 @@ def look_up(
     documents, batches = _open(X, vectorizer, len(rows), report, missing)
     try:
         if batches:
-            ids, offsets = _scan(batches, vectorizer, rows, n_rows)
+            found, offsets = _scan(batches, vectorizer, rows, n_rows, ids)
         else:
             tokens = _cut(documents, vectorizer)
-            ids, offsets = _join_ids(_known(words, rows) for words in tokens)
+            found, offsets = _join_ids((_known(words, rows) for words in tokens), ids)
     except (TypeError, OverflowError):
         # The error may be about X, or a row is not an int or is too large.
         rows_of(rows, rows, n_rows)
         raise
-    token_ids = np.asarray(ids)
+    token_ids = view(found, np.int32)
     if not inside(token_ids, n_rows):
         rows_of(rows, rows, n_rows)
     return Corpus(token_ids, np.asarray(offsets))
+
+
+def _watch(documents: Iterable[Any], seen: Collection[str]) -> Iterator[Any]:
+    """Yield documents, and check that their distinct words leave enough memory."""
+    checked = 0
+    for tokens in documents:
+        if len(seen) >= checked + _NEW_WORDS:
+            checked = len(seen)
+            _check_room_for_words(checked)
+        yield tokens
+
+
+def _check_room_for_words(n_words: int, n_bytes: float | None = None) -> None:
+    """Raise a MemoryError if there is no memory for more distinct words."""
+    if n_bytes is None:
+        n_bytes = _WORD_BYTES * n_words
+    check_room(
+        n_bytes,
+        f"More words than the {n_words} distinct ones that X holds so far",
+        "min_count is applied after all words are found. Pass the words to keep as "
+        "`vocabulary`, or parameters that find fewer of them, such as token_pattern, "
+        "stop_words or lowercase.",
+    )
 
 
 def _known(words: Iterable[str], rows: Mapping[str, int]) -> list[int]:
@@ -206,14 +241,15 @@ def _scan(
     vectorizer: CountVectorizer,
     rows: Mapping[str, int],
     n_rows: int,
-) -> tuple[array, array]:
+    ids: FileArray | None,
+) -> tuple[Any, array]:
     """Return the rows of given words in texts, and offsets of texts, by the kernel."""
     stop_words = vectorizer.get_stop_words() or ()
     words = [word for word in rows if word and word not in stop_words]
     row_of = rows_of(rows, words, n_rows).astype(np.int32)
     scanner = _Scanner(vectorizer, words, fixed=True)
     numbered = map(scanner.number, batches)
-    return _join((row_of[ids], ends) for ids, ends in numbered)
+    return _join(((row_of[part], ends) for part, ends in numbered), ids)
 
 
 def compile_kernel() -> None:
@@ -262,17 +298,21 @@ def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
         yield batch
 
 
-def _join_ids(documents: Iterable[Iterable[int]]) -> tuple[array, array]:
+def _join_ids(
+    documents: Iterable[Iterable[int]], given: FileArray | None
+) -> tuple[Any, array]:
     # array.extend(map(...)) runs the loop over tokens in C.
-    ids, offsets = array("i"), array("q", [0])
+    ids, offsets = array("i") if given is None else given, array("q", [0])
     for numbers in documents:
         ids.extend(numbers)
         offsets.append(len(ids))
     return ids, offsets
 
 
-def _join(parts: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[array, array]:
-    ids, offsets = array("i"), array("q", [0])
+def _join(
+    parts: Iterable[tuple[np.ndarray, np.ndarray]], given: FileArray | None
+) -> tuple[Any, array]:
+    ids, offsets = array("i") if given is None else given, array("q", [0])
     for part, ends in parts:
         offsets.frombytes((ends + len(ids)).tobytes())
         ids.frombytes(part.tobytes())
@@ -314,6 +354,8 @@ class _Scanner:
         self, texts: list[str], numbers: dict[str, int]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Do the same as `number`, with a dict of all words of the table."""
+        if not self._fixed:
+            _check_room_for_words(len(numbers))
         ids, offsets = array("i"), []
         for text in texts:
             tokens = self._tokenize(text)
@@ -347,15 +389,17 @@ class _Scanner:
         Returns whether this is possible.
         """
         codes, ends = self._entered()
-        table = self._kernels.new_table(
-            codes, ends, 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
-        )
+        size = 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
+        n_bytes = self._kernels.table_bytes(*size)
+        _check_room_for_words(ends.size, n_bytes + 2 * codes.nbytes)
+        table = self._kernels.new_table(codes, ends, *size)
         if table is not None:
             self._table = table
         return table is not None
 
     def words(self) -> list[str]:
         """Return the words in the order of their numbers."""
+        _check_room_for_words(self._n_words)
         words = self._entered_words() if self._numbers is None else list(self._numbers)
         return words[self._n_dropped :]
 

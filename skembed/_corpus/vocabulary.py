@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from skembed._utils.files import FileArray
+
 # Tokens that are counted or renumbered at once.
 _CHUNK = 2**18
 # Weights are added up together if their binary exponents differ by less than this.
@@ -37,11 +39,15 @@ class Corpus(NamedTuple):
     key: str | None = None  # its key in `memory`, if there is one
 
     @classmethod
-    def consume_known(cls, ids: array, offsets: array) -> "Corpus":
+    def consume_known(cls, ids: array | FileArray, offsets: array) -> "Corpus":
         """Return a corpus in the memory of the arrays, without tokens of id < 0."""
         # In place, because a copy would double the memory. An array can shrink only
         # while it has no view, and it keeps a sixteenth more than its size.
-        n_known = _drop_negative_inplace(view(ids, np.int32), view(offsets, np.int64))
+        token_ids, doc_offsets = view(ids, np.int32), view(offsets, np.int64)
+        n_known = _drop_negative_inplace(token_ids, doc_offsets)
+        if isinstance(ids, FileArray):
+            return cls(token_ids[:n_known], doc_offsets)
+        del token_ids
         # A profiler or debugger in another thread may still hold the frame of a
         # finished call, with its views. Then the array does not shrink.
         with suppress(BufferError):
@@ -131,7 +137,7 @@ def check_occurs(
 
 
 def build(
-    ids: array,
+    ids: array | FileArray,
     offsets: array,
     words: list[Any],
     min_count: int,
@@ -142,7 +148,7 @@ def build(
 
     Parameters
     ----------
-    ids : array of C int
+    ids : array of C int, or FileArray
         The number of each token, document after document. The corpus takes over the
         memory.
     offsets : array of C long long
@@ -217,7 +223,7 @@ def choose(
 
 
 def extend(
-    ids: array,
+    ids: array | FileArray,
     offsets: array,
     words: list[Any],
     min_count: int,
@@ -299,7 +305,10 @@ def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
 
 
 def _counts_of(
-    ids: array, offsets: array, words: list[Any], doc_weights: np.ndarray | None
+    ids: array | FileArray,
+    offsets: array,
+    words: list[Any],
+    doc_weights: np.ndarray | None,
 ) -> np.ndarray:
     # The corpus is not kept, because an array with a view cannot shrink.
     corpus = Corpus(view(ids, np.int32), view(offsets, np.int64), None, doc_weights)
@@ -321,7 +330,7 @@ def _frequent(words: list[Any], counts: np.ndarray, min_count: int) -> list[int]
 
 
 def chosen(
-    ids: array,
+    ids: array | FileArray,
     offsets: array,
     words: list[Any],
     index: dict[Any, int],
@@ -485,7 +494,9 @@ def chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
         yield token_ids[first : first + _CHUNK]
 
 
-def view(values: array, dtype: type) -> np.ndarray:
+def view(values: array | FileArray, dtype: type) -> np.ndarray:
+    if isinstance(values, FileArray):
+        return values.view()
     return np.frombuffer(values, dtype) if values else np.empty(0, dtype)
 
 

@@ -4,12 +4,18 @@ import math
 import warnings
 from collections.abc import Callable
 from numbers import Integral
+from os import PathLike
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    validate_params,
+)
 
 from skembed._corpus import cache, partitioned, reader, tokenize
 from skembed._corpus.partitioned import PartitionedCorpus
@@ -408,6 +414,34 @@ def _count_text(
     return _canonical(parts, n_words)
 
 
+def _count_within(
+    settings: Any,
+    corpus: Corpus | PartitionedCorpus,
+    n_words: int,
+    direction: str,
+    max_memory: int,
+) -> sparse.csr_array:
+    """Return the counts of a text in files, counted within a limit of memory."""
+    if isinstance(corpus, PartitionedCorpus) or corpus.token_weights is not None:
+        raise ValueError(
+            f"max_memory={max_memory} limits the counting of text in this process, not "
+            "that of a matrix or of a collection of Dask: pass None."
+        )
+    weights = window_weights(settings.window, settings.window_weighting, corpus.longest)
+    counts = windows.count_to_file(
+        corpus,
+        n_words,
+        weights,
+        settings.n_jobs,
+        direction,
+        max_memory,
+        cache.folder_of(settings.memory),
+    )
+    if corpus.doc_weights is not None:
+        check_finite(counts)
+    return counts
+
+
 def _count_matrix(
     corpus: Corpus | PartitionedCorpus,
     n_words: int,
@@ -433,6 +467,8 @@ def _csr_parts(*of_what: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     {
         **PARAMETERS,
         "input": [StrOptions({"content", "token_ids"})],
+        "memory": [str, PathLike, HasMethods("cache"), None],
+        "max_memory": [Interval(Integral, 1, None, closed="left"), None],
     },
     prefer_skip_nested_validation=True,
 )
@@ -454,6 +490,8 @@ def cooccurrence(
     missing: str = "error",
     sample_weight: Any = None,
     n_jobs: int | None = None,
+    memory: Any = None,
+    max_memory: int | None = None,
 ) -> tuple[sparse.csr_array, dict[str, int]]:
     r"""Count how often words co-occur within context windows.
 
@@ -467,7 +505,9 @@ def cooccurrence(
     X : iterable of str, or of lists, tuples or 1-D arrays of str
         Documents, as in the `fit` of embedders. In a matrix of shape
         (n_documents, n_words), words co-occur if they share a document. With
-        ``input="token_ids"``: a 2-D integer array.
+        ``input="token_ids"``: a 2-D integer array. The documents can be a collection of
+        Dask (a bag, a Series, a frame of one column, or an array). Its partitions are
+        counted on the workers, and only the result is sent to this process.
     window : int, default=5
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
@@ -492,7 +532,17 @@ def cooccurrence(
     sample_weight : array-like of shape (n_documents,), default=None
         How often each document counts. 2 is the same as passing it twice.
     n_jobs : int or None, default=None
-        Number of threads, by joblib's rules. The result does not depend on it.
+        Number of threads, by joblib's rules. The result does not depend on it. For a
+        collection of Dask, its scheduler decides.
+    memory : str, path or object with the joblib.Memory interface, default=None
+        Store token ids and counts of a text in this folder, as embedders do. The token
+        ids of an iterator are not held in memory, but in a file there.
+    max_memory : int, default=None
+        Bytes that counting may take beside the token ids and the vocabulary. Rows of a
+        text are then counted in ranges that fit, one after the other, and written to
+        files: in the folder of `memory`, or in the system's folder for temporary files.
+        `counts` are arrays that map these files. The files have no names, and are gone
+        when the arrays are. By default the counts are held in memory.
 
     Returns
     -------
@@ -501,15 +551,25 @@ def cooccurrence(
         ``direction="both"``. Each count of a text is within 1e-12 (relative) of the
         exact sum, even if weights differ widely. Counts of a matrix are exact up to
         ``2**53`` if all its numbers and all weights are whole. Otherwise they are
-        rounded to the 24 significant bits of float32.
+        rounded to the 24 significant bits of float32. Counts do not depend on the
+        partitions, the workers or their order if weights are whole and windows flat,
+        dynamic, or harmonic up to 36. Otherwise they agree to 1e-12.
     vocabulary : dict of str to int
         Row of each word. Token ids are int.
 
     Raises
     ------
     ValueError
-        If a parameter or a document is not valid, if no word is left, or if a sum is
-        too large for float64.
+        If a parameter or a document is not valid, if no word is left, if a sum is too
+        large for float64, or if the counts of one word exceed `max_memory`.
+    OSError
+        If files cannot be written, as on a full disk.
+
+    Notes
+    -----
+    The places of words in the text, 8 bytes a token, are listed for so many rows at
+    once as the `working_memory` of :func:`sklearn.set_config` has room for. By default,
+    that is for 134 million tokens. This is also true of the `fit` of embedders.
 
     Examples
     --------
@@ -527,11 +587,14 @@ def cooccurrence(
     """
     given = locals()
     settings = SimpleNamespace(
-        input=input, memory=None, **{name: given[name] for name in PARAMETERS}
+        input=input, memory=memory, **{name: given[name] for name in PARAMETERS}
     )
     read = partitioned.read if is_collection(X) else reader.read
     reading = read(settings, X, sample_weight)
     for note in reading.notes:
         warnings.warn(note, UserWarning, stacklevel=3)
     corpus, words = reading.corpus, reading.vocabulary
+    if max_memory is not None:
+        counts = _count_within(settings, corpus, len(words), direction, max_memory)
+        return counts, words.rows
     return count_pairs(settings, corpus, len(words), direction), words.rows

@@ -2,18 +2,20 @@
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
+from sklearn import get_config
 
 from skembed._corpus.vocabulary import Corpus
+from skembed._utils.files import FileArray
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import check_room
-from skembed._utils.threads import ThreadTeam, n_threads
+from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 
 # A task has at most about this many pairs of a word and a context to read, and this
 # many entries of the matrix to write. If there is only one task, no thread is started.
@@ -35,7 +37,11 @@ _MOST_DENOMINATOR = 2**52
 _PRECISION = 44
 # Indices are int32 if the number of entries allows it.
 INT32_MAX = int(np.iinfo(np.int32).max)
-_ENTRY_BYTES = 12
+_ENTRY_BYTES, _PLACE_BYTES = 12, 8
+# What counting within a limit takes for each word: tables of all words; a thread's
+# work space; and the words of a chunk, which are counted, added up and listed. Tables
+# of chunks may take this share of the limit.
+_WORD_BYTES, _SCRATCH_BYTES, _TABLE_BYTES, _TABLES_SHARE = 80, 22, 24, 8
 
 
 class _Weights(NamedTuple):
@@ -179,6 +185,145 @@ def count_cooccurrences(
     first, last = (0, n_words) if rows is None else rows
     if not 0 <= first <= last <= n_words:
         raise ValueError(f"rows={rows!r} are not among the {n_words} rows.")
+    corpus, weights, bands = _units(corpus, weights)
+    with _team(corpus, weights, n_jobs) as team:
+        total: Any = None
+        for number, band in enumerate(bands):
+            told = _share_of(report, number, len(bands))
+            part = _prepare(*band, n_words, weights, team)
+            found = _count(part, (first, last), direction, team, told)
+            total = found if total is None else _add(total, found)
+        return total
+
+
+def count_to_file(
+    corpus: Corpus,
+    n_words: int,
+    weights: np.ndarray,
+    n_jobs: int | None,
+    direction: str,
+    max_memory: int,
+    folder: Any,
+) -> sparse.csr_array:
+    """Count as `count_cooccurrences` does, within a limit of memory.
+
+    Rows are counted in ranges that fit, one after the other. Each range is written to a
+    file at once.
+
+    Parameters
+    ----------
+    corpus, n_words, weights, n_jobs, direction
+        As in `count_cooccurrences`.
+    max_memory : int
+        Bytes that counting may take beside the corpus.
+    folder : str, path or None
+        Where the files are, see `FileArray`.
+
+    Returns
+    -------
+    csr_array of shape (n_words, n_words), float64
+        The bits of `count_cooccurrences`. Its columns and values are in files, which
+        are deleted when these arrays are released.
+
+    Raises
+    ------
+    ValueError
+        As in `count_cooccurrences`, or if the counts of a word exceed the limit.
+    OSError
+        If the files cannot be written.
+    """
+    corpus, weights, bands = _units(corpus, weights)
+    columns, values = FileArray(folder, "i"), FileArray(folder, "d")
+    indptr = np.zeros(n_words + 1, dtype=np.int64)
+    with _team(corpus, weights, n_jobs) as team:
+        most = max_memory // (_TABLES_SHARE * _TABLE_BYTES * n_words)
+        parts = [_prepare(*band, n_words, weights, team, most) for band in bands]
+        for first, last in _ranges_within(parts, max_memory, team.size):
+            rows, sizes = (first, last), np.empty(last - first, dtype=np.int64)
+            for part in _count_parts(parts, rows, sizes, direction, team):
+                columns.frombytes(part[0])
+                values.frombytes(part[1])
+            indptr[first + 1 : last + 1] = indptr[first] + sizes.cumsum()
+    found = columns.take()
+    if found.size <= INT32_MAX:
+        indptr = indptr.astype(np.int32)
+    else:
+        found = _widened(found, folder)
+    shape = n_words, n_words
+    counts = sparse.csr_array((values.take(), found, indptr), shape=shape)
+    counts.has_canonical_format = True
+    return counts
+
+
+def _count_parts(
+    parts: list[_Part],
+    rows: tuple[int, int],
+    sizes: np.ndarray,
+    direction: str,
+    team: ThreadTeam,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield columns and counts of some rows, and write the rows' numbers of entries."""
+    if len(parts) == 1:
+        unit = parts[0].weights.divisor, parts[0].weights.exponent
+        found = _count_range(parts[0], rows, sizes, direction, team, None)
+        for columns, values in found:
+            _divide(values, unit, values)
+            yield columns, values
+        return
+    counts = _count(parts[0], rows, direction, team)
+    for part in parts[1:]:
+        counts = _add(counts, _count(part, rows, direction, team))
+    sizes[:] = np.diff(counts.indptr)
+    yield counts.indices.astype(np.int32, copy=False), counts.data
+
+
+def _widened(columns: np.ndarray, folder: Any) -> np.ndarray:
+    """Return columns as int64, as SciPy has one type for both kinds of indices."""
+    wide = FileArray(folder, "q")
+    for first in range(0, columns.size, _CHUNK_ENTRIES):
+        wide.frombytes(columns[first : first + _CHUNK_ENTRIES].astype(np.int64))
+    return wide.take()
+
+
+def _ranges_within(
+    parts: list[_Part], max_memory: int, n_threads: int
+) -> list[tuple[int, int]]:
+    """Cut all rows into ranges whose counting stays within a limit of memory."""
+    n_words = parts[0].occurrences.shape[1]
+    frequency = np.zeros(n_words, dtype=np.int64)
+    fixed = n_words * (_WORD_BYTES + n_threads * _SCRATCH_BYTES)
+    for part in parts:
+        frequency += part.occurrences.sum(axis=0)
+        fixed += _TABLE_BYTES * part.occurrences.size + part.weights.by_token.nbytes
+        if len(parts) > 1:
+            fixed += part.corpus.token_ids.nbytes
+    width = 2 * parts[0].weights.by_distance.size
+    entries = _ENTRY_BYTES * np.minimum(width * frequency, n_words)
+    # Sums of several parts are joined, and added up as a third matrix. How many entries
+    # a row has is not known beforehand, but how many at most.
+    n_copies = 1 if len(parts) == 1 else 4
+    of_rows = _PLACE_BYTES * frequency + n_copies * entries
+    room, largest = max_memory - fixed, int(of_rows.max(initial=0))
+    if largest > room:
+        raise ValueError(
+            f"max_memory={max_memory} bytes is too small to count the contexts of the "
+            f"most frequent of {n_words} words: pass at least {fixed + largest}, fewer "
+            "threads (n_jobs), or lower max_features or window."
+        )
+    of_rows = np.cumsum(of_rows)
+    ranges, first = [], 0
+    while first < n_words:
+        done = of_rows[first - 1] if first else 0
+        last = int(np.searchsorted(of_rows, done + room, side="right"))
+        ranges.append((first, last))
+        first = last
+    return ranges
+
+
+def _units(
+    corpus: Corpus, weights: np.ndarray
+) -> tuple[Corpus, np.ndarray, list[tuple[Corpus, int]]]:
+    """Return documents and weights that matter, and the parts that share a unit."""
     bands = [(corpus, 0)]
     if corpus.doc_weights is not None:
         corpus = without_weightless(corpus, corpus.doc_weights)
@@ -192,15 +337,12 @@ def count_cooccurrences(
             f"Windows of {weights.size} tokens to either side are too wide to count "
             f"a corpus of {n_tokens} tokens: lower `window`."
         )
-    n_pairs = 2 * weights.size * n_tokens
-    with ThreadTeam(n_threads(n_jobs, 1 + n_pairs // _TASK_PAIRS)) as team:
-        total: Any = None
-        for number, band in enumerate(bands):
-            told = _share_of(report, number, len(bands))
-            part = _prepare(*band, n_words, weights, team)
-            found = _count(part, (first, last), direction, team, told)
-            total = found if total is None else _add(total, found)
-        return total
+    return corpus, weights, bands
+
+
+def _team(corpus: Corpus, weights: np.ndarray, n_jobs: int | None) -> ThreadTeam:
+    n_pairs = 2 * weights.size * corpus.token_ids.size
+    return ThreadTeam(n_threads(n_jobs, 1 + n_pairs // _TASK_PAIRS))
 
 
 def _share_of(
@@ -250,11 +392,12 @@ def _prepare(
     n_words: int,
     weights: np.ndarray,
     team: ThreadTeam,
+    most_chunks: int | None = None,
 ) -> _Part:
     """Count the words, and return the weights as whole numbers."""
     from skembed._kernels import counting
 
-    chunks = _chunks(corpus, n_words, team)
+    chunks = _chunks(corpus, n_words, team, most_chunks)
     occurrences = np.zeros((len(chunks), n_words), dtype=np.int64)
     if team.size > 1:
         # Compiled in this thread, because interrupts wait for other threads.
@@ -273,14 +416,44 @@ def _count(
     rows: tuple[int, int],
     direction: str,
     team: ThreadTeam,
-    report: Callable[[float], Any] | None,
+    report: Callable[[float], Any] | None = None,
 ) -> sparse.csr_array:
-    """Return some rows of the counts of documents whose weights share one unit."""
+    """Return some rows of the counts of documents whose weights share one unit.
+
+    The places of scikit-learn's `working_memory` are listed at once.
+    """
+    whole, n_words = part.weights, part.occurrences.shape[1]
+    if rows[0] == rows[1]:
+        return sparse.csr_array((0, n_words))
+    occurrences = part.occurrences[:, rows[0] : rows[1]].sum(axis=0)
+    places = np.concatenate([[0], np.cumsum(occurrences)])
+    most = max(1, int(get_config()["working_memory"] * 2**20) // _PLACE_BYTES)
+    ranges = row_ranges(places, most)
+    sizes = np.empty(occurrences.size, dtype=np.int64)
+    parts: list[Any] = []
+    for number, (first, last) in enumerate(ranges):
+        told = _share_of(report, number, len(ranges))
+        here = rows[0] + first, rows[0] + last
+        parts += _count_range(part, here, sizes[first:last], direction, team, told)
+    unit = whole.divisor, whole.exponent
+    return _consume_parts(sizes, parts, unit, n_words, team)
+
+
+def _count_range(
+    part: _Part,
+    rows: tuple[int, int],
+    sizes: np.ndarray,
+    direction: str,
+    team: ThreadTeam,
+    report: Callable[[float], Any] | None,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Count rows whose places are listed at once; return columns and whole numbers.
+
+    The number of entries of each row is written to `sizes`.
+    """
     from skembed._kernels import counting
 
     corpus, whole, n_words = part.corpus, part.weights, part.occurrences.shape[1]
-    if rows[0] == rows[1]:
-        return sparse.csr_array((0, n_words))
     window = whole.by_distance.size
     bits = window.bit_length()
     starts, places = _list_places(part, rows, (window, bits), team)
@@ -294,7 +467,6 @@ def _count(
     # Several chunks for each thread: most are released before the last one is copied.
     in_all = sum(capacity for _, _, capacity in tasks)
     size = min(in_all // (8 * team.size), _CHUNK_ENTRIES)
-    sizes = np.empty(frequency.size, dtype=np.int64)
     threads = range(team.size)
     chunks = [_Chunks(size) for _ in threads]
     kernel: Any = counting.count_rows
@@ -321,9 +493,7 @@ def _count(
     if team.size > 1:
         # Compiled in this thread, because interrupts wait for other threads.
         count(0, (0, 0, 0))
-    parts = team.map(count, tasks, report)
-    unit = whole.divisor, whole.exponent
-    return _consume_parts(sizes, parts, unit, n_words, team)
+    return team.map(count, tasks, report)
 
 
 def _whole_weights(
@@ -350,7 +520,7 @@ def _whole_weights(
     heaviest = float(frequency.max(initial=1))
     if doc_weights is not None:
         by_token = np.repeat(doc_weights, np.diff(corpus.doc_offsets))
-        heaviest = float(np.bincount(corpus.token_ids, by_token).max())
+        heaviest = _heaviest(corpus.token_ids, by_token, frequency.size)
     largest = 2.0 * heaviest * math.fsum(by_distance)
     if divisor and doc_weights is None and largest < 2.0**_NARROW:
         return _Weights(by_distance.astype(np.int64), by_token, divisor)
@@ -364,6 +534,16 @@ def _whole_weights(
     else:
         np.ldexp(by_token, -exponent, out=by_token)
     return _Weights(by_distance, by_token, max(divisor, 1), exponent)
+
+
+def _heaviest(token_ids: np.ndarray, weights: np.ndarray, n_words: int) -> float:
+    """Return the largest sum of the weights of a word's tokens."""
+    totals = np.zeros(n_words)
+    # NumPy copies the tokens that it counts to int64.
+    for first in range(0, token_ids.size, _PLACED_AT_ONCE):
+        here = slice(first, first + _PLACED_AT_ONCE)
+        totals += np.bincount(token_ids[here], weights[here], n_words)
+    return float(totals.max())
 
 
 def _lowest_exponent(values: np.ndarray) -> int:
@@ -389,7 +569,9 @@ def without_weightless(corpus: Corpus, doc_weights: np.ndarray) -> Corpus:
     return Corpus(corpus.token_ids[kept], offsets, of_tokens, doc_weights[used])
 
 
-def _chunks(corpus: Corpus, n_words: int, team: ThreadTeam) -> list[Any]:
+def _chunks(
+    corpus: Corpus, n_words: int, team: ThreadTeam, most: int | None = None
+) -> list[Any]:
     """Split tokens into chunks, whose places one thread lists.
 
     Threads that wrote to neighbouring places would slow each other down.
@@ -399,7 +581,7 @@ def _chunks(corpus: Corpus, n_words: int, team: ThreadTeam) -> list[Any]:
     n_tokens = corpus.token_ids.size
     # Each chunk has a table of all words, so the number of chunks is limited.
     wanted = max(team.size, n_tokens // _PLACED_AT_ONCE)
-    n_chunks = max(1, min(wanted, n_tokens // (4 * n_words)))
+    n_chunks = max(1, min(wanted, n_tokens // (4 * n_words), most or wanted))
     edges = [i * n_tokens // n_chunks for i in range(n_chunks + 1)]
     documents = np.searchsorted(corpus.doc_offsets, edges, side="right") - 1
     parts = zip(pairwise(edges), documents.tolist(), strict=False)
@@ -449,6 +631,15 @@ def _tasks(
     )
 
 
+def _divide(values: np.ndarray, unit: tuple[int, int], out: np.ndarray) -> None:
+    """Write values times ``2**exponent / divisor``; `unit` is (divisor, exponent)."""
+    divisor, exponent = unit
+    np.divide(values, float(divisor), out=out)
+    if exponent:
+        with np.errstate(over="ignore"):
+            np.ldexp(out, exponent, out=out)
+
+
 def _consume_parts(
     sizes: np.ndarray,
     parts: list[Any],
@@ -461,7 +652,6 @@ def _consume_parts(
     Its values are those of the parts times ``2**exponent / divisor``, where `unit` is
     (divisor, exponent).
     """
-    divisor, exponent = float(unit[0]), unit[1]
     ends = np.cumsum([columns.size for columns, _ in parts]).tolist()
     # As large as all parts together. The parts are released one after the other.
     check_room_for(ends[-1] / 2, "Co-occurrence counts")
@@ -477,11 +667,7 @@ def _consume_parts(
         last = ends[number]
         first = last - part_columns.size
         columns[first:last] = part_columns
-        here = values[first:last]
-        np.divide(part_values, divisor, out=here)
-        if exponent:
-            with np.errstate(over="ignore"):
-                np.ldexp(here, exponent, out=here)
+        _divide(part_values, unit, values[first:last])
 
     team.map(place, range(len(parts)))
     counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, n_words))

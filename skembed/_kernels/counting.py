@@ -123,6 +123,17 @@ def count_words(token_ids, chunk, occurrences):
         occurrences[chunk.number, token_ids[position]] += 1
 
 
+@helper
+def holds_row(token_ids, first, first_row, n_rows):
+    """Whether one of the next `_LINE` tokens is a word of these rows."""
+    n_found = 0
+    # Without a branch for each token.
+    for i in range(_LINE):
+        row = token_ids[first + i] - first_row
+        n_found += int((0 <= row) & (row < n_rows))
+    return n_found > 0
+
+
 @kernel
 def list_places(token_ids, doc_offsets, chunk, window, first_row, starts, places):
     """Sort the places of a chunk's tokens by word, in order within a word.
@@ -152,14 +163,20 @@ def list_places(token_ids, doc_offsets, chunk, window, first_row, starts, places
     while first < chunk.last:
         begin, end = doc_offsets[document], doc_offsets[document + 1]
         last = min(end, chunk.last)
-        for position in range(first, last):
-            row = token_ids[position] - first_row
-            if 0 <= row < n_rows:
-                left = min(position - begin, width)
-                right = min(end - 1 - position, width)
-                place = starts[number, row + 1]
-                places[place] = (((position << bits) | left) << bits) | right
-                starts[number, row + 1] = place + 1
+        for block in range(first, last, _LINE):
+            behind = min(block + _LINE, last)
+            if block + _LINE == behind and not holds_row(
+                token_ids, block, first_row, n_rows
+            ):
+                continue
+            for position in range(block, behind):
+                row = token_ids[position] - first_row
+                if 0 <= row < n_rows:
+                    left = min(position - begin, width)
+                    right = min(end - 1 - position, width)
+                    place = starts[number, row + 1]
+                    places[place] = (((position << bits) | left) << bits) | right
+                    starts[number, row + 1] = place + 1
         first = last
         document += 1
 

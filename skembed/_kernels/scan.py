@@ -140,6 +140,15 @@ def start(n_codes, n_words):
     return np.array([0, 0, 0, n_words, patience], dtype=np.int64)
 
 
+def table_bytes(capacity, n_letters):
+    """Return the size of a table, as `new_table` makes it."""
+    return 8 * _n_slots(capacity) + 4 * n_letters + 8 * (capacity + 1)
+
+
+def _n_slots(capacity):
+    return 2 ** int(2 * capacity).bit_length()
+
+
 def new_table(codes, ends, capacity, n_letters):
     """Return a table that holds given words.
 
@@ -160,7 +169,7 @@ def new_table(codes, ends, capacity, n_letters):
         None if too many of the words are in each other's way.
     """
     table = Table(
-        np.zeros(2 ** int(2 * capacity).bit_length(), dtype=np.uint64),
+        np.zeros(_n_slots(capacity), dtype=np.uint64),
         np.empty(n_letters, dtype=np.uint32),
         np.zeros(capacity + 1, dtype=np.uint64),
     )

@@ -7,6 +7,7 @@ added as if they existed together. Estimates may be off by half.
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn import get_config
 
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import window_weights
@@ -18,6 +19,8 @@ from skembed.pooling import _features, _poolings
 
 # Bytes of a token: its id, and its weight in a matrix.
 _ID, _WEIGHT = 4, 8
+# Bytes of a token's place in the text while pairs are counted.
+_PLACE = 8
 # Bytes of a word: its str, its place in the dict of the vocabulary, and its count.
 _WORD = 200
 # Bytes of a sparse entry: its column, and its value as float64 or float32.
@@ -62,8 +65,10 @@ class Sizes(NamedTuple):
         if self.is_square:
             return _COUNT * n_counts
         # In pieces, and as one matrix. Documents x words also need the transpose.
-        transpose = 2 * _COUNT * self.n_tokens if self.is_matrix else 0
-        return 2 * _COUNT * n_counts + transpose
+        if self.is_matrix:
+            return 2 * _COUNT * n_counts + 2 * _COUNT * self.n_tokens
+        places = min(_PLACE * self.n_tokens, get_config()["working_memory"] * 2**20)
+        return _COUNT * n_counts + max(places, _COUNT * n_counts)
 
     def n_counts(self, window: int, n_sides: int = 2) -> float:
         """Return the approximate number of distinct pairs that co-occur.
@@ -224,8 +229,11 @@ def pooling_fit(estimator: Any, sizes: Sizes) -> float:
     tables = _tables(layout)
     if estimator.combine in ("sum", "concat"):
         tables += 4.0 * layout.n_words * n_features
-    # The documents as a matrix of float32.
-    matrix = 0 if sizes.is_matrix else 4.0 * sizes.n_tokens
+    # The documents as a matrix of float32: some at a time, or all of them.
+    n_tokens = sizes.n_tokens
+    if _features.is_own(learner):
+        n_tokens = min(n_tokens, _features.LEARNED_AT_ONCE)
+    matrix = 0 if sizes.is_matrix else 4.0 * n_tokens
     memory = getattr(learner, "_memory", None)
     clustering = memory(layout.n_words, n_features) if memory else 0.0
     return reading(sizes) + tables + matrix + clustering

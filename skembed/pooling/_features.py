@@ -10,10 +10,10 @@ import numpy as np
 from scipy import sparse
 from sklearn.preprocessing import normalize
 
-from skembed._corpus.partitioned import PartitionedCorpus
+from skembed._corpus.partitioned import PartitionedCorpus, add_results
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.memory import check_room
-from skembed._utils.threads import ThreadTeam, n_threads
+from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 from skembed.pooling._poolings import POOLINGS, Pooling
 from skembed.pooling._rows import Documents
 
@@ -30,6 +30,8 @@ _ROUNDING = 1e-6
 # Words and documents that are pooled at once, which limits the working memory. A
 # document counts once for this number of columns.
 _CHUNK, _COLUMNS = 2**16, 16
+# Words of documents that a pooling learns from at once.
+LEARNED_AT_ONCE = 2**22
 # Rows of a table whose lengths are computed at once.
 _ROWS = 2**12
 
@@ -203,8 +205,27 @@ def _add_up(
     """Return the sum of ``function(documents, weights, *args)`` over all documents."""
     if isinstance(corpus, PartitionedCorpus):
         return corpus.sum(_of_documents, n_words, function, *args)
-    # The documents come from a checked corpus, and are not checked again.
-    return _of_documents(_training_documents(corpus), n_words, function, *args)
+    # The documents come from a checked corpus, and are not checked again. A matrix of
+    # all of them would double the memory of a large corpus.
+    corpus = _training_documents(corpus)
+    total: Any = None
+    for first, last in row_ranges(corpus.doc_offsets, LEARNED_AT_ONCE):
+        part = _of_documents(_part(corpus, first, last), n_words, function, *args)
+        total = part if total is None else add_results([total, part])
+    return total
+
+
+def _part(corpus: Corpus, first: int, last: int) -> Corpus:
+    """Return some documents of a corpus."""
+    offsets = corpus.doc_offsets[first : last + 1]
+    tokens = slice(offsets[0], offsets[-1])
+    of_tokens, of_documents = corpus.token_weights, corpus.doc_weights
+    return Corpus(
+        corpus.token_ids[tokens],
+        offsets - offsets[0],
+        None if of_tokens is None else of_tokens[tokens],
+        None if of_documents is None else of_documents[first:last],
+    )
 
 
 def _of_documents(

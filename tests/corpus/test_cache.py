@@ -4,6 +4,7 @@ import copy
 import functools
 import io
 import json
+import mmap
 import operator
 import os
 import pickle
@@ -25,7 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skembed import PPMISVDEmbedder
+from skembed import PPMISVDEmbedder, SGNSEmbedder
 from skembed._corpus import cache as _caching
 from skembed._corpus import reader, tokenize
 from skembed._corpus.cache import UnhashableError, fingerprint
@@ -1287,3 +1288,163 @@ def test_every_process_agrees():
         check=True,
     )
     assert json.loads(result.stdout) == prints()
+
+
+# --- streams --------------------------------------------------------------------------
+
+
+def is_in_a_file(numbers):
+    while isinstance(numbers, np.ndarray):
+        numbers = numbers.base
+    # What NumPy reads a buffer through.
+    return isinstance(getattr(numbers, "obj", numbers), mmap.mmap)
+
+
+def stream(documents):
+    yield from documents
+
+
+@pytest.fixture
+def read_corpora(monkeypatch):
+    """The corpora that fits have read."""
+    found = []
+    read = reader.read
+
+    def spy(*given, **named):
+        reading = read(*given, **named)
+        found.append(reading.corpus)
+        return reading
+
+    monkeypatch.setattr(reader, "read", spy)
+    return found
+
+
+@pytest.mark.parametrize("params", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_streams_are_read_into_a_file(estimator, params, tmp_path, read_corpora):
+    """The bits that documents in memory give, and no trace of the file."""
+    expected = fit(estimator, params, None)
+    params = {**params, "X": stream(params.get("X", DOCUMENTS))}
+    fitted = fit(estimator, params, tmp_path)
+    before, corpus = read_corpora
+    assert is_in_a_file(corpus.token_ids)
+    assert not is_in_a_file(before.token_ids)
+    assert corpus.token_ids.tolist() == before.token_ids.tolist()
+    assert_learned_the_same(fitted, expected)
+    names = {path.name for path in files_in(tmp_path)}
+    assert names <= {"output.pkl", "metadata.json", "func_code.py", ".gitignore"}
+
+
+@pytest.mark.parametrize("scans", [False, True])
+@pytest.mark.parametrize("vocabulary", [None, ["amber", "birch", "cedar"]])
+def test_a_kernel_scans_streams(scans, vocabulary, tmp_path, monkeypatch, read_corpora):
+    monkeypatch.setattr(tokenize, "_MUCH", 0 if scans else 10**9)
+    monkeypatch.setattr(tokenize, "_MUCH_PER_WORD", 0)
+    params = {"vocabulary": vocabulary, "min_count": 1}
+    documents = ["Amber birch cedar amber", "birch amber zebra cedar"] * 10
+    expected = cheap(SGNSEmbedder, **params).fit(documents)
+    fitted = cheap(SGNSEmbedder, memory=tmp_path, **params).fit(stream(documents))
+    assert is_in_a_file(read_corpora[1].token_ids)
+    assert_learned_the_same(fitted, expected)
+
+
+def test_streams_of_token_ids(tmp_path, read_corpora):
+    rows = np.random.default_rng(0).integers(-1, 9, size=(30, 6)).tolist()
+    params = {"input": "token_ids", "min_count": 1}
+    expected = cheap(SGNSEmbedder, **params).fit(rows)
+    fitted = cheap(SGNSEmbedder, memory=tmp_path, **params).fit(stream(rows))
+    assert is_in_a_file(read_corpora[1].token_ids)
+    assert_learned_the_same(fitted, expected)
+    assert not files_in(tmp_path)
+
+
+def test_documents_of_a_stream_are_not_held(tmp_path):
+    """One document at a time, or the few that are scanned and hashed at once."""
+
+    class Tokens(list):
+        alive = 0
+
+        def __init__(self, *tokens):
+            super().__init__(*tokens)
+            Tokens.alive += 1
+
+        def __del__(self):
+            Tokens.alive -= 1
+
+    most = 0
+
+    def documents():
+        nonlocal most
+        for tokens in TOKENISED * 5:
+            most = max(most, Tokens.alive)
+            yield Tokens(tokens)
+
+    cheap(PPMISVDEmbedder, memory=tmp_path).fit(documents())
+    assert most <= 2
+
+
+@pytest.mark.parametrize("X", [DOCUMENTS, TOKENISED], ids=["raw", "tokenised"])
+@pytest.mark.parametrize("sample_weight", [None, "some"])
+def test_counts_of_a_stream_are_kept(X, sample_weight, tmp_path, work):
+    """A list of the same documents has the same key, and other documents do not."""
+    if sample_weight is not None:
+        sample_weight = np.arange(len(X)) + 1.0
+    embedder = cheap(PPMISVDEmbedder, memory=tmp_path)
+    embedder.fit(stream(X), sample_weight=sample_weight)
+    for again in (stream(X), X, list(X), stream(X)):
+        embedder.fit(again, sample_weight=sample_weight)
+        assert work["count_cooccurrences"] == 1
+    embedder.fit(stream(X[::-1]), sample_weight=sample_weight)
+    assert work["count_cooccurrences"] == 2
+    embedder.set_params(min_count=embedder.min_count + 1)
+    embedder.fit(stream(X[::-1]), sample_weight=sample_weight)
+    assert work["count_cooccurrences"] == 3
+
+
+def test_a_stream_that_fails_leaves_nothing(tmp_path):
+    def documents():
+        yield from DOCUMENTS
+        raise RuntimeError("the line is down")
+
+    with pytest.raises(RuntimeError, match="the line is down"):
+        cheap(SGNSEmbedder, memory=tmp_path).fit(documents())
+    assert not files_in(tmp_path)
+
+
+def test_memory_without_a_folder_lists_a_stream(read_corpora):
+    memory = joblib.Memory(None, verbose=0)
+    fitted = cheap(SGNSEmbedder, memory=memory).fit(stream(DOCUMENTS))
+    assert not is_in_a_file(read_corpora[0].token_ids)
+    assert_learned_the_same(fitted, fit(SGNSEmbedder, {}, None))
+
+
+def test_streams_with_an_analyzer_that_cannot_be_told_from_others(tmp_path):
+    lines = open(os.devnull)  # noqa: SIM115
+
+    def analyze(text, lines=lines):
+        return text.split()
+
+    with (
+        lines,
+        pytest.warns(UserWarning, match="memory keeps nothing of this fit"),
+    ):
+        cheap(PPMISVDEmbedder, analyzer=analyze, memory=tmp_path).fit(stream(DOCUMENTS))
+    assert not files_in(tmp_path)
+
+
+@pytest.mark.parametrize("documents", [DOCUMENTS, TOKENISED, [], [""], [[]]])
+@pytest.mark.parametrize("size", [1, 7, 10**6])
+def test_digest_of_a_stream(documents, size, monkeypatch):
+    """Wherever it is cut into parts."""
+    expected = _caching.digest(documents)
+    monkeypatch.setattr(_caching, "_SIZE", size)
+    told = _caching.Digest()
+    assert list(told.watch(iter(documents))) == documents
+    assert told.value() == expected
+
+
+def test_digest_of_what_is_no_text():
+    told = _caching.Digest()
+    for document in (["a", 3], ["b"]):
+        told.add(document)
+    assert told.value() is None

@@ -21,6 +21,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from skembed import PPMISVDEmbedder
 from skembed._corpus import tokenize
 from skembed._corpus.tokenize import look_up, number
+from skembed._utils import memory
 from tests.helpers import (
     ESTIMATORS,
     Once,
@@ -303,15 +304,14 @@ def test_refused_by_estimators_too(estimator):
 
 def test_a_series_of_dask():
     """It is iterated, partition by partition."""
+    dask = pytest.importorskip("dask")
     frames = pytest.importorskip("dask.dataframe")
     for documents in (RAW, TOKENS):
-        series = frames.from_pandas(pd.Series(documents, name="text"), npartitions=2)
+        # By default, Dask would make a str of a list.
+        with dask.config.set({"dataframe.convert-string": documents is RAW}):
+            series = frames.from_pandas(pd.Series(documents, name="text"), 2)
         found = tokens_of(series), tokens_of(series.to_frame())
         assert found == (TOKENS, TOKENS)
-        expected = cheap(PPMISVDEmbedder).fit_transform(documents)
-        embedder = cheap(PPMISVDEmbedder)
-        np.testing.assert_array_equal(embedder.fit_transform(series), expected)
-        np.testing.assert_array_equal(embedder.transform(series), expected)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
@@ -840,3 +840,41 @@ def test_many_tiny_documents_in_little_memory(batch, options):
     assert len(words) == 11
     returned = len(ids) * ids.itemsize + len(offsets) * offsets.itemsize
     assert peak < 1.2 * returned + 2e5
+
+
+# --- more words than memory -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["kernel", "dict of the kernel", "tokens"])
+def test_more_distinct_words_than_memory(way, monkeypatch, tmp_path):
+    """A clear error instead of a process that the system kills."""
+    documents = [f"word{i} other{i}" for i in range(4000)]
+    vectorizer = CountVectorizer()
+    if way == "tokens":
+        documents = [text.split() for text in documents]
+    monkeypatch.setattr(tokenize, "_MUCH", 0)
+    monkeypatch.setattr(tokenize, "_MUCH_PER_WORD", 0)
+    monkeypatch.setattr(tokenize, "_BATCH", 1000)
+    monkeypatch.setattr(tokenize, "_MIN_ROOM", 16)
+    monkeypatch.setattr(tokenize, "_NEW_WORDS", 100)
+    if way == "dict of the kernel":
+        from skembed._kernels import scan
+
+        new_table = scan.new_table
+        monkeypatch.setattr(
+            scan,
+            "new_table",
+            lambda codes, ends, *size: (
+                None if ends.size > 20 else new_table(codes, ends, *size)
+            ),
+        )
+    assert len(tokenize.number(documents, vectorizer)[2]) == 8000
+    monkeypatch.setattr(memory, "_SMALL", 0)
+    monkeypatch.setattr(memory, "available", lambda: 100_000)
+    with pytest.raises(MemoryError, match=r"distinct ones .* as `vocabulary`") as it:
+        tokenize.number(documents, vectorizer)
+    n_words = int(re.search(r"than the (\d+) distinct", str(it.value)).group(1))
+    assert 200 < n_words < 4000
+    # With a vocabulary, no other words are held.
+    rows = {"word7": 0, "other9": 1}
+    assert tokenize.look_up(documents, vectorizer, rows).token_ids.tolist() == [0, 1]

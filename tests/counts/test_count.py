@@ -4,9 +4,11 @@ The share of all contexts that a word is stands for its frequency f; a pair's co
 multiplied by what is kept of both words.
 """
 
+import pickle
 from fractions import Fraction
 from itertools import pairwise
 
+import joblib
 import numpy as np
 import pytest
 from scipy import sparse
@@ -15,6 +17,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 from skembed import GloVeEmbedder, PPMISVDEmbedder, cooccurrence
 from skembed._counts import count, windows
 from tests import reference
+from tests.counts.helpers import assert_same_bits
 from tests.helpers import (
     COUNTING,
     DOCUMENTS,
@@ -332,3 +335,56 @@ def test_glove_counts_in_random_order():
     np.testing.assert_allclose(
         embedder._context_totals, dense_counts().sum(axis=0), rtol=1e-12
     )
+
+
+# --- within a limit of memory ---------------------------------------------------------
+
+LIMIT = 10**6
+
+
+@pytest.mark.parametrize("weights", [None, "whole", "any"])
+@pytest.mark.parametrize("direction", ["both", "left"])
+def test_counts_within_a_limit(weights, direction, tmp_path):
+    if weights is not None:
+        weights = np.arange(len(FREQUENT)) % 3 * (0.1 if weights == "any" else 1)
+    options = {"sample_weight": weights, "direction": direction, "min_count": 1}
+    wanted, words = cooccurrence(FREQUENT, **options)
+    for memory in (None, tmp_path, str(tmp_path), joblib.Memory(tmp_path, verbose=0)):
+        options["memory"] = memory
+        found, others = cooccurrence(FREQUENT, max_memory=LIMIT, **options)
+        assert_same_bits(found, wanted)
+        assert words == others
+    assert not [path for path in tmp_path.rglob("*") if path.name.startswith("tmp")]
+
+
+@pytest.mark.parametrize("estimator", FROM_PAIRS)
+def test_embedders_learn_from_counts_in_files(estimator):
+    """Such arrays are like others, also where they are read-only."""
+    wanted, words = cooccurrence(FREQUENT, min_count=1)
+    found, _ = cooccurrence(FREQUENT, min_count=1, max_memory=LIMIT)
+    params = {"input": "cooccurrence", "vocabulary": words, "min_count": 1}
+    expected = cheap(estimator, **params).fit(wanted)
+    assert_same_fit(cheap(estimator, **params).fit(found), expected)
+    for part in (found.data, found.indices, found.indptr):
+        part.flags.writeable = False
+    assert_same_fit(cheap(estimator, **params).fit(found), expected)
+    copied = pickle.loads(pickle.dumps(found))
+    assert_same_bits(copied, wanted)
+
+
+def test_what_has_no_limit():
+    with pytest.raises(ValueError, match="max_memory=1000000 limits the counting of"):
+        cooccurrence(np.eye(3), max_memory=LIMIT)
+    with pytest.raises(ValueError, match="max_memory=10 bytes is too small"):
+        cooccurrence(FREQUENT, max_memory=10)
+    for wrong in (0, -1, 1.5, "1 GB"):
+        with pytest.raises(ValueError, match="max_memory"):
+            cooccurrence(FREQUENT, max_memory=wrong)
+
+
+def test_counts_of_cooccurrence_are_kept(tmp_path, monkeypatch):
+    wanted, _ = cooccurrence(FREQUENT, memory=tmp_path)
+    monkeypatch.setattr(windows, "count_cooccurrences", None)
+    for documents in (FREQUENT, iter(FREQUENT)):
+        found, _ = cooccurrence(documents, memory=tmp_path)
+        assert_same_bits(found, wanted)

@@ -1,6 +1,7 @@
 """Co-occurrence counts and the PPMI matrix against obvious dense twins."""
 
 import math
+import re
 from collections import Counter
 from fractions import Fraction
 from itertools import pairwise
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sklearn import config_context
 
 from skembed import cooccurrence
 from skembed._corpus.vocabulary import Corpus
@@ -435,6 +437,107 @@ def test_only_the_places_of_the_rows_are_listed(monkeypatch):
 def test_rows_that_do_not_exist(rows):
     with pytest.raises(ValueError, match=r"rows=\(.*\) are not among the 6 rows"):
         count_cooccurrences(corpus_of([[0, 1]]), N_WORDS, np.ones(1), rows=rows)
+
+
+# --- within a limit of memory ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_words", [300, 9000])
+@pytest.mark.parametrize("direction", ["both", "right"])
+@pytest.mark.parametrize("doc_weights", [None, [1, 0, 2.5, 0.1, 3, 1e-60]], ids=str)
+def test_counting_to_files(n_words, direction, doc_weights, tmp_path, monkeypatch):
+    """The bits of counting in memory, by any number of threads."""
+    rng = np.random.default_rng(n_words)
+    tokens = (rng.random(2 * n_words) ** 3 * n_words).astype(int)
+    documents = [part.tolist() for part in np.split(tokens, [5, 5, 60, 61, 500])]
+    corpus, weights = corpus_of(documents), window_weights(7, "dynamic")
+    if doc_weights is not None:
+        corpus = weighted_corpus(documents, doc_weights)
+    whole = count_cooccurrences(corpus, n_words, weights, direction=direction)
+    ranges = spy_on_ranges(monkeypatch)
+    for n_jobs in (1, 2, 3, 7):
+        with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
+            counts = _cooccurrence.count_to_file(
+                corpus, n_words, weights, n_jobs, direction, 1_000 * n_words, tmp_path
+            )
+        assert_same_bits(counts, whole)
+        assert_canonical(counts, n_words)
+        assert not list(tmp_path.iterdir())
+        assert list(map(list, pairwise([0, *(last for _, last in ranges[-1])]))) == [
+            list(rows) for rows in ranges[-1]
+        ]
+    if n_words == 9000 and doc_weights is None:
+        assert len(ranges[0]) == 1
+        with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
+            counts = _cooccurrence.count_to_file(
+                corpus, n_words, weights, 1, direction, 140 * n_words, tmp_path
+            )
+        assert len(ranges[-1]) > 3
+        assert_same_bits(counts, whole)
+
+
+def spy_on_ranges(monkeypatch):
+    found, ranges_within = [], _cooccurrence._ranges_within
+
+    def spy(*given):
+        found.append(ranges_within(*given))
+        return found[-1]
+
+    monkeypatch.setattr(_cooccurrence, "_ranges_within", spy)
+    return found
+
+
+def test_limit_that_is_too_small(tmp_path):
+    """The error says how much is enough, which is one row at a time."""
+    corpus, weights = corpus_of([[0, 1, 2, 0, 3, 0], [4, 5]]), np.ones(2)
+    options = N_WORDS, weights, 1, "both"
+    with pytest.raises(ValueError, match=r"max_memory=9 bytes .*n_jobs") as caught:
+        _cooccurrence.count_to_file(corpus, *options, 9, tmp_path)
+    enough = int(re.search(r"at least (\d+)", str(caught.value)).group(1))
+    with pytest.raises(ValueError, match="max_memory"):
+        _cooccurrence.count_to_file(corpus, *options, enough - 1, tmp_path)
+    counts = _cooccurrence.count_to_file(corpus, *options, enough, tmp_path)
+    assert_same_bits(counts, count_cooccurrences(corpus, N_WORDS, weights))
+
+
+def test_many_entries_in_files_have_wide_indices(monkeypatch, tmp_path):
+    corpus = corpus_of([[0, 1, 2, 3, 4, 5]])
+    monkeypatch.setattr(_cooccurrence, "INT32_MAX", 3)
+    options = N_WORDS, np.ones(2), 1, "both", 10**5, tmp_path
+    counts = _cooccurrence.count_to_file(corpus, *options)
+    assert counts.indptr.dtype == counts.indices.dtype == np.int64
+    assert_same_bits(counts, count_cooccurrences(corpus, N_WORDS, np.ones(2)))
+
+
+@pytest.mark.parametrize("documents", [[[1], [], [2]], [[]]], ids=str)
+def test_no_pairs_in_files(documents):
+    counts = _cooccurrence.count_to_file(
+        corpus_of(documents), N_WORDS, np.ones(3), 1, "both", 10**5, None
+    )
+    assert_canonical(counts)
+    assert counts.nnz == 0
+
+
+@given(documents, st.integers(1, 40))
+def test_places_of_the_working_memory(documents, most):
+    """Listing the places of some rows at a time changes nothing."""
+    corpus, weights = corpus_of(documents), window_weights(4, "harmonic")
+    whole = count_cooccurrences(corpus, N_WORDS, weights)
+    listed, list_places = [], _cooccurrence._list_places
+
+    def spy(*given):
+        starts, places = list_places(*given)
+        listed.append(places.size)
+        return starts, places
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_cooccurrence, "_list_places", spy)
+        with config_context(working_memory=8 * most / 2**20):
+            cut = count_cooccurrences(corpus, N_WORDS, weights)
+    assert_same_bits(cut, whole)
+    frequency = np.bincount(corpus.token_ids, minlength=N_WORDS)
+    assert sum(listed) == frequency.sum()
+    assert max(listed) < most + frequency.max()
 
 
 # --- weights --------------------------------------------------------------------------

@@ -267,3 +267,31 @@ def test_partial_fit_goes_on_as_if_auto_were_the_number(estimator):
         embedder.partial_fit(DOCUMENTS).partial_fit(MORE)
         assert embedder.n_iter_ == 2
     np.testing.assert_array_equal(fits[0].word_vectors_, fits[1].word_vectors_)
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@pytest.mark.parametrize("weights", [None, np.arange(len(DOCUMENTS)) % 3 + 0.5])
+def test_poolings_learn_from_some_documents_at_a_time(pooling, weights, monkeypatch):
+    """What they add up of parts is the same as of all documents, to rounding."""
+    X = [*DOCUMENTS, ""]
+    if weights is not None:
+        weights = np.append(weights, 1.0)
+    embedder = cheap(PPMISVDEmbedder, pooling=pooling)
+    whole = embedder.fit(X, sample_weight=weights).transform(OTHER_DOCUMENTS)
+    sizes, as_matrix = [], _features._as_matrix
+    monkeypatch.setattr(
+        _features,
+        "_as_matrix",
+        lambda documents, n: (
+            sizes.append(documents.words.size) or as_matrix(documents, n)
+        ),
+    )
+    monkeypatch.setattr(_features, "LEARNED_AT_ONCE", 20)
+    cut = embedder.fit(X, sample_weight=weights)
+    if not _features.learns_nothing(cut.pooling_):
+        n_tokens = sum(len(text.split()) for text in X)
+        assert len(sizes) >= n_tokens // 40
+        assert max(sizes) < n_tokens / 3
+    # Signs of directions are free.
+    found = cut.transform(OTHER_DOCUMENTS)
+    np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
