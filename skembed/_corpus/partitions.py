@@ -11,7 +11,8 @@ from skembed._utils.extras import require
 
 # Seconds between two looks at the workers, and looks at which none of them works.
 _SECONDS, _PATIENCE = 2, 15
-# Tables of vectors are large parts of a graph, but stand in it once only.
+# Tables of vectors are large parts of a graph, but stand in it once only. It is set for
+# a cluster alone: before distributed is loaded, it would displace all of its settings.
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
 
 
@@ -111,9 +112,9 @@ def compute(tasks: Iterable[Any]) -> list[Any]:
     """
     dask = require("dask", "A collection of Dask", "dask")
     cluster = client()
+    if cluster is None:
+        return list(dask.compute(*tasks))
     with dask.config.set(_LARGE):
-        if cluster is None:
-            return list(dask.compute(*tasks))
         futures = cluster.compute(list(tasks))
     _wait(cluster, futures)
     return cluster.gather(futures)
@@ -152,6 +153,8 @@ def _wait(cluster: Any, futures: list[Any]) -> None:
 def persist(tasks: Iterable[Any]) -> list[Any]:
     """Return Delayed objects whose results stay where they are computed."""
     dask = require("dask", "A collection of Dask", "dask")
+    if client() is None:
+        return list(dask.persist(*tasks))
     with dask.config.set(_LARGE):
         return list(dask.persist(*tasks))
 

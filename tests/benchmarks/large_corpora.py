@@ -54,6 +54,7 @@ RARE = 20
 MARK = "\0"
 # Documents that are fitted before, so that all code is loaded.
 WARM = 4000
+FEW = 4_000_000
 # Bytes of a word of the text: its place in a dict and its number, without the str.
 ENTRY = 100
 MIB = 2**20
@@ -113,6 +114,7 @@ def fit(arguments):
         arguments.reviews, arguments.documents, arguments.tokens, arguments.grows
     )
     settings = {**settings, "random_state": 0, "n_jobs": arguments.threads}
+    skembed.warmup(kind)
     kind(**settings).fit(iter(stream.texts[:WARM]))
     if not arguments.grows:
         settings["max_features"] = arguments.words
@@ -150,6 +152,9 @@ def one_machine(arguments):
         common += ["--documents", arguments.documents]
     rows = []
     for name in arguments.estimators:
+        # So that all kernels are in numba's cache, also those that long texts need.
+        few = ["--estimator", name, "--tokens", FEW, "--documents", WARM]
+        run("fit", arguments.reviews, *common, *few)
         for vocabulary in arguments.vocabularies:
             for place in arguments.places:
                 first = None

@@ -1,6 +1,8 @@
 """Documents in partitions of Dask give the same as the same documents in a list."""
 
 import random
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -318,3 +320,20 @@ def test_invalid_input(X, params, message):
     with pytest.raises(ValueError, match=message):
         embedder.fit(X, sample_weight=weights)
     assert not embedder.__sklearn_is_fitted__()
+
+
+SETTINGS = """
+import dask, dask.bag, skembed
+bag = dask.bag.from_sequence(["one two three"] * 9, npartitions=2)
+with dask.config.set(scheduler="threads"):
+    skembed.cooccurrence(bag)
+import distributed
+print(dask.config.get("distributed.comm.timeouts.connect"))
+"""
+
+
+def test_settings_of_distributed_are_complete_afterwards():
+    """Counting without a cluster came first, when distributed was not loaded."""
+    pytest.importorskip("distributed")
+    printed = subprocess.check_output([sys.executable, "-c", SETTINGS], text=True)
+    assert printed.strip()
