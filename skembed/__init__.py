@@ -21,6 +21,7 @@ Estimators:
 Functions:
 
 - cooccurrence: co-occurrence counts of words, as a sparse matrix
+- read_cooccurrence: such counts from Parquet files of Spark, Ray and others
 - warmup: compiles the kernels of estimators in advance
 
 Modules:
@@ -51,6 +52,7 @@ from skembed._version import __version__
 if TYPE_CHECKING:
     from skembed._cbow import CBOWEmbedder
     from skembed._counts.count import cooccurrence
+    from skembed._counts.triples import read_cooccurrence
     from skembed._glove import GloVeEmbedder
     from skembed._ppmi_svd import PPMISVDEmbedder
     from skembed._pretrained import PretrainedEmbedder
@@ -67,6 +69,7 @@ __all__ = [
     "SoftmaxEmbedder",
     "__version__",
     "cooccurrence",
+    "read_cooccurrence",
     "warmup",
 ]
 
@@ -84,6 +87,7 @@ _HOMES = {
     "inspection": "skembed.inspection",
     "metrics": "skembed.metrics",
     "pooling": "skembed.pooling",
+    "read_cooccurrence": "skembed._counts.triples",
     "tying": "skembed.tying",
     "vectors": "skembed.vectors",
     "warmup": "skembed._warmup",

@@ -253,7 +253,11 @@ class BaseEmbedder(DocumentTransformer):
             co-occur if they share a document. With ``input="cooccurrence"``: a square
             matrix of non-negative counts, words x contexts. With
             ``input="token_ids"``: an integer array of shape (n_documents, n_tokens), or
-            an iterable of 1-D integer arrays, where -1 stands for no token.
+            an iterable of 1-D integer arrays, where -1 stands for no token. All of
+            these can be a collection of Dask: a bag, a Series, a frame or an array.
+            Softmax, GloVe and PPMI-SVD count its partitions on the workers. SGNS and
+            CBOW read one partition after the other. The result is that of the same
+            documents in a list.
         y : Ignored
             Not used, present for API consistency by convention.
         sample_weight : array-like of shape (n_documents,), default=None
@@ -328,7 +332,8 @@ class BaseEmbedder(DocumentTransformer):
         ----------
         X : iterable of documents, or matrix
             Documents as in `transform`; with ``input="cooccurrence"`` a matrix is one
-            of counts, as in `fit`.
+            of counts, as in `fit`. The texts of a collection of Dask are read partition
+            by partition. A matrix of Dask is brought into memory.
         y : Ignored
             Not used, present for API consistency by convention.
 

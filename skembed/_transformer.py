@@ -13,12 +13,13 @@ from sklearn.base import (
     _fit_context,
 )
 from sklearn.utils._param_validation import HasMethods, Options, StrOptions
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
-from skembed import _diagram, _fit, _version
+from skembed import _dask, _diagram, _fit, _version
 from skembed import pooling as _pooling
-from skembed._corpus import reader
+from skembed._corpus import partitions, reader
 from skembed._corpus.matrix import Columns
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import PARAMETERS as COUNTING
@@ -39,12 +40,15 @@ _READING = (
 )
 
 
-class DocumentTransformer(
+class DocumentTransformer(  # type: ignore[call-arg]
     CallbackSupportMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     BaseEstimator,
     metaclass=ABCMeta,
+    # The methods of this class are not wrapped for `set_output`, which would compute
+    # what is lazy: they call `_contained`. Derived classes have `set_output`.
+    auto_wrap_output_keys=(),
 ):
     """Base class of all estimators that turn documents into features.
 
@@ -101,7 +105,8 @@ class DocumentTransformer(
     def fit_transform(self, X, y=None, sample_weight=None):
         """Fit, and return the features of the same documents.
 
-        Equal to ``fit(X).transform(X)``, but the documents are tokenised once.
+        Equal to ``fit(X).transform(X)``, but the documents are tokenised once, unless
+        they come as a collection of Dask.
 
         Parameters
         ----------
@@ -114,7 +119,7 @@ class DocumentTransformer(
 
         Returns
         -------
-        ndarray of shape (n_documents, n_features)
+        ndarray or dask.array.Array of shape (n_documents, n_features)
             Document features, as in `transform`.
 
         Raises
@@ -122,9 +127,10 @@ class DocumentTransformer(
         ValueError
             As in `fit`.
         """
-        # One level more: scikit-learn wraps this method for `set_output`.
-        reading, model = self._fit(X, y, sample_weight, stacklevel=5)
-        return model._pool(reading.corpus, reading.dtype)
+        reading, model = self._fit(X, y, sample_weight, stacklevel=4)
+        if partitions.is_collection(X):
+            return _dask.features(model, X)
+        return self._contained(model._pool(reading.corpus, reading.dtype), X)
 
     def transform(self, X):
         """Return the features of documents: their words' vectors, pooled.
@@ -135,21 +141,28 @@ class DocumentTransformer(
             Documents as in `fit`. Out-of-vocabulary words are dropped. A matrix needs
             the same columns as the matrix in `fit` or, after a fit on text, a column
             for each word in the order of `vocabulary_`. After a fit on a matrix, text
-            can be passed if the columns have names.
+            can be passed if the columns have names. Documents and matrices may also be
+            collections of Dask, of which nothing is computed yet.
 
         Returns
         -------
-        ndarray of shape (n_documents, n_features)
+        ndarray or dask.array.Array of shape (n_documents, n_features)
             Document features of the type `dtype`. A document is a row of zeros if the
-            vectors of all its known words are zeros, or if it has no known words.
+            vectors of all its known words are zeros, or if it has no known words. For
+            a collection of Dask, the array is lazy: Dask computes it partition by
+            partition. With ``set_output(transform="pandas")``, it is a dataframe of
+            Dask. Later fits do not change it.
 
         Raises
         ------
         ValueError
-            If a document is not valid.
+            If a document is not valid. In a collection of Dask, the error is raised
+            when the partition is computed, and positions count from its first document.
         """
         model = self._as_fitted()
-        return model._pool(*reader.look_up(model, X))
+        if partitions.is_collection(X):
+            return _dask.features(model, X)
+        return self._contained(model._pool(*reader.look_up(model, X)), X)
 
     def coverage(self, X):
         """Return the share of each document's tokens that the vocabulary holds.
@@ -166,15 +179,19 @@ class DocumentTransformer(
 
         Returns
         -------
-        ndarray of shape (n_documents,), float64
-            Between 0 and 1. A document without tokens has a share of 0.
+        ndarray or dask.array.Array of shape (n_documents,), float64
+            Between 0 and 1. A document without tokens has a share of 0. The array is
+            lazy for a collection of Dask, as in `transform`.
 
         Raises
         ------
         ValueError
-            If a document is not valid.
+            As in `transform`.
         """
-        return reader.coverage(self._as_fitted(), X)
+        model = self._as_fitted()
+        if partitions.is_collection(X):
+            return _dask.coverage(model, X)
+        return reader.coverage(model, X)
 
     def get_feature_names_out(self, input_features=None):
         """Return the names of the columns that `transform` returns.
@@ -253,6 +270,10 @@ class DocumentTransformer(
         if self.scale is not None:
             plan = plan._replace(scaling=_features.learned_scaling(self, plan))
         return _features.pool(corpus, tables, plan, self.n_jobs)
+
+    def _contained(self, rows: np.ndarray, X: Any) -> Any:
+        """Return features in the container that `set_output` asks for."""
+        return _wrap_data_with_container("transform", rows, X, self)
 
     def _facts(self) -> list[str]:
         """Return what is worth knowing of a fitted estimator, in a few words each."""

@@ -10,15 +10,17 @@ from skembed._corpus.validation import as_iterable, describe, is_frame, is_matri
 from skembed._utils.extras import require
 
 # Seconds between two looks at the workers, and looks at which none of them works.
-_SECONDS, _PATIENCE = 10, 3
+_SECONDS, _PATIENCE = 2, 15
 # Tables of vectors are large parts of a graph, but stand in it once only.
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
 
 
 def is_collection(X: Any) -> bool:
     """Return whether the input is a collection of Dask. Nothing is computed."""
-    # An attribute of the class, because a frame may have a column of this name.
-    return hasattr(type(X), "__dask_graph__") and not _is_delayed(X)
+    # An attribute of the class, because a frame may have a column of this name. Arrays
+    # of xarray have it, too, even where they are in memory.
+    is_lazy = hasattr(type(X), "__dask_graph__") and hasattr(X, "npartitions")
+    return is_lazy and not _is_delayed(X)
 
 
 def _is_delayed(X: Any) -> bool:
@@ -131,6 +133,9 @@ def _wait(cluster: Any, futures: list[Any]) -> None:
             distributed.wait(futures, timeout=_SECONDS)
             return
         except distributed.TimeoutError:
+            # The first error ends the call, as in `dask.compute`.
+            if any(future.status not in ("pending", "finished") for future in futures):
+                return
             found = cluster.sync(cluster.scheduler.identity)["workers"].values()
         n_workers = max(n_workers, len(found))
         works = any(worker["status"] != "paused" for worker in found)

@@ -673,8 +673,10 @@ def look_up_pairs(estimator: Any, X: Any) -> Corpus:
     """Return the documents or counts whose pairs a fitted estimator scores.
 
     Like `look_up`, but with ``input="cooccurrence"`` a matrix contains counts, as in
-    `fit`.
+    `fit`. A matrix of Dask is brought into the memory of this process.
     """
+    if is_collection(X):
+        X = local(X, _takes_ids(estimator))
     corpus, _ = look_up(estimator, X, PER_WORD)
     if estimator.input != "cooccurrence" or corpus.token_weights is None:
         return corpus

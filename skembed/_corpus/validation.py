@@ -97,8 +97,7 @@ def means_matrix(X: Any, missing: str) -> bool:
     missing : {"error", "empty"}
         Whether missing documents raise an error or count as empty documents.
     """
-    lacks_texts = missing == "empty" and is_missing_column(X)
-    return is_matrix(X) and not lacks_texts
+    return is_matrix(X) and not (missing == "empty" and is_missing_column(X))
 
 
 def is_frame(X: Any) -> bool:
@@ -119,6 +118,11 @@ def check_holds_data(X: Any) -> None:
     kind = type(X)
     if kind.__name__ == "LazyFrame":
         raise ValueError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
+    if kind.__name__.startswith("Delayed") and hasattr(kind, "__dask_graph__"):
+        raise ValueError(
+            "X is a Delayed of Dask, which holds no documents yet. Pass X.compute(), "
+            "or dask.bag.from_delayed(X)."
+        )
     # Attributes of the class, because a frame may have columns of these names.
     if hasattr(kind, "nodes") and hasattr(kind, "adjacency"):
         raise ValueError(

@@ -505,7 +505,9 @@ def cooccurrence(
     X : iterable of str, or of lists, tuples or 1-D arrays of str
         Documents, as in the `fit` of embedders. In a matrix of shape
         (n_documents, n_words), words co-occur if they share a document. With
-        ``input="token_ids"``: a 2-D integer array.
+        ``input="token_ids"``: a 2-D integer array. The documents can be a collection of
+        Dask (a bag, a Series, a frame of one column, or an array). Its partitions are
+        counted on the workers, and only the result is sent to this process.
     window : int, default=5
         Largest distance between a word and its context, in tokens of the vocabulary.
     window_weighting : {"dynamic", "flat", "harmonic"}, default="dynamic"
@@ -530,7 +532,8 @@ def cooccurrence(
     sample_weight : array-like of shape (n_documents,), default=None
         How often each document counts. 2 is the same as passing it twice.
     n_jobs : int or None, default=None
-        Number of threads, by joblib's rules. The result does not depend on it.
+        Number of threads, by joblib's rules. The result does not depend on it. For a
+        collection of Dask, its scheduler decides.
     memory : str, path or object with the joblib.Memory interface, default=None
         Store token ids and counts of a text in this folder, as embedders do. The token
         ids of an iterator are not held in memory, but in a file there.
@@ -548,7 +551,9 @@ def cooccurrence(
         ``direction="both"``. Each count of a text is within 1e-12 (relative) of the
         exact sum, even if weights differ widely. Counts of a matrix are exact up to
         ``2**53`` if all its numbers and all weights are whole. Otherwise they are
-        rounded to the 24 significant bits of float32.
+        rounded to the 24 significant bits of float32. Counts do not depend on the
+        partitions, the workers or their order if weights are whole and windows flat,
+        dynamic, or harmonic up to 36. Otherwise they agree to 1e-12.
     vocabulary : dict of str to int
         Row of each word. Token ids are int.
 

@@ -17,9 +17,13 @@ from skembed._kernels.simd import (
     Matrix,
     accumulate,
     constant,
+    each_register,
     host_lanes,
+    multiply_add,
+    shared_function,
     splat,
     sum_lanes,
+    zero_totals,
 )
 from skembed._kernels.steps import (
     BIAS,
@@ -27,38 +31,13 @@ from skembed._kernels.steps import (
     CHUNK,
     CURVATURE,
     NORM,
-    _Vectors,
-    _write_steps,
+    Vectors,
+    write_steps,
 )
 from skembed._utils.jit import COMPILED
 
-# Noise words that are scored at once.
-LINE = 16
-
-
-def _multiply_add(builder, a, b, total):
-    """Return total + a * b."""
-    product = builder.fmul(a, b, flags=FLAGS)
-    return builder.fadd(product, total, flags=FLAGS)
-
-
-def _totals(builder, vector, n_totals):
-    """Return stack slots of zeros, which become registers."""
-    zero = ir.Constant(vector, [0.0] * vector.count)
-    totals = [cgutils.alloca_once(builder, vector) for _ in range(n_totals)]
-    for total in totals:
-        builder.store(zero, total)
-    return totals
-
-
-def _shared_function(builder, name, kind):
-    """Return a function of the module, and whether it is still to be written."""
-    function = cgutils.get_or_insert_function(builder.module, kind, name)
-    is_new = function.is_declaration
-    if is_new:
-        function.linkage = "internal"
-        function.attributes.add("noinline")
-    return function, is_new
+# Words and noise words that are scored at once.
+BLOCK, LINE = 8, 16
 
 
 # --- rows -----------------------------------------------------------------------------
@@ -78,11 +57,9 @@ def make_mix_rows(lanes):
             )
             both = cgutils.unpack_tuple(builder, arguments[6], 2)
             x, y = (splat(builder, factor, lanes) for factor in both)
-            count = builder.udiv(target.columns, constant(lanes))
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
+            with each_register(builder, target) as column:
                 product = builder.fmul(x, a.load(arguments[3], column), flags=FLAGS)
-                total = _multiply_add(builder, y, b.load(arguments[5], column), product)
+                total = multiply_add(builder, y, b.load(arguments[5], column), product)
                 target.store(total, arguments[1], column)
             return context.get_dummy_value()
 
@@ -110,9 +87,7 @@ def make_pool_rows(lanes):
             table = Matrix.of(context, builder, params, arguments[3], lanes)
             low, high = cgutils.unpack_tuple(builder, arguments[2], 2)
             share = splat(builder, arguments[5], lanes)
-            count = builder.udiv(sums.columns, constant(lanes))
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
+            with each_register(builder, sums) as column:
                 total = builder.fsub(sums.load(high, column), sums.load(low, column))
                 total = builder.fsub(total, table.load(arguments[4], column))
                 sums.store(builder.fmul(share, total), arguments[1], column)
@@ -140,10 +115,8 @@ def make_dot_rows(lanes):
         def generate(context, builder, signature, arguments):
             a = Matrix.of(context, builder, first, arguments[0], lanes)
             b = Matrix.of(context, builder, second, arguments[2], lanes)
-            totals = _totals(builder, a.vector, 3)
-            count = builder.udiv(a.columns, constant(lanes))
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
+            totals = zero_totals(builder, a.vector, 3)
+            with each_register(builder, a) as column:
                 x, y = a.load(arguments[1], column), b.load(arguments[3], column)
                 for total, (left, right) in zip(
                     totals, ((x, y), (x, x), (y, y)), strict=True
@@ -180,11 +153,9 @@ def make_step_rows(lanes):
             )
             word, own = cgutils.unpack_tuple(builder, arguments[2], 2)
             step = splat(builder, arguments[3], lanes)
-            count = builder.udiv(rows.columns, constant(lanes))
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
+            with each_register(builder, rows) as column:
                 target = table.load(arguments[6], column)
-                total = _multiply_add(builder, step, target, sums.load(word, column))
+                total = multiply_add(builder, step, target, sums.load(word, column))
                 scaled = builder.fmul(step, hidden.load(word, column))
                 sums.store(total, word, column)
                 rows.store(scaled, own, column)
@@ -216,9 +187,7 @@ def make_spread_row(lanes):
             rows = Matrix.of(context, builder, updates, arguments[0], lanes)
             steps = Matrix.of(context, builder, changes, arguments[3], lanes)
             low, high, word = arguments[1], arguments[2], arguments[4]
-            count = builder.udiv(rows.columns, constant(lanes))
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
+            with each_register(builder, rows) as column:
                 change = steps.load(word, column)
                 more = builder.fadd(rows.load(low, column), change)
                 less = builder.fsub(rows.load(high, column), change)
@@ -243,7 +212,7 @@ def make_add_up_rows(lanes):
 
     def write_columns(builder, rows, steps, bounds, start, n_vectors):
         columns = [builder.add(start, constant(v * lanes)) for v in range(n_vectors)]
-        totals = _totals(builder, rows.vector, n_vectors)
+        totals = zero_totals(builder, rows.vector, n_vectors)
         first, center, n_words, last = bounds
         end = builder.add(center, n_words)
         for low, high, own in (
@@ -262,8 +231,10 @@ def make_add_up_rows(lanes):
 
     def function_of(builder):
         int64 = ir.IntType(64)
-        kind = ir.FunctionType(ir.VoidType(), [*2 * [FLOAT.as_pointer()], *5 * [int64]])
-        function, is_new = _shared_function(builder, "skembed_add_up_rows", kind)
+        arguments = [*2 * [FLOAT.as_pointer()], *5 * [int64]]
+        function, is_new = shared_function(
+            builder.module, "skembed_add_up_rows", arguments
+        )
         if is_new:
             builder = ir.IRBuilder(function.append_basic_block())
             data, changes, columns, *bounds = function.args
@@ -338,9 +309,7 @@ def make_transpose_rows(lanes):
             rows = Matrix.of(context, builder, vectors, arguments[0], lanes)
             start = rows.pointer(arguments[2], constant(0))
             line = Matrix(builder, start, constant(LINE), lanes)
-            count = builder.udiv(rows.columns, constant(lanes))
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
+            with each_register(builder, rows) as column:
                 for group in range(0, LINE, lanes):
                     given = [
                         rows.load(
@@ -368,12 +337,12 @@ def make_score_line(lanes):
     """Return `score_line` for registers of `lanes` numbers."""
     n_vectors = LINE // lanes
     # Enough sums to hide the latency of an addition, and few enough for registers.
-    n_words = 8 // n_vectors
+    n_words = BLOCK // n_vectors
 
     def write_block(builder, matrices, word, place, n_terms):
         vectors, line, out = matrices
         rows = [builder.add(word, constant(i)) for i in range(n_words)]
-        totals = _totals(builder, line.vector, n_words * n_vectors)
+        totals = zero_totals(builder, line.vector, n_words * n_vectors)
         with cgutils.for_range(builder, n_terms) as loop:
             parts = [
                 line.load(loop.index, constant(v * lanes)) for v in range(n_vectors)
@@ -389,11 +358,10 @@ def make_score_line(lanes):
 
     def function_of(builder):
         passed = [FLOAT.as_pointer(), ir.IntType(64)]
-        kind = ir.FunctionType(
-            ir.VoidType(),
-            [*passed, FLOAT.as_pointer(), *passed, *3 * [ir.IntType(64)]],
+        arguments = [*passed, FLOAT.as_pointer(), *passed, *3 * [ir.IntType(64)]]
+        function, is_new = shared_function(
+            builder.module, "skembed_score_line", arguments
         )
-        function, is_new = _shared_function(builder, "skembed_score_line", kind)
         if is_new:
             builder = ir.IRBuilder(function.append_basic_block())
             data, columns, start, scores, width, word, place, n_terms = function.args
@@ -402,7 +370,7 @@ def make_score_line(lanes):
                 Matrix(builder, start, constant(LINE), lanes),
                 Matrix(builder, scores, width, lanes),
             )
-            for first in range(0, 8, n_words):
+            for first in range(0, BLOCK, n_words):
                 at = builder.add(word, constant(first))
                 write_block(builder, matrices, at, place, n_terms)
             builder.ret_void()
@@ -431,8 +399,8 @@ def make_score_line(lanes):
 def _score_line(vectors, word, at, n_terms, scores, place):
     """Write the products of 8 words with 16 transposed rows, see `transpose_rows`."""
     line = vectors[at : at + LINE].reshape(-1, LINE)
-    products = vectors[word : word + 8, :n_terms] @ line[:n_terms]
-    scores[word : word + 8, place : place + LINE] = products
+    products = vectors[word : word + BLOCK, :n_terms] @ line[:n_terms]
+    scores[word : word + BLOCK, place : place + LINE] = products
 
 
 def make_weigh_line():
@@ -456,7 +424,7 @@ def make_weigh_line():
             kind = ir.VectorType(INT32, LINE)
             pointer = drawn.pointer(arguments[4], arguments[2], kind)
             equal = builder.icmp_signed(
-                "==", builder.load(pointer, align=4), _splat_word(builder, arguments[5])
+                "==", builder.load(pointer, align=4), splat(builder, arguments[5], LINE)
             )
             zero = ir.Constant(out.vector, [0.0] * LINE)
             weight = splat(builder, arguments[6], LINE)
@@ -466,14 +434,6 @@ def make_weigh_line():
         return signature, generate
 
     return weigh_line
-
-
-def _splat_word(builder, number):
-    """Return a word in all lanes."""
-    kind = ir.VectorType(INT32, LINE)
-    undefined = ir.Constant(kind, ir.Undefined)
-    vector = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
-    return builder.shuffle_vector(vector, undefined, ir.Constant(kind, None))
 
 
 def _weigh_line(weights, word, place, words, lane, own, weight):
@@ -487,13 +447,13 @@ def make_step_lines(lanes):
 
     def write_lines(builder, matrices, n_words, place, slot, rate):
         scores, weights, slots = matrices
-        v = _Vectors(builder, lanes)
+        v = Vectors(builder, lanes)
         rate = v.splat(rate)
         parts = range(0, LINE, lanes)
         columns = [builder.add(place, constant(first)) for first in parts]
         places = [builder.add(slot, constant(first)) for first in parts]
         losses, steps, bends = (
-            _totals(builder, scores.vector, len(columns)) for _ in range(3)
+            zero_totals(builder, scores.vector, len(columns)) for _ in range(3)
         )
         biases, norms = (
             [slots.load(constant(array), column) for column in places]
@@ -506,7 +466,7 @@ def make_step_lines(lanes):
             for i, column in enumerate(columns):
                 z = v.add(scores.load(word, column), v.add(bias, biases[i]))
                 weight = weights.load(word, column)
-                loss, pull, both = _write_steps(v, z, weight, (norm, norms[i]))
+                loss, pull, both = write_steps(v, z, weight, (norm, norms[i]))
                 step = v.multiply(rate, pull)
                 scores.store(step, word, column)
                 for total, number in ((losses, loss), (steps, step), (bends, both[0])):
@@ -601,7 +561,7 @@ def make_step_own(lanes):
                 for i, kind in enumerate((scores, weights, slots))
             )
             word, own = cgutils.unpack_tuple(builder, arguments[3], 2)
-            v = _Vectors(builder, lanes)
+            v = Vectors(builder, lanes)
             rate, zero = v.splat(arguments[4]), constant(0)
             total = v.all(0.0)
             for first in range(0, CHUNK, lanes):
@@ -609,7 +569,7 @@ def make_step_own(lanes):
                 j = builder.add(own, constant(first))
                 score = v.subtract(v.all(0.0), z.load(zero, j))
                 norms = [numbers.load(constant(NORM), slot) for slot in (i, j)]
-                loss, pull, bends = _write_steps(v, score, weight.load(zero, j), norms)
+                loss, pull, bends = write_steps(v, score, weight.load(zero, j), norms)
                 step = v.multiply(rate, pull)
                 z.store(step, zero, j)
                 for slot, bend in ((i, bends[1]), (j, bends[0])):

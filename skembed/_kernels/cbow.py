@@ -21,12 +21,9 @@ from skembed._kernels.bag_tiles import (
     dot_rows,
     mix_rows,
     pool_rows,
-    score_line,
     spread_row,
-    step_lines,
     step_own,
     step_rows,
-    transpose_rows,
     weigh_line,
 )
 from skembed._kernels.maps import map_words, unmap_steps
@@ -36,6 +33,7 @@ from skembed._kernels.simd import (
     clear_rows,
     copy_row,
     fetch_row,
+    is_among,
     write_columns,
     write_rows,
 )
@@ -47,6 +45,7 @@ from skembed._kernels.spans import (
     lay_windows,
     list_words,
     place_windows,
+    score_noise,
     set_part,
 )
 from skembed._kernels.steps import BIAS, BIAS_STEP, CHUNK, CURVATURE, NORM
@@ -54,8 +53,6 @@ from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
 WORDS, AROUND, NOISE = range(3)
-# Words that are scored at once.
-BLOCK = 8
 ONE = np.float32(1.0)
 
 
@@ -102,16 +99,33 @@ def weigh_words(model, sampler, lanes, scratch, lane, n_words):
         own = words[lane, targets + word]
         for slot in range(noise, words.shape[1], LINE):
             weigh_line(weights, word, slot, words, lane, own, share * some)
-        if sampler.exclusive:
-            for slot in range(noise, words.shape[1]):
-                for j in range(window[word, 0], window[word, 3]):
-                    if words[lane, slot] == words[lane, j]:
-                        weights[word, slot] = np.float32(0.0)
         predicted += has_contexts
     # The last chunk of words is computed as a whole.
     for word in range(n_words, scratch.window.shape[0]):
         weights[0, targets + word] = np.float32(0.0)
+    if sampler.exclusive:
+        skip_contexts(lanes, scratch, lane, n_words)
     return predicted
+
+
+@helper
+def skip_contexts(lanes, scratch, lane, n_words):
+    """Set the weights of noise words that are in the window of a word to 0."""
+    words, last = lanes.words, lanes.parts[lane, NOISE, 1]
+    for slot in range(lanes.parts[lane, AROUND, 0], lanes.parts[lane, AROUND, 1]):
+        for first in range(lanes.parts[lane, NOISE, 0], last, LINE):
+            if is_among(words[lane, slot], words, lane, first):
+                for drawn in range(first, first + LINE):
+                    if words[lane, drawn] == words[lane, slot]:
+                        skip_draw(scratch, slot, drawn, n_words)
+
+
+@helper
+def skip_draw(scratch, slot, drawn, n_words):
+    """Set the weight of a noise word to 0 for the words around a slot."""
+    for word in range(n_words):
+        if scratch.window[word, 0] <= slot < scratch.window[word, 3]:
+            scratch.weights[word, drawn] = np.float32(0.0)
 
 
 @helper
@@ -219,13 +233,10 @@ def step_words(model, lanes, scratch, lane, n_words, rate):
     loss = np.float32(0.0)
     for word in range(0, n_words, CHUNK):
         loss += step_own(scores, weights, slots, (word, targets + word), rate)
-    for first in range(noise, lanes.parts[lane, NOISE, 1], LINE):
-        # The slots of predicted words are not needed: they hold the transpose.
-        transpose_rows(scratch.vectors, first, targets)
-        for word in range(0, n_words, BLOCK):
-            n_terms = model.n_components
-            score_line(scratch.vectors, word, targets, n_terms, scores, first)
-        loss += step_lines(scores, weights, slots, n_words, first, first, -rate)
+    # The slots of predicted words are not needed: they hold the transpose.
+    slots_of_noise = (noise, lanes.parts[lane, NOISE, 1])
+    sizes = (n_words, model.n_components)
+    loss += score_noise(scratch, slots_of_noise, noise, targets, sizes, rate)
     return loss
 
 

@@ -7,12 +7,6 @@ are small matrix products, computed in tiles of four words and four contexts.
 
 import numpy as np
 
-from skembed._kernels.bag_tiles import (
-    LINE,
-    score_line,
-    step_lines,
-    transpose_rows,
-)
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
 from skembed._kernels.simd import (
@@ -37,13 +31,12 @@ from skembed._kernels.spans import (
     list_words,
     open_words,
     place_windows,
+    score_noise,
     set_part,
 )
 from skembed._kernels.steps import BIAS_STEP, CHUNK, step_chunk
 from skembed._utils.jit import helper, kernel
 
-# Words that are scored with noise words at once.
-BLOCK = 8
 # Parts of a span, see `spans.Lanes`.
 WORDS, LEFT, LEFT_NOISE, RIGHT, RIGHT_NOISE = range(PARTS)
 
@@ -166,27 +159,6 @@ def score_contexts(scratch, group, contexts, column, rate):
             mark_window(weights, word, at, slot, window)
             place = (word, at, slot)
             step_chunk(scores, weights, scratch.slots, scratch.words, place, how)
-
-
-@helper
-def score_noise(scratch, sampler, n_slots, n_words, n_components, rate):
-    """Score all words of a span with the noise words; return the loss.
-
-    Scores are turned into steps. Behind the slots is room for the noise words' columns
-    one after the other, so that a number of a word meets 16 noise words at once.
-    """
-    scores, vectors = scratch.scores, scratch.vectors
-    slot, column = n_slots - sampler.n_noise, scores.shape[1] - sampler.n_noise
-    loss = np.float32(0.0)
-    for k in range(0, sampler.n_noise, LINE):
-        transpose_rows(vectors, slot + k, n_slots)
-        for word in range(0, n_words, BLOCK):
-            score_line(vectors, word, n_slots, n_components, scores, column + k)
-        at, place = column + k, slot + k
-        loss += step_lines(
-            scores, scratch.weights, scratch.slots, n_words, at, place, -rate
-        )
-    return loss
 
 
 @helper
@@ -324,9 +296,12 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
                 for word in range(0, n_words, TILE):
                     map_words(model, scratch, (word, min(word + TILE, n_words)))
+                # Behind the slots is room for the transpose.
                 n_slots, d = lanes.words.shape[1], model.n_components
+                noise = (n_slots - sampler.n_noise, n_slots)
+                column = scratch.scores.shape[1] - sampler.n_noise
                 lanes.loss[lane] += score_noise(
-                    scratch, sampler, n_slots, n_words, d, rate
+                    scratch, noise, column, n_slots, (n_words, d), rate
                 )
                 clear_contexts(lanes, lane)
                 for word in range(0, n_words, TILE):

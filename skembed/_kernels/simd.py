@@ -10,6 +10,8 @@ All arrays are two-dimensional, C-contiguous and float32; the number of columns 
 `vectors` is a multiple of 16.
 """
 
+from contextlib import contextmanager
+
 import numba
 import numpy as np
 from llvmlite import binding, ir
@@ -93,10 +95,48 @@ def constant(value: int) -> ir.Constant:
     return ir.Constant(_INT64, value)
 
 
+def multiply_add(builder, a, b, total):
+    """Return a * b + total."""
+    product = builder.fmul(a, b, flags=FLAGS)
+    return builder.fadd(product, total, flags=FLAGS)
+
+
 def accumulate(builder, a, b, total):
     """Write total += a * b, where `total` is a stack slot that becomes a register."""
-    product = builder.fmul(a, b, flags=FLAGS)
-    builder.store(builder.fadd(product, builder.load(total), flags=FLAGS), total)
+    builder.store(multiply_add(builder, a, b, builder.load(total)), total)
+
+
+def zero_totals(builder, vector, n_totals):
+    """Return stack slots of zeros, which become registers."""
+    zero = ir.Constant(vector, [0.0] * vector.count)
+    totals = [cgutils.alloca_once(builder, vector) for _ in range(n_totals)]
+    for total in totals:
+        builder.store(zero, total)
+    return totals
+
+
+@contextmanager
+def each_register(builder, matrix):
+    """Write a loop over a row's columns; yields the first column of each register."""
+    lanes = constant(matrix.vector.count)
+    with cgutils.for_range(builder, builder.udiv(matrix.columns, lanes)) as loop:
+        yield builder.mul(loop.index, lanes)
+
+
+def shared_function(module, name, arguments):
+    """Return a function of a module, and whether it is still to be written.
+
+    All its callers share it: unrolled code takes long to compile, and loops that are
+    inlined make the compiler spill registers of those around, even where they are never
+    run. The function belongs to the module, as if it were inlined: see `jit.helper`.
+    """
+    kind = ir.FunctionType(ir.VoidType(), arguments)
+    function = cgutils.get_or_insert_function(module, kind, name)
+    is_new = function.is_declaration
+    if is_new:
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+    return function, is_new
 
 
 def _halve(builder, a, b, block):
@@ -131,15 +171,10 @@ def _sum_each(builder, vectors):
 
 def _write_dot_tile(builder, vectors, scores, at, column, lanes, rows):
     """Write `rows` rows of the tile of the vectors ``at``, from a column on."""
-    zero = ir.Constant(vectors.vector, [0.0] * lanes)
-    totals = [cgutils.alloca_once(builder, vectors.vector) for _ in range(rows * TILE)]
-    for total in totals:
-        builder.store(zero, total)
+    totals = zero_totals(builder, vectors.vector, rows * TILE)
     x_rows = [builder.add(at[0], constant(i)) for i in range(rows)]
     y_rows = [builder.add(at[1], constant(j)) for j in range(TILE)]
-    count = builder.udiv(vectors.columns, constant(lanes))
-    with cgutils.for_range(builder, count) as loop:
-        place = builder.mul(loop.index, constant(lanes))
+    with each_register(builder, vectors) as place:
         x = [vectors.load(row, place) for row in x_rows]
         for j, row in enumerate(y_rows):
             y = vectors.load(row, place)
@@ -219,18 +254,11 @@ def make_dot_tile(lanes):
 
 
 def _add_tile_function(module, lanes, transposed, fresh):
-    """Return the function of a tile in this module, which all its callers share.
-
-    Unrolled code takes long to compile, so it is not written once for every call. The
-    function belongs to the module, as if it were inlined: see `jit.helper`.
-    """
+    """Return the function of a tile in this module."""
     matrix = [FLOAT.as_pointer(), _INT64]
-    kind = ir.FunctionType(ir.VoidType(), 3 * matrix + 5 * [_INT64])
     name = f"skembed_add_tile_{int(transposed)}_{int(fresh)}"
-    function = cgutils.get_or_insert_function(module, kind, name)
-    if function.is_declaration:
-        function.linkage = "internal"
-        function.attributes.add("noinline")
+    function, is_new = shared_function(module, name, 3 * matrix + 5 * [_INT64])
+    if is_new:
         builder = ir.IRBuilder(function.append_basic_block())
         passed = function.args
         matrices = [Matrix(builder, passed[i], passed[i + 1], lanes) for i in (0, 2, 4)]
@@ -346,11 +374,8 @@ def make_copy_row(lanes):
         def generate(context, builder, signature, arguments):
             to = Matrix.of(context, builder, target, arguments[0], lanes)
             of = Matrix.of(context, builder, source, arguments[2], lanes)
-            total = cgutils.alloca_once(builder, of.vector)
-            builder.store(ir.Constant(of.vector, [0.0] * lanes), total)
-            count = builder.udiv(of.columns, constant(lanes))
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
+            (total,) = zero_totals(builder, of.vector, 1)
+            with each_register(builder, of) as column:
                 numbers = of.load(arguments[3], column)
                 to.store(numbers, arguments[1], column)
                 accumulate(builder, numbers, numbers, total)
@@ -372,16 +397,11 @@ def make_add_row(lanes):
             to = Matrix.of(context, builder, target, arguments[0], lanes)
             of = Matrix.of(context, builder, source, arguments[3], lanes)
             factors = splat(builder, arguments[2], lanes)
-            count = builder.udiv(of.columns, constant(lanes))
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
-                product = builder.fmul(
-                    factors, of.load(arguments[4], column), flags=FLAGS
-                )
+            with each_register(builder, of) as column:
+                numbers = of.load(arguments[4], column)
                 before = to.load(arguments[1], column)
-                to.store(
-                    builder.fadd(before, product, flags=FLAGS), arguments[1], column
-                )
+                total = multiply_add(builder, factors, numbers, before)
+                to.store(total, arguments[1], column)
             return context.get_dummy_value()
 
         return signature, generate
@@ -442,27 +462,18 @@ def mark_window(typing_context, weights, row, column, slot, window):
 
 
 def _scale_function(module, lanes):
-    """Return the function that scales rows, see `_add_tile_function`.
-
-    Loops that are inlined make the compiler spill registers of those around, even
-    where they are never run.
-    """
-    kind = ir.FunctionType(
-        ir.VoidType(), [FLOAT.as_pointer(), *3 * [_INT64], FLOAT.as_pointer()]
-    )
-    function = cgutils.get_or_insert_function(module, kind, "skembed_scale_rows")
-    if function.is_declaration:
-        function.linkage = "internal"
-        function.attributes.add("noinline")
+    """Return the function that scales rows in this module."""
+    pointer = FLOAT.as_pointer()
+    arguments = [pointer, *3 * [_INT64], pointer]
+    function, is_new = shared_function(module, "skembed_scale_rows", arguments)
+    if is_new:
         builder = ir.IRBuilder(function.append_basic_block())
         data, columns, first, n_rows, factors = function.args
         matrix = Matrix(builder, data, columns, lanes)
         line = Matrix(builder, factors, columns, lanes)
-        count = builder.udiv(columns, constant(lanes))
         with cgutils.for_range(builder, n_rows) as outer:
             row = builder.add(first, outer.index)
-            with cgutils.for_range(builder, count) as loop:
-                column = builder.mul(loop.index, constant(lanes))
+            with each_register(builder, matrix) as column:
                 factor = line.load(constant(0), column)
                 product = builder.fmul(matrix.load(row, column), factor)
                 matrix.store(product, row, column)

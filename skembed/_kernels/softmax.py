@@ -50,14 +50,6 @@ def _power_of_two(typing_context, exponent):
 
 
 @helper
-def _polynomial(coefficients, x):
-    total = np.float32(coefficients[0])
-    for k in range(1, len(coefficients)):
-        total = total * x + np.float32(coefficients[k])
-    return total
-
-
-@helper
 def _exp_compiled(x):
     """exp(x) of x <= 0, for loops that the compiler vectorises."""
     scale = np.float32(0.0) if x <= _LOWEST else np.float32(1.0)
@@ -65,13 +57,19 @@ def _exp_compiled(x):
     # Rounds to the nearest number, since x is not positive.
     n = np.int32(x * np.float32(_LOG2_E) - np.float32(0.5))
     f = x - np.float32(n) * np.float32(_LN_2)
-    return scale * _polynomial(EXP, f) * _power_of_two(n)
+    total = np.float32(EXP[0])
+    for k in range(1, len(EXP)):
+        total = total * f + np.float32(EXP[k])
+    return scale * total * _power_of_two(n)
 
 
 @helper
 def log1p_unit(e):
     """log(1 + e) of 0 <= e <= 1, for loops that the compiler vectorises."""
-    return _polynomial(LOG1P, e) * e
+    total = np.float32(LOG1P[0])
+    for k in range(1, len(LOG1P)):
+        total = total * e + np.float32(LOG1P[k])
+    return total * e
 
 
 def _exp_plain(x):

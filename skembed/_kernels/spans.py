@@ -13,6 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skembed._kernels.bag_tiles import (
+    BLOCK,
+    LINE,
+    score_line,
+    step_lines,
+    transpose_rows,
+)
 from skembed._kernels.maps import Map, MapSteps
 from skembed._kernels.simd import copy_row, fetch_row
 from skembed._kernels.steps import (
@@ -312,6 +319,41 @@ def draw_noise(words, sampler, stream):
             stream, 0, sampler.noise_thresholds, sampler.noise_alias
         )
     return slots
+
+
+@helper
+def score_noise(scratch, noise, column, room, sizes, rate):
+    """Score the words of a span with its noise words; return the loss.
+
+    Scores are turned into steps. The columns of the noise words are written one after
+    the other first, so that a number of a word meets 16 noise words at once.
+
+    Parameters
+    ----------
+    scratch : Scratch
+        The span's words have the first slots.
+    noise : (int, int)
+        First and last + 1 slot of the noise words.
+    column : int
+        The column of the scores with the first noise word.
+    room : int
+        The first of 16 slots whose vectors are overwritten.
+    sizes : (int, int)
+        The number of words, and of components.
+    rate : float32
+    """
+    scores, vectors = scratch.scores, scratch.vectors
+    n_words, n_components = sizes
+    loss = np.float32(0.0)
+    for slot in range(noise[0], noise[1], LINE):
+        at = column + slot - noise[0]
+        transpose_rows(vectors, slot, room)
+        for word in range(0, n_words, BLOCK):
+            score_line(vectors, word, room, n_components, scores, at)
+        loss += step_lines(
+            scores, scratch.weights, scratch.slots, n_words, at, slot, -rate
+        )
+    return loss
 
 
 @helper

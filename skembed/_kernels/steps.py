@@ -14,7 +14,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skembed._kernels.simd import FLAGS, FLOAT, INT32, Matrix, constant, host_lanes
+from skembed._kernels.simd import (
+    FLAGS,
+    FLOAT,
+    INT32,
+    Matrix,
+    constant,
+    host_lanes,
+    splat,
+)
 from skembed._utils.jit import COMPILED
 
 CHUNK = 16
@@ -36,7 +44,7 @@ LOG1P = (
 )
 
 
-class _Vectors:
+class Vectors:
     """Arithmetic on vector registers of float32, as short methods."""
 
     def __init__(self, builder, lanes):
@@ -48,11 +56,7 @@ class _Vectors:
         return ir.Constant(self.kind, [number] * self.kind.count)
 
     def splat(self, number):
-        undefined = ir.Constant(self.kind, ir.Undefined)
-        first = self.builder.insert_element(undefined, number, ir.Constant(INT32, 0))
-        return self.builder.shuffle_vector(
-            first, undefined, ir.Constant(self.whole, None)
-        )
+        return splat(self.builder, number, self.kind.count)
 
     def add(self, a, b):
         return self.builder.fadd(a, b, flags=FLAGS)
@@ -105,7 +109,7 @@ class _Vectors:
         return self.multiply(self.polynomial(LOG1P, e), e)
 
 
-def _write_steps(v, z, weight, norms):
+def write_steps(v, z, weight, norms):
     """Return loss, sigmoid times weight, and both curvatures of pairs with score z."""
     zero, one, huge = v.all(0.0), v.all(1.0), v.all(1e30)
     size = v.call("fabs", z)
@@ -141,7 +145,7 @@ def make_step_chunk(lanes):
             ]
             row, column, slot = cgutils.unpack_tuple(builder, arguments[4], 3)
             sign, rate = cgutils.unpack_tuple(builder, arguments[5], 2)
-            v = _Vectors(builder, lanes)
+            v = Vectors(builder, lanes)
             rates = v.splat(sign), v.splat(rate)
             for first in range(0, CHUNK, lanes):
                 _write_chunk(v, matrices, row, (column, slot, first), rates)
@@ -163,7 +167,7 @@ def _write_chunk(v, matrices, row, place, rates):
     norms = slots.load(constant(NORM), slot)
     score = v.add(scores.load(row, column), v.add(bias, biases))
     weight = weights.load(row, column)
-    loss, pull, bends = _write_steps(v, v.multiply(sign, score), weight, (norm, norms))
+    loss, pull, bends = write_steps(v, v.multiply(sign, score), weight, (norm, norms))
     step = v.multiply(v.multiply(sign, rate), pull)
     scores.store(step, row, column)
     for array, number in ((BIAS_STEP, step), (CURVATURE, bends[0])):

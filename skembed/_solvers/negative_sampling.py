@@ -28,14 +28,15 @@ from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros, check_room
 from skembed._utils.threads import ThreadTeam, n_threads
 
+# Kernels compute whole chunks of words, so buffers have room for multiples of it only.
+_CHUNK = 16
 # Words of a lane between two exchanges of updates, and the noise words that they share.
-# Both are multiples of 16.
-SPAN = 32
-SHARED_NOISE = 16
+SPAN = 2 * _CHUNK
+SHARED_NOISE = _CHUNK
 # Neighbouring words of skip-gram whose windows extend equally far.
 GROUP = 4
 # CBOW has longer spans, whose words share more contexts.
-HIDDEN_SPAN = 64
+HIDDEN_SPAN = 4 * _CHUNK
 # So few that their updates stay in a core's cache.
 MAX_LANES = 8
 # How many updates of one row a round may add up before they become too stale, measured

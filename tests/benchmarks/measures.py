@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -66,6 +67,36 @@ class PeakMemory:
 
     def __exit__(self, *exception):
         self.bytes = peak_resident() - self._before
+
+
+class AnonymousMemory:
+    """Context manager that measures by how much anonymous memory grows at its peak.
+
+    Pages of mapped files do not count. A thread looks again and again, so peaks of a
+    few milliseconds are missed. Linux only.
+
+    Attributes
+    ----------
+    bytes : int
+    """
+
+    def __enter__(self):
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        self._before = self._peak = _status("RssAnon")
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def _watch(self):
+        while not self._ended.wait(0.01):
+            self._peak = max(self._peak, _status("RssAnon"))
+
+    def __exit__(self, *exception):
+        self._ended.set()
+        self._thread.join()
+        self.bytes = max(self._peak, _status("RssAnon")) - self._before
 
 
 def in_fresh_process(module, *arguments):

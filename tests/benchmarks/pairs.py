@@ -1,18 +1,27 @@
-"""CPU time of fits and of `transform` in two checkouts, in turn.
+"""Time of fits and of `transform` in two checkouts, in turn.
 
     python -m tests.benchmarks.pairs --data reviews.jsonl.gz --before FOLDER
+    python -m tests.benchmarks.pairs --data reviews.jsonl.gz --before FOLDER \
+        --tasks SGNS CBOW --training --wall --set n_jobs=2 n_components=300 max_iter=2
 
 Each checkout gets a process that stays; tasks alternate between the two, so that a
-machine whose speed drifts slows both alike. Prints for each task the median seconds of
-CPU time before, the median of the ratios (this checkout / the other one) and its 95 %
-interval by the bootstrap. ``--after`` names another folder than this one.
+machine whose speed drifts slows both alike. Prints for each task the median seconds
+before, the median of the ratios (this checkout / the other one) and its 95 % interval
+by the bootstrap. ``--after`` names another folder than this one.
+
+Seconds are CPU time of all threads; ``--wall`` takes those of the clock instead, which
+tells what a second thread gains. ``--training`` times what follows the reading of the
+documents, which is training, and counting where an estimator learns from counts.
+``--set`` changes parameters of the estimators that are fitted.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,46 +32,94 @@ HERE = Path(__file__).resolve().parents[2]
 TASKS = ("SGNS", "CBOW", "GloVe", "PPMI-SVD", "transform", "transform of one")
 
 
-def tasks(documents):
-    """Return what each task calls, compiled and warm."""
-    # Imported here, since the two checkouts are told apart by their processes.
-    from skembed import CBOWEmbedder, GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder
+FITS = TASKS[:4]
 
-    fitted = PPMISVDEmbedder(random_state=0).fit(documents)
-    one = [documents[0]]
-    found = {
-        "SGNS": lambda: SGNSEmbedder(max_iter=1, random_state=0).fit(documents),
-        "CBOW": lambda: CBOWEmbedder(max_iter=1, random_state=0).fit(documents),
-        "GloVe": lambda: GloVeEmbedder(max_iter=3, random_state=0).fit(documents),
-        "PPMI-SVD": lambda: PPMISVDEmbedder(random_state=0).fit(documents),
-        "transform": lambda: fitted.transform(documents),
-        "transform of one": lambda: [fitted.transform(one) for _ in range(1000)],
+
+def value_of(text):
+    """Return a parameter: JSON where it is some, otherwise the text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return {"True": True, "False": False, "None": None}.get(text, text)
+
+
+def parameters(pairs):
+    """Return {name: value} of strings `name=value`."""
+    return {name: value_of(text) for name, text in (p.split("=", 1) for p in pairs)}
+
+
+def timed_training(kind, clock):
+    """Return a class of estimators that notes the `seconds` of its training."""
+
+    class Timed(kind):
+        def _fit_vectors(self, job):
+            start = clock()
+            fitted = super()._fit_vectors(job)
+            self.seconds = clock() - start
+            return fitted
+
+    return Timed
+
+
+def seconds_of(call, clock):
+    start = clock()
+    call()
+    return clock() - start
+
+
+def tasks(documents, options):
+    """Return functions that return the seconds of each task, compiled and warm."""
+    # Imported here, since the two checkouts are told apart by their processes.
+    import skembed
+
+    clock = time.perf_counter if options.wall else time.process_time
+    kinds = {
+        "SGNS": (skembed.SGNSEmbedder, {"max_iter": 1}),
+        "CBOW": (skembed.CBOWEmbedder, {"max_iter": 1}),
+        "GloVe": (skembed.GloVeEmbedder, {"max_iter": 3}),
+        "PPMI-SVD": (skembed.PPMISVDEmbedder, {}),
     }
-    for call in found.values():
-        call()
+
+    def fit(name):
+        kind, params = kinds[name]
+        params = {"random_state": 0, **params, **parameters(options.set)}
+        if options.training:
+            embedder = timed_training(kind, clock)(**params)
+            return embedder.fit(documents).seconds
+        return seconds_of(lambda: kind(**params).fit(documents), clock)
+
+    found = {name: partial(fit, name) for name in FITS}
+    if set(options.tasks) - set(FITS):
+        fitted = skembed.PPMISVDEmbedder(random_state=0).fit(documents)
+        one = [documents[0]]
+        calls = {
+            "transform": lambda: fitted.transform(documents),
+            "transform of one": lambda: [fitted.transform(one) for _ in range(1000)],
+        }
+        found |= {name: partial(seconds_of, calls[name], clock) for name in calls}
+    for name in options.tasks:
+        found[name]()
     return found
 
 
-def work(path, n_documents):
-    """Answer every name of a task on standard input with its CPU seconds."""
-    found = tasks(read_documents(path, n_documents))
+def work(options):
+    """Answer every name of a task on standard input with its seconds."""
+    found = tasks(read_documents(options.data, options.documents), options)
     print("ready", flush=True)
     for line in sys.stdin:
-        start = time.process_time()
-        found[line.strip()]()
-        print(time.process_time() - start, flush=True)
+        print(found[line.strip()](), flush=True)
 
 
 class Worker:
     """A process that imports one checkout."""
 
-    def __init__(self, folder, arguments):
+    def __init__(self, folder, options):
         # The package of the folder, but this file.
         code = (
             f"import sys; sys.path[:0] = [{str(folder)!r}, {str(HERE)!r}]; "
             "import skembed; sys.path.pop(0); "
-            "from tests.benchmarks.pairs import work; "
-            f"work({arguments.data!r}, {arguments.documents})"
+            "from tests.benchmarks import pairs; "
+            f"pairs.work(pairs.argparse.Namespace(**{vars(options)!r}))"
         )
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", code],
@@ -104,7 +161,14 @@ def main():
     parser.add_argument("--documents", type=int, default=3000)
     parser.add_argument("--pairs", type=int, default=15)
     parser.add_argument("--tasks", nargs="+", choices=TASKS, default=list(TASKS))
+    parser.add_argument("--training", action="store_true", help="without reading")
+    parser.add_argument("--wall", action="store_true", help="seconds of the clock")
+    parser.add_argument(
+        "--set", nargs="+", default=[], metavar="NAME=VALUE", help="parameters of fits"
+    )
     arguments = parser.parse_args()
+    if arguments.training and set(arguments.tasks) - set(FITS):
+        parser.error(f"--training needs --tasks out of {', '.join(FITS)}")
     print(describe_machine())
     workers = [Worker(f, arguments) for f in (arguments.before, arguments.after)]
     rows = []
@@ -122,7 +186,8 @@ def main():
         print(*rows[-1], flush=True)
     for worker in workers:
         worker.close()
-    print_table(["task", "CPU seconds before", "ratio (95 %)"], rows)
+    clock = "seconds" if arguments.wall else "CPU seconds"
+    print_table(["task", f"{clock} before", "ratio (95 %)"], rows)
 
 
 if __name__ == "__main__":

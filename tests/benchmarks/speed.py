@@ -61,6 +61,9 @@ def parse():
         action="store_true",
         help="train fastText too, which takes several times as long as gensim",
     )
+    parser.add_argument(
+        "--choices", nargs="+", help="parameters that `strategies` tries; default: all"
+    )
     parser.add_argument("--only", type=_names, default=list(SECTIONS), help="a,b,...")
     return parser.parse_args()
 

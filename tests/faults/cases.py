@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -22,7 +23,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 
-from skembed import PPMISVDEmbedder, SGNSEmbedder
+from skembed import (
+    GloVeEmbedder,
+    PPMISVDEmbedder,
+    SGNSEmbedder,
+    SoftmaxEmbedder,
+    cooccurrence,
+)
+from skembed._counts import partitions
 from tests.benchmarks import bits
 from tests.faults.interrupts import make_documents
 from tests.helpers import ESTIMATORS, cheap, draw_documents, in_fork
@@ -370,6 +378,137 @@ def too_many_pairs(name):
             messages.append(str(error))
         assert not [one for one in vars(found) if one.endswith("_")]
     return messages
+
+
+# --- clusters of Dask -----------------------------------------------------------------
+
+TEXTS = [*draw_documents(3, 59), f"{DEADLY} amber birch"]
+
+
+class OnceDeadly:
+    """Splits documents; kills its worker at a word, unless the path exists."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __call__(self, document):
+        if DEADLY in document and not (self.path and os.path.exists(self.path)):
+            if self.path:
+                Path(self.path).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return document.split()
+
+
+def slow_split(document):
+    time.sleep(0.05)
+    return document.split()
+
+
+@contextmanager
+def dask_workers(n_workers, **settings):
+    """Start workers of Dask in processes, and return their client."""
+    from distributed import Client, LocalCluster
+
+    settings = {"dashboard_address": ":0", "threads_per_worker": 1, **settings}
+    with (
+        LocalCluster(n_workers=n_workers, processes=True, **settings) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def hash_of_counts(X, analyzer=str.split):
+    counts, rows = cooccurrence(X, analyzer=analyzer, min_count=1)
+    parts = (counts.data, counts.indices, counts.indptr)
+    found = sha256(b"".join(part.tobytes() for part in parts))
+    found.update(repr(list(rows)).encode())
+    return found.hexdigest()
+
+
+def hash_of_fit(kind, X):
+    fitted = cheap(kind).fit(X)
+    tables = fitted.word_vectors_, fitted.context_vectors_, fitted.word_counts_
+    return sha256(b"".join(table.tobytes() for table in tables)).hexdigest()
+
+
+def cluster_bits():
+    """Count and fit on clusters of one and two workers, from 1, 3 and 8 partitions."""
+    from dask import bag
+
+    kinds = GloVeEmbedder, PPMISVDEmbedder, SoftmaxEmbedder
+    found = {"counts": [hash_of_counts(TEXTS)]}
+    for kind in kinds:
+        found[kind.__name__] = [hash_of_fit(kind, TEXTS)]
+    for n_workers in (1, 2):
+        with dask_workers(n_workers):
+            for n_partitions in (1, 3, 8):
+                X = bag.from_sequence(TEXTS, npartitions=n_partitions)
+                found["counts"].append(hash_of_counts(X))
+            for kind in kinds:
+                found[kind.__name__].append(hash_of_fit(kind, X))
+    return found
+
+
+def cluster_killed(when, folder):
+    """Count while a worker is killed: once while it reads or counts, or always."""
+    from dask import bag
+
+    analyzer = str.split
+    if when != "counting":
+        path = os.path.join(folder, "killed") if when == "reading" else None
+        analyzer = OnceDeadly(path)
+    with dask_workers(2) as client:
+        X = bag.from_sequence(TEXTS, npartitions=6)
+        if when == "counting":
+            # Its token ids are there when the counts of a part are asked for.
+            victim = next(iter(client.run(os.getpid).values()))
+            original = partitions.share
+
+            def share(value):
+                os.kill(victim, signal.SIGKILL)
+                partitions.share = original
+                return original(value)
+
+            partitions.share = share
+        embedder = PPMISVDEmbedder(5, min_count=1, analyzer=analyzer)
+        if when == "always":
+            return ended(embedder, X)
+        return hash_of_counts(X, analyzer) == hash_of_counts(TEXTS)
+
+
+def ended(embedder, X):
+    """Return the error that ends a fit, and whether the embedder looks fitted."""
+    try:
+        embedder.fit(X)
+    except Exception as error:
+        return [type(error).__name__, str(error), embedder.__sklearn_is_fitted__()]
+
+
+def cluster_without_scheduler():
+    """Fit while the scheduler goes away."""
+    from dask import bag
+
+    embedder = PPMISVDEmbedder(5, min_count=1, analyzer=slow_split)
+    with dask_workers(2) as client:
+        X = bag.from_sequence(TEXTS * 4, npartitions=6)
+        scheduler = client.cluster.scheduler
+        timer = threading.Timer(1.0, lambda: client.sync(scheduler.close))
+        timer.start()
+        found = ended(embedder, X)
+        timer.join()
+        return found
+
+
+def cluster_without_memory():
+    """Fit on workers whose memory is full before they start."""
+    import dask
+    from dask import bag
+
+    # They pause as soon as they look at their memory, and are not killed.
+    dask.config.set({"distributed.worker.memory.terminate": False})
+    with dask_workers(2, memory_limit=10**7):
+        X = bag.from_sequence(TEXTS, npartitions=4)
+        return ended(PPMISVDEmbedder(5, min_count=1), X)
 
 
 # --- files ----------------------------------------------------------------------------

@@ -457,8 +457,6 @@ def test_every_kernel_has_one_signature(tmp_path):
         name: kinds
         for name, kinds in found.items()
         if len(kinds) > 1 + (name in trained or name.startswith(parts))
-        # Polynomials of two degrees.
-        and name != "softmax._polynomial"
     }
     assert not more, json.dumps(more, indent=1)
 
