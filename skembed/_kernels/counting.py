@@ -128,7 +128,7 @@ def count_words(token_ids, chunk, occurrences):
 @helper
 def find_rows(token_ids, first, last, first_row, n_rows):
     """Return a bit for each of at most 64 tokens that is a word of these rows."""
-    one, found = np.uint64(1), np.uint64(0)
+    found = np.uint64(0)
     # Without a branch for each token.
     for i in range(last - first):
         row = token_ids[first + i] - first_row
