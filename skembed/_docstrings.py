@@ -191,6 +191,8 @@ verbose : int, default=0
 memory : str, path or object with the joblib.Memory interface, default=None
     Store %(kept)s of a text in this folder.
     Another `fit` on the same documents, as in a grid search, reads them from there.
+    The documents of an iterator are read one at a time. Their token ids are not stored
+    for another `fit`, but held in a file without a name in this folder, not in memory.
     A callable `analyzer` is identified by its code, but not by the code of the
     functions that it calls: clear the folder when these change.
 """,

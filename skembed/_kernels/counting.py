@@ -25,6 +25,8 @@ from skembed._utils.jit import COMPILED, helper, kernel
 _AHEAD = 8
 # Tokens in a cache line.
 _LINE = 16
+# Tokens that share an integer of one bit for each.
+_BITS = 64
 # What the high part of a wide weight counts before it has 64 bits, and its inverse.
 _WHOLE, _INVERSE = 2.0**63, 2.0**-63
 
@@ -124,14 +126,15 @@ def count_words(token_ids, chunk, occurrences):
 
 
 @helper
-def holds_row(token_ids, first, first_row, n_rows):
-    """Whether one of the next `_LINE` tokens is a word of these rows."""
-    n_found = 0
+def find_rows(token_ids, first, last, first_row, n_rows):
+    """Return a bit for each of at most 64 tokens that is a word of these rows."""
+    found = np.uint64(0)
     # Without a branch for each token.
-    for i in range(_LINE):
+    for i in range(last - first):
         row = token_ids[first + i] - first_row
-        n_found += int((0 <= row) & (row < n_rows))
-    return n_found > 0
+        is_found = np.uint64((0 <= row) & (row < n_rows))
+        found |= is_found << np.uint64(i)
+    return found
 
 
 @kernel
@@ -160,23 +163,23 @@ def list_places(token_ids, doc_offsets, chunk, window, first_row, starts, places
     width, bits = window
     number, first, document = chunk.number, chunk.first, chunk.document
     n_rows = starts.shape[1] - 1
+    one, none = np.uint64(1), np.uint64(0)
     while first < chunk.last:
         begin, end = doc_offsets[document], doc_offsets[document + 1]
         last = min(end, chunk.last)
-        for block in range(first, last, _LINE):
-            behind = min(block + _LINE, last)
-            if block + _LINE == behind and not holds_row(
-                token_ids, block, first_row, n_rows
-            ):
-                continue
-            for position in range(block, behind):
+        for block in range(first, last, _BITS):
+            found = find_rows(
+                token_ids, block, min(block + _BITS, last), first_row, n_rows
+            )
+            while found != none:
+                position = block + _lowest_bit(found)
+                found &= found - one
+                left = min(position - begin, width)
+                right = min(end - 1 - position, width)
                 row = token_ids[position] - first_row
-                if 0 <= row < n_rows:
-                    left = min(position - begin, width)
-                    right = min(end - 1 - position, width)
-                    place = starts[number, row + 1]
-                    places[place] = (((position << bits) | left) << bits) | right
-                    starts[number, row + 1] = place + 1
+                place = starts[number, row + 1]
+                places[place] = (((position << bits) | left) << bits) | right
+                starts[number, row + 1] = place + 1
         first = last
         document += 1
 
