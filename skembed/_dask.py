@@ -96,7 +96,7 @@ def coverage(model: Any, X: Any) -> Any:
 
 
 def _features(model: Any, X: Any) -> np.ndarray:
-    return model._pool(*reader.look_up(model, X))
+    return model._features(X)
 
 
 def _coverage(model: Any, X: Any) -> np.ndarray:

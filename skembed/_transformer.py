@@ -162,7 +162,7 @@ class DocumentTransformer(  # type: ignore[call-arg]
         model = self._as_fitted()
         if partitions.is_collection(X):
             return _dask.features(model, X)
-        return self._contained(model._pool(*reader.look_up(model, X)), X)
+        return self._contained(model._features(X), X)
 
     def coverage(self, X):
         """Return the share of each document's tokens that the vocabulary holds.
@@ -270,6 +270,10 @@ class DocumentTransformer(  # type: ignore[call-arg]
         if self.scale is not None:
             plan = plan._replace(scaling=_features.learned_scaling(self, plan))
         return _features.pool(corpus, tables, plan, self.n_jobs)
+
+    def _features(self, X: Any) -> np.ndarray:
+        """Return the features of documents in the memory of this process."""
+        return self._pool(*reader.look_up(self, X))
 
     def _contained(self, rows: np.ndarray, X: Any) -> Any:
         """Return features in the container that `set_output` asks for."""

@@ -11,9 +11,11 @@ from sklearn.exceptions import NotFittedError
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, SoftmaxEmbedder
 from skembed._corpus import vocabulary
+from skembed._solvers import memory as memory_of_fits
 from skembed._solvers import svd
 from skembed._utils import memory
-from skembed.pooling import _features
+from skembed.pooling import Pooling, _features
+from skembed.pooling._features import LEARNED_AT_ONCE
 from tests.helpers import (
     CHEAP,
     DOCUMENTS,
@@ -281,17 +283,33 @@ def test_estimate_of_documents(estimator):
     assert cheap(estimator).estimate_memory(matrix()) > 0
 
 
+class Learning(Pooling):
+    """A pooling of a user that learns something."""
+
+    def fit(self, X, vectors, sample_weight=None):
+        return self
+
+
 @small
 def test_estimate_of_poolings():
-    """Learning takes a matrix of all documents, clustering copies of vectors."""
+    """Poolings of users take a matrix of all documents, others of some at a time.
+
+    Clustering takes copies of vectors.
+    """
+
+    def peak(pooling):
+        embedder = SGNSEmbedder(n_components=100, pooling=pooling)
+        return embedder.estimate_memory(n_tokens=10**9, n_words=10**6)
 
     def estimate(pooling, combine="word"):
         embedder = SGNSEmbedder(n_components=100, pooling=pooling, combine=combine)
-        return embedder.estimate_memory(n_tokens=10**9, n_words=10**6)
+        sizes = memory_of_fits.Sizes(10**9, np.ones(10**6), 10)
+        return memory_of_fits.pooling_fit(embedder, sizes)
 
-    plain = estimate("mean")
-    assert estimate("max") == plain
-    assert estimate("tfidf") - plain > 3e9
+    assert peak("max") == peak("mean") == peak("tfidf")
+    assert peak(Learning()) - peak("mean") > 3e9
+    assert estimate("mean") == estimate("max") == 0
+    assert estimate(Learning()) - estimate("tfidf") == 4 * (10**9 - LEARNED_AT_ONCE)
     # Of at most 65,536 words.
     clustering = estimate("vlad") - estimate("tfidf")
     assert 4 * 100 * 2**16 < clustering < 5 * 4 * 100 * 2**16
