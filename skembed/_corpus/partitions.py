@@ -114,10 +114,36 @@ def compute(tasks: Iterable[Any]) -> list[Any]:
     cluster = client()
     if cluster is None:
         return list(dask.compute(*tasks))
-    with dask.config.set(_LARGE):
-        futures = cluster.compute(list(tasks))
+    futures = _started(cluster, tasks)
     _wait(cluster, futures)
     return cluster.gather(futures)
+
+
+def _started(cluster: Any, tasks: Iterable[Any]) -> list[Any]:
+    """Return the futures of Delayed objects, which the cluster begins to compute."""
+    dask = require("dask", "A collection of Dask", "dask")
+    with dask.config.set(_LARGE):
+        return cluster.compute(list(tasks))
+
+
+def computed(tasks: Iterable[Any]) -> Iterator[Any]:
+    """Yield the results of Delayed objects in order, each when it is there.
+
+    What a cluster has sent is released there.
+
+    Raises
+    ------
+    MemoryError
+        As in `compute`.
+    """
+    cluster = client()
+    if cluster is None:
+        yield from compute(tasks)
+        return
+    futures = _started(cluster, tasks)
+    while futures:
+        _wait(cluster, futures[:1])
+        yield futures.pop(0).result()
 
 
 def _wait(cluster: Any, futures: list[Any]) -> None:

@@ -149,7 +149,9 @@ def _block(counts: sparse.csr_array, first: int) -> sparse.csr_array:
     return counts
 
 
-def consume_blocks(blocks: list[Any], n_words: int, what: str) -> sparse.csr_array:
+def consume_blocks(
+    blocks: list[Any], n_words: int, what: str, scales: list[float] | None = None
+) -> sparse.csr_array:
     """Return the matrix of all rows. The list of blocks is emptied.
 
     Parameters
@@ -159,6 +161,8 @@ def consume_blocks(blocks: list[Any], n_words: int, what: str) -> sparse.csr_arr
     n_words : int
     what : str
         Its name in the error if there is not enough memory.
+    scales : list of float, default=None
+        What the entries of each block are divided by.
 
     Returns
     -------
@@ -173,7 +177,11 @@ def consume_blocks(blocks: list[Any], n_words: int, what: str) -> sparse.csr_arr
     at = 0
     for number, block in enumerate(blocks):
         here = slice(at, at + block.nnz)
-        columns[here], values[here] = block.indices, block.data
+        columns[here] = block.indices
+        if scales is None:
+            values[here] = block.data
+        else:
+            np.divide(block.data, scales[number], out=values[here])
         at += block.nnz
         # The memory of a block is released before the next block is copied.
         blocks[number] = None

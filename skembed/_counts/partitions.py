@@ -10,7 +10,7 @@ from skembed._corpus.partitioned import (
     add_in_tree,
     n_tasks,
 )
-from skembed._corpus.partitions import compute, delay, share
+from skembed._corpus.partitions import compute, computed, delay, share
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, sums, windows
 
@@ -58,8 +58,9 @@ def count_windows(
     blocks = []
     for rows in ranges:
         counted = [delay(_count_rows, part, rows, shared) for part in corpus.parts]
-        blocks.append(delay(sums.add, counted, divisor))
-    return documents.consume_blocks(compute(blocks), n_words, "Co-occurrence counts")
+        blocks.append(delay(_add_up, counted, divisor))
+    found, scales = map(list, zip(*computed(blocks), strict=True))
+    return documents.consume_blocks(found, n_words, "Co-occurrence counts", scales)
 
 
 def count_shared_documents(corpus: PartitionedCorpus) -> sparse.csr_array:
@@ -105,6 +106,16 @@ def _count_rows(
     """Count some rows of a part."""
     n_words, weights, direction = shared
     return windows.count_cooccurrences(part, n_words, weights, 1, direction, rows=rows)
+
+
+def _add_up(
+    parts: list[sparse.csr_array], divisor: int
+) -> tuple[sparse.csr_array, float]:
+    """Return the sum of some rows as multiples, in a type that is sent fast."""
+    total, scale = sums.add_multiples(parts, divisor)
+    if scale != 1.0 and total.data.max(initial=0.0) < 2.0**32:
+        total.data = total.data.astype(np.uint32)
+    return total, scale
 
 
 def _add_products(

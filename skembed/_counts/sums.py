@@ -35,13 +35,35 @@ def add(parts: Sequence[sparse.csr_array], divisor: int) -> sparse.csr_array:
     """
     if len(parts) == 1:
         return parts[0]
+    total, scale = add_multiples(parts, divisor)
+    if scale != 1.0:
+        total.data /= scale
+    return total
+
+
+def add_multiples(
+    parts: Sequence[sparse.csr_array], divisor: int
+) -> tuple[sparse.csr_array, float]:
+    """Return the sum that `add` returns, before it is rounded.
+
+    Parameters
+    ----------
+    parts, divisor
+        As in `add`.
+
+    Returns
+    -------
+    total : csr_array
+        Its entries, divided by `scale`, are those of the sum.
+    scale : float
+        1 if the entries are not such multiples. Otherwise, the entries are whole.
+    """
     for power in _POWERS:
         scale = float(divisor << power)
         total = _sum_of_multiples(parts, scale)
         if total is not None:
-            total.data /= scale
-            return total
-    return functools.reduce(operator.add, parts)
+            return total, scale
+    return functools.reduce(operator.add, parts), 1.0
 
 
 def _sum_of_multiples(
