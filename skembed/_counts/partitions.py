@@ -16,7 +16,7 @@ from skembed._counts import documents, sums, windows
 
 # Ranges of rows for each task that runs at the same time. A worker holds the counts of
 # few of them at a time, apart from results.
-_RANGES = 2
+_RANGES = 4
 
 
 def count_windows(
