@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.utils._set_output import _get_output_config
 
 from skembed._corpus import reader
-from skembed._corpus.partitions import holds_numbers
+from skembed._corpus.partitions import holds_numbers, in_partition, is_array
 from skembed._corpus.validation import as_iterable, is_frame
 from skembed._utils.extras import require
 
@@ -103,10 +103,6 @@ def _coverage(model: Any, X: Any) -> np.ndarray:
     return reader.coverage(model, X)[:, np.newaxis]
 
 
-def _is_array(X: Any) -> bool:
-    return hasattr(X, "chunks")
-
-
 def _has_index(X: Any) -> bool:
     """Whether it is a frame or a Series."""
     return hasattr(X, "divisions")
@@ -122,7 +118,7 @@ def _example(X: Any) -> Any:
     """
     if holds_numbers(X):
         return X._meta_nonempty if is_frame(X) else np.zeros((1, X.shape[1]), X.dtype)
-    if _is_array(X):
+    if is_array(X):
         shape = [n if n == n else 0 for n in X.shape]
         as_iterable(np.broadcast_to(np.empty((), object), shape))
     elif _has_index(X):
@@ -156,7 +152,7 @@ def _as_array(work: Callable[..., Any], X: Any, model: Any, meta: np.ndarray) ->
     if _has_index(X):
         # Otherwise a file is read with all of its columns.
         X = X.optimize()
-    elif _is_array(X) and X.ndim == 2 and len(X.chunks[1]) > 1:
+    elif is_array(X) and X.ndim == 2 and len(X.chunks[1]) > 1:
         X = X.rechunk({1: -1})
     # Bags have no method that returns an array, and that of frames fails if a single
     # partition of files is computed. A Delayed for each partition takes minutes if
@@ -167,7 +163,7 @@ def _as_array(work: Callable[..., Any], X: Any, model: Any, meta: np.ndarray) ->
         (name, i, 0): (work, key, estimator, i)
         for i, key in enumerate(flatten(X.__dask_keys__()))
     }
-    n_rows = X.chunks[0] if _is_array(X) else (np.nan,) * len(layer)
+    n_rows = X.chunks[0] if is_array(X) else (np.nan,) * len(layer)
     layer[estimator] = _read(model)
     graph = HighLevelGraph.from_collections(name, layer, dependencies=[X])
     return Array(graph, name, (n_rows, meta.shape[1:]), meta=meta)
@@ -185,10 +181,8 @@ def transform_partition(
     if of_numbers and not part.shape[0]:
         # scikit-learn refuses a matrix without rows.
         return meta
-    try:
+    with in_partition(number):
         rows = rows_of(model, part if of_numbers else iter(as_iterable(part)))
-    except ValueError as error:
-        raise ValueError(f"Partition {number} of X: {error}") from error
     return rows.astype(meta.dtype, copy=False)
 
 

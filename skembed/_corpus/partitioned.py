@@ -3,8 +3,7 @@
 import functools
 import operator
 import pickle
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, repeat, starmap
@@ -23,6 +22,8 @@ from skembed._corpus.partitions import (
     compute,
     delay,
     holds_numbers,
+    in_partition,
+    is_array,
     partitions_of,
     persist,
     share,
@@ -66,6 +67,15 @@ class _Counted(NamedTuple):
     def as_dict(self) -> dict[Any, Any]:
         words = pickle.loads(self.words)
         return dict(zip(words, self.counts.tolist(), strict=True))
+
+
+class _Shape(NamedTuple):
+    """What the process that fits has to know of the matrix in a partition."""
+
+    n_documents: int
+    n_entries: int
+    columns: Columns | None  # None if there are no rows
+    is_double: bool  # whether the numbers are float64
 
 
 class _Matrix(NamedTuple):
@@ -195,15 +205,6 @@ def add_in_tree(function: Callable[[list[Any]], Any], tasks: Sequence[Any]) -> A
         groups = [tasks[i : i + _FAN_IN] for i in range(0, len(tasks), _FAN_IN)]
         tasks = [delay(function, group) for group in groups]
     return tasks[0]
-
-
-@contextmanager
-def in_partition(number: int) -> Iterator[None]:
-    """Name the partition in a ValueError, which names a document in it."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"Partition {number} of X: {error}") from None
 
 
 def read(
@@ -387,7 +388,8 @@ def _call(
     try:
         return function(part, *shared)
     except ValueError as error:
-        raise ValueError(f"Of the documents from {first} on: {error}") from None
+        where = f"Its position counts from document {first} of X."
+        raise ValueError(f"{error} {where}") from None
 
 
 def add_results(parts: list[Any]) -> Any:
@@ -414,21 +416,21 @@ def _read_matrix(
         return reader.read(estimator, X, sample_weight, known)
     rows = reader.rows_for_matrix(estimator, known)
     found = share((_names_for_errors(estimator), rows, known and known.columns))
-    n_columns = X.shape[1] if hasattr(X, "chunks") else len(X.columns)
+    n_columns = X.shape[1] if is_array(X) else len(X.columns)
     parts = persist(
         delay(_read_part, *one, found, n_columns) for one in enumerate(partitions_of(X))
     )
-    described = compute(delay(_describe, part) for part in parts)
-    n_documents = [one[0] for one in described]
+    shapes = compute(delay(_shape_of_matrix, part) for part in parts)
+    n_documents = [shape.n_documents for shape in shapes]
     weights = check_weights(sample_weight, sum(n_documents))
     of_parts = _split(weights, n_documents)
-    columns = next((one[1] for one in described if one[1] is not None), None)
+    columns = next((shape.columns for shape in shapes if shape.columns), None)
     if columns is None:
         raise ValueError("X holds no documents: pass at least one.")
     tasks = map(partial(delay, _totals), parts, of_parts)
     (totals,) = compute([add_in_tree(_add_arrays, list(tasks))])
     most = estimator.max_features if known is None else None
-    n_entries = sum(one[3] for one in described)
+    n_entries = sum(shape.n_entries for shape in shapes)
     _matrix.check_totals(totals, n_entries, weights)
     vocabulary, columns = _matrix.choose_columns(columns, totals, most)
     if known is not None:
@@ -439,7 +441,7 @@ def _read_matrix(
     )
     sizes = compute(delay(_size, part) for part in parts)
     corpus: Any = PartitionedCorpus(parts, sizes, vocabulary.counts, True, weights)
-    is_double = any(one[2] == np.float64 for one in described)
+    is_double = any(shape.is_double for shape in shapes)
     return Reading(corpus, vocabulary, columns, np.float64 if is_double else np.float32)
 
 
@@ -460,9 +462,10 @@ def _read_part(position: int, part: Any, found: tuple, n_columns: int) -> _Matri
         return _Matrix(*_matrix.read(part, *found))
 
 
-def _describe(part: _Matrix) -> tuple[int, Columns | None, Any, int]:
-    dtype = None if part.columns is None else part.rows.dtype
-    return part.rows.shape[0], part.columns, dtype, part.rows.nnz
+def _shape_of_matrix(part: _Matrix) -> _Shape:
+    rows, columns = part
+    is_double = columns is not None and rows.dtype == np.float64
+    return _Shape(rows.shape[0], rows.nnz, columns, is_double)
 
 
 def _totals(part: _Matrix, weights: np.ndarray | None) -> np.ndarray:

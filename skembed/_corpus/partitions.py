@@ -1,6 +1,7 @@
 """Collections of Dask as input: what they are, and their partitions in order."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def holds_numbers(X: Any) -> bool:
     """
     if is_frame(X):
         return is_matrix(X._meta)
-    if not hasattr(X, "chunks"):
+    if not is_array(X):
         return False
     if X.ndim > 2 or (X.ndim == 2 and X.shape[1] != X.shape[1]):
         raise ValueError(
@@ -58,6 +59,11 @@ def holds_numbers(X: Any) -> bool:
             "or one of documents x words whose number of columns is known."
         )
     return X.ndim == 2 and X.dtype.kind in "biufc"
+
+
+def is_array(X: Any) -> bool:
+    """Return whether a collection is an array."""
+    return hasattr(X, "chunks")
 
 
 def partitions_of(X: Any) -> list[Any]:
@@ -74,16 +80,20 @@ def partitions_of(X: Any) -> list[Any]:
         Each is computed to what `fit` takes: a list of documents, a frame, a Series,
         an array or a sparse matrix.
     """
-    if not hasattr(X, "chunks"):
+    if not is_array(X):
         return list(X.to_delayed())
     if X.ndim == 2 and len(X.chunks[1]) > 1:
         X = X.rechunk({1: -1})
     return list(X.to_delayed().ravel())
 
 
+def _dask() -> Any:
+    return require("dask", "A collection of Dask", "dask")
+
+
 def delay(function: Callable[..., Any], *arguments: Any) -> Any:
     """Return a call of a function that Dask makes later."""
-    dask = require("dask", "A collection of Dask", "dask")
+    dask = _dask()
     return dask.delayed(function, pure=False)(*arguments)
 
 
@@ -92,13 +102,13 @@ def share(value: Any) -> Any:
 
     It is a part of the graph, so that another worker gets it if one dies.
     """
-    dask = require("dask", "A collection of Dask", "dask")
+    dask = _dask()
     return dask.delayed(value, traverse=False, pure=False)
 
 
 def client() -> Any:
     """Return the client of a cluster that computes, or None if this process does."""
-    dask = require("dask", "A collection of Dask", "dask")
+    dask = _dask()
     # It is a method of the client.
     found = getattr(dask.base.get_scheduler(), "__self__", None)
     return found if hasattr(found, "gather") else None
@@ -112,7 +122,7 @@ def compute(tasks: Iterable[Any]) -> list[Any]:
     MemoryError
         If no worker of a cluster goes on, usually because their memory is full.
     """
-    dask = require("dask", "A collection of Dask", "dask")
+    dask = _dask()
     cluster = client()
     if cluster is None:
         return list(dask.compute(*tasks))
@@ -123,7 +133,7 @@ def compute(tasks: Iterable[Any]) -> list[Any]:
 
 def _started(cluster: Any, tasks: Iterable[Any]) -> list[Any]:
     """Return the futures of Delayed objects, which the cluster begins to compute."""
-    dask = require("dask", "A collection of Dask", "dask")
+    dask = _dask()
     with dask.config.set(_LARGE):
         return cluster.compute(list(tasks))
 
@@ -183,7 +193,7 @@ def _wait(cluster: Any, futures: list[Any]) -> None:
 
 def persist(tasks: Iterable[Any]) -> list[Any]:
     """Return Delayed objects whose results stay where they are computed."""
-    dask = require("dask", "A collection of Dask", "dask")
+    dask = _dask()
     if client() is None:
         return list(dask.persist(*tasks))
     with dask.config.set(_LARGE):
@@ -209,7 +219,7 @@ def local(X: Any, of_ids: bool = False) -> Any:
     if of_ids or not holds_numbers(X):
         return _documents(parts, of_ids)
     found = compute(parts)
-    if hasattr(X, "chunks"):
+    if is_array(X):
         return sparse.vstack(list(map(sparse.csr_array, found)), format="csr")
     return require("pandas", "A frame of Dask", "pandas").concat(found)
 
@@ -223,3 +233,12 @@ def _documents(parts: list[Any], of_ids: bool) -> Iterator[Any]:
             yield from np.asarray(found)
         else:
             yield from as_iterable(found)
+
+
+@contextmanager
+def in_partition(number: int) -> Iterator[None]:
+    """Name the partition in a ValueError, which names a document in it."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"Partition {number} of X: {error}") from None

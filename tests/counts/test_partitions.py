@@ -337,3 +337,22 @@ def test_settings_of_distributed_are_complete_afterwards():
     pytest.importorskip("distributed")
     printed = subprocess.check_output([sys.executable, "-c", SETTINGS], text=True)
     assert printed.strip()
+
+
+class Infinite(Longest):
+    """A pooling whose features of long documents are infinite."""
+
+    def pool(self, X, vectors):
+        rows = X @ vectors
+        rows[X.sum(axis=1) > 6] = np.inf
+        return rows
+
+
+def test_an_error_about_features_says_where_positions_begin():
+    documents = [*RAW[:6], RAW[6] + " amber birch cedar"]
+    embedder = cheap(PPMISVDEmbedder, pooling=Infinite(), scale="standard", n_jobs=2)
+    # It is document 6. The first four are another part.
+    message = r"Features of document 2 are .* counts from document 4 of X"
+    with pytest.raises(ValueError, match=message):
+        embedder.fit(as_bag(documents, 7))
+    assert not embedder.__sklearn_is_fitted__()
