@@ -12,8 +12,6 @@ from skembed._utils.extras import require
 
 # Seconds between two looks at the workers, and looks at which none of them works.
 _SECONDS, _PATIENCE = 2, 15
-# Results that a cluster computes at a time if they are to be held one after the other.
-_AT_ONCE = 2
 # Tables of vectors are large parts of a graph, but stand in it once only. It is set for
 # a cluster alone: before distributed is loaded, it would displace all of its settings.
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
@@ -139,24 +137,21 @@ def _started(cluster: Any, tasks: Iterable[Any]) -> list[Any]:
 
 
 def computed(tasks: Iterable[Any]) -> Iterator[Any]:
-    """Yield the results of Delayed objects in order, of which few are held at a time.
+    """Yield the results of Delayed objects in order.
 
-    A cluster begins with a task when an earlier result is here, and releases what it
-    has sent. Otherwise, workers would hold parts of many results.
+    A cluster releases what it has sent.
 
     Raises
     ------
     MemoryError
         As in `compute`.
     """
-    cluster, waiting = client(), list(reversed(list(tasks)))
+    cluster = client()
     if cluster is None:
-        yield from compute(reversed(waiting))
+        yield from compute(tasks)
         return
-    futures: list[Any] = []
-    while futures or waiting:
-        while waiting and len(futures) < _AT_ONCE:
-            futures += _started(cluster, [waiting.pop()])
+    futures = _started(cluster, tasks)
+    while futures:
         _wait(cluster, futures[:1])
         yield futures.pop(0).result()
 

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -282,26 +282,69 @@ def choose_more(
     return Vocabulary(index, found)
 
 
-def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
-    """Return documents as rows of other words, without words that have none.
+def join(parts: Sequence[Corpus]) -> Corpus:
+    """Return the documents of several parts as one corpus.
 
     Parameters
     ----------
-    corpus : Corpus
-        It is not changed.
-    rows : ndarray of shape (n_words,), int
-        New row of each word, or -1.
+    parts : sequence of Corpus
+        At least one. Either all have weights, or none.
 
     Returns
     -------
     Corpus
+        A single part is not copied.
     """
-    token_ids = rows.astype(np.int32)[corpus.token_ids]
-    offsets, weights = corpus.doc_offsets.copy(), corpus.token_weights
-    if weights is not None:
-        weights = weights[token_ids >= 0]
+    if len(parts) == 1:
+        return parts[0]
+    token_ids = np.concatenate([part.token_ids for part in parts])
+    of_tokens, of_documents = _joined_weights(parts)
+    return Corpus(token_ids, _joined_offsets(parts), of_tokens, of_documents)
+
+
+def translate(parts: Sequence[Corpus], rows: Sequence[np.ndarray]) -> Corpus:
+    """Return documents as rows of other words, without words that have none.
+
+    Parameters
+    ----------
+    parts : sequence of Corpus
+        As in `join`. They are not changed.
+    rows : sequence of ndarray of shape (n_words,), int
+        For each part, the new row of each of its words, or -1.
+
+    Returns
+    -------
+    Corpus
+        The documents of all parts.
+    """
+    token_ids = np.empty(sum(part.n_tokens for part in parts), dtype=np.int32)
+    at = 0
+    for part, new_row in zip(parts, rows, strict=True):
+        here = token_ids[at : at + part.n_tokens]
+        here[:] = part.token_ids
+        renumber(here, new_row)
+        at += part.n_tokens
+    offsets = _joined_offsets(parts)
+    of_tokens, of_documents = _joined_weights(parts)
+    if of_tokens is not None:
+        of_tokens = of_tokens[token_ids >= 0]
     n_known = _drop_negative_inplace(token_ids, offsets)
-    return Corpus(token_ids[:n_known], offsets, weights, corpus.doc_weights)
+    return Corpus(token_ids[:n_known], offsets, of_tokens, of_documents)
+
+
+def _joined_offsets(parts: Sequence[Corpus]) -> np.ndarray:
+    lengths = [np.diff(part.doc_offsets) for part in parts]
+    return np.cumsum(np.concatenate([[0], *lengths]))
+
+
+def _joined_weights(parts: Sequence[Corpus]) -> list[np.ndarray | None]:
+    """Return the weights of all tokens and of all documents."""
+    return [
+        None
+        if getattr(parts[0], name) is None
+        else np.concatenate([getattr(part, name) for part in parts])
+        for name in ("token_weights", "doc_weights")
+    ]
 
 
 def _counts_of(

@@ -1,6 +1,7 @@
 """Co-occurrence counts of documents in partitions of Dask, on its workers."""
 
 from itertools import pairwise
+from operator import getitem
 
 import numpy as np
 from scipy import sparse
@@ -14,9 +15,8 @@ from skembed._corpus.partitions import compute, computed, delay, share
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, sums, windows
 
-# Ranges of rows for each task that runs at the same time. A worker holds the counts of
-# few of them at a time, apart from results.
-_RANGES = 4
+# Ranges of rows whose sums are sent one after the other, at least.
+_RANGES = 8
 
 
 def count_windows(
@@ -28,8 +28,9 @@ def count_windows(
 ) -> sparse.csr_array:
     """Count how often words co-occur within context windows, on the workers.
 
-    Each part is counted one range of rows after the other. The counts of a range are
-    added up on the workers.
+    The counts of a range of rows are added up on the workers. If there are more parts
+    than tasks at a time, the ranges are counted in several rounds: the counts of all
+    parts in one round take about as much memory as all counts of few parts.
 
     Parameters
     ----------
@@ -51,15 +52,22 @@ def count_windows(
         `windows.count_cooccurrences` for all documents together. Otherwise they agree
         to 1e-12.
     """
-    n_words = corpus.word_counts.size
-    n_ranges = _RANGES * n_tasks(n_jobs)
-    ranges = _row_ranges(corpus.word_counts, 2 * weights.size, n_ranges)
+    n_words, tasks = corpus.word_counts.size, n_tasks(n_jobs)
+    n_rounds = -(-len(corpus.parts) // tasks)
+    in_round = max(_RANGES, tasks)
+    ranges = _row_ranges(corpus.word_counts, 2 * weights.size, n_rounds * in_round)
     shared = share((n_words, weights, direction))
-    blocks = []
-    for rows in ranges:
-        counted = [delay(_count_rows, part, rows, shared) for part in corpus.parts]
-        blocks.append(delay(_add_up, counted, divisor))
-    found, scales = map(list, zip(*computed(blocks), strict=True))
+    found, scales = [], []
+    for first in range(0, len(ranges), in_round):
+        rows = ranges[first : first + in_round]
+        counted = [delay(_count_ranges, part, rows, shared) for part in corpus.parts]
+        blocks = [
+            delay(_add_up, [delay(getitem, part, i) for part in counted], divisor)
+            for i in range(len(rows))
+        ]
+        for block, scale in computed(blocks):
+            found.append(block)
+            scales.append(scale)
     return documents.consume_blocks(found, n_words, "Co-occurrence counts", scales)
 
 
@@ -98,21 +106,25 @@ def _row_ranges(
 # --- on the workers -------------------------------------------------------------------
 
 
-def _count_rows(
+def _count_ranges(
     part: Corpus,
-    rows: tuple[int, int],
+    ranges: list[tuple[int, int]],
     shared: tuple[int, np.ndarray, str],
-) -> sparse.csr_array:
-    """Count some rows of a part."""
-    n_words, weights, direction = shared
-    return windows.count_cooccurrences(part, n_words, weights, 1, direction, rows=rows)
+) -> list[tuple[sparse.csr_array, int | None]]:
+    """Count some ranges of rows of a part; return blocks and what divides them."""
+    blocks, divisor = windows.count_ranges(part, *shared, ranges)
+    return [(block, divisor) for block in blocks]
 
 
 def _add_up(
-    parts: list[sparse.csr_array], divisor: int
+    parts: list[tuple[sparse.csr_array, int | None]], divisor: int
 ) -> tuple[sparse.csr_array, float]:
     """Return the sum of some rows as multiples, in a type that is sent fast."""
-    total, scale = sums.add_multiples(parts, divisor)
+    blocks, divisors = zip(*parts, strict=True)
+    if all(divisors):
+        return sums.add_whole(blocks), float(divisors[0])
+    counts = [block / (of_part or 1) for block, of_part in parts]
+    total, scale = sums.add_multiples(counts, divisor)
     if scale != 1.0 and total.data.max(initial=0.0) < 2.0**32:
         total.data = total.data.astype(np.uint32)
     return total, scale
