@@ -19,6 +19,7 @@ from skembed._corpus import reader, token_ids, tokenize
 from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.matrix import Columns
 from skembed._corpus.partitions import (
+    SparseRows,
     client,
     compute,
     delay,
@@ -79,7 +80,7 @@ class _Shape(NamedTuple):
 class _Matrix(NamedTuple):
     """Rows of a documents x words matrix in one partition."""
 
-    rows: sparse.csr_array
+    rows: SparseRows
     columns: Columns | None  # None if there are no rows
 
 
@@ -431,25 +432,26 @@ def _names_for_errors(estimator: Any) -> Any:
 
 def _read_part(position: int, part: Any, found: tuple, n_columns: int) -> _Matrix:
     if not part.shape[0]:
-        return _Matrix(sparse.csr_array((0, n_columns)), None)
+        return _Matrix(SparseRows.of(sparse.csr_array((0, n_columns))), None)
     with in_partition(position):
-        return _Matrix(*_matrix.read(part, *found))
+        rows, columns = _matrix.read(part, *found)
+    return _Matrix(SparseRows.of(rows), columns)
 
 
 def _shape_of_matrix(part: _Matrix) -> _Shape:
     rows, columns = part
-    is_double = columns is not None and rows.dtype == np.float64
-    return _Shape(rows.shape[0], rows.nnz, columns, is_double)
+    is_double = columns is not None and rows.values.dtype == np.float64
+    return _Shape(rows.indptr.size - 1, rows.values.size, columns, is_double)
 
 
 def _totals(part: _Matrix, weights: np.ndarray | None) -> np.ndarray:
     if part.columns is None:
-        return np.zeros(part.rows.shape[1], np.int64)
-    return _matrix.totals(part.rows, weights)
+        return np.zeros(part.rows.n_columns, np.int64)
+    return _matrix.totals(part.rows.matrix(), weights)
 
 
 def _to_corpus(
     part: _Matrix, chosen: np.ndarray | None, weights: np.ndarray | None
 ) -> Corpus:
-    columns = Columns(part.rows.shape[1], None, None, chosen)
-    return _matrix.to_corpus(_matrix.choose(part.rows, columns), weights)
+    columns = Columns(part.rows.n_columns, None, None, chosen)
+    return _matrix.to_corpus(_matrix.choose(part.rows.matrix(), columns), weights)

@@ -1,8 +1,10 @@
 """Collections of Dask as input: what they are, and their partitions in order."""
 
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from operator import getitem
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -15,6 +17,27 @@ _SECONDS, _PATIENCE = 2, 15
 # Tables of vectors are large parts of a graph, but stand in it once only. It is set for
 # a cluster alone: before distributed is loaded, it would displace all of its settings.
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
+
+
+class SparseRows(NamedTuple):
+    """The arrays of a csr_array, as a result of a task.
+
+    Dask takes a csr_array itself for an object of 56 bytes. It would neither keep tasks
+    near it nor notice that it fills a worker's memory.
+    """
+
+    values: np.ndarray
+    columns: np.ndarray
+    indptr: np.ndarray
+    n_columns: int
+
+    @classmethod
+    def of(cls, matrix: sparse.csr_array) -> "SparseRows":
+        return cls(matrix.data, matrix.indices, matrix.indptr, matrix.shape[1])
+
+    def matrix(self) -> sparse.csr_array:
+        shape = self.indptr.size - 1, self.n_columns
+        return sparse.csr_array((self.values, self.columns, self.indptr), shape)
 
 
 def is_collection(X: Any) -> bool:
@@ -102,6 +125,21 @@ def share(value: Any) -> Any:
     """
     dask = _dask()
     return dask.delayed(value, traverse=False, pure=False)
+
+
+def items(results: Sequence[Any], position: int) -> list[Any]:
+    """Return one item of each of several results that are sequences, as Delayed objects.
+
+    Dask takes many tasks that share a name and few inputs for roots of a graph, which it
+    places without regard to where their inputs are. These tasks have a name for
+    themselves, so whole results are not sent to and fro.
+    """
+    dask = _dask()
+    name, item = f"item-{uuid.uuid4().hex}", dask.delayed(getitem, pure=False)
+    return [
+        item(result, position, dask_key_name=(name, number))
+        for number, result in enumerate(results)
+    ]
 
 
 def client() -> Any:

@@ -1,7 +1,7 @@
 """Co-occurrence counts of documents in partitions of Dask, on its workers."""
 
 from itertools import pairwise
-from operator import getitem
+from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -11,9 +11,33 @@ from skembed._corpus.partitioned import (
     add_in_tree,
     n_tasks,
 )
-from skembed._corpus.partitions import compute, computed, delay, share
+from skembed._corpus.partitions import (
+    SparseRows,
+    compute,
+    computed,
+    delay,
+    items,
+    share,
+)
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, sums, windows
+
+
+class _Block(NamedTuple):
+    """Some rows of counts."""
+
+    rows: SparseRows  # canonical
+    # Counts are the numbers of the rows divided by it. None if the counts are not known
+    # to be multiples.
+    divisor: float | None
+
+
+class _Products(NamedTuple):
+    """Counts of words that share documents."""
+
+    rows: SparseRows  # canonical
+    whole: bool
+
 
 # Ranges of rows whose sums are sent one after the other, at least.
 _RANGES = 8
@@ -22,7 +46,7 @@ _RANGES = 8
 def count_windows(
     corpus: PartitionedCorpus,
     weights: np.ndarray,
-    divisor: int,
+    unit: int,
     direction: str = "both",
     n_jobs: int | None = None,
 ) -> sparse.csr_array:
@@ -38,7 +62,7 @@ def count_windows(
         Of text.
     weights : ndarray of shape (window,), float64
         Weight of a context by its distance.
-    divisor : int
+    unit : int
         Counts of documents without weights are multiples of one over this number.
     direction : {"both", "left", "right"}, default="both"
         Where contexts are counted.
@@ -61,13 +85,10 @@ def count_windows(
     for first in range(0, len(ranges), in_round):
         rows = ranges[first : first + in_round]
         counted = [delay(_count_ranges, part, rows, shared) for part in corpus.parts]
-        blocks = [
-            delay(_add_up, [delay(getitem, part, i) for part in counted], divisor)
-            for i in range(len(rows))
-        ]
-        for block, scale in computed(blocks):
-            found.append(block)
-            scales.append(scale)
+        blocks = [delay(_add_up, items(counted, i), unit) for i in range(len(rows))]
+        for block in computed(blocks):
+            found.append(block.rows.matrix())
+            scales.append(block.divisor or 1.0)
     return documents.consume_blocks(found, n_words, "Co-occurrence counts", scales)
 
 
@@ -86,9 +107,11 @@ def count_shared_documents(corpus: PartitionedCorpus) -> sparse.csr_array:
         the same bits for whole numbers, otherwise up to the rounding to float32.
     """
     n_words = corpus.word_counts.size
-    tasks = [delay(documents.count_products, part, n_words) for part in corpus.parts]
-    ((counts, whole),) = compute([add_in_tree(_add_products, tasks)])
-    return counts if whole else documents.rounded_inplace(counts)
+    tasks = [delay(_count_products, part, n_words) for part in corpus.parts]
+    (products,) = compute([add_in_tree(_add_products, tasks)])
+    counts = products.rows.matrix()
+    counts.has_canonical_format = True
+    return counts if products.whole else documents.rounded_inplace(counts)
 
 
 def _row_ranges(
@@ -110,28 +133,33 @@ def _count_ranges(
     part: Corpus,
     ranges: list[tuple[int, int]],
     shared: tuple[int, np.ndarray, str],
-) -> list[tuple[sparse.csr_array, int | None]]:
-    """Count some ranges of rows of a part; return blocks and what divides them."""
-    blocks, divisor = windows.count_ranges(part, *shared, ranges)
-    return [(block, divisor) for block in blocks]
+) -> list[_Block]:
+    """Count some ranges of rows of a part."""
+    found, divisor = windows.count_ranges(part, *shared, ranges)
+    return [_Block(SparseRows.of(counts), divisor) for counts in found]
 
 
-def _add_up(
-    parts: list[tuple[sparse.csr_array, int | None]], divisor: int
-) -> tuple[sparse.csr_array, float]:
+def _add_up(parts: list[_Block], unit: int) -> _Block:
     """Return the sum of some rows as multiples, in a type that is sent fast."""
-    blocks, divisors = zip(*parts, strict=True)
+    counts = [part.rows.matrix() for part in parts]
+    divisors = [part.divisor for part in parts]
     if all(divisors):
-        return sums.add_whole(blocks), float(divisors[0])
-    counts = [block / (of_part or 1) for block, of_part in parts]
-    total, scale = sums.add_multiples(counts, divisor)
-    if scale != 1.0 and total.data.max(initial=0.0) < 2.0**32:
+        # It is the same for all of them.
+        return _Block(SparseRows.of(sums.add_whole(counts)), divisors[0])
+    counts = [of / (by or 1) for of, by in zip(counts, divisors, strict=True)]
+    total, scale = sums.add_multiples(counts, unit)
+    if scale == 1.0:
+        return _Block(SparseRows.of(total), None)
+    if total.data.max(initial=0.0) < 2.0**32:
         total.data = total.data.astype(np.uint32)
-    return total, scale
+    return _Block(SparseRows.of(total), scale)
 
 
-def _add_products(
-    parts: list[tuple[sparse.csr_array, bool]],
-) -> tuple[sparse.csr_array, bool]:
-    counts = [part for part, _ in parts]
-    return sums.add(counts, 1), all(whole for _, whole in parts)
+def _count_products(part: Corpus, n_words: int) -> _Products:
+    counts, whole = documents.count_products(part, n_words)
+    return _Products(SparseRows.of(counts), whole)
+
+
+def _add_products(parts: list[_Products]) -> _Products:
+    total = sums.add([part.rows.matrix() for part in parts], 1)
+    return _Products(SparseRows.of(total), all(part.whole for part in parts))
