@@ -220,12 +220,16 @@ def read(
         rows = vocabulary.rows
     assert rows is not None
     shared = share(pickle.dumps(list(rows)))
-    # What a part was made from is released when the part is there.
     groups = _groups([shape[1] for shape in shapes], n_tasks(estimator.n_jobs))
-    parts = persist(
-        delay(_translate, parts[group], of_parts[group], shared) for group in groups
+    numbered, parts = (
+        parts,
+        persist(
+            delay(_translate, parts[group], of_parts[group], shared) for group in groups
+        ),
     )
     sizes = compute(delay(_size, part) for part in parts)
+    # Only now, because calls with a list of persisted objects do not hold them.
+    del numbered
     if vocabulary is None:
         tasks = [delay(_vocabulary.add_up, part, len(rows)) for part in parts]
         (counts,) = compute([add_in_tree(_add_arrays, tasks)])

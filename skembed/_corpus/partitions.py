@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from operator import getitem
 from typing import Any, NamedTuple
 
@@ -128,11 +129,11 @@ def share(value: Any) -> Any:
 
 
 def items(results: Sequence[Any], position: int) -> list[Any]:
-    """Return one item of each of several results that are sequences, as Delayed objects.
+    """Return an item of the result of each of several tasks, as Delayed objects.
 
-    Dask takes many tasks that share a name and few inputs for roots of a graph, which it
-    places without regard to where their inputs are. These tasks have a name for
-    themselves, so whole results are not sent to and fro.
+    Dask takes many tasks that share a name and few inputs for roots of a graph. It
+    places these without regard to where their inputs are. Here, the items of one
+    position have a name for themselves, so that results are not sent to and fro.
     """
     dask = _dask()
     name, item = f"item-{uuid.uuid4().hex}", dask.delayed(getitem, pure=False)
@@ -174,10 +175,19 @@ def _started(cluster: Any, tasks: Iterable[Any]) -> list[Any]:
         return cluster.compute(list(tasks))
 
 
-def computed(tasks: Iterable[Any]) -> Iterator[Any]:
-    """Yield the results of Delayed objects in order.
+def computed(tasks: Iterator[tuple[Any, Any]], at_once: int) -> Iterator[Any]:
+    """Yield the results of Delayed objects in order, of which few are held at a time.
 
-    A cluster releases what it has sent.
+    A cluster begins with a task when an earlier one has ended, and releases what it has
+    sent. Otherwise, workers would hold inputs and results of many tasks.
+
+    Parameters
+    ----------
+    tasks : iterator of (Delayed, object)
+        Each with what it is computed from. A call with a list of persisted objects does
+        not hold them. If nobody did, the cluster would drop them before the call.
+    at_once : int
+        How many tasks a cluster has at a time.
 
     Raises
     ------
@@ -186,12 +196,19 @@ def computed(tasks: Iterable[Any]) -> Iterator[Any]:
     """
     cluster = client()
     if cluster is None:
-        yield from compute(tasks)
+        yield from compute(task for task, _ in tasks)
         return
-    futures = _started(cluster, tasks)
-    while futures:
-        _wait(cluster, futures[:1])
-        yield futures.pop(0).result()
+    begun: list[tuple[Any, Any]] = []
+
+    def begin(n_tasks: int) -> None:
+        for task, inputs in islice(tasks, n_tasks):
+            begun.append((*_started(cluster, [task]), inputs))
+
+    begin(at_once)
+    while begun:
+        _wait(cluster, [begun[0][0]])
+        begin(1)
+        yield begun.pop(0)[0].result()
 
 
 def _wait(cluster: Any, futures: list[Any]) -> None:

@@ -1,7 +1,8 @@
 """Co-occurrence counts of documents in partitions of Dask, on its workers."""
 
-from itertools import pairwise
-from typing import NamedTuple
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -17,6 +18,7 @@ from skembed._corpus.partitions import (
     computed,
     delay,
     items,
+    persist,
     share,
 )
 from skembed._corpus.vocabulary import Corpus
@@ -85,11 +87,23 @@ def count_windows(
     for first in range(0, len(ranges), in_round):
         rows = ranges[first : first + in_round]
         counted = [delay(_count_ranges, part, rows, shared) for part in corpus.parts]
-        blocks = [delay(_add_up, items(counted, i), unit) for i in range(len(rows))]
-        for block in computed(blocks):
+        blocks = [items(counted, i) for i in range(len(rows))]
+        for block in computed(_sums(blocks, unit), tasks):
             found.append(block.rows.matrix())
             scales.append(block.divisor or 1.0)
     return documents.consume_blocks(found, n_words, "Co-occurrence counts", scales)
+
+
+def _sums(blocks: list[list[Any]], unit: int) -> Iterator[tuple[Any, Any]]:
+    """Yield sums of blocks as Delayed objects, and the blocks."""
+    # Counting is one task for each part. Its result is released as soon as all blocks
+    # are there, and a block as soon as its sum is there.
+    n_parts = len(blocks[0])
+    there = persist(chain.from_iterable(reversed(blocks)))
+    while there:
+        block = there[-n_parts:]
+        del there[-n_parts:]
+        yield delay(_add_up, block, unit), block
 
 
 def count_shared_documents(corpus: PartitionedCorpus) -> sparse.csr_array:
