@@ -31,7 +31,7 @@ from skembed._corpus.partitions import (
     share,
 )
 from skembed._corpus.reader import Known, Reading
-from skembed._corpus.validation import check_weights
+from skembed._corpus.validation import as_iterable, check_weights, is_frame
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 from skembed._utils.threads import n_threads
 
@@ -200,8 +200,12 @@ def read(
     ValueError
         As in `reader.read`. An error about a document names its partition.
     """
-    if estimator.input != "token_ids" and holds_numbers(X):
-        return _read_matrix(estimator, X, sample_weight, known)
+    if estimator.input != "token_ids":
+        if holds_numbers(X):
+            return _read_matrix(estimator, X, sample_weight, known)
+        if is_frame(X):
+            # Its columns are known before anything is computed.
+            as_iterable(X._meta)
     choice, tokeniser = reader.how_to_read(estimator, X, known)
     number: Callable[..., Any] = token_ids.number
     if tokeniser is not None:

@@ -170,9 +170,22 @@ def compute(tasks: Iterable[Any]) -> list[Any]:
 
 def _started(cluster: Any, tasks: Iterable[Any]) -> list[Any]:
     """Return the futures of Delayed objects, which the cluster begins to compute."""
-    dask = _dask()
-    with dask.config.set(_LARGE):
+    with _sending():
         return cluster.compute(list(tasks))
+
+
+@contextmanager
+def _sending() -> Iterator[None]:
+    """Name what cannot be sent to a cluster."""
+    try:
+        with _dask().config.set(_LARGE):
+            yield
+    except TypeError as error:
+        raise TypeError(
+            f"X or a parameter cannot be sent to the workers of the Dask cluster: "
+            f"{error.__cause__ or error}. Pass documents, and functions such as "
+            "`analyzer`, that can be pickled."
+        ) from error
 
 
 def computed(tasks: Iterator[tuple[Any, Any]], at_once: int) -> Iterator[Any]:
@@ -246,7 +259,7 @@ def persist(tasks: Iterable[Any]) -> list[Any]:
     dask = _dask()
     if client() is None:
         return list(dask.persist(*tasks))
-    with dask.config.set(_LARGE):
+    with _sending():
         return list(dask.persist(*tasks))
 
 

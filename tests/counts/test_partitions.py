@@ -353,6 +353,16 @@ print(dask.config.get("distributed.comm.timeouts.connect"))
 """
 
 
+def test_columns_are_counted_before_anything_is_computed():
+    def fail(_):
+        raise AssertionError("A partition was computed.")
+
+    meta = pd.DataFrame({"a": [""], "b": [""]})
+    X = frames.from_map(fail, range(3), meta=meta)
+    with pytest.raises(ValueError, match=r"^X is a frame of 2 columns"):
+        cooccurrence(X)
+
+
 def test_settings_of_distributed_are_complete_afterwards():
     """Counting without a cluster came first, when distributed was not loaded."""
     pytest.importorskip("distributed")
