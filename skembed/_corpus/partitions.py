@@ -133,7 +133,7 @@ def items(results: Sequence[Any], position: int) -> list[Any]:
 
     Dask takes many tasks that share a name and few inputs for roots of a graph. It
     places these without regard to where their inputs are. Here, the items of one
-    position have a name for themselves, so that results are not sent to and fro.
+    position have a name for themselves, so that results are not sent back and forth.
     """
     dask = _dask()
     name, item = f"item-{uuid.uuid4().hex}", dask.delayed(getitem, pure=False)
