@@ -20,7 +20,9 @@ def draw(n_words, n_tokens, seed=0):
     frequency = 1.0 / np.arange(1, n_words + 1)
     more = max(0, n_tokens - LEAST * n_words)
     drawn = rng.choice(n_words, more, p=frequency / frequency.sum())
-    return rng.permutation(np.concatenate([np.repeat(np.arange(n_words), LEAST), drawn]))
+    return rng.permutation(
+        np.concatenate([np.repeat(np.arange(n_words), LEAST), drawn])
+    )
 
 
 def main():
