@@ -61,7 +61,8 @@ def features(model: Any, X: Any) -> Any:
     if output == "default":
         return _as_array(work, X, model, meta)
     names = list(model.get_feature_names_out())
-    if not _has_index(X):
+    # An Index of Dask has divisions, but no index.
+    if not hasattr(X, "index"):
         require("dask.dataframe", "A frame of Dask", "'dask[dataframe]'")
         return _as_array(work, X, model, meta).to_dask_dataframe(names)
     frame = require("pandas", "A frame of Dask", "pandas").DataFrame(
@@ -103,8 +104,8 @@ def _coverage(model: Any, X: Any) -> np.ndarray:
     return reader.coverage(model, X)[:, np.newaxis]
 
 
-def _has_index(X: Any) -> bool:
-    """Whether it is a frame or a Series."""
+def _is_of_frames(X: Any) -> bool:
+    """Whether it is a frame, a Series or an Index."""
     return hasattr(X, "divisions")
 
 
@@ -121,7 +122,7 @@ def _example(X: Any) -> Any:
     if is_array(X):
         shape = [n if n == n else 0 for n in X.shape]
         as_iterable(np.broadcast_to(np.empty((), object), shape))
-    elif _has_index(X):
+    elif _is_of_frames(X):
         as_iterable(X._meta)
     # An analyzer is not called for tokens.
     return [[]]
@@ -149,7 +150,7 @@ def _as_array(work: Callable[..., Any], X: Any, model: Any, meta: np.ndarray) ->
     from dask.core import flatten
     from dask.highlevelgraph import HighLevelGraph
 
-    if _has_index(X):
+    if _is_of_frames(X):
         # Otherwise a file is read with all of its columns.
         X = X.optimize()
     elif is_array(X) and X.ndim == 2 and len(X.chunks[1]) > 1:

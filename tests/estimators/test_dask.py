@@ -280,6 +280,21 @@ def test_frames_of_a_matrix():
     pd.testing.assert_frame_equal(found.compute(), embedder.transform(X))
 
 
+def test_an_index_of_texts():
+    """It has divisions like a frame, but no index that rows could have."""
+    texts = sorted(text for text in RAW if text)
+    X = frames.from_pandas(pd.Series(1, pd.Index(texts)), npartitions=3).index
+    embedder = fitted()
+    expected = embedder.transform(texts)
+    assert_rows(lazily(embedder.transform, X), expected)
+    assert_rows(lazily(embedder.coverage, X), embedder.coverage(texts))
+    embedder.set_output(transform="pandas")
+    rows = lazily(embedder.transform, X).compute()
+    pd.testing.assert_frame_equal(
+        rows.reset_index(drop=True), embedder.transform(texts)
+    )
+
+
 def test_output_without_a_form_in_dask():
     embedder = fitted().set_output(transform="polars")
     for X in (as_bag(RAW), as_series(RAW)):
@@ -530,6 +545,12 @@ def test_refused_before_anything_is_computed(X, message):
                 lazily(method, X())
 
 
+def test_a_list_of_lazy_partitions():
+    parts = [dask.delayed(RAW[:9]), dask.delayed(RAW[9:])]
+    with pytest.raises(ValueError, match=r"Document 0 is .*bag\.from_delayed\(X\)"):
+        lazily(cheap(PPMISVDEmbedder).fit, parts)
+
+
 def test_text_after_a_fit_on_columns_without_names():
     embedder = fitted(X=MATRIX)
     with pytest.raises(ValueError, match="columns have no names"):
@@ -626,6 +647,11 @@ def test_cluster():
         embedder.set_output(transform="pandas")
         rows = client.compute(embedder.transform(as_series(RAW))).result()
         np.testing.assert_array_equal(rows, embedder.transform(RAW))
+        parts = client.scatter([RAW[:9], RAW[9:]])
+        with pytest.raises(ValueError, match=r"Pass X.result\(\), or dask.bag.from"):
+            embedder.transform(parts[0])
+        with pytest.raises(ValueError, match=r"Document 0 is Future.*from_delayed"):
+            embedder.transform(parts)
         invalid = embedder.transform(as_bag([*RAW, None]))
         with pytest.raises(
             ValueError, match=r"^Partition 3 of X: Document 3 is missing"
