@@ -55,8 +55,8 @@ PARAMETERS = {
 _SHORTEST_RUN = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1, r"\w\w+": 2, r"\w+": 1}
 # Patterns that find the same runs in less time.
 SAME_RUNS = {r"(?u)\b\w\w+\b": r"\w\w+", r"(?u)\b\w+\b": r"\w+"}
-# Number of characters for which it is worth loading the kernel. A process that has met so
-# many in small texts, such as partitions of Dask, loads it, too.
+# Number of characters for which it is worth loading the kernel. A process that has met
+# so many in small texts, such as partitions of Dask, loads it, too.
 _MUCH = 2**21
 # Number of characters for which it is worth calling the kernel and, per word to look
 # up, filling its table.

@@ -362,12 +362,10 @@ def _check_names(name: str, names: list[str], columns: tuple[str, str, str]) -> 
     for column in columns:
         if names.count(column) != 1:
             many = "several columns" if column in names else "no column"
-            advice = (
-                "Pass the names of the three columns as columns=(word, context, count)"
-            )
+            advice = "Pass the names of the columns as columns=(word, context, count)."
             if f"{column}=" in name:
-                advice = "Values in the names of folders are not read: write them as a column"
+                advice = "Values in names of folders are not read: write a column."
             raise ValueError(
                 f"{name} has {many} of the name {column!r}; its columns are {names}. "
-                f"{advice}."
+                f"{advice}"
             )

@@ -328,7 +328,7 @@ def test_a_limit_of_memory_is_refused_before_anything_is_read():
 
     with (
         dask.config.set(scheduler=fail),
-        pytest.raises(ValueError, match="max_memory=9 .* counted by its workers"),
+        pytest.raises(ValueError, match=r"max_memory=9 .* counted by its workers"),
     ):
         cooccurrence(as_bag(RAW, 2), max_memory=9)
 

@@ -382,7 +382,7 @@ def test_damaged_content_names_its_file(tmp_path):
 
 
 def test_text_that_is_not_utf_8(tmp_path):
-    latin = pa.array([b"caf\xe9"]).view(pa.string())
+    latin = pa.array([b"na\xefve"]).view(pa.string())
     table = pa.table([latin, ["b"], [1]], names=["word", "context", "count"])
     pq.write_table(table, tmp_path / "x.parquet")
     with pytest.raises(ValueError, match=r"'word' of .*x\.parquet .* not UTF-8"):
@@ -410,7 +410,7 @@ def test_missing_columns_and_files(tmp_path):
     pq.write_table(twice, tmp_path / "twice")
     with pytest.raises(ValueError, match="has several columns of the name 'word'"):
         read_cooccurrence(tmp_path / "twice")
-    with pytest.raises(FileNotFoundError, match="no file or folder .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"no file or folder .*nowhere"):
         read_cooccurrence(tmp_path / "nowhere")
     with pytest.raises(FileNotFoundError, match=r"\*\.parquet.* are not expanded"):
         read_cooccurrence(tmp_path / "*.parquet")
@@ -419,7 +419,7 @@ def test_missing_columns_and_files(tmp_path):
     (tmp_path / "word=a").mkdir()
     rest = table_of([("a", "b", 1)]).drop_columns("word")
     pq.write_table(rest, tmp_path / "word=a" / "x.parquet")
-    with pytest.raises(ValueError, match="no column .* names of folders are not read"):
+    with pytest.raises(ValueError, match=r"no column .* names of folders are not"):
         read_cooccurrence(tmp_path / "word=a")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "_SUCCESS").touch()
