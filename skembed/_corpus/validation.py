@@ -318,9 +318,11 @@ def _as_column(X: np.ndarray) -> np.ndarray:
     if X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind not in "biufc":
         return X[:, 0]
     if X.ndim != 1:
+        of_numbers = " If it holds numbers, pass X.astype(float)."
         raise ValueError(
             f"X is a {X.ndim}-dimensional array of shape {X.shape} and dtype "
             f"{X.dtype}; documents are a 1-D array of str. {_ADVICE}"
+            f"{of_numbers if X.dtype.kind == 'O' else ''}"
         )
     return X
 

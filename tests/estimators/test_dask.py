@@ -208,6 +208,19 @@ def test_columns_with_names():
     assert_rows(embedder.transform(Y), embedder.transform(by_number))
 
 
+@pytest.mark.parametrize(
+    "dtype", ["Int64", "Float64", "boolean", "int64[pyarrow]", "Sparse[int64]"]
+)
+def test_frames_of_numbers_of_other_types(dtype):
+    """Examples of some of these types have missing values in Dask."""
+    X = pd.DataFrame(MATRIX > 0, columns=WORDS).astype("int64").astype(dtype)
+    embedder = fitted(X=X)
+    Y = frames.from_pandas(X, npartitions=3)
+    assert_rows(lazily(embedder.transform, Y), embedder.transform(X))
+    assert_rows(lazily(embedder.coverage, Y), embedder.coverage(X))
+    np.testing.assert_array_equal(fitted(X=Y).word_vectors_, embedder.word_vectors_)
+
+
 def test_after_a_fit_on_counts():
     counts, vocabulary = skembed.cooccurrence(DOCUMENTS, min_count=1)
     embedder = fitted(X=counts, input="cooccurrence", vocabulary=vocabulary)
@@ -222,9 +235,11 @@ def test_token_ids():
     lists = [row.tolist() for row in IDS]
     for X in (
         array.from_array(IDS, chunks=(5, 4)),
+        array.from_array(IDS.astype(object), chunks=(5, 4)),
         frames.from_pandas(pd.DataFrame(IDS), npartitions=3),
         as_bag(lists),
         as_array(lists),
+        as_column(lists),
     ):
         assert_rows(lazily(embedder.transform, X), expected)
         assert_rows(lazily(embedder.coverage, X), shares)
@@ -520,7 +535,7 @@ REFUSED = {
     "columns of text": (lambda: as_frame(RAW).assign(more=1), "a frame of 2 columns"),
     "array of text": (
         lambda: array.from_array(np.array([RAW, RAW]).T, chunks=4),
-        rf"2-dimensional array of shape \({N}, 2\)",
+        rf"2-dimensional array of shape \({N}, 2\).* pass X\.astype\(float\)",
     ),
     "other columns": (lambda: array.ones((4, 3), chunks=2), "X has 3 columns, but the"),
     "unknown columns": (
