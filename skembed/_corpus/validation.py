@@ -283,6 +283,9 @@ def as_iterable(X: Any) -> Iterable[Any]:
         raise ValueError(f"X is a sparse matrix of shape {X.shape}. {_ADVICE}")
     if hasattr(X, "columns") and len(getattr(X, "shape", ())) == 2:
         X = _only_column(X)
+    if hasattr(type(X), "__dask_graph__") and hasattr(X, "chunks"):
+        # The elements of an array of Dask are arrays of Dask.
+        X = np.asarray(X)
     if isinstance(X, np.ndarray):
         return _as_column(X)
     if not isinstance(X, Iterable) and not hasattr(X, "__getitem__"):

@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline, make_union
 
 import skembed
 from skembed import GloVeEmbedder, PPMISVDEmbedder, PretrainedEmbedder, SGNSEmbedder
+from skembed.features import TextUnion
+from skembed.inspection import word_contributions
 from skembed.vectors import WordVectors
 from tests.helpers import DOCUMENTS, ESTIMATORS, MORE, PACKAGE, WORDS, cheap
 
@@ -620,6 +622,20 @@ def test_unions():
     union.fit(RAW)
     found = lazily(union.transform, as_array(RAW))
     assert_rows(found, union.transform(RAW))
+
+
+@OF_TEXT
+def test_what_reads_documents_in_this_process(collection):
+    X = collection(RAW)
+    union = TextUnion(cheap(PPMISVDEmbedder)).fit(RAW)
+    expected = union.transform(RAW).toarray()
+    np.testing.assert_array_equal(union.transform(X).toarray(), expected)
+    pipeline = make_pipeline(cheap(PPMISVDEmbedder), LogisticRegression())
+    pipeline.fit(RAW, LABELS)
+    found, wanted = (word_contributions(pipeline, Y) for Y in (X, RAW))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one.words, other.words)
+        np.testing.assert_array_equal(one.contributions, other.contributions)
 
 
 def test_arrays_of_other_libraries_in_memory():
