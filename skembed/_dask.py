@@ -56,12 +56,13 @@ def features(model: Any, X: Any) -> Any:
             f"no frames of {output}. Call set_output(transform='pandas') for a frame "
             "of Dask, or set_output(transform='default') for an array of Dask."
         )
-    meta = _features(model, _example(X))[:0]
-    work = _work(_features, X, meta)
+    meta = _features(model, _example(model, X))[:0]
+    work = _work(_features, model, X, meta)
     if output == "default":
         return _as_array(work, X, model, meta)
     names = list(model.get_feature_names_out())
-    if not _has_index(X):
+    # An Index of Dask has divisions, but no index.
+    if not hasattr(X, "index"):
         require("dask.dataframe", "A frame of Dask", "'dask[dataframe]'")
         return _as_array(work, X, model, meta).to_dask_dataframe(names)
     frame = require("pandas", "A frame of Dask", "pandas").DataFrame(
@@ -91,8 +92,8 @@ def coverage(model: Any, X: Any) -> Any:
     ValueError
         As in `features`.
     """
-    meta = _coverage(model, _example(X))[:0]
-    return _as_array(_work(_coverage, X, meta), X, model, meta)[:, 0]
+    meta = _coverage(model, _example(model, X))[:0]
+    return _as_array(_work(_coverage, model, X, meta), X, model, meta)[:, 0]
 
 
 def _features(model: Any, X: Any) -> np.ndarray:
@@ -103,12 +104,19 @@ def _coverage(model: Any, X: Any) -> np.ndarray:
     return reader.coverage(model, X)[:, np.newaxis]
 
 
-def _has_index(X: Any) -> bool:
-    """Whether it is a frame or a Series."""
+def _is_of_frames(X: Any) -> bool:
+    """Whether it is a frame, a Series or an Index."""
     return hasattr(X, "divisions")
 
 
-def _example(X: Any) -> Any:
+def _is_whole(model: Any, X: Any) -> bool:
+    """Whether partitions are matrices, which are not iterated document by document."""
+    # Ids may be objects. One column of these is one of documents.
+    has_columns = is_array(X) and X.ndim == 2 and X.shape[1] != 1
+    return holds_numbers(X) or (has_columns and reader.takes_ids(model))
+
+
+def _example(model: Any, X: Any) -> Any:
     """Return a document of the type of a collection, which nothing is computed from.
 
     Raises
@@ -116,22 +124,28 @@ def _example(X: Any) -> Any:
     ValueError
         If it is neither a column of documents nor a matrix of numbers.
     """
-    if holds_numbers(X):
-        return X._meta_nonempty if is_frame(X) else np.zeros((1, X.shape[1]), X.dtype)
+    if _is_whole(model, X):
+        # Only the first row of a frame has no missing values, whatever its types are.
+        return (
+            X._meta_nonempty.iloc[:1]
+            if is_frame(X)
+            else np.zeros((1, X.shape[1]), X.dtype)
+        )
     if is_array(X):
         shape = [n if n == n else 0 for n in X.shape]
         as_iterable(np.broadcast_to(np.empty((), object), shape))
-    elif _has_index(X):
+    elif _is_of_frames(X):
         as_iterable(X._meta)
     # An analyzer is not called for tokens.
     return [[]]
 
 
-def _work(rows_of: Callable[[Any, Any], np.ndarray], X: Any, meta: np.ndarray) -> Any:
+def _work(
+    rows_of: Callable[[Any, Any], np.ndarray], model: Any, X: Any, meta: np.ndarray
+) -> Any:
     """Return a function that is called with a partition, an estimator and a number."""
-    return partial(
-        transform_partition, rows_of=rows_of, of_numbers=holds_numbers(X), meta=meta
-    )
+    is_whole = _is_whole(model, X)
+    return partial(transform_partition, rows_of=rows_of, is_whole=is_whole, meta=meta)
 
 
 def _read(model: Any) -> Any:
@@ -149,7 +163,7 @@ def _as_array(work: Callable[..., Any], X: Any, model: Any, meta: np.ndarray) ->
     from dask.core import flatten
     from dask.highlevelgraph import HighLevelGraph
 
-    if _has_index(X):
+    if _is_of_frames(X):
         # Otherwise a file is read with all of its columns.
         X = X.optimize()
     elif is_array(X) and X.ndim == 2 and len(X.chunks[1]) > 1:
@@ -174,15 +188,15 @@ def transform_partition(
     model: Any,
     number: int,
     rows_of: Callable[[Any, Any], np.ndarray],
-    of_numbers: bool,
+    is_whole: bool,
     meta: np.ndarray,
 ) -> np.ndarray:
     """Return the rows of a partition, of the type of `meta`."""
-    if of_numbers and not part.shape[0]:
+    if is_whole and not part.shape[0]:
         # scikit-learn refuses a matrix without rows.
         return meta
     with in_partition(number):
-        rows = rows_of(model, part if of_numbers else iter(as_iterable(part)))
+        rows = rows_of(model, part if is_whole else iter(as_iterable(part)))
     return rows.astype(meta.dtype, copy=False)
 
 

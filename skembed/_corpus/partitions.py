@@ -10,7 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
-from skembed._corpus.validation import as_iterable, describe, is_frame, is_matrix
+from skembed._corpus.validation import (
+    as_iterable,
+    describe,
+    is_delayed,
+    is_frame,
+    is_matrix,
+)
 from skembed._utils.extras import require
 
 # Seconds between two looks at the workers, and looks at which none of them works.
@@ -46,11 +52,7 @@ def is_collection(X: Any) -> bool:
     # An attribute of the class, because a frame may have a column of this name. Arrays
     # of xarray have it, too, even where they are in memory.
     is_lazy = hasattr(type(X), "__dask_graph__") and hasattr(X, "npartitions")
-    return is_lazy and not _is_delayed(X)
-
-
-def _is_delayed(X: Any) -> bool:
-    return type(X).__name__.startswith("Delayed")
+    return is_lazy and not is_delayed(X)
 
 
 def holds_numbers(X: Any) -> bool:

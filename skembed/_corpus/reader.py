@@ -247,7 +247,8 @@ def _check_kind(estimator: Any, kind: str, known: Known | None) -> None:
         )
 
 
-def _takes_ids(estimator: Any) -> bool:
+def takes_ids(estimator: Any) -> bool:
+    """Return whether the documents of an estimator are token ids."""
     return getattr(estimator, "input", None) == "token_ids"
 
 
@@ -556,7 +557,7 @@ def look_up(
     """
     columns = estimator._columns
     n_rows = count_rows(vars(estimator), used)
-    if _takes_ids(estimator):
+    if takes_ids(estimator):
         rows = _rows_of_ids(estimator)
         found = token_ids.look_up(X, rows, None, estimator.missing, n_rows)
         return found, np.float32
@@ -596,7 +597,7 @@ def coverage(estimator: Any, X: Any) -> np.ndarray:
         As in `look_up`.
     """
     columns = estimator._columns
-    if _takes_ids(estimator):
+    if takes_ids(estimator):
         return token_ids.coverage(X, _rows_of_ids(estimator), estimator.missing)
     if means_matrix(X, estimator.missing):
         return _matrix.coverage(X, estimator, columns)
@@ -676,7 +677,7 @@ def look_up_pairs(estimator: Any, X: Any) -> Corpus:
     `fit`. A matrix of Dask is brought into the memory of this process.
     """
     if is_collection(X):
-        X = local(X, _takes_ids(estimator))
+        X = local(X, takes_ids(estimator))
     corpus, _ = look_up(estimator, X, PER_WORD)
     if estimator.input != "cooccurrence" or corpus.token_weights is None:
         return corpus

@@ -55,9 +55,12 @@ PARAMETERS = {
 _SHORTEST_RUN = {r"(?u)\b\w\w+\b": 2, r"(?u)\b\w+\b": 1, r"\w\w+": 2, r"\w+": 1}
 # Patterns that find the same runs in less time.
 SAME_RUNS = {r"(?u)\b\w\w+\b": r"\w\w+", r"(?u)\b\w+\b": r"\w+"}
-# Number of characters for which it is worth loading the kernel and, per word to look
-# up, filling its table.
+# Number of characters for which it is worth loading the kernel. A process that has met
+# so many in small texts, such as partitions of Dask, loads it, too.
 _MUCH = 2**21
+# Number of characters for which it is worth calling the kernel and, per word to look
+# up, filling its table.
+_SOME = 2**14
 _MUCH_PER_WORD = 2
 _BATCH = 2**18  # characters that are scanned at once
 _MIN_ROOM = 2**13  # for new words in the table
@@ -66,6 +69,7 @@ _MIN_ROOM = 2**13  # for new words in the table
 _NEW_WORDS, _WORD_BYTES = 2**18, 150
 _UNKNOWN = object()  # in place of the row of a word
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
+_n_met = 0  # characters of texts that this process has met
 
 
 def number(
@@ -275,15 +279,40 @@ def _open(
     for document in documents:
         held.append(document)
         size += len(document)
-        if size >= _MUCH + _MUCH_PER_WORD * n_words:
+        if _is_worth_scanning(size, n_words):
             break
     else:
+        _meet(size)
         return iter(held), None
+    _meet(size)
     # The result is not used, but this warns about stop words that are never tokens.
     vectorizer.build_analyzer()
     prepare = vectorizer.build_preprocessor()
     batches = _batches(chain(held, documents))
     return documents, (list(map(prepare, batch)) for batch in batches)
+
+
+def _is_worth_scanning(size: int, n_words: int) -> bool:
+    """Return whether the kernel takes less time for a text, or for those that follow.
+
+    Parameters
+    ----------
+    size : int
+        Number of characters.
+    n_words : int
+        Number of words to look up.
+    """
+    if size < min(_SOME, _MUCH) + _MUCH_PER_WORD * n_words or _n_met + size < _MUCH:
+        return False
+    from skembed._utils.jit import COMPILED
+
+    return COMPILED or size >= _MUCH
+
+
+def _meet(size: int) -> None:
+    """Count characters. Threads may lose some, which changes the time only."""
+    global _n_met
+    _n_met += size
 
 
 def _batches(documents: Iterable[str]) -> Iterator[list[str]]:

@@ -118,9 +118,11 @@ def check_holds_data(X: Any) -> None:
     kind = type(X)
     if kind.__name__ == "LazyFrame":
         raise ValueError("X is a LazyFrame, which holds no rows yet. Pass X.collect().")
-    if kind.__name__.startswith("Delayed") and hasattr(kind, "__dask_graph__"):
+    if is_delayed(X):
+        of_cluster = kind.__name__ == "Future"
+        name, get = ("Future", "result") if of_cluster else ("Delayed", "compute")
         raise ValueError(
-            "X is a Delayed of Dask, which holds no documents yet. Pass X.compute(), "
+            f"X is a {name} of Dask, which holds no documents yet. Pass X.{get}(), "
             "or dask.bag.from_delayed(X)."
         )
     # Attributes of the class, because a frame may have columns of these names.
@@ -129,6 +131,15 @@ def check_holds_data(X: Any) -> None:
             f"X is a graph ({kind.__name__}). Use skembed.graphs.GraphEmbedder, which "
             "takes graphs, or pass walks over its nodes: see random_walks there."
         )
+
+
+def is_delayed(X: Any) -> bool:
+    """Return whether it is a Delayed of Dask, or a Future of one of its clusters."""
+    kind = type(X)
+    is_future = kind.__name__ == "Future" and _library(X) == "distributed"
+    return is_future or (
+        kind.__name__.startswith("Delayed") and hasattr(kind, "__dask_graph__")
+    )
 
 
 def resembles_walks(X: Any) -> bool:
@@ -272,6 +283,9 @@ def as_iterable(X: Any) -> Iterable[Any]:
         raise ValueError(f"X is a sparse matrix of shape {X.shape}. {_ADVICE}")
     if hasattr(X, "columns") and len(getattr(X, "shape", ())) == 2:
         X = _only_column(X)
+    if hasattr(type(X), "__dask_graph__") and hasattr(X, "chunks"):
+        # The elements of an array of Dask are arrays of Dask.
+        X = np.asarray(X)
     if isinstance(X, np.ndarray):
         return _as_column(X)
     if not isinstance(X, Iterable) and not hasattr(X, "__getitem__"):
@@ -307,9 +321,11 @@ def _as_column(X: np.ndarray) -> np.ndarray:
     if X.ndim == 2 and X.shape[1] == 1 and X.dtype.kind not in "biufc":
         return X[:, 0]
     if X.ndim != 1:
+        of_numbers = " If it holds numbers, pass X.astype(float)."
         raise ValueError(
             f"X is a {X.ndim}-dimensional array of shape {X.shape} and dtype "
             f"{X.dtype}; documents are a 1-D array of str. {_ADVICE}"
+            f"{of_numbers if X.dtype.kind == 'O' else ''}"
         )
     return X
 
@@ -334,6 +350,8 @@ def _kind(position: int, document: Any, missing: str) -> type | None:
             "Series.fillna(''), or drop them."
         )
     advice = "Decode it to str first." if isinstance(document, bytes) else _ADVICE
+    if is_delayed(document):
+        advice = "If X is a list of partitions, pass dask.bag.from_delayed(X)."
     if isinstance(document, (Number, np.bool_)):
         advice += " Is it a row of a matrix? Reshape your data: X.reshape(1, -1)."
     raise ValueError(f"Document {position} is {describe(document)}. {advice}")
@@ -489,6 +507,11 @@ def check_weights(sample_weight: Any, n_documents: int) -> np.ndarray | None:
         raise ValueError(
             f"sample_weight holds a number that is too large for float64 ({error}). "
             "Divide the weights by their mean."
+        ) from error
+    except TypeError as error:
+        raise TypeError(
+            f"sample_weight is {describe(sample_weight)}. Pass an array of numbers, "
+            f"one for each document ({error})."
         ) from error
     if n_documents and not weights.any():
         raise ValueError(

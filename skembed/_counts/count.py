@@ -416,16 +416,16 @@ def _count_text(
 
 def _count_within(
     settings: Any,
-    corpus: Corpus | PartitionedCorpus,
+    corpus: Corpus,
     n_words: int,
     direction: str,
     max_memory: int,
 ) -> sparse.csr_array:
     """Return the counts of a text in files, counted within a limit of memory."""
-    if isinstance(corpus, PartitionedCorpus) or corpus.token_weights is not None:
+    if corpus.token_weights is not None:
         raise ValueError(
-            f"max_memory={max_memory} limits the counting of text in this process, not "
-            "that of a matrix or of a collection of Dask: pass None."
+            f"max_memory={max_memory} limits the counting of text, not that of a "
+            "matrix: pass None."
         )
     weights = window_weights(settings.window, settings.window_weighting, corpus.longest)
     counts = windows.count_to_file(
@@ -589,6 +589,12 @@ def cooccurrence(
     settings = SimpleNamespace(
         input=input, memory=memory, **{name: given[name] for name in PARAMETERS}
     )
+    if max_memory is not None and is_collection(X):
+        raise ValueError(
+            f"max_memory={max_memory} limits the counting in this process, but a "
+            "collection of Dask is counted by its workers: pass None, and choose their "
+            "memory instead."
+        )
     read = partitioned.read if is_collection(X) else reader.read
     reading = read(settings, X, sample_weight)
     for note in reading.notes:

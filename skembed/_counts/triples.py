@@ -75,6 +75,8 @@ def read_cooccurrence(
         If pyarrow is not installed.
     FileNotFoundError
         If there is no such file or folder, or a folder without files.
+    OSError
+        If a file cannot be read, for example because a part of it is damaged.
     TypeError
         If a column has another type.
     ValueError
@@ -184,7 +186,10 @@ def _read(
 
     New words are added to `rows` unless it is fixed.
     """
-    kind = type(next(iter(rows))) if fixed else None
+    kind: type | None = None
+    if fixed:
+        # Words may be of a subclass, such as that of NumPy.
+        kind = str if isinstance(next(iter(rows)), str) else int
     for name, batch, first in _batches(path, columns):
         places = [f"column {column!r} of {name}" for column in columns]
         found = [batch.column(column) for column in columns]
@@ -199,7 +204,13 @@ def _read(
         ids = []
         for place, values in zip(places[:2], found[:2], strict=True):
             kind = _check_kind(values.type, place, kind, fixed)
-            ids.append(_as_ids(values, keep, rows, fixed))
+            try:
+                ids.append(_as_ids(values, keep, rows, fixed))
+            except UnicodeDecodeError as error:
+                raise ValueError(
+                    f"{place} holds text that is not UTF-8 ({error}). Write the file "
+                    "again, with words in that encoding."
+                ) from error
         known = np.flatnonzero((ids[0] >= 0) & (ids[1] >= 0))
         yield ids[0][known], ids[1][known], counts[keep[known]]
 
@@ -291,20 +302,57 @@ def _batches(
                 continue
             _check_names(name, file.schema_arrow.names, columns)
             # Fewer strings are made than there are rows: two thirds of the time.
-            of_file = {"read_dictionary": columns[:2], "metadata": file.metadata}
+            encoded = _read_as_dictionaries(file.metadata, columns[:2])
+            of_file = {"read_dictionary": encoded, "metadata": file.metadata}
             file = parquet.ParquetFile(stream, **of_file)
             first = 0
-            for batch in file.iter_batches(_BATCH, columns=list(columns)):
+            batches = file.iter_batches(_BATCH, columns=list(columns))
+            for batch in _named_errors(name, batches):
                 yield name, batch, first
                 first += batch.num_rows
+
+
+def _read_as_dictionaries(metadata: Any, columns: tuple[str, ...]) -> list[str]:
+    """Return the columns whose strings pyarrow can read as dictionaries.
+
+    It fails for nested columns, and for strings that are written as differences, as by
+    Spark with the second version of Parquet's pages.
+    """
+    parts = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    found = []
+    for i, column in enumerate(metadata.schema):
+        encodings = {name for part in parts for name in part.column(i).encodings}
+        if column.path in columns and not any("DELTA" in name for name in encodings):
+            found.append(column.path)
+    return found
+
+
+def _named_errors(name: str, batches: Iterator[Any]) -> Iterator[Any]:
+    """Yield batches, and name their file if it is damaged."""
+    try:
+        yield from batches
+    except (OSError, _pyarrow().ArrowInvalid) as error:
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(
+            f"{name} cannot be read: {error} If it is damaged, write it again."
+        ) from error
 
 
 def _files(path: Any) -> Iterator[tuple[str, Any]]:
     """Yield the names of all files, those of a folder in order, with file systems."""
     dataset = _pyarrow("pyarrow.dataset").dataset
-    for one in path if isinstance(path, (list, tuple)) else [path]:
-        # With a schema, it opens no file.
-        found = dataset(one, _pyarrow().schema([]), "parquet")
+    paths = path if isinstance(path, (list, tuple)) else [path]
+    if not paths:
+        raise ValueError(f"path is {path!r}. Pass at least one file or folder.")
+    for one in paths:
+        try:
+            # With a schema, it opens no file.
+            found = dataset(one, _pyarrow().schema([]), "parquet")
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"There is no file or folder {one}. Patterns such as *.parquet are not "
+                "expanded: pass a folder, or a list of files."
+            ) from error
         if not found.files:
             raise FileNotFoundError(f"The folder {one} holds no files.")
         yield from ((name, found.filesystem) for name in sorted(found.files))
@@ -314,7 +362,10 @@ def _check_names(name: str, names: list[str], columns: tuple[str, str, str]) -> 
     for column in columns:
         if names.count(column) != 1:
             many = "several columns" if column in names else "no column"
+            advice = "Pass the names of the columns as columns=(word, context, count)."
+            if f"{column}=" in name:
+                advice = "Values in names of folders are not read: write a column."
             raise ValueError(
                 f"{name} has {many} of the name {column!r}; its columns are {names}. "
-                "Pass the names of the three columns as columns=(word, context, count)."
+                f"{advice}"
             )

@@ -22,6 +22,7 @@ from skembed import PPMISVDEmbedder
 from skembed._corpus import tokenize
 from skembed._corpus.tokenize import look_up, number
 from skembed._utils import memory
+from skembed._utils.jit import COMPILED
 from tests.helpers import (
     ESTIMATORS,
     Once,
@@ -768,6 +769,29 @@ def test_much_text_is_scanned(n_documents, much):
     assert list(offsets) == list(range(0, len(ids) + 1, 2 * n_pairs))
     assert corpus.token_ids.size == n_pairs * n_documents
     assert not corpus.token_ids.any()
+
+
+def test_many_small_texts_are_scanned(monkeypatch):
+    """Not the first ones, for which loading the kernel takes longer than they do."""
+    documents = ["Amber birch, x " * 2000]
+    size = len(documents[0])
+    monkeypatch.setattr(tokenize, "_n_met", 0)
+    monkeypatch.setattr(tokenize, "_MUCH", 3 * size)
+    vectorizer = CountVectorizer()
+    many = {f"word{i}": i for i in range(size)} | {"birch": size}
+    with mock.patch.object(tokenize, "_Scanner", wraps=tokenize._Scanner) as scanner:
+        found = []
+        for _ in range(4):
+            ids, offsets, words = number(documents, vectorizer)
+            found.append((scanner.call_count, list(ids), list(offsets), words))
+        # A table of so many words takes longer to fill, and few words to call.
+        look_up(documents, vectorizer, many)
+        number(["amber birch"], vectorizer)
+        calls = scanner.call_count
+    expected = [0, 1] * 2000, [0, 4000], ["amber", "birch"]
+    n_scanned = [0, 0, 1, 2] if COMPILED else [0] * 4
+    assert found == [(n, *expected) for n in n_scanned]
+    assert calls == n_scanned[-1]
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

@@ -343,6 +343,33 @@ def test_invalid_input(X, params, message):
     assert not embedder.__sklearn_is_fitted__()
 
 
+def test_a_limit_of_memory_is_refused_before_anything_is_read():
+    def fail(*_, **__):
+        pytest.fail("Dask computes")
+
+    with (
+        dask.config.set(scheduler=fail),
+        pytest.raises(ValueError, match=r"max_memory=9 .* counted by its workers"),
+    ):
+        cooccurrence(as_bag(RAW, 2), max_memory=9)
+
+
+@pytest.mark.parametrize("estimator", [PPMISVDEmbedder, SGNSEmbedder])
+def test_weights_in_collections(estimator):
+    """An array or Series may have other partitions than the documents."""
+    weights = WEIGHTS["whole"]
+    expected = cheap(estimator).fit(RAW, sample_weight=weights)
+    for lazy in (
+        array.from_array(weights, chunks=7),
+        frames.from_pandas(pd.Series(weights), npartitions=2),
+    ):
+        found = cheap(estimator).fit(as_bag(RAW, 5), sample_weight=lazy)
+        assert_same_fit(found, expected)
+    for wrong in (as_bag(weights.tolist(), 2), iter(weights)):
+        with pytest.raises(TypeError, match=r"^sample_weight is .* Pass an array of"):
+            cheap(estimator).fit(as_bag(RAW, 5), sample_weight=wrong)
+
+
 SETTINGS = """
 import dask, dask.bag, skembed
 bag = dask.bag.from_sequence(["one two three"] * 9, npartitions=2)

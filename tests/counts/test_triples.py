@@ -341,6 +341,54 @@ def test_wrong_types(types, message, tmp_path):
         read_cooccurrence(tmp_path)
 
 
+def test_words_of_a_subclass_of_str(tmp_path):
+    pq.write_table(table_of([("a", "b", 3), ("c", "a", 1)]), tmp_path / "x.parquet")
+    counts, rows = read_cooccurrence(tmp_path, vocabulary=np.array(["b", "a"]))
+    assert rows == {"b": 0, "a": 1}
+    np.testing.assert_array_equal(counts.toarray(), [[0, 0], [3, 0]])
+
+
+@pytest.mark.parametrize("kind", ["DELTA_BYTE_ARRAY", "DELTA_LENGTH_BYTE_ARRAY"])
+def test_strings_that_are_written_as_differences(kind, tmp_path):
+    """As by Spark with pages of the second version."""
+    rows = [(word, context, 1) for word in WORDS for context in WORDS[::-1]]
+    table = table_of(rows)
+    options = {"use_dictionary": False, "data_page_version": "2.0"}
+    encodings = {"word": kind, "context": "PLAIN"}
+    for i in range(2):  # not all columns and parts have to be written in one way
+        path = tmp_path / f"{i}.parquet"
+        pq.write_table(table, path, 50, column_encoding=encodings, **options)
+        encodings = None
+    assert_equals(read_cooccurrence(tmp_path), rows * 2)
+
+
+def test_nested_columns(tmp_path):
+    columns = [pa.array([["a"]]), pa.array(["b"]), pa.array([1])]
+    table = pa.table(columns, names=["word", "context", "count"])
+    pq.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(TypeError, match=r"'word' of .*x\.parquet is of type list"):
+        read_cooccurrence(tmp_path)
+
+
+def test_damaged_content_names_its_file(tmp_path):
+    pq.write_table(table_of([("a", "b", 1)]), tmp_path / "0.parquet")
+    path = tmp_path / "1.parquet"
+    pq.write_table(table_of([("a", "b", 1), ("b", "a", 2)]), path, compression="none")
+    content = bytearray(path.read_bytes())
+    content[20:60] = b"\xff" * 40
+    path.write_bytes(content)
+    with pytest.raises((OSError, ValueError), match=r"1\.parquet cannot be read: "):
+        read_cooccurrence(tmp_path)
+
+
+def test_text_that_is_not_utf_8(tmp_path):
+    latin = pa.array([b"na\xefve"]).view(pa.string())
+    table = pa.table([latin, ["b"], [1]], names=["word", "context", "count"])
+    pq.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(ValueError, match=r"'word' of .*x\.parquet .* not UTF-8"):
+        read_cooccurrence(tmp_path)
+
+
 def test_vocabulary_of_another_type(tmp_path):
     pq.write_table(table_of([("1", "2", 3)]), tmp_path / "x.parquet")
     with pytest.raises(TypeError, match="but the words of vocabulary are int"):
@@ -362,8 +410,17 @@ def test_missing_columns_and_files(tmp_path):
     pq.write_table(twice, tmp_path / "twice")
     with pytest.raises(ValueError, match="has several columns of the name 'word'"):
         read_cooccurrence(tmp_path / "twice")
-    with pytest.raises(FileNotFoundError, match="nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"no file or folder .*nowhere"):
         read_cooccurrence(tmp_path / "nowhere")
+    with pytest.raises(FileNotFoundError, match=r"\*\.parquet.* are not expanded"):
+        read_cooccurrence(tmp_path / "*.parquet")
+    with pytest.raises(ValueError, match=r"path is \[\]"):
+        read_cooccurrence([])
+    (tmp_path / "word=a").mkdir()
+    rest = table_of([("a", "b", 1)]).drop_columns("word")
+    pq.write_table(rest, tmp_path / "word=a" / "x.parquet")
+    with pytest.raises(ValueError, match=r"no column .* names of folders are not"):
+        read_cooccurrence(tmp_path / "word=a")
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "_SUCCESS").touch()
     with pytest.raises(FileNotFoundError, match="empty holds no files"):

@@ -13,6 +13,8 @@ from sklearn.pipeline import make_pipeline, make_union
 
 import skembed
 from skembed import GloVeEmbedder, PPMISVDEmbedder, PretrainedEmbedder, SGNSEmbedder
+from skembed.features import TextUnion
+from skembed.inspection import word_contributions
 from skembed.vectors import WordVectors
 from tests.helpers import DOCUMENTS, ESTIMATORS, MORE, PACKAGE, WORDS, cheap
 
@@ -208,6 +210,19 @@ def test_columns_with_names():
     assert_rows(embedder.transform(Y), embedder.transform(by_number))
 
 
+@pytest.mark.parametrize(
+    "dtype", ["Int64", "Float64", "boolean", "int64[pyarrow]", "Sparse[int64]"]
+)
+def test_frames_of_numbers_of_other_types(dtype):
+    """Examples of some of these types have missing values in Dask."""
+    X = pd.DataFrame(MATRIX > 0, columns=WORDS).astype("int64").astype(dtype)
+    embedder = fitted(X=X)
+    Y = frames.from_pandas(X, npartitions=3)
+    assert_rows(lazily(embedder.transform, Y), embedder.transform(X))
+    assert_rows(lazily(embedder.coverage, Y), embedder.coverage(X))
+    np.testing.assert_array_equal(fitted(X=Y).word_vectors_, embedder.word_vectors_)
+
+
 def test_after_a_fit_on_counts():
     counts, vocabulary = skembed.cooccurrence(DOCUMENTS, min_count=1)
     embedder = fitted(X=counts, input="cooccurrence", vocabulary=vocabulary)
@@ -222,9 +237,11 @@ def test_token_ids():
     lists = [row.tolist() for row in IDS]
     for X in (
         array.from_array(IDS, chunks=(5, 4)),
+        array.from_array(IDS.astype(object), chunks=(5, 4)),
         frames.from_pandas(pd.DataFrame(IDS), npartitions=3),
         as_bag(lists),
         as_array(lists),
+        as_column(lists),
     ):
         assert_rows(lazily(embedder.transform, X), expected)
         assert_rows(lazily(embedder.coverage, X), shares)
@@ -278,6 +295,21 @@ def test_frames_of_a_matrix():
     found = lazily(embedder.transform, frames.from_pandas(X, npartitions=3))
     assert found.known_divisions
     pd.testing.assert_frame_equal(found.compute(), embedder.transform(X))
+
+
+def test_an_index_of_texts():
+    """It has divisions like a frame, but no index that rows could have."""
+    texts = sorted(text for text in RAW if text)
+    X = frames.from_pandas(pd.Series(1, pd.Index(texts)), npartitions=3).index
+    embedder = fitted()
+    expected = embedder.transform(texts)
+    assert_rows(lazily(embedder.transform, X), expected)
+    assert_rows(lazily(embedder.coverage, X), embedder.coverage(texts))
+    embedder.set_output(transform="pandas")
+    rows = lazily(embedder.transform, X).compute()
+    pd.testing.assert_frame_equal(
+        rows.reset_index(drop=True), embedder.transform(texts)
+    )
 
 
 def test_output_without_a_form_in_dask():
@@ -505,7 +537,7 @@ REFUSED = {
     "columns of text": (lambda: as_frame(RAW).assign(more=1), "a frame of 2 columns"),
     "array of text": (
         lambda: array.from_array(np.array([RAW, RAW]).T, chunks=4),
-        rf"2-dimensional array of shape \({N}, 2\)",
+        rf"2-dimensional array of shape \({N}, 2\).* pass X\.astype\(float\)",
     ),
     "other columns": (lambda: array.ones((4, 3), chunks=2), "X has 3 columns, but the"),
     "unknown columns": (
@@ -528,6 +560,12 @@ def test_refused_before_anything_is_computed(X, message):
         for method in (embedder.transform, embedder.coverage):
             with pytest.raises(ValueError, match=message):
                 lazily(method, X())
+
+
+def test_a_list_of_lazy_partitions():
+    parts = [dask.delayed(RAW[:9]), dask.delayed(RAW[9:])]
+    with pytest.raises(ValueError, match=r"Document 0 is .*bag\.from_delayed\(X\)"):
+        lazily(cheap(PPMISVDEmbedder).fit, parts)
 
 
 def test_text_after_a_fit_on_columns_without_names():
@@ -586,6 +624,20 @@ def test_unions():
     assert_rows(found, union.transform(RAW))
 
 
+@OF_TEXT
+def test_what_reads_documents_in_this_process(collection):
+    X = collection(RAW)
+    union = TextUnion(cheap(PPMISVDEmbedder)).fit(RAW)
+    expected = union.transform(RAW).toarray()
+    np.testing.assert_array_equal(union.transform(X).toarray(), expected)
+    pipeline = make_pipeline(cheap(PPMISVDEmbedder), LogisticRegression())
+    pipeline.fit(RAW, LABELS)
+    found, wanted = (word_contributions(pipeline, Y) for Y in (X, RAW))
+    for one, other in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(one.words, other.words)
+        np.testing.assert_array_equal(one.contributions, other.contributions)
+
+
 def test_arrays_of_other_libraries_in_memory():
     """xarray has the attribute of Dask's collections in all cases."""
 
@@ -626,6 +678,11 @@ def test_cluster():
         embedder.set_output(transform="pandas")
         rows = client.compute(embedder.transform(as_series(RAW))).result()
         np.testing.assert_array_equal(rows, embedder.transform(RAW))
+        parts = client.scatter([RAW[:9], RAW[9:]])
+        with pytest.raises(ValueError, match=r"Pass X.result\(\), or dask.bag.from"):
+            embedder.transform(parts[0])
+        with pytest.raises(ValueError, match=r"Document 0 is Future.*from_delayed"):
+            embedder.transform(parts)
         invalid = embedder.transform(as_bag([*RAW, None]))
         with pytest.raises(
             ValueError, match=r"^Partition 3 of X: Document 3 is missing"
