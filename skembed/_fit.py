@@ -18,12 +18,12 @@ from sklearn.utils._param_validation import Interval
 
 from skembed._corpus import partitioned, reader
 from skembed._corpus.matrix import Columns
-from skembed._corpus.partitions import is_collection
 from skembed._corpus.reader import Known, Reading, fit_anew
 from skembed._corpus.validation import (
     check_sparse,
     check_vocabulary,
     count_rows,
+    is_collection,
     rows_of,
 )
 from skembed._corpus.vocabulary import Corpus
@@ -390,11 +390,11 @@ def read(
     max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
     n_epochs = None if max_iter == "auto" else max_iter
     how = partial(reader.read, estimator, X, sample_weight, resume.known)
-    if is_collection(X) and "_counts" in estimator._state:
+    if "_counts" in estimator._state and is_collection(X):
         # Counts add up, so that the documents stay on the workers.
         how = partial(_read_partitions, estimator, X, sample_weight, resume.known)
     reading, longest, progress = read_documents(estimator, X, y, how, n_epochs)
-    if not reading.corpus.is_matrix and longest < 2 and not resume.adds:
+    if longest < 2 and not (resume.adds or reading.corpus.is_matrix):
         raise ValueError(
             "No document holds two words of the vocabulary, so there are no pairs "
             "of words to learn from. Pass longer documents, or more words: by a "
@@ -704,7 +704,7 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
     # `direction` does not apply to counts.
     one_sided = counts is None and estimator.direction != "both"
     asymmetric = one_sided or (counts is not None and (counts != counts.T).nnz)
-    if strategy.is_symmetric and asymmetric:
+    if asymmetric and strategy.is_symmetric:
         label = strategies.label(strategy)
         same = "the same score with context c as c with w"
         if np.ptp(fitted.offset) > 0.0:

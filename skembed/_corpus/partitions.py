@@ -19,18 +19,6 @@ _AT_ONCE = 2
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
 
 
-def is_collection(X: Any) -> bool:
-    """Return whether the input is a collection of Dask. Nothing is computed."""
-    # An attribute of the class, because a frame may have a column of this name. Arrays
-    # of xarray have it, too, even where they are in memory.
-    is_lazy = hasattr(type(X), "__dask_graph__") and hasattr(X, "npartitions")
-    return is_lazy and not _is_delayed(X)
-
-
-def _is_delayed(X: Any) -> bool:
-    return type(X).__name__.startswith("Delayed")
-
-
 def holds_numbers(X: Any) -> bool:
     """Return whether a collection is a matrix of numbers, not text.
 

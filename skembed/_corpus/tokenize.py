@@ -33,7 +33,7 @@ from skembed._corpus.validation import (
     inside,
     rows_of,
 )
-from skembed._corpus.vocabulary import Corpus, view
+from skembed._corpus.vocabulary import Corpus
 from skembed._utils.files import FileArray
 from skembed._utils.memory import check_room
 
@@ -168,7 +168,7 @@ def look_up(
         # The error may be about X, or a row is not an int or is too large.
         rows_of(rows, rows, n_rows)
         raise
-    token_ids = view(found, np.int32)
+    token_ids = np.asarray(found)
     if not inside(token_ids, n_rows):
         rows_of(rows, rows, n_rows)
     return Corpus(token_ids, np.asarray(offsets))

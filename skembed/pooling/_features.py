@@ -235,9 +235,8 @@ def _of_documents(
 
 def _all_documents(corpus: Corpus, n_words: int) -> tuple[sparse.csr_array, np.ndarray]:
     """Return all documents as a matrix, and their weights."""
-    documents = _as_matrix(_cut(corpus, (0, corpus.n_documents)), n_words)
-    weights = corpus.doc_weights
-    return documents, np.ones(corpus.n_documents) if weights is None else weights
+    weights = corpus.weights
+    return _as_matrix(_cut(corpus, (0, weights.size)), n_words), weights
 
 
 def _joined(corpus: Corpus | PartitionedCorpus) -> Corpus:
@@ -289,10 +288,7 @@ def _moments(
     infinite.
     """
     vectors = _vectors(tables, plan)
-    weights = corpus.doc_weights
-    if weights is None:
-        weights = np.ones(corpus.n_documents)
-    weights = weights / largest
+    weights = corpus.weights / largest
 
     def moments(_: int, documents: tuple[int, int]) -> Moments:
         rows = _pooled(corpus, documents, vectors, plan)
