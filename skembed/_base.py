@@ -441,11 +441,6 @@ class BaseEmbedder(DocumentTransformer):
             tags.input_tags.categorical = True
         return tags
 
-    @property
-    def _tables(self) -> tuple[np.ndarray, np.ndarray]:
-        # A model without context vectors has word vectors as features only.
-        return self.word_vectors_, getattr(self, "context_vectors_", self.word_vectors_)
-
     def _facts(self) -> list[str]:
         counts = self.word_counts_.sum()
         unit = "co-occurrence" if self.input == "cooccurrence" else "token"

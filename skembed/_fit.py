@@ -18,12 +18,12 @@ from sklearn.utils._param_validation import Interval
 
 from skembed._corpus import partitioned, reader
 from skembed._corpus.matrix import Columns
-from skembed._corpus.partitions import is_collection
 from skembed._corpus.reader import Known, Reading, fit_anew
 from skembed._corpus.validation import (
     check_sparse,
     check_vocabulary,
     count_rows,
+    is_collection,
     rows_of,
 )
 from skembed._corpus.vocabulary import Corpus
@@ -31,14 +31,13 @@ from skembed._counts import count
 from skembed._solvers.epochs import auto_epochs
 from skembed._solvers.job import SEED_WORDS, Fitted, Job, Resume
 from skembed._tying import strategies
-from skembed._tying.layout import LARGEST
 from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features, _poolings
 from skembed.pooling._features import SCALING
 from skembed.vectors import WordVectors
-from skembed.vectors._given import as_word_vectors, is_given
+from skembed.vectors._given import table_to_start_from
 
 # The largest absolute value of an int parameter.
 _MOST = 2**53
@@ -285,70 +284,7 @@ def _init(estimator: Any) -> WordVectors | None:
     init = getattr(estimator, "init", None)
     if init is None:
         return None
-    # An array has no words of its own.
-    if not is_given(init):
-        init = _rows_of_vocabulary(init, estimator.vocabulary)
-    table = given_table(init, "init")
-    n_components = estimator.n_components
-    if table.n_components != n_components:
-        raise ValueError(
-            f"init holds a vector of shape ({table.n_components},) for "
-            f"{table.words[0]!r}; with n_components={n_components} it must be of shape "
-            f"({n_components},)."
-        )
-    return table
-
-
-def given_table(given: Any, name: str) -> WordVectors:
-    """Return given vectors as a table whose numbers are not too large for a fit.
-
-    Parameters
-    ----------
-    given : object
-        What `as_word_vectors` takes.
-    name : str
-        The parameter, for errors.
-
-    Raises
-    ------
-    ValueError
-        If its words or vectors are not valid, or a file cannot be read.
-    """
-    table = as_word_vectors(given, name)
-    vectors = table.vectors
-    if max(vectors.max(), -vectors.min()) > LARGEST:
-        row = int(np.argmax(np.abs(vectors).max(axis=1)))
-        raise ValueError(
-            f"{name} holds numbers for {table.words[row]!r} that are larger than "
-            f"{LARGEST:.0e}. Replace them, or leave that word out."
-        )
-    return table
-
-
-def _rows_of_vocabulary(init: Any, vocabulary: Any) -> dict[Any, np.ndarray]:
-    """Return the rows of an array by the words of a given vocabulary."""
-    try:
-        rows = np.asarray(init)
-    except ValueError as error:
-        raise ValueError(f"init is not an array: {error}.") from error
-    if rows.ndim == 0:
-        raise ValueError(
-            "init must be WordVectors, the path of a file of vectors, a mapping of "
-            "words to vectors, KeyedVectors or a model of gensim, or an array with a "
-            f"row for each word of `vocabulary`, got {init!r}."
-        )
-    if vocabulary is None:
-        raise ValueError(
-            "init is an array, whose rows do not say which words they belong to. Pass "
-            "these words as `vocabulary`, or a mapping of words to vectors."
-        )
-    places = check_vocabulary(vocabulary)
-    if rows.ndim != 2 or len(rows) != len(places):
-        raise ValueError(
-            f"init is an array of shape {rows.shape}; it needs one row for each of the "
-            f"{len(places)} words of vocabulary."
-        )
-    return {word: rows[row] for word, row in places.items()}
+    return table_to_start_from(init, estimator.vocabulary, estimator.n_components)
 
 
 def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
@@ -390,11 +326,11 @@ def read(
     max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
     n_epochs = None if max_iter == "auto" else max_iter
     how = partial(reader.read, estimator, X, sample_weight, resume.known)
-    if is_collection(X) and "_counts" in estimator._state:
+    if "_counts" in estimator._state and is_collection(X):
         # Counts add up, so that the documents stay on the workers.
         how = partial(_read_partitions, estimator, X, sample_weight, resume.known)
     reading, longest, progress = read_documents(estimator, X, y, how, n_epochs)
-    if not reading.corpus.is_matrix and longest < 2 and not resume.adds:
+    if longest < 2 and not (resume.adds or reading.corpus.is_matrix):
         raise ValueError(
             "No document holds two words of the vocabulary, so there are no pairs "
             "of words to learn from. Pass longer documents, or more words: by a "
@@ -704,7 +640,7 @@ def _notes(estimator: Any, job: Job, fitted: Fitted) -> list[str]:
     # `direction` does not apply to counts.
     one_sided = counts is None and estimator.direction != "both"
     asymmetric = one_sided or (counts is not None and (counts != counts.T).nnz)
-    if strategy.is_symmetric and asymmetric:
+    if asymmetric and strategy.is_symmetric:
         label = strategies.label(strategy)
         same = "the same score with context c as c with w"
         if np.ptp(fitted.offset) > 0.0:

@@ -11,7 +11,7 @@ from skembed._docstrings import complete_docstring
 from skembed._solvers import glove, losses
 from skembed._solvers import memory as _estimating
 from skembed._solvers.epochs import Epochs
-from skembed._solvers.job import RandomStart, pairs_in_order, start_squares
+from skembed._solvers.job import RandomStart, shuffled_pairs, start_squares
 from skembed._tying import strategies
 
 
@@ -213,12 +213,16 @@ class GloVeEmbedder(BaseEmbedder):
         return np.zeros(len(self.word_vectors_))
 
     def _fit_vectors(self, job):
-        n_words = job.counts.size
-        layout = self._layout(n_words, job.strategy)
+        settings = glove.Settings(
+            x_max=self.x_max,
+            alpha=self.alpha,
+            learning_rate=self.learning_rate,
+            stopping=self._early_stopping,
+            n_jobs=self.n_jobs,
+        )
+        layout = self._layout(job.counts.size, job.strategy)
         random = np.random.default_rng(job.seeds)
-        # Words in random order, so that blocks hold about equally many pairs.
-        row_of = random.permutation(n_words).astype(np.int32)
-        counts, kept, resumable = pairs_in_order(self, job, row_of)
+        row_of, counts, kept, resumable = shuffled_pairs(self, job, random)
         params = layout.allocate()
         n_learned = self.n_components + 1
         orders = [row_of] * layout.n_tables
@@ -230,13 +234,6 @@ class GloVeEmbedder(BaseEmbedder):
         if job.resume.continues:
             layout.refill(params, job.resume.learned, row_of[: job.resume.n_words])
         tables = glove.Tables(layout, params, squares, row_of, start, resumable, kept)
-        settings = glove.Settings(
-            x_max=self.x_max,
-            alpha=self.alpha,
-            learning_rate=self.learning_rate,
-            stopping=self._early_stopping,
-            n_jobs=self.n_jobs,
-        )
         training = glove.Training(settings, job, counts, tables, random)
         del counts
         return Epochs(training, settings.stopping, job).run()

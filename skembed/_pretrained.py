@@ -20,6 +20,7 @@ from skembed._solvers.job import Resume
 from skembed._transformer import DocumentTransformer
 from skembed.pooling import _features
 from skembed.vectors import WordVectors
+from skembed.vectors._given import table_to_fit
 
 # A fit warns if the share of tokens that have a vector is lower.
 _FEW = 0.75
@@ -264,7 +265,7 @@ def _table(
         raise ValueError(
             "vectors must not be a mapping. Pass WordVectors.from_dict(mapping)."
         )
-    table = _fit.given_table(estimator.vectors, "vectors")
+    table = table_to_fit(estimator.vectors, "vectors")
     return dict(table.vocabulary), table.vectors
 
 

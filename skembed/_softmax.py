@@ -11,7 +11,7 @@ from skembed._docstrings import complete_docstring
 from skembed._solvers import hierarchical, losses, softmax, tree
 from skembed._solvers import memory as _estimating
 from skembed._solvers.epochs import Epochs
-from skembed._solvers.job import RandomStart, pairs_in_order, start_squares
+from skembed._solvers.job import RandomStart, shuffled_pairs, start_squares
 from skembed._tying import strategies
 from skembed._utils.threads import one_blas_thread
 
@@ -317,11 +317,17 @@ class SoftmaxEmbedder(BaseEmbedder):
 
     def _fit_vectors(self, job):
         n_words, d = job.counts.size, self.n_components
+        settings = softmax.Settings(
+            l2=self.l2,
+            learning_rate=self.learning_rate,
+            n_draws=self._n_draws(n_words),
+            bias=self._auto_bias(job.strategy) if self.bias == "auto" else self.bias,
+            stopping=self._early_stopping,
+            n_jobs=self.n_jobs,
+        )
         layout = self._layout(n_words, job.strategy)
         random = np.random.default_rng(job.seeds)
-        # Words in random order, so that blocks hold about equally many pairs.
-        row_of = random.permutation(n_words).astype(np.int32)
-        counts, kept, resumable = pairs_in_order(self, job, row_of)
+        row_of, counts, kept, resumable = shuffled_pairs(self, job, random)
         params = layout.allocate()
         orders, attributes, leaves = [row_of] * layout.n_tables, {}, None
         if self._is_tree:
@@ -350,14 +356,6 @@ class SoftmaxEmbedder(BaseEmbedder):
             leaves,
             resumable,
             kept | attributes,
-        )
-        settings = softmax.Settings(
-            l2=self.l2,
-            learning_rate=self.learning_rate,
-            n_draws=self._n_draws(n_words),
-            bias=self._auto_bias(job.strategy) if self.bias == "auto" else self.bias,
-            stopping=self._early_stopping,
-            n_jobs=self.n_jobs,
         )
         training = softmax.Training(settings, job, counts, tables, random)
         del counts

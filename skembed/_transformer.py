@@ -19,8 +19,9 @@ from sklearn.utils.validation import check_is_fitted
 
 from skembed import _dask, _diagram, _fit, _version
 from skembed import pooling as _pooling
-from skembed._corpus import partitions, reader
+from skembed._corpus import reader
 from skembed._corpus.matrix import Columns
+from skembed._corpus.validation import is_collection
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import PARAMETERS as COUNTING
 from skembed._utils.progress import CallbackSupportMixin
@@ -99,7 +100,8 @@ class DocumentTransformer(  # type: ignore[call-arg]
     @property
     def _tables(self) -> tuple[np.ndarray, np.ndarray]:
         """Word vectors and context vectors."""
-        return self.word_vectors_, self.word_vectors_
+        # A model without context vectors has word vectors as features only.
+        return self.word_vectors_, getattr(self, "context_vectors_", self.word_vectors_)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X, y=None, sample_weight=None):
@@ -128,7 +130,7 @@ class DocumentTransformer(  # type: ignore[call-arg]
             As in `fit`.
         """
         reading, model = self._fit(X, y, sample_weight, stacklevel=4)
-        if partitions.is_collection(X):
+        if is_collection(X):
             return _dask.features(model, X)
         return self._contained(model._pool(reading.corpus, reading.dtype), X)
 
@@ -160,7 +162,7 @@ class DocumentTransformer(  # type: ignore[call-arg]
             when the partition is computed, and positions count from its first document.
         """
         model = self._as_fitted()
-        if partitions.is_collection(X):
+        if is_collection(X):
             return _dask.features(model, X)
         return self._contained(model._features(X), X)
 
@@ -189,7 +191,7 @@ class DocumentTransformer(  # type: ignore[call-arg]
             As in `transform`.
         """
         model = self._as_fitted()
-        if partitions.is_collection(X):
+        if is_collection(X):
             return _dask.coverage(model, X)
         return reader.coverage(model, X)
 

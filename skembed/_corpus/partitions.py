@@ -13,7 +13,6 @@ from scipy import sparse
 from skembed._corpus.validation import (
     as_iterable,
     describe,
-    is_delayed,
     is_frame,
     is_matrix,
 )
@@ -45,14 +44,6 @@ class SparseRows(NamedTuple):
     def matrix(self) -> sparse.csr_array:
         shape = self.indptr.size - 1, self.n_columns
         return sparse.csr_array((self.values, self.columns, self.indptr), shape)
-
-
-def is_collection(X: Any) -> bool:
-    """Return whether the input is a collection of Dask. Nothing is computed."""
-    # An attribute of the class, because a frame may have a column of this name. Arrays
-    # of xarray have it, too, even where they are in memory.
-    is_lazy = hasattr(type(X), "__dask_graph__") and hasattr(X, "npartitions")
-    return is_lazy and not is_delayed(X)
 
 
 def holds_numbers(X: Any) -> bool:

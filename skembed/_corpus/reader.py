@@ -23,7 +23,7 @@ from skembed._corpus.cache import (
     key_of,
 )
 from skembed._corpus.matrix import Columns
-from skembed._corpus.partitions import is_collection, local
+from skembed._corpus.partitions import local
 from skembed._corpus.validation import (
     EDGES_ADVICE,
     PER_WORD,
@@ -33,6 +33,7 @@ from skembed._corpus.validation import (
     checked,
     count_rows,
     describe,
+    is_collection,
     is_frame,
     means_matrix,
     resembles_walks,
@@ -555,9 +556,9 @@ def look_up(
         If a document is not valid, if a matrix has other columns than that of `fit`, or
         if words have rows that these attributes do not have.
     """
-    columns = estimator._columns
+    of_ids, columns = takes_ids(estimator), estimator._columns
     n_rows = count_rows(vars(estimator), used)
-    if takes_ids(estimator):
+    if of_ids:
         rows = _rows_of_ids(estimator)
         found = token_ids.look_up(X, rows, None, estimator.missing, n_rows)
         return found, np.float32

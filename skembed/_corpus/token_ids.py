@@ -17,7 +17,7 @@ from skembed._corpus.validation import (
     is_missing,
     rows_of,
 )
-from skembed._corpus.vocabulary import Corpus, chunks, view
+from skembed._corpus.vocabulary import Corpus, chunks
 from skembed._utils.files import FileArray
 
 PAD = -1
@@ -83,7 +83,7 @@ def number(
         all_ids.frombytes(found.tobytes())
         if report is not None:
             report((block.first + lengths.size) / n_documents)
-    return all_ids, offsets, _number_inplace(view(all_ids, np.int32)).tolist()
+    return all_ids, offsets, _number_inplace(np.asarray(all_ids)).tolist()
 
 
 def look_up(
@@ -134,7 +134,7 @@ def coverage(X: Any, rows: Mapping[int, int], missing: str = "error") -> np.ndar
         0 for a document without tokens.
     """
     ids, offsets, words = number(X, None, missing)
-    lengths = np.diff(view(offsets, np.int64))
+    lengths = np.diff(np.asarray(offsets))
     index = {word: 0 for word in words if word in rows}
     known = vocabulary.chosen(ids, array("q", offsets), words, index, None)
     return np.diff(known.doc_offsets) / np.maximum(lengths, 1)

@@ -107,6 +107,14 @@ def is_frame(X: Any) -> bool:
     return hasattr(X, "columns") and hasattr(X, "dtypes") and not is_flat
 
 
+def is_collection(X: Any) -> bool:
+    """Return whether the input is a collection of Dask. Nothing is computed."""
+    # An attribute of the class, because a frame may have a column of this name. Arrays
+    # of xarray have it, too, even where they are in memory.
+    is_lazy = hasattr(type(X), "__dask_graph__") and hasattr(X, "npartitions")
+    return is_lazy and not is_delayed(X)
+
+
 def check_holds_data(X: Any) -> None:
     """Raise an error for queries and graphs, which are not documents or matrices yet.
 

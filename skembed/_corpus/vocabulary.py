@@ -48,7 +48,7 @@ class Corpus(NamedTuple):
         """Return a corpus in the memory of the arrays, see `_keep_known`."""
         # In place, because a copy would double the memory. An array can shrink only
         # while it has no view, and it keeps a sixteenth more than its size.
-        token_ids, doc_offsets = view(ids, np.int32), view(offsets, np.int64)
+        token_ids, doc_offsets = np.asarray(ids), np.asarray(offsets)
         n_known = _keep_known(token_ids, doc_offsets, new_rows)
         if isinstance(ids, FileArray):
             return cls(token_ids[:n_known], doc_offsets)
@@ -57,7 +57,7 @@ class Corpus(NamedTuple):
         # finished call, with its views. Then the array does not shrink.
         with suppress(BufferError):
             del ids[n_known:]
-        return cls(view(ids, np.int32)[:n_known], view(offsets, np.int64))
+        return cls(np.asarray(ids)[:n_known], np.asarray(offsets))
 
     @property
     def n_documents(self) -> int:
@@ -66,6 +66,12 @@ class Corpus(NamedTuple):
     @property
     def n_tokens(self) -> int:
         return self.token_ids.size
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Weights of all documents, 1 by default."""
+        given = self.doc_weights
+        return np.ones(self.n_documents) if given is None else given
 
     @property
     def is_matrix(self) -> bool:
@@ -361,7 +367,7 @@ def _counts_of(
     doc_weights: np.ndarray | None,
 ) -> np.ndarray:
     # The corpus is not kept, because an array with a view cannot shrink.
-    corpus = Corpus(view(ids, np.int32), view(offsets, np.int64), None, doc_weights)
+    corpus = Corpus(np.asarray(ids), np.asarray(offsets), None, doc_weights)
     return add_up(corpus, len(words))
 
 
@@ -499,9 +505,7 @@ def _weights(
     Whole weights of documents are numbers of repetitions. Repeated documents have the
     same weights of tokens.
     """
-    offsets, doc_weights = corpus.doc_offsets, corpus.doc_weights
-    if doc_weights is None:
-        doc_weights = np.ones(corpus.n_documents)
+    offsets, doc_weights = corpus.doc_offsets, corpus.weights
     first = 0
     for chunk in chunks(corpus.token_ids):
         last = first + chunk.size
@@ -539,12 +543,6 @@ def chunks(token_ids: np.ndarray) -> Iterator[np.ndarray]:
     """Split tokens: what is computed from a chunk takes several times its memory."""
     for first in range(0, token_ids.size, _CHUNK):
         yield token_ids[first : first + _CHUNK]
-
-
-def view(values: array | FileArray, dtype: type) -> np.ndarray:
-    if isinstance(values, FileArray):
-        return values.view()
-    return np.frombuffer(values, dtype) if values else np.empty(0, dtype)
 
 
 def _why_empty(

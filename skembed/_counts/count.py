@@ -19,7 +19,7 @@ from sklearn.utils._param_validation import (
 
 from skembed._corpus import cache, partitioned, reader, tokenize
 from skembed._corpus.partitioned import PartitionedCorpus
-from skembed._corpus.partitions import is_collection
+from skembed._corpus.validation import is_collection
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, partitions, windows
 from skembed._utils.threads import row_ranges

@@ -73,17 +73,15 @@ def count_products(
     """
     if corpus.doc_weights is not None:
         corpus = without_weightless(corpus, corpus.doc_weights)
-    data, doc_weights = corpus.token_weights, corpus.doc_weights
-    if doc_weights is None:
-        doc_weights = np.ones(corpus.n_documents)
     index = np.int32 if corpus.token_ids.size <= INT32_MAX else np.int64
     offsets = corpus.doc_offsets.astype(index)
-    X = sparse.csr_array((data, corpus.token_ids, offsets), (offsets.size - 1, n_words))
+    parts = corpus.token_weights, corpus.token_ids, offsets
+    X = sparse.csr_array(parts, (corpus.n_documents, n_words))
     if not (X.has_canonical_format and X.data.all()):
         X = X.copy()
         X.sum_duplicates()
         X.eliminate_zeros()
-    by_entry = np.repeat(doc_weights, np.diff(X.indptr))
+    by_entry = np.repeat(corpus.weights, np.diff(X.indptr))
     with np.errstate(over="ignore"):
         # No entry of the product is larger than the largest of its diagonal.
         largest = np.bincount(X.indices, X.data**2 * by_entry).max(initial=0.0)
@@ -150,7 +148,10 @@ def _block(counts: sparse.csr_array, first: int) -> sparse.csr_array:
 
 
 def consume_blocks(
-    blocks: list[Any], n_words: int, what: str, scales: list[float] | None = None
+    blocks: list[Any],
+    n_words: int,
+    what: str | None,
+    scales: list[float] | None = None,
 ) -> sparse.csr_array:
     """Return the matrix of all rows. The list of blocks is emptied.
 
@@ -159,8 +160,8 @@ def consume_blocks(
     blocks : list of csr_array
         Some rows each, in order.
     n_words : int
-    what : str
-        Its name in the error if there is not enough memory.
+    what : str or None
+        Its name in the error if there is not enough memory. None checks nothing.
     scales : list of float, default=None
         What the entries of each block are divided by.
 
@@ -171,7 +172,8 @@ def consume_blocks(
     """
     sizes = np.concatenate([np.diff(block.indptr) for block in blocks])
     total = int(sizes.sum())
-    check_room_for(total / 2, what)
+    if what is not None:
+        check_room_for(total / 2, what)
     index = np.int32 if total <= INT32_MAX else np.int64
     columns, values = np.empty(total, index), np.empty(total)
     at = 0

@@ -81,21 +81,6 @@ def sum_masses(children, p, masses):
                 masses[node, side] = masses[below, 0] + masses[below, 1]
 
 
-@kernel
-def measure_depths(parents, depths):
-    """Count the inner nodes above each inner node.
-
-    Parameters
-    ----------
-    parents : int32 (n_nodes,), IN
-        The last node is the root.
-    depths : int32 (n_nodes,), OUT
-    """
-    root = parents.size - 1
-    for node in range(root, -1, -1):
-        depths[node] = 0 if node == root else depths[parents[node]] + 1
-
-
 class _Tables:
     """The vectors of leaves and of inner nodes, from inside an intrinsic."""
 

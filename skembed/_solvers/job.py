@@ -361,27 +361,32 @@ def reorder(
 
 
 class PairCounts(NamedTuple):
-    """Co-occurrence counts to train on."""
+    """Co-occurrence counts to train on, with words in random order.
 
-    counts: sparse.csr_array  # float64, words in random order
+    Blocks of words then hold about equally many pairs.
+    """
+
+    row_of: np.ndarray  # int32 (n_words,), row and column of each word
+    counts: sparse.csr_array  # float64
     attributes: dict[str, Any]  # of the fitted estimator
     resumable: bool  # whether the attributes hold what later fits add to
 
 
-def pairs_in_order(estimator: Any, job: Job, row_of: np.ndarray) -> PairCounts:
-    """Return the counts of a job, after `subsample`, in a given order of words.
+def shuffled_pairs(estimator: Any, job: Job, random: np.random.Generator) -> PairCounts:
+    """Return the counts of a job, after `subsample`, with words in random order.
 
     Parameters
     ----------
     estimator : GloVeEmbedder or SoftmaxEmbedder
     job : Job
-    row_of : ndarray of shape (n_words,), int32
-        Row and column of each word.
+    random : Generator
+        Draws the order.
 
     Returns
     -------
     PairCounts
     """
+    row_of = random.permutation(job.counts.size).astype(np.int32)
     counts = _permuted_counts(estimator, job, row_of)
     kept = kept_counts(estimator, job, counts, estimator.direction, row_of)
     resumable = bool(kept)
@@ -389,7 +394,7 @@ def pairs_in_order(estimator: Any, job: Job, row_of: np.ndarray) -> PairCounts:
     kept["_context_totals"] = totals[row_of]
     count.weigh_inplace(counts, totals, estimator.subsample)
     kept["_context_kept"] = count.context_totals(counts)[row_of]
-    return PairCounts(counts, kept, resumable)
+    return PairCounts(row_of, counts, kept, resumable)
 
 
 def _permuted_counts(estimator: Any, job: Job, row_of: np.ndarray) -> sparse.csr_array:

@@ -145,11 +145,13 @@ def least_squares(estimator: Any, sizes: Sizes) -> float:
     # The vectors and squares, and their copies after an epoch.
     training = 4 * _tables(estimator._layout(sizes.n_words))
     training += _COUNT * n_counts + _kept(estimator, sizes, n_counts)
-    counting = sizes.counting(n_counts)
-    if sizes.is_square:
-        # First the rows are permuted, then the columns.
-        counting = 3 * _COUNT * n_counts
-    return reading(sizes) + max(counting, training)
+    return reading(sizes) + max(_permuting(sizes, n_counts), training)
+
+
+def _permuting(sizes: Sizes, n_counts: float) -> float:
+    """Return the bytes of counting, with words in random order."""
+    # Of given counts, first the rows are permuted, then the columns.
+    return 3 * _COUNT * n_counts if sizes.is_square else sizes.counting(n_counts)
 
 
 def softmax(estimator: Any, sizes: Sizes) -> float:
@@ -171,11 +173,7 @@ def softmax(estimator: Any, sizes: Sizes) -> float:
         # The copies after an epoch, and the counts while they are split.
         training += 2 * _tables(layout) + 2 * _COUNT * n_counts
     training += _COUNT * n_counts + _kept(estimator, sizes, n_counts)
-    counting = sizes.counting(n_counts)
-    if sizes.is_square:
-        # First the rows are permuted, then the columns.
-        counting = 3 * _COUNT * n_counts
-    return reading(sizes) + max(counting, training)
+    return reading(sizes) + max(_permuting(sizes, n_counts), training)
 
 
 def closed_form(estimator: Any, sizes: Sizes) -> float:

@@ -180,26 +180,6 @@ def reordered(tree: Tree, row_of: np.ndarray) -> Tree:
     return from_children(children, n_words)
 
 
-def code_lengths(tree: Tree) -> np.ndarray:
-    """Return the number of decisions on the path to each word.
-
-    Parameters
-    ----------
-    tree : Tree
-
-    Returns
-    -------
-    ndarray of shape (n_words,), int32
-    """
-    from skembed._kernels import tree as kernels
-
-    if tree.n_words == 1:
-        return np.zeros(1, dtype=np.int32)
-    depths = np.empty(tree.n_words - 1, dtype=np.int32)
-    kernels.measure_depths(tree.parents, depths)
-    return depths[tree.leaf_parents] + np.int32(1)
-
-
 def node_masses(tree: Tree, p: Any) -> np.ndarray:
     """Return the summed masses of the words on both sides of each inner node.
 

@@ -60,13 +60,8 @@ class FileArray:
         """Append numbers."""
         self.frombytes(array(self._typecode, numbers))
 
-    def view(self) -> np.ndarray:
-        """Return the numbers as an array, which is the file: changes are written to it.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-        """
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Return the numbers for `numpy.asarray`: changes are written to the file."""
         return self._mapped(mmap.ACCESS_WRITE)
 
     def take(self) -> np.ndarray:

@@ -194,19 +194,24 @@ def read_edges(X: Any, names: tuple[str, str] | None = None) -> Edges:
 
 def edges_of(table: Table, names: tuple[str, str] | None = None) -> Edges:
     """Return the edges in a table; see `read_edges`."""
-    source, target, weight = _edge_columns(table, names)
-    sources, targets = as_ids(source, "source"), as_ids(target, "target")
-    check_kinds(sources, targets, "the sources of X", "the targets of X")
+    sources, targets, weight = _ends_of(table, names)
     weights = None if weight is None else as_weights(weight, "weight in row {} of X")
     return Edges(sources, targets, weights)
 
 
 def pairs_of(table: Table, names: tuple[str, str] | None = None) -> Edges:
     """Return the edges in a table without their weights, which are not checked."""
-    source, target, _ = _edge_columns(table, names)
+    return Edges(*_ends_of(table, names)[:2], None)
+
+
+def _ends_of(
+    table: Table, names: tuple[str, str] | None
+) -> tuple[np.ndarray, np.ndarray, Any]:
+    """Return the ids of sources and targets, and the column of weights or None."""
+    source, target, weight = _edge_columns(table, names)
     sources, targets = as_ids(source, "source"), as_ids(target, "target")
     check_kinds(sources, targets, "the sources of X", "the targets of X")
-    return Edges(sources, targets, None)
+    return sources, targets, weight
 
 
 def id_names(table: Table) -> tuple[str, str] | None:

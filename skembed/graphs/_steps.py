@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
 from skembed._counts.count import window_weights
+from skembed._counts.documents import consume_blocks
 from skembed._utils.memory import check_room
 from skembed._utils.threads import row_ranges
 from skembed.graphs._edges import is_networkx, named
@@ -101,7 +102,8 @@ def k_step_counts(A: Any, steps: int, weighting: Any = "uniform") -> sparse.csr_
     P.data /= np.repeat(totals, np.diff(A.indptr))
     bounds = _bounds(A, weights.size)
     _check_entries(A, P, weights, bounds)
-    return _consume_blocks(_blocks(A, P, weights, bounds))
+    blocks = list(_blocks(A, P, weights, bounds))
+    return consume_blocks(blocks, A.shape[0], None)
 
 
 def as_adjacency(A: Any) -> sparse.csr_array:
@@ -234,22 +236,3 @@ def _blocks(
             if weight:
                 block = block + weight * edges
         yield _cleaned(sparse.csr_array(block))
-
-
-def _consume_blocks(blocks: Any) -> sparse.csr_array:
-    """Return the matrix of the rows of all blocks; none is in memory twice."""
-    kept = list(blocks)
-    sizes = np.concatenate([np.diff(block.indptr) for block in kept])
-    indptr = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    index = np.int32 if indptr[-1] <= _INT32_MAX else np.int64
-    columns, values = np.empty(indptr[-1], index), np.empty(indptr[-1])
-    at = 0
-    for number, block in enumerate(kept):
-        here = slice(at, at + block.nnz)
-        columns[here], values[here] = block.indices, block.data
-        at += block.nnz
-        kept[number] = None
-    shape = sizes.size, sizes.size
-    counts = sparse.csr_array((values, columns, indptr.astype(index)), shape=shape)
-    counts.has_canonical_format = True
-    return counts

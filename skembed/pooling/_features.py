@@ -1,6 +1,5 @@
 """From documents to rows of features: pooled, scaled and normalised in chunks."""
 
-import copy
 import functools
 from collections.abc import Callable
 from functools import partial
@@ -236,9 +235,8 @@ def _of_documents(
 
 def _all_documents(corpus: Corpus, n_words: int) -> tuple[sparse.csr_array, np.ndarray]:
     """Return all documents as a matrix, and their weights."""
-    documents = _as_matrix(_cut(corpus, (0, corpus.n_documents)), n_words)
-    weights = corpus.doc_weights
-    return documents, np.ones(corpus.n_documents) if weights is None else weights
+    weights = corpus.weights
+    return _as_matrix(_cut(corpus, (0, weights.size)), n_words), weights
 
 
 def _joined(corpus: Corpus | PartitionedCorpus) -> Corpus:
@@ -290,10 +288,7 @@ def _moments(
     infinite.
     """
     vectors = _vectors(tables, plan)
-    weights = corpus.doc_weights
-    if weights is None:
-        weights = np.ones(corpus.n_documents)
-    weights = weights / largest
+    weights = corpus.weights / largest
 
     def moments(_: int, documents: tuple[int, int]) -> Moments:
         rows = _pooled(corpus, documents, vectors, plan)
@@ -463,19 +458,18 @@ def _without_other_words(
     used, ids = np.unique(corpus.token_ids, return_inverse=True)
     # SciPy's kernels need words and offsets of the same type.
     corpus = corpus._replace(token_ids=ids.astype(np.int32, copy=False))
-    word, context = tables
+    word, context = (table.take(used, axis=0) for table in tables)
     plan = plan._replace(pooling=_of_words(pooling, used))
-    return corpus, (word[used], context[used]), plan
+    return corpus, (word, context), plan
 
 
 def _of_words(pooling: Pooling, rows: np.ndarray) -> Pooling:
     """Return a fitted pooling restricted to some of its words."""
-    per_word = [name for name, axis in pooling._axes.items() if axis == 0]
-    if per_word:
-        pooling = copy.copy(pooling)
-        for name in per_word:
-            setattr(pooling, name, getattr(pooling, name)[rows])
-    return pooling
+    axes = pooling._axes.items()
+    per_word = {name: getattr(pooling, name)[rows] for name, axis in axes if axis == 0}
+    restricted = object.__new__(type(pooling))
+    restricted.__dict__ = {**vars(pooling), **per_word}
+    return restricted
 
 
 def _combined(tables: tuple[np.ndarray, np.ndarray], combine: str) -> np.ndarray:
@@ -508,16 +502,19 @@ def add_tables(word: np.ndarray, context: np.ndarray) -> np.ndarray:
     out = np.empty_like(word)
     for first in range(0, len(word), _ROWS):
         rows = slice(first, first + _ROWS)
-        lengths = _lengths(word[rows]), _lengths(context[rows])
+        # In float64, because squares in float32 could overflow.
+        ours, theirs = word[rows].astype(np.float64), context[rows].astype(np.float64)
+        lengths = _lengths(theirs)
         # A vector of zeros stays a vector of zeros.
-        scale = lengths[0] / np.where(lengths[1] > 0.0, lengths[1], 1.0)
-        np.add(word[rows], context[rows] * scale, out=out[rows], casting="same_kind")
+        theirs *= _lengths(ours) / np.where(lengths > 0.0, lengths, 1.0)
+        theirs += ours
+        out[rows] = theirs
     return out
 
 
 def _lengths(vectors: np.ndarray) -> np.ndarray:
-    """Return lengths as a column of float64, because float32 could overflow."""
-    return np.sqrt(np.square(vectors, dtype=np.float64).sum(axis=1, keepdims=True))
+    """Return the lengths of vectors as a column."""
+    return np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
 
 
 def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:

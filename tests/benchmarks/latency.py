@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-ESTIMATORS = ("PPMISVDEmbedder", "SGNSEmbedder")
+ESTIMATORS = ("PPMISVDEmbedder", "SGNSEmbedder", "CBOWEmbedder", "GloVeEmbedder")
 N_FITTED, N_TURNS, N_CALLS = 2000, 200, 10
 SHORTEST, LONGEST = 100, 250
 

@@ -144,7 +144,7 @@ def test_memory_is_checked_before(steps, fits, monkeypatch):
     if fits:
         assert k_step_counts(A, steps).nnz == 100_000
         return
-    monkeypatch.setattr(_steps, "_consume_blocks", None)
+    monkeypatch.setattr(_steps, "consume_blocks", None)
     message = (
         r"up to 50 steps between 50000 nodes connect about 2.5e\+06 pairs of nodes "
         r"\(0% of all\), which need 28.6 MiB of memory, and 22.9 MiB are available. "

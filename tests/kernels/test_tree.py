@@ -164,14 +164,3 @@ def test_masses_of_both_sides():
     for node, sides in enumerate(reference.leaves_by_side(children.tolist())):
         wanted = [p[words].sum() for words in sides]
         np.testing.assert_allclose(masses[node], wanted, rtol=1e-13)
-
-
-@small
-def test_depths():
-    rng = np.random.default_rng(7)
-    tree = trees.from_children(random_tree(rng, 70), 70)
-    depths = np.empty(69, dtype=np.int32)
-    kernels.measure_depths(tree.parents, depths)
-    paths = reference.paths(tree.children.tolist())
-    wanted = {node: at for path in paths for at, (node, _) in enumerate(path)}
-    assert wanted == dict(enumerate(depths.tolist()))

@@ -18,7 +18,7 @@ def test_numbers_are_appended(typecode, tmp_path):
     numbers.frombytes(np.arange(5, 2000, dtype=typecode))
     assert len(numbers) == 2000
     assert not list((tmp_path / "new").iterdir())
-    found = numbers.view()
+    found = np.asarray(numbers)
     assert found.dtype == typecode
     assert found.tolist() == list(range(2000))
 
@@ -26,8 +26,8 @@ def test_numbers_are_appended(typecode, tmp_path):
 def test_changes_of_a_view_are_written(tmp_path):
     numbers = FileArray(tmp_path, "i")
     numbers.extend([3, 4, 5])
-    numbers.view()[1] = 7
-    assert numbers.view().tolist() == [3, 7, 5]
+    np.asarray(numbers)[1] = 7
+    assert np.asarray(numbers).tolist() == [3, 7, 5]
     taken = numbers.take()
     taken[2] = 9
     del numbers
@@ -38,7 +38,7 @@ def test_changes_of_a_view_are_written(tmp_path):
 def test_no_numbers():
     numbers = FileArray(None, "i")
     assert len(numbers) == 0
-    assert numbers.view().tolist() == []
+    assert np.asarray(numbers).tolist() == []
     assert numbers.take().dtype == np.int32
 
 
