@@ -16,6 +16,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 # Figures are drawn in memory: a test needs no screen.
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+# The processes that run tests share the processors, and inherit this. Threads of BLAS
+# and OpenMP that have nothing to do would keep them busy for longer than most tests.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 # The same examples on every run, and no clock in any verdict: the first example of a
 # test may compile a kernel, and without the compiler each one takes longer.
 settings.register_profile(

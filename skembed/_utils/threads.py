@@ -1,5 +1,6 @@
 """Threads of one fit: they share one kernel, or work on separate tasks."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -21,6 +22,22 @@ _blas_users: set[tuple[int, object]] = set()
 _blas_before: dict[str, tuple[Any, int]] = {}
 # Held while numbers are set only. A signal handler may come to it in the same thread.
 _blas_lock = RLock()
+# What was found among the loaded libraries, and how many modules there were then.
+_found: tuple[int, ThreadpoolController] | None = None
+
+
+def _libraries() -> ThreadpoolController:
+    """Return the libraries of this process whose threads can be counted and set.
+
+    Looking for them takes longer than a small fit. They are loaded by modules of
+    Python, so that they are looked for again only where modules have been imported.
+    """
+    global _found
+    n_modules = len(sys.modules)
+    found = _found
+    if found is None or found[0] != n_modules:
+        found = _found = n_modules, ThreadpoolController()
+    return found[1]
 
 
 def _forget_other_threads() -> None:
@@ -45,7 +62,7 @@ def one_blas_thread() -> Iterator[None]:
     start from.
     """
     mark = get_ident(), object()
-    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    libraries = _libraries().select(user_api="blas").lib_controllers
     try:
         _blas_users.add(mark)
         with _blas_lock:
@@ -69,7 +86,7 @@ def one_openmp_thread() -> Any:
     Threads add up in any order, which changes the bits of sums. The number belongs to
     the calling thread, so that calls may overlap.
     """
-    return ThreadpoolController().limit(limits=1, user_api="openmp")
+    return _libraries().limit(limits=1, user_api="openmp")
 
 
 def _restore_blas_threads() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.preprocessing import normalize
 
 from skembed._utils.extras import require
-from skembed._utils.threads import one_blas_thread
+from skembed._utils.threads import one_blas_thread, one_openmp_thread
 from skembed.inspection._drawing import (
     COLOURS,
     axes_of,
@@ -140,7 +140,7 @@ class WordMapDisplay:
                 "A map needs at least 2 words with vectors of at least 2 dimensions, "
                 f"got {len(words)} of {table.n_components}."
             )
-        with one_blas_thread():
+        with one_blas_thread(), one_openmp_thread():
             places = _reduce(table[words], method, random_state)
         name = method if isinstance(method, str) else type(method).__name__
         return cls(words, places, _METHODS.get(name, name)).plot(ax, **style)

@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from skembed._counts import windows as _cooccurrence
 from skembed._counts.count import WINDOW_WEIGHTINGS
 
 N_WORDS = 6
+# Without the compiler, threads take turns in slow code: one and several.
+N_JOBS = (1, 3) if numba.config.DISABLE_JIT else (1, 2, 3, 7)
 
 
 documents = st.lists(

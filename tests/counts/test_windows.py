@@ -22,6 +22,7 @@ from skembed._counts.windows import count_cooccurrences
 from skembed._utils.threads import ThreadTeam
 from tests.benchmarks import exact_counts
 from tests.counts.helpers import (
+    N_JOBS,
     N_WORDS,
     as_dense,
     assert_canonical,
@@ -190,7 +191,7 @@ def test_chunks_of_tokens_change_nothing(lengths, weighting):
     whole = count_cooccurrences(corpus_of(documents), N_WORDS, weights)
     expected = as_dense(twin_of_counting(documents, 4, weighting))
     assert whole.toarray().tolist() == expected.tolist()
-    for n_jobs in (1, 2, 3, 7):
+    for n_jobs in N_JOBS:
         with many_threads(task_pairs=100):
             cut = count_cooccurrences(corpus_of(documents), N_WORDS, weights, n_jobs)
         assert_same_bits(cut, whole)
@@ -410,7 +411,7 @@ def test_rows_of_many_words(n_words, doc_weights):
         corpus = weighted_corpus(documents, doc_weights)
     whole = count_cooccurrences(corpus, n_words, weights)
     edges = [0, 1, 2, n_words // 3, n_words - 1, n_words]
-    for n_jobs in (1, 2, 3, 7):
+    for n_jobs in N_JOBS:
         for rows in pairwise(edges):
             with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
                 found = count_cooccurrences(corpus, n_words, weights, n_jobs, rows=rows)
@@ -478,7 +479,7 @@ def test_counting_to_files(n_words, direction, doc_weights, tmp_path, monkeypatc
         corpus = weighted_corpus(documents, doc_weights)
     whole = count_cooccurrences(corpus, n_words, weights, direction=direction)
     ranges = spy_on_ranges(monkeypatch)
-    for n_jobs in (1, 2, 3, 7):
+    for n_jobs in N_JOBS:
         with many_threads(task_pairs=500, task_entries=500, chunk_entries=50):
             counts = _cooccurrence.count_to_file(
                 corpus, n_words, weights, n_jobs, direction, 1_000 * n_words, tmp_path

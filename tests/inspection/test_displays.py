@@ -8,6 +8,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline, make_pipeline
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from skembed import PPMISVDEmbedder, PretrainedEmbedder, SGNSEmbedder
 from skembed.inspection import (
@@ -622,6 +623,23 @@ def test_methods():
     for wrong in ("isomap", 3, None):
         with pytest.raises(ValueError, match="method must be one of"):
             WordMapDisplay.from_estimator(words, method=wrong)
+
+
+class Counting(Columns):
+    """The same, noting how many threads its libraries have."""
+
+    def fit_transform(self, X):
+        self.n_threads = {one["num_threads"] for one in threadpool_info()}
+        return super().fit_transform(X)
+
+
+def test_methods_have_one_thread():
+    """Threads add up in any order, so that places would depend on their number."""
+    method = Counting()
+    with threadpool_limits(2):
+        assert 2 in {one["num_threads"] for one in threadpool_info()}
+        WordMapDisplay.from_estimator(table(20), method=method)
+    assert method.n_threads == {1}
 
 
 def test_umap():

@@ -270,6 +270,48 @@ def test_a_signal_between_any_two_lines(two_threads):
     assert blas_threads() == {2}
 
 
+def test_libraries_are_looked_for_after_imports_only(monkeypatch):
+    looked = []
+
+    def look():
+        looked.append(len(sys.modules))
+        return ThreadpoolController()
+
+    monkeypatch.setattr(threads, "_found", None)
+    monkeypatch.setattr(threads, "ThreadpoolController", look)
+    for module in ("one", "one", "two"):
+        monkeypatch.setitem(sys.modules, f"a_module_named_{module}", threads)
+        use_one()
+    assert len(looked) == 2
+
+
+def test_a_library_that_is_loaded_later_gets_one_thread():
+    found = run_python(
+        """
+        import json
+        from skembed._utils.threads import one_blas_thread
+        from threadpoolctl import ThreadpoolController
+
+        def libraries():
+            found = ThreadpoolController().select(user_api="blas").lib_controllers
+            return {one.filepath: one.num_threads for one in found}
+
+        with one_blas_thread():
+            before = libraries()
+        import scipy.linalg
+        with one_blas_thread():
+            print(json.dumps([before, libraries()]))
+        """,
+        PACKAGE.parent,
+        OMP_NUM_THREADS="2",
+        OPENBLAS_NUM_THREADS="2",
+        MKL_NUM_THREADS="2",
+    )
+    before, after = (set(one.values()) for one in found)
+    assert before <= {1}
+    assert after == {1}
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_fork_beside_a_factorisation():
     """The child is not told what only threads of its parent are at."""
