@@ -251,8 +251,8 @@ def add_updates(model, lanes, scratch, lane, n_words):
     for slot in range(noise, n_slots, TILE):
         write_columns(updates, slot, steps, (0, slot), vectors, 0, n_words)
     for word in range(0, n_words, TILE):
-        at = (word, noise)
-        write_rows(changes, word, steps, at, vectors, noise, n_slots - noise)
+        runs = ((noise, noise, n_slots - noise),)
+        write_rows(changes, word, steps, word, vectors, runs)
     for word in range(n_words):
         own, step = targets + word, steps[0, targets + word]
         row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])
