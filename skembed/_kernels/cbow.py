@@ -27,7 +27,13 @@ from skembed._kernels.bag_tiles import (
     weigh_line,
 )
 from skembed._kernels.maps import map_words, unmap_steps
-from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
+from skembed._kernels.rounds import (
+    finish_round,
+    keep_curvatures,
+    list_slots,
+    next_lane,
+    open_round,
+)
 from skembed._kernels.simd import (
     TILE,
     clear_rows,
@@ -342,6 +348,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
+                list_slots(lanes, scratch, lane, team)
                 gather_noise(model, lanes, scratch, lane)
                 add_up_around(model, lanes, scratch, lane)
                 lanes.pairs[lane] += weigh_words(
@@ -355,7 +362,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 add_updates(model, lanes, scratch, lane, n_words)
                 bend_contexts(model, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
-            route_updates(lanes, scratch, lane, team)
+                keep_curvatures(lanes, scratch, lane)
             lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, scratch, team, rate, done):
             return

@@ -8,7 +8,13 @@ are small matrix products, computed in tiles of four words and four contexts.
 import numpy as np
 
 from skembed._kernels.maps import map_words, unmap_steps
-from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
+from skembed._kernels.rounds import (
+    finish_round,
+    keep_curvatures,
+    list_slots,
+    next_lane,
+    open_round,
+)
 from skembed._kernels.simd import (
     TILE,
     add_columns,
@@ -305,6 +311,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
+                list_slots(lanes, scratch, lane, team)
                 gather(model, lanes, scratch, lane)
                 lanes.pairs[lane] += weigh_noise(model, sampler, scratch, n_words)
                 skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
@@ -324,7 +331,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 lanes.loss[lane] += close_words(scratch, n_words)
                 add_updates(model, sampler, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
-            route_updates(lanes, scratch, lane, team)
+                keep_curvatures(lanes, scratch, lane)
             lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, scratch, team, rate, done):
             return
