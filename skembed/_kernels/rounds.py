@@ -127,7 +127,7 @@ def leave_rows(lanes, scratch, team):
         if other == team.thread:
             continue
         for i in range(lanes.takers[lane, 0]):
-            row = lanes.routes[lane, i, 1]
+            row = np.int64(lanes.routes[lane, i, 1])
             place = place_of(rows, row, stamp)
             if rows[place, 1] == stamp:
                 mine = rank(team.thread, row, team.size)
@@ -148,7 +148,7 @@ def list_updates(lanes, scratch, team):
     n_owned = 0
     for lane in range(lanes.words.shape[0]):
         for i in range(lanes.takers[lane, 0]):
-            row = lanes.routes[lane, i, 1]
+            row = np.int64(lanes.routes[lane, i, 1])
             if team.size > 1:
                 place = place_of(rows, row, stamp)
                 if rows[place, 1] != stamp or rows[place, 0] != row:
