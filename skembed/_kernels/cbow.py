@@ -27,7 +27,13 @@ from skembed._kernels.bag_tiles import (
     weigh_line,
 )
 from skembed._kernels.maps import map_words, unmap_steps
-from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
+from skembed._kernels.rounds import (
+    finish_round,
+    keep_curvatures,
+    list_slots,
+    next_lane,
+    open_round,
+)
 from skembed._kernels.simd import (
     TILE,
     clear_rows,
@@ -251,8 +257,8 @@ def add_updates(model, lanes, scratch, lane, n_words):
     for slot in range(noise, n_slots, TILE):
         write_columns(updates, slot, steps, (0, slot), vectors, 0, n_words)
     for word in range(0, n_words, TILE):
-        at = (word, noise)
-        write_rows(changes, word, steps, at, vectors, noise, n_slots - noise)
+        runs = ((noise, noise, n_slots - noise),)
+        write_rows(changes, word, steps, word, vectors, runs)
     for word in range(n_words):
         own, step = targets + word, steps[0, targets + word]
         row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])
@@ -342,6 +348,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
+                list_slots(lanes, scratch, lane, team)
                 gather_noise(model, lanes, scratch, lane)
                 add_up_around(model, lanes, scratch, lane)
                 lanes.pairs[lane] += weigh_words(
@@ -355,7 +362,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 add_updates(model, lanes, scratch, lane, n_words)
                 bend_contexts(model, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
-            route_updates(lanes, scratch, lane, team)
+                keep_curvatures(lanes, scratch, lane)
             lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, scratch, team, rate, done):
             return

@@ -88,8 +88,8 @@ def open_round(scratch):
 
 
 @helper
-def route_updates(lanes, scratch, lane, team):
-    """List a lane's slots with their rows, and keep the curvatures.
+def list_slots(lanes, scratch, lane, team):
+    """List a lane's slots with their rows.
 
     The rows join the set of those that this thread has computed in this round.
     """
@@ -101,7 +101,6 @@ def route_updates(lanes, scratch, lane, team):
             target = row + lanes.words[lane, slot]
             routes[lane, at, 0] = slot
             routes[lane, at, 1] = target
-            lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
             at += 1
             if team.size > 1:
                 place = place_of(rows, target, stamp)
@@ -109,6 +108,14 @@ def route_updates(lanes, scratch, lane, team):
                 rows[place, 1] = stamp
     lanes.takers[lane, 0] = at
     lanes.takers[lane, 1] = team.thread
+
+
+@helper
+def keep_curvatures(lanes, scratch, lane):
+    """Copy the curvatures of a lane's slots to where all threads read them."""
+    for at in range(lanes.takers[lane, 0]):
+        slot = lanes.routes[lane, at, 0]
+        lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
 
 
 @helper
@@ -120,7 +127,7 @@ def leave_rows(lanes, scratch, team):
         if other == team.thread:
             continue
         for i in range(lanes.takers[lane, 0]):
-            row = lanes.routes[lane, i, 1]
+            row = np.int64(lanes.routes[lane, i, 1])
             place = place_of(rows, row, stamp)
             if rows[place, 1] == stamp:
                 mine = rank(team.thread, row, team.size)
@@ -141,7 +148,7 @@ def list_updates(lanes, scratch, team):
     n_owned = 0
     for lane in range(lanes.words.shape[0]):
         for i in range(lanes.takers[lane, 0]):
-            row = lanes.routes[lane, i, 1]
+            row = np.int64(lanes.routes[lane, i, 1])
             if team.size > 1:
                 place = place_of(rows, row, stamp)
                 if rows[place, 1] != stamp or rows[place, 0] != row:

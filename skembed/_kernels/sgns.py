@@ -8,15 +8,19 @@ are small matrix products, computed in tiles of four words and four contexts.
 import numpy as np
 
 from skembed._kernels.maps import map_words, unmap_steps
-from skembed._kernels.rounds import finish_round, next_lane, open_round, route_updates
+from skembed._kernels.rounds import (
+    finish_round,
+    keep_curvatures,
+    list_slots,
+    next_lane,
+    open_round,
+)
 from skembed._kernels.simd import (
     TILE,
     add_columns,
-    add_rows,
     clear_rows,
     dot_tile,
     is_among,
-    mark_window,
     write_columns,
     write_rows,
 )
@@ -34,7 +38,7 @@ from skembed._kernels.spans import (
     score_noise,
     set_part,
 )
-from skembed._kernels.steps import BIAS_STEP, CHUNK, step_chunk
+from skembed._kernels.steps import BIAS_STEP, CHUNK, step_block
 from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
@@ -123,55 +127,70 @@ def skip_draws_of(model, sampler, words, scratch, at, n_words):
 
 
 @helper
-def reach(window, group, part, directional):
-    """Return the first and last + 1 slot of a group's contexts in a part."""
-    first = 2 if part == RIGHT else 0
-    last = first + 1 if directional else 3
-    low, high = window[group[0], first], window[group[0], last]
+def reach(window, group, edges):
+    """Return the first and last + 1 slot of a group's contexts.
+
+    They lie between two of the four columns of the windows.
+    """
+    low, high = window[group[0], edges[0]], window[group[0], edges[1]]
     for word in range(group[0] + 1, group[1]):
-        low = min(low, window[word, first])
-        high = max(high, window[word, last])
+        low = min(low, window[word, edges[0]])
+        high = max(high, window[word, edges[1]])
     return low, high
 
 
 @helper
-def score_contexts(scratch, group, contexts, column, rate):
+def reach_both(model, window, group):
+    """Return the slots of a group's left contexts, or all, and of its right ones.
+
+    The scores with the right ones begin at column `edge`, which the third number is.
+    """
+    left = reach(window, group, (0, 1 if model.directional else 3))
+    right = (left[1], left[1])
+    if model.directional:
+        right = reach(window, group, (2, 3))
+    # Whole tiles, which have no steps where they exceed all windows.
+    edge = -(-(left[1] - left[0]) // TILE) * TILE
+    return left, right, edge
+
+
+@helper
+def slot_of(column, left, right, edge):
+    """Return the slot of the context in a column."""
+    return left[0] + column if column < edge else right[0] + column - edge
+
+
+@helper
+def score_contexts(scratch, group, left, right, edge, rate):
     """Score four words with the contexts around them; turn scores into steps.
 
     Parameters
     ----------
+    scratch : Scratch
     group : (int, int)
         First and last + 1 word.
-    contexts : (int, int)
-        First and last + 1 slot.
-    column : int
-        The column of the first context.
+    left, right, edge : (int, int), (int, int), int
+        As from `reach_both`.
     rate : float32
     """
-    scores, weights, window = scratch.scores, scratch.weights, scratch.window
-    first, last = contexts
-    for slot in range(first, last, TILE):
-        dot_tile(scratch.vectors, group[0], slot, scores, column + slot - first)
-    how = (np.float32(-1.0), -rate)
-    for word in range(group[0], group[1]):
-        for slot in range(first, last, CHUNK):
-            at = column + slot - first
-            mark_window(weights, word, at, slot, window)
-            place = (word, at, slot)
-            step_chunk(scores, weights, scratch.slots, scratch.words, place, how)
+    scores, n_columns = scratch.scores, edge + right[1] - right[0]
+    for column in range(0, n_columns, TILE):
+        slot = slot_of(column, left, right, edge)
+        dot_tile(scratch.vectors, group[0], slot, scores, column)
+    slots, words, window = scratch.slots, scratch.words, scratch.window
+    for column in range(0, n_columns, CHUNK):
+        at = (column, left[0] + column, right[0] + column - edge, edge - column)
+        step_block(scores, slots, words, window, group, at, rate)
 
 
 @helper
-def add_contexts(scratch, updates, group, contexts, column):
-    """Add the steps of four words and their contexts to each other's updates."""
-    steps, vectors = scratch.scores, scratch.vectors
+def add_contexts(scratch, updates, group, left, right, edge):
+    """Add the steps of the contexts of four words to the contexts' updates."""
     word, n_words = group[0], group[1] - group[0]
-    first, last = contexts
-    at = (word, column)
-    add_rows(updates, word, steps, at, vectors, first, last - first)
-    for slot in range(first, last, TILE):
-        at = (word, column + slot - first)
-        add_columns(updates, slot, steps, at, vectors, word, n_words)
+    for column in range(0, edge + right[1] - right[0], TILE):
+        slot = slot_of(column, left, right, edge)
+        at = (word, column)
+        add_columns(updates, slot, scratch.scores, at, scratch.vectors, word, n_words)
 
 
 @helper
@@ -201,14 +220,15 @@ def train_group(model, sampler, lanes, scratch, lane, group, rate):
     steps, vectors = scratch.scores, scratch.vectors
     first_noise, noise = steps.shape[1] - n_noise, lanes.words.shape[1] - n_noise
     open_words(scratch, group)
-    at = (group[0], first_noise)
-    write_rows(updates, group[0], steps, at, vectors, noise, n_noise)
-    for side in range(2 if model.directional else 1):
-        part = RIGHT if side else LEFT
-        contexts = reach(scratch.window, group, part, model.directional)
-        column = side * (first_noise // 2)
-        score_contexts(scratch, group, contexts, column, rate)
-        add_contexts(scratch, updates, group, contexts, column)
+    left, right, edge = reach_both(model, scratch.window, group)
+    score_contexts(scratch, group, left, right, edge, rate)
+    runs = (
+        (first_noise, noise, n_noise),
+        (0, left[0], left[1] - left[0]),
+        (edge, right[0], right[1] - right[0]),
+    )
+    write_rows(updates, group[0], steps, group[0], vectors, runs)
+    add_contexts(scratch, updates, group, left, right, edge)
 
 
 @helper
@@ -291,6 +311,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             if span[1] > span[0]:
                 lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
                 n_words = span[1] - span[0]
+                list_slots(lanes, scratch, lane, team)
                 gather(model, lanes, scratch, lane)
                 lanes.pairs[lane] += weigh_noise(model, sampler, scratch, n_words)
                 skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
@@ -310,7 +331,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 lanes.loss[lane] += close_words(scratch, n_words)
                 add_updates(model, sampler, lanes, scratch, lane, n_words)
                 finish_updates(model, lanes, scratch, lane)
-            route_updates(lanes, scratch, lane, team)
+                keep_curvatures(lanes, scratch, lane)
             lane, tried = next_lane(lanes, team, tried)
         if not finish_round(model, lanes, scratch, team, rate, done):
             return

@@ -11,9 +11,9 @@ All arrays are two-dimensional, C-contiguous and float32; the number of columns 
 """
 
 from contextlib import contextmanager
+from functools import partial
 
 import numba
-import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
@@ -192,8 +192,13 @@ def _write_dot_tile(builder, vectors, scores, at, column, lanes, rows):
             scores.store(part, x_rows[row], builder.add(column, constant(right)))
 
 
-def _write_add_tile(builder, matrices, at, terms, step_at, lanes, fresh):
-    """Add to four rows, or to zeros, a few vector registers of columns at a time."""
+def _write_add_tile(builder, matrices, at, each_term, step_at, lanes, fresh):
+    """Add to four rows, or to zeros, a few vector registers of columns at a time.
+
+    `each_term` writes the loop over the terms of the sums, and yields the row of a
+    term's vector and its number, for which ``step_at(i, number)`` is the place of its
+    step in the sum of row i.
+    """
     updates, steps, vectors = matrices
     rows = [builder.add(at, constant(i)) for i in range(TILE)]
 
@@ -207,11 +212,10 @@ def _write_add_tile(builder, matrices, at, terms, step_at, lanes, fresh):
                 if not fresh:
                     before = updates.load(row, start)
                 builder.store(before, totals[i, v])
-        with cgutils.for_range(builder, terms[1]) as loop:
-            term = builder.add(terms[0], loop.index)
+        with each_term() as (term, number):
             loaded = [vectors.load(term, start) for start in columns]
             for i in range(TILE):
-                step = steps.splat(*step_at(i, loop.index))
+                step = steps.splat(*step_at(i, number))
                 for v in range(n_vectors):
                     accumulate(builder, step, loaded[v], totals[i, v])
         for i, row in enumerate(rows):
@@ -229,6 +233,26 @@ def _write_add_tile(builder, matrices, at, terms, step_at, lanes, fresh):
         is_it = builder.icmp_unsigned("==", left, constant(n_vectors * lanes))
         with builder.if_then(is_it):
             add_columns(done, n_vectors)
+
+
+@contextmanager
+def _each_of(builder, first, n_terms):
+    """Write a loop over terms, whose vectors are neighbouring rows."""
+    with cgutils.for_range(builder, n_terms) as loop:
+        yield builder.add(first, loop.index), loop.index
+
+
+@contextmanager
+def _each_of_runs(builder, runs, n_runs):
+    """Write a loop over the terms of runs, each a column, a row and a length."""
+    with cgutils.for_range(builder, n_runs) as outer:
+        start = builder.mul(outer.index, constant(3))
+        column, first, n_terms = (
+            builder.load(builder.gep(runs, [builder.add(start, constant(i))]))
+            for i in range(3)
+        )
+        with _each_of(builder, first, n_terms) as (term, number):
+            yield term, builder.add(column, number)
 
 
 def make_dot_tile(lanes):
@@ -267,8 +291,8 @@ def _add_tile_function(module, lanes, transposed, fresh):
             row, column = (term, constant(i)) if transposed else (constant(i), term)
             return builder.add(passed[7], row), builder.add(passed[8], column)
 
-        terms = passed[9:]
-        _write_add_tile(builder, matrices, passed[6], terms, step_at, lanes, fresh)
+        each_term = partial(_each_of, builder, *passed[9:])
+        _write_add_tile(builder, matrices, passed[6], each_term, step_at, lanes, fresh)
         builder.ret_void()
     return function
 
@@ -305,6 +329,54 @@ def make_add_tile(lanes, transposed, fresh=False):
         return signature, generate
 
     return add_tile
+
+
+def _write_rows_function(module, lanes):
+    """Return the function of `write_rows` in this module."""
+    matrix, runs = [FLOAT.as_pointer(), _INT64], [_INT64.as_pointer(), _INT64]
+    arguments = [*3 * matrix, *2 * [_INT64], *runs]
+    function, is_new = shared_function(module, "skembed_write_rows", arguments)
+    if is_new:
+        builder = ir.IRBuilder(function.append_basic_block())
+        passed = function.args
+        matrices = [Matrix(builder, passed[i], passed[i + 1], lanes) for i in (0, 2, 4)]
+
+        def step_at(i, column):
+            return builder.add(passed[7], constant(i)), column
+
+        each_term = partial(_each_of_runs, builder, *passed[8:])
+        _write_add_tile(builder, matrices, passed[6], each_term, step_at, lanes, True)
+        builder.ret_void()
+    return function
+
+
+def make_write_rows(lanes):
+    """Return `write_rows` for registers of `lanes` numbers."""
+
+    @intrinsic
+    def write_rows(typing_context, updates, at, steps, row, vectors, runs):
+        signature = types.void(updates, types.int64, steps, types.int64, vectors, runs)
+
+        def generate(context, builder, signature, arguments):
+            passed = []
+            for i, kind in ((0, updates), (2, steps), (4, vectors)):
+                matrix = Matrix.of(context, builder, kind, arguments[i], lanes)
+                passed += [matrix.data, matrix.columns]
+            numbers = [
+                number
+                for run in cgutils.unpack_tuple(builder, arguments[5], len(runs))
+                for number in cgutils.unpack_tuple(builder, run, 3)
+            ]
+            stored = cgutils.alloca_once(builder, _INT64, constant(len(numbers)))
+            for i, number in enumerate(numbers):
+                builder.store(number, builder.gep(stored, [constant(i)]))
+            passed += [arguments[1], arguments[3], stored, constant(len(runs))]
+            builder.call(_write_rows_function(builder.module, lanes), passed)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return write_rows
 
 
 def write_prefetch(builder, pointer, to_write, nearness):
@@ -429,38 +501,6 @@ def is_among(typing_context, word, words, row, first):
     return signature, generate
 
 
-@intrinsic
-def mark_window(typing_context, weights, row, column, slot, window):
-    """Set 16 weights of a word to 1 where slots from `slot` on are in its window."""
-    signature = types.void(weights, types.int64, types.int64, types.int64, window)
-
-    def generate(context, builder, signature, arguments):
-        out = Matrix.of(context, builder, weights, arguments[0], _LINE)
-        bounds = Matrix.of(context, builder, window, arguments[4], _LINE)
-        kind = ir.VectorType(INT32, _LINE)
-        slots = builder.add(
-            splat(builder, builder.trunc(arguments[3], INT32), _LINE),
-            ir.Constant(kind, list(range(_LINE))),
-        )
-        edges = []
-        for place in range(4):
-            pointer = bounds.pointer(arguments[1], constant(place), _INT64)
-            edge = builder.trunc(builder.load(pointer), INT32)
-            edges.append(splat(builder, edge, _LINE))
-        sides = [
-            builder.and_(
-                builder.icmp_signed(">=", slots, edges[side]),
-                builder.icmp_signed("<", slots, edges[side + 1]),
-            )
-            for side in (0, 2)
-        ]
-        inside = builder.uitofp(builder.or_(*sides), ir.VectorType(FLOAT, _LINE))
-        out.store(inside, arguments[1], arguments[2])
-        return context.get_dummy_value()
-
-    return signature, generate
-
-
 def _scale_function(module, lanes):
     """Return the function that scales rows in this module."""
     pointer = FLOAT.as_pointer()
@@ -516,14 +556,6 @@ def _is_among(word, words, row, first):
     return (words[row, first : first + _LINE] == word).any()
 
 
-def _mark_window(weights, row, column, slot, window):
-    slots = np.arange(slot, slot + _LINE)
-    left, end_left, right, end_right = window[row]
-    inside = (slots >= left) & (slots < end_left)
-    inside |= (slots >= right) & (slots < end_right)
-    weights[row, column : column + _LINE] = inside
-
-
 def _scale_rows(rows, first, n_rows, factors):
     """``rows[f:f+n] *= factors``, a number for each column."""
     rows[first : first + n_rows] *= factors
@@ -558,10 +590,14 @@ def _add_columns(updates, at, steps, corner, vectors, first, n_terms):
     updates[at : at + TILE] += factors.T @ vectors[first : first + n_terms]
 
 
-def _write_rows(updates, at, *product):
-    """``updates[at:at+4] = steps[r:r+4, c:c+n] @ vectors[f:f+n]``."""
+def _write_rows(updates, at, steps, row, vectors, runs):
+    """Write four sums over all runs (column c, first row f, length n).
+
+    ``updates[at:at+4] = sum of steps[row:row+4, c:c+n] @ vectors[f:f+n]``
+    """
     updates[at : at + TILE] = 0.0
-    _add_rows(updates, at, *product)
+    for column, first, n_terms in runs:
+        _add_rows(updates, at, steps, (row, column), vectors, first, n_terms)
 
 
 def _write_columns(updates, at, *product):
@@ -575,13 +611,13 @@ if numba.config.DISABLE_JIT:
     dot_tile, add_rows, add_columns = _dot_tile, _add_rows, _add_columns
     fetch_row = fetch_to_write = _fetch
     clear_rows, scale_rows = _clear_rows, _scale_rows
-    is_among, mark_window = _is_among, _mark_window
+    is_among = _is_among
     copy_row, add_row = _copy_row, _add_row
 else:
     dot_tile = make_dot_tile(host_lanes())
     add_rows = make_add_tile(host_lanes(), transposed=False)
     add_columns = make_add_tile(host_lanes(), transposed=True)
-    write_rows = make_add_tile(host_lanes(), transposed=False, fresh=True)
+    write_rows = make_write_rows(host_lanes())
     write_columns = make_add_tile(host_lanes(), transposed=True, fresh=True)
     scale_rows = make_scale_rows(host_lanes())
     copy_row, add_row = make_copy_row(host_lanes()), make_add_row(host_lanes())

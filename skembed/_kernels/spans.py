@@ -201,6 +201,7 @@ def cut_span(tokens, lanes, lane, index, size):
     last = min(first + size, (lane + 1) * tokens.size // n_lanes)
     for part in range(PARTS):
         lanes.parts[lane, part, 1] = lanes.parts[lane, part, 0]
+    lanes.takers[lane, 0] = 0
     return first, last
 
 
@@ -277,8 +278,11 @@ def gather(model, lanes, scratch, lane):
     stretched by the map if it is a context's, and 1 where that side learns a bias.
     """
     # Plain indices, here and below: a view of a row costs two atomic operations.
-    vectors, slots = scratch.vectors, scratch.slots
+    vectors, slots, routes = scratch.vectors, scratch.slots, lanes.routes
     column = model.n_components
+    end, at = lanes.takers[lane, 0] - 1, 0
+    for ahead in range(AHEAD):
+        fetch_row(model.params, routes[lane, ahead, 1])
     for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
         context = lanes.parts[lane, part, 3] == 1
@@ -287,8 +291,8 @@ def gather(model, lanes, scratch, lane):
         stretch = model.bound[0] if context else np.float32(1.0)
         last = lanes.parts[lane, part, 1]
         for slot in range(lanes.parts[lane, part, 0], last):
-            ahead = min(slot + AHEAD, last - 1)
-            fetch_row(model.params, row + lanes.words[lane, ahead])
+            fetch_row(model.params, routes[lane, min(at + AHEAD, end), 1])
+            at += 1
             word = lanes.words[lane, slot]
             norm = copy_row(vectors, slot, model.params, row + word)
             bias = model.params[row + word, column]

@@ -22,6 +22,7 @@ from skembed._kernels.simd import (
     constant,
     host_lanes,
     splat,
+    zero_totals,
 )
 from skembed._utils.jit import COMPILED
 
@@ -131,95 +132,162 @@ def write_steps(v, z, weight, norms):
     return loss, pull, bends
 
 
-def make_step_chunk(lanes):
-    """Return `step_chunk` for registers of `lanes` numbers."""
+def make_step_block(lanes):
+    """Return `step_block` for registers of `lanes` numbers."""
+    numbers = list(range(lanes))
+
+    def write_register(v, matrices, block, at, rate):
+        scores, slots, words, window = matrices
+        column, left, right, edge, sum_at = at
+        builder, whole, places = v.builder, ir.Constant(v.whole, numbers), (left, right)
+        is_left = builder.icmp_signed("<", whole, _splat_int(builder, edge, lanes))
+
+        def load(array):
+            both = [slots.load(constant(array), place) for place in places]
+            return v.select(is_left, *both)
+
+        def store(number, array):
+            for place, chosen in zip(
+                places, (is_left, builder.not_(is_left)), strict=True
+            ):
+                before = slots.load(constant(array), place)
+                number_or_before = v.select(chosen, number, before)
+                slots.store(number_or_before, constant(array), place)
+
+        starts = [_splat_int(builder, place, lanes) for place in places]
+        here = builder.add(v.select(is_left, *starts), whole)
+        biases, norms = load(BIAS), load(NORM)
+        totals = zero_totals(builder, v.kind, 2)
+        for total, array in zip(totals, (BIAS_STEP, CURVATURE), strict=True):
+            builder.store(load(array), total)
+        with cgutils.for_range(builder, builder.sub(block[1], block[0])) as loop:
+            row = builder.add(block[0], loop.index)
+            weight = v.select(_in_window(v, window, row, here), v.all(1.0), v.all(0.0))
+            bias, norm = (
+                words.splat(row, constant(3 * CHUNK + number))
+                for number in (BIAS, NORM)
+            )
+            score = v.add(scores.load(row, column), v.add(bias, biases))
+            z = v.subtract(v.all(0.0), score)
+            loss, pull, bends = write_steps(v, z, weight, (norm, norms))
+            step = v.multiply(rate, pull)
+            scores.store(step, row, column)
+            for total, number in zip(totals, (step, bends[0]), strict=True):
+                builder.store(v.add(builder.load(total), number), total)
+            for sums, number in ((LOSS, loss), (STEP, step), (BEND, bends[1])):
+                place = builder.add(constant(sums), sum_at)
+                words.store(v.add(words.load(row, place), number), row, place)
+        for total, array in zip(totals, (BIAS_STEP, CURVATURE), strict=True):
+            store(builder.load(total), array)
 
     @intrinsic
-    def step_chunk(typing_context, scores, weights, slots, words, at, rates):
-        signature = types.void(scores, weights, slots, words, at, rates)
+    def step_block(typing_context, scores, slots, words, window, block, at, rate):
+        signature = types.void(
+            scores,
+            slots,
+            words,
+            window,
+            types.UniTuple(types.int64, 2),
+            types.UniTuple(types.int64, 4),
+            types.float32,
+        )
 
         def generate(context, builder, signature, arguments):
             matrices = [
                 Matrix.of(context, builder, kind, arguments[i], lanes)
-                for i, kind in enumerate((scores, weights, slots, words))
+                for i, kind in enumerate((scores, slots, words, window))
             ]
-            row, column, slot = cgutils.unpack_tuple(builder, arguments[4], 3)
-            sign, rate = cgutils.unpack_tuple(builder, arguments[5], 2)
+            block = cgutils.unpack_tuple(builder, arguments[4], 2)
+            column, left, right, edge = cgutils.unpack_tuple(builder, arguments[5], 4)
             v = Vectors(builder, lanes)
-            rates = v.splat(sign), v.splat(rate)
+            rate = v.splat(arguments[6])
             for first in range(0, CHUNK, lanes):
-                _write_chunk(v, matrices, row, (column, slot, first), rates)
+                start = constant(first)
+                at = [builder.add(place, start) for place in (column, left, right)]
+                at += [builder.sub(edge, start), start]
+                write_register(v, matrices, block, at, rate)
             return context.get_dummy_value()
 
         return signature, generate
 
-    return step_chunk
+    return step_block
 
 
-def _write_chunk(v, matrices, row, place, rates):
-    """Write one register's part of a chunk, which begins at number ``place[2]``."""
-    scores, weights, slots, words = matrices
-    column, slot = (v.builder.add(start, constant(place[2])) for start in place[:2])
-    sign, rate = rates
-    bias = words.splat(row, constant(3 * CHUNK + BIAS))
-    norm = words.splat(row, constant(3 * CHUNK + NORM))
-    biases = slots.load(constant(BIAS), slot)
-    norms = slots.load(constant(NORM), slot)
-    score = v.add(scores.load(row, column), v.add(bias, biases))
-    weight = weights.load(row, column)
-    loss, pull, bends = write_steps(v, v.multiply(sign, score), weight, (norm, norms))
-    step = v.multiply(v.multiply(sign, rate), pull)
-    scores.store(step, row, column)
-    for array, number in ((BIAS_STEP, step), (CURVATURE, bends[0])):
-        total = v.add(slots.load(constant(array), slot), number)
-        slots.store(total, constant(array), slot)
-    for sums, number in ((LOSS, loss), (STEP, step), (BEND, bends[1])):
-        at = constant(sums + place[2])
-        words.store(v.add(words.load(row, at), number), row, at)
+def _splat_int(builder, number, lanes):
+    return splat(builder, builder.trunc(number, INT32), lanes)
 
 
-def _step_chunk(scores, weights, slots, words, at, rates):
-    """Replace 16 scores of a word by steps, and add up what they are worth.
+def _in_window(v, window, row, slots):
+    """Return which slots are in the window of a word."""
+    builder, kind = v.builder, ir.IntType(64)
+    edges = [
+        _splat_int(
+            builder,
+            builder.load(window.pointer(row, constant(place), kind)),
+            v.kind.count,
+        )
+        for place in range(4)
+    ]
+    sides = [
+        builder.and_(
+            builder.icmp_signed(">=", slots, edges[side]),
+            builder.icmp_signed("<", slots, edges[side + 1]),
+        )
+        for side in (0, 2)
+    ]
+    return builder.or_(*sides)
 
-    A pair's objective is ``weight * log(1 + exp(z))``, z = ``sign * s`` with the score
-    s: Mikolov et al. (2013), eq. 4. The step is ``rate * sign * weight * sigmoid(z)``;
-    pass the learning rate with a minus.
+
+def _step_block(scores, slots, words, window, block, at, rate):
+    """Replace scores with 16 contexts by steps, and add up what they are worth.
+
+    The objective of a word and a context in its window is ``log(1 + exp(-s))`` with
+    the score s: Mikolov et al. (2013), eq. 4. The step is ``rate * sigmoid(-s)``, and 0
+    for other contexts.
 
     Parameters
     ----------
     scores : float32 (n_words, n_columns), INOUT
         Dot products, then steps.
-    weights : float32 (n_words, n_columns), IN
     slots : float32 (4, n_slots), INOUT
         Rows `BIAS` and `NORM` of every context are read; to `BIAS_STEP` and
         `CURVATURE` is added.
     words : float32 (n_words, 64), INOUT
         Of every word: 16 partial sums each of loss, step and curvature are added to,
         then bias and norm are read.
-    at : (int, int, int)
-        Word, first column, and the slot of the context in that column.
-    rates : (float32, float32)
-        Sign and minus the learning rate.
+    window : int64 (n_words, 4), IN
+        Slots of each word's contexts: first and last + 1 of two runs.
+    block : (int, int)
+        First and last + 1 word.
+    at : (int, int, int, int)
+        First column, and which contexts it begins with: those of the first `edge`
+        columns are in the slots from `left` on, and column k's is in ``right + k``.
+    rate : float32
+        The learning rate.
     """
-    row, columns = at[0], slice(at[1], at[1] + CHUNK)
-    places = slice(at[2], at[2] + CHUNK)
-    sign, rate = rates
-    bias, norm = words[row, 3 * CHUNK + BIAS], words[row, 3 * CHUNK + NORM]
-    weight = weights[row, columns]
-    z = sign * (scores[row, columns] + bias + slots[BIAS, places])
+    column, left, right, edge = at
+    rows, columns = slice(*block), slice(column, column + CHUNK)
+    k = np.arange(CHUNK)
+    places = np.where(k < edge, left + k, right + k)
+    first, end, other, other_end = window[rows].T[:, :, None]
+    inside = (places >= first) & (places < end)
+    inside |= (places >= other) & (places < other_end)
+    weight = inside.astype(np.float32)
+    bias, norm = words[rows, 3 * CHUNK + BIAS], words[rows, 3 * CHUNK + NORM]
+    z = -(scores[rows, columns] + bias[:, None] + slots[BIAS, places])
     size = np.abs(z)
     e = np.exp(-np.minimum(size, np.float32(87.0)))
     upper = np.float32(1.0) / (np.float32(1.0) + e)
     pull = weight * np.where(z < 0, e * upper, upper)
     bend = (upper - np.float32(0.5)) / np.maximum(size, np.float32(1e-3))
     slope = weight * np.where(size < 1e-3, np.float32(0.25), bend)
-    step = sign * rate * pull
-    scores[row, columns] = step
-    slots[BIAS_STEP, places] += step
-    slots[CURVATURE, places] += slope * norm + pull
-    words[row, :CHUNK] += weight * (np.maximum(z, 0) + np.log1p(e))
-    words[row, STEP : STEP + CHUNK] += step
-    words[row, BEND : BEND + CHUNK] += slope * slots[NORM, places] + pull
+    step = rate * pull
+    scores[rows, columns] = step
+    slots[BIAS_STEP, places] += step.sum(axis=0)
+    slots[CURVATURE, places] += (slope * norm[:, None] + pull).sum(axis=0)
+    words[rows, :CHUNK] += weight * (np.maximum(z, 0) + np.log1p(e))
+    words[rows, STEP : STEP + CHUNK] += step
+    words[rows, BEND : BEND + CHUNK] += slope * slots[NORM, places] + pull
 
 
-step_chunk = make_step_chunk(host_lanes()) if COMPILED else _step_chunk
+step_block = make_step_block(host_lanes()) if COMPILED else _step_block

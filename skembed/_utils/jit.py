@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
-from numba import _dynfunc
+from numba import _dynfunc, types
 from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
@@ -224,6 +224,14 @@ def _compile(function, **options):
     )(function)
 
 
+def _without_literals(template_for, args, kws):
+    """Make numba compile a helper for the types of arguments, not for their values."""
+    plain = types.unliteral
+    return template_for(
+        tuple(map(plain, args)), {name: plain(kind) for name, kind in kws.items()}
+    )
+
+
 def helper(function):
     """Compile a part of kernels, always inlined into them.
 
@@ -244,9 +252,15 @@ def helper(function):
     """
     # No other code calls it, so the wrappers for Python and C would be compiled for
     # nothing: a fifth of the time of a cold start.
-    return _compile(
+    compiled = _compile(
         function, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True
     )
+    if COMPILED:
+        # Otherwise a helper is compiled once for every constant that it is passed,
+        # and again for variables. Constants are as good as known once it is inlined.
+        template_for = compiled.get_call_template
+        compiled.get_call_template = functools.partial(_without_literals, template_for)
+    return compiled
 
 
 def kernel(function):

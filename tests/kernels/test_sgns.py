@@ -92,13 +92,27 @@ def dot_tile_function(lanes):
 def add_tile_function(lanes, transposed, fresh):
     """Likewise that which adds a product, or writes it if it is fresh."""
     if lanes is None:
-        names = "_write" if fresh else "_add", "_columns" if transposed else "_rows"
-        return getattr(simd, "".join(names))
+        if not transposed:
+            return simd._add_rows
+        return simd._write_columns if fresh else simd._add_columns
     add = simd.make_add_tile(lanes, transposed, fresh)
 
     @numba.njit
     def call(updates, at, steps, corner, vectors, first, n_terms):
         add(updates, at, steps, corner, vectors, first, n_terms)
+
+    return call
+
+
+def write_rows_function(lanes):
+    """Likewise that which writes sums over runs."""
+    if lanes is None:
+        return simd._write_rows
+    write = simd.make_write_rows(lanes)
+
+    @numba.njit
+    def call(updates, at, steps, row, vectors, runs):
+        write(updates, at, steps, row, vectors, runs)
 
     return call
 
@@ -125,8 +139,9 @@ def test_dot_tiles(lanes):
 
 @pytest.mark.small
 @every_register
-@pytest.mark.parametrize("transposed", [False, True])
-@pytest.mark.parametrize("fresh", [False, True])
+@pytest.mark.parametrize(
+    ("transposed", "fresh"), [(False, False), (True, False), (True, True)]
+)
 def test_tiles_of_updates(lanes, transposed, fresh):
     """Likewise."""
     add = add_tile_function(lanes, transposed, fresh)
@@ -143,6 +158,25 @@ def test_tiles_of_updates(lanes, transposed, fresh):
             wanted[8:12] *= not fresh
             wanted[8:12] += factors.astype(float) @ vectors[3 : 3 + n_terms]
             np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.small
+@every_register
+def test_sums_over_runs(lanes):
+    """Rows are replaced by sums over all runs; an empty run adds nothing."""
+    write = write_rows_function(lanes)
+    rng = np.random.default_rng(28)
+    runs = (8, 3, 5), (0, 14, 0), (2, 11, 6)
+    for width in (16, 32, 48, 112, 304):
+        vectors, updates = rng.normal(size=(2, 20, width)).astype(np.float32)
+        steps = rng.normal(size=(20, 20)).astype(np.float32)
+        wanted = updates.astype(float)
+        wanted[7:11] = 0.0
+        for column, first, n in runs:
+            factors = steps[5:9, column : column + n].astype(float)
+            wanted[7:11] += factors @ vectors[first : first + n]
+        write(updates, 7, steps, 5, vectors, runs)
+        np.testing.assert_allclose(updates, wanted, rtol=1e-5, atol=1e-5)
 
 
 # --- skip-gram ------------------------------------------------------------------------
