@@ -301,7 +301,7 @@ def _translate(
     counted = {"n_tokens_": n_tokens.item(), "n_known_tokens_": n_known.item()}
     for name in counted:
         counted[name] += resume.learned.get(name, 0)
-    return vocabulary.translate(reading.corpus, row_of), counted, notes
+    return vocabulary.translate([reading.corpus], [row_of]), counted, notes
 
 
 def _advice(

@@ -3,6 +3,7 @@
 import functools
 import operator
 import pickle
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +19,7 @@ from skembed._corpus import reader, token_ids, tokenize
 from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.matrix import Columns
 from skembed._corpus.partitions import (
+    SparseRows,
     client,
     compute,
     delay,
@@ -29,7 +31,7 @@ from skembed._corpus.partitions import (
     share,
 )
 from skembed._corpus.reader import Known, Reading
-from skembed._corpus.validation import check_weights
+from skembed._corpus.validation import as_iterable, check_weights, is_frame
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 from skembed._utils.threads import n_threads
 
@@ -56,6 +58,7 @@ class _Numbered(NamedTuple):
     # A pickled list, in the order of the numbers. Dask measures and sends bytes fast,
     # a list of str slowly.
     words: bytes
+    n_words: int
 
 
 class _Counted(NamedTuple):
@@ -63,10 +66,6 @@ class _Counted(NamedTuple):
 
     words: bytes  # a pickled list
     counts: np.ndarray  # int64 or float64 (n_words,)
-
-    def as_dict(self) -> dict[Any, Any]:
-        words = pickle.loads(self.words)
-        return dict(zip(words, self.counts.tolist(), strict=True))
 
 
 class _Shape(NamedTuple):
@@ -81,7 +80,7 @@ class _Shape(NamedTuple):
 class _Matrix(NamedTuple):
     """Rows of a documents x words matrix in one partition."""
 
-    rows: sparse.csr_array
+    rows: SparseRows
     columns: Columns | None  # None if there are no rows
 
 
@@ -152,7 +151,7 @@ class PartitionedCorpus:
 
     def gather(self) -> Corpus:
         """Return all documents, in the memory of this process."""
-        return join(compute(self.parts))
+        return _vocabulary.join(compute(self.parts))
 
     def _calls(self, function: Callable[..., Any], shared: tuple[Any, ...]) -> list:
         sent = share((function, shared))
@@ -161,33 +160,6 @@ class PartitionedCorpus:
         return [
             delay(_call, *one, sent) for one in zip(self.parts, firsts, strict=True)
         ]
-
-
-def join(parts: Sequence[Corpus]) -> Corpus:
-    """Return the documents of several parts as one corpus.
-
-    Parameters
-    ----------
-    parts : sequence of Corpus
-        At least one.
-
-    Returns
-    -------
-    Corpus
-        A single part is not copied.
-    """
-    if len(parts) == 1:
-        return parts[0]
-    lengths = np.concatenate([np.diff(part.doc_offsets) for part in parts])
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    ids, of_tokens, of_documents = (
-        None
-        if getattr(parts[0], name) is None
-        else np.concatenate([getattr(part, name) for part in parts])
-        for name in ("token_ids", "token_weights", "doc_weights")
-    )
-    assert ids is not None
-    return Corpus(ids, offsets, of_tokens, of_documents)
 
 
 def add_in_tree(function: Callable[[list[Any]], Any], tasks: Sequence[Any]) -> Any:
@@ -228,8 +200,12 @@ def read(
     ValueError
         As in `reader.read`. An error about a document names its partition.
     """
-    if estimator.input != "token_ids" and holds_numbers(X):
-        return _read_matrix(estimator, X, sample_weight, known)
+    if estimator.input != "token_ids":
+        if holds_numbers(X):
+            return _read_matrix(estimator, X, sample_weight, known)
+        if is_frame(X):
+            # Its columns are known before anything is computed.
+            as_iterable(X._meta)
     choice, tokeniser = reader.how_to_read(estimator, X, known)
     number: Callable[..., Any] = token_ids.number
     if tokeniser is not None:
@@ -248,12 +224,16 @@ def read(
         rows = vocabulary.rows
     assert rows is not None
     shared = share(pickle.dumps(list(rows)))
-    # What a part was made from is released when the part is there.
     groups = _groups([shape[1] for shape in shapes], n_tasks(estimator.n_jobs))
-    parts = persist(
-        delay(_translate, parts[group], of_parts[group], shared) for group in groups
+    numbered, parts = (
+        parts,
+        persist(
+            delay(_translate, parts[group], of_parts[group], shared) for group in groups
+        ),
     )
     sizes = compute(delay(_size, part) for part in parts)
+    # Only now, because calls with a list of persisted objects do not hold them.
+    del numbered
     if vocabulary is None:
         tasks = [delay(_vocabulary.add_up, part, len(rows)) for part in parts]
         (counts,) = compute([add_in_tree(_add_arrays, tasks)])
@@ -334,7 +314,7 @@ def _number(position: int, part: Any, number: Callable[..., Any]) -> _Numbered:
     with in_partition(position):
         ids, offsets, words = number(part)
     pickled = pickle.dumps([w if isinstance(w, int) else str.__str__(w) for w in words])
-    return _Numbered(np.asarray(ids), np.asarray(offsets), pickled)
+    return _Numbered(np.asarray(ids), np.asarray(offsets), pickled, len(words))
 
 
 def _shape(part: _Numbered) -> tuple[int, int]:
@@ -348,18 +328,22 @@ def _size(part: Corpus) -> Size:
 
 def _count_words(part: _Numbered, weights: np.ndarray | None) -> _Counted:
     """Return how often each word of a part occurs."""
-    n_words = len(pickle.loads(part.words))
     corpus = Corpus(part.token_ids, part.doc_offsets, None, weights)
-    return _Counted(part.words, _vocabulary.add_up(corpus, n_words))
+    return _Counted(part.words, _vocabulary.add_up(corpus, part.n_words))
 
 
 def _add_words(parts: list[_Counted]) -> _Counted:
-    total = parts[0].as_dict()
-    for part in parts[1:]:
-        for word, count in part.as_dict().items():
-            total[word] = total.get(word, 0) + count
-    counts = np.array(list(total.values()), dtype=parts[0].counts.dtype)
-    return _Counted(pickle.dumps(list(total)), counts)
+    numbers: defaultdict[Any, int] = defaultdict()
+    numbers.default_factory = numbers.__len__
+    # A lookup in a dict with a default runs without a step of Python for each word.
+    rows = [
+        np.fromiter(map(numbers.__getitem__, words), np.int64, counts.size)
+        for words, counts in map(_unpacked, parts)
+    ]
+    total = np.zeros(len(numbers), dtype=parts[0].counts.dtype)
+    for of_part, part in zip(rows, parts, strict=True):
+        total[of_part] += part.counts
+    return _Counted(pickle.dumps(list(numbers)), total)
 
 
 def _frequent(counted: _Counted, min_count: int) -> _Counted:
@@ -372,13 +356,12 @@ def _frequent(counted: _Counted, min_count: int) -> _Counted:
 def _translate(parts: list[_Numbered], weights: list[Any], words: bytes) -> Corpus:
     """Return some parts as one, in rows of the vocabulary, without other words."""
     rows = {word: row for row, word in enumerate(pickle.loads(words))}
-    found = []
+    corpora, new_rows = [], []
     for part, of_part in zip(parts, weights, strict=True):
-        own = pickle.loads(part.words)
-        new = np.fromiter(map(rows.get, own, repeat(-1)), np.int64, len(own))
-        corpus = Corpus(part.token_ids, part.doc_offsets, None, of_part)
-        found.append(_vocabulary.translate(corpus, new))
-    return join(found)
+        found = map(rows.get, pickle.loads(part.words), repeat(-1))
+        new_rows.append(np.fromiter(found, np.int32, part.n_words))
+        corpora.append(Corpus(part.token_ids, part.doc_offsets, None, of_part))
+    return _vocabulary.translate(corpora, new_rows)
 
 
 def _call(
@@ -457,25 +440,26 @@ def _names_for_errors(estimator: Any) -> Any:
 
 def _read_part(position: int, part: Any, found: tuple, n_columns: int) -> _Matrix:
     if not part.shape[0]:
-        return _Matrix(sparse.csr_array((0, n_columns)), None)
+        return _Matrix(SparseRows.of(sparse.csr_array((0, n_columns))), None)
     with in_partition(position):
-        return _Matrix(*_matrix.read(part, *found))
+        rows, columns = _matrix.read(part, *found)
+    return _Matrix(SparseRows.of(rows), columns)
 
 
 def _shape_of_matrix(part: _Matrix) -> _Shape:
     rows, columns = part
-    is_double = columns is not None and rows.dtype == np.float64
-    return _Shape(rows.shape[0], rows.nnz, columns, is_double)
+    is_double = columns is not None and rows.values.dtype == np.float64
+    return _Shape(rows.indptr.size - 1, rows.values.size, columns, is_double)
 
 
 def _totals(part: _Matrix, weights: np.ndarray | None) -> np.ndarray:
     if part.columns is None:
-        return np.zeros(part.rows.shape[1], np.int64)
-    return _matrix.totals(part.rows, weights)
+        return np.zeros(part.rows.n_columns, np.int64)
+    return _matrix.totals(part.rows.matrix(), weights)
 
 
 def _to_corpus(
     part: _Matrix, chosen: np.ndarray | None, weights: np.ndarray | None
 ) -> Corpus:
-    columns = Columns(part.rows.shape[1], None, None, chosen)
-    return _matrix.to_corpus(_matrix.choose(part.rows, columns), weights)
+    columns = Columns(part.rows.n_columns, None, None, chosen)
+    return _matrix.to_corpus(_matrix.choose(part.rows.matrix(), columns), weights)

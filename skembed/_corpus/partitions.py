@@ -1,22 +1,50 @@
 """Collections of Dask as input: what they are, and their partitions in order."""
 
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from operator import getitem
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
-from skembed._corpus.validation import as_iterable, describe, is_frame, is_matrix
+from skembed._corpus.validation import (
+    as_iterable,
+    describe,
+    is_delayed,
+    is_frame,
+    is_matrix,
+)
 from skembed._utils.extras import require
 
 # Seconds between two looks at the workers, and looks at which none of them works.
 _SECONDS, _PATIENCE = 2, 15
-# Results that a cluster computes at a time if they are to be held one after the other.
-_AT_ONCE = 2
 # Tables of vectors are large parts of a graph, but stand in it once only. It is set for
 # a cluster alone: before distributed is loaded, it would displace all of its settings.
 _LARGE = {"distributed.admin.large-graph-warning-threshold": "10 GiB"}
+
+
+class SparseRows(NamedTuple):
+    """The arrays of a csr_array, as a result of a task.
+
+    Dask takes a csr_array itself for an object of 56 bytes. It would neither keep tasks
+    near it nor notice that it fills a worker's memory.
+    """
+
+    values: np.ndarray
+    columns: np.ndarray
+    indptr: np.ndarray
+    n_columns: int
+
+    @classmethod
+    def of(cls, matrix: sparse.csr_array) -> "SparseRows":
+        return cls(matrix.data, matrix.indices, matrix.indptr, matrix.shape[1])
+
+    def matrix(self) -> sparse.csr_array:
+        shape = self.indptr.size - 1, self.n_columns
+        return sparse.csr_array((self.values, self.columns, self.indptr), shape)
 
 
 def is_collection(X: Any) -> bool:
@@ -24,11 +52,7 @@ def is_collection(X: Any) -> bool:
     # An attribute of the class, because a frame may have a column of this name. Arrays
     # of xarray have it, too, even where they are in memory.
     is_lazy = hasattr(type(X), "__dask_graph__") and hasattr(X, "npartitions")
-    return is_lazy and not _is_delayed(X)
-
-
-def _is_delayed(X: Any) -> bool:
-    return type(X).__name__.startswith("Delayed")
+    return is_lazy and not is_delayed(X)
 
 
 def holds_numbers(X: Any) -> bool:
@@ -106,6 +130,21 @@ def share(value: Any) -> Any:
     return dask.delayed(value, traverse=False, pure=False)
 
 
+def items(results: Sequence[Any], position: int) -> list[Any]:
+    """Return an item of the result of each of several tasks, as Delayed objects.
+
+    Dask takes many tasks that share a name and few inputs for roots of a graph. It
+    places these without regard to where their inputs are. Here, the items of one
+    position have a name for themselves, so that results are not sent back and forth.
+    """
+    dask = _dask()
+    name, item = f"item-{uuid.uuid4().hex}", dask.delayed(getitem, pure=False)
+    return [
+        item(result, position, dask_key_name=(name, number))
+        for number, result in enumerate(results)
+    ]
+
+
 def client() -> Any:
     """Return the client of a cluster that computes, or None if this process does."""
     dask = _dask()
@@ -133,32 +172,58 @@ def compute(tasks: Iterable[Any]) -> list[Any]:
 
 def _started(cluster: Any, tasks: Iterable[Any]) -> list[Any]:
     """Return the futures of Delayed objects, which the cluster begins to compute."""
-    dask = _dask()
-    with dask.config.set(_LARGE):
+    with _sending():
         return cluster.compute(list(tasks))
 
 
-def computed(tasks: Iterable[Any]) -> Iterator[Any]:
+@contextmanager
+def _sending() -> Iterator[None]:
+    """Name what cannot be sent to a cluster."""
+    try:
+        with _dask().config.set(_LARGE):
+            yield
+    except TypeError as error:
+        raise TypeError(
+            f"X or a parameter cannot be sent to the workers of the Dask cluster: "
+            f"{error.__cause__ or error}. Pass documents, and functions such as "
+            "`analyzer`, that can be pickled."
+        ) from error
+
+
+def computed(tasks: Iterator[tuple[Any, Any]], at_once: int) -> Iterator[Any]:
     """Yield the results of Delayed objects in order, of which few are held at a time.
 
-    A cluster begins with a task when an earlier result is here, and releases what it
-    has sent. Otherwise, workers would hold parts of many results.
+    A cluster begins with a task when an earlier one has ended, and releases what it has
+    sent. Otherwise, workers would hold inputs and results of many tasks.
+
+    Parameters
+    ----------
+    tasks : iterator of (Delayed, object)
+        Each with what it is computed from. A call with a list of persisted objects does
+        not hold them. If nobody did, the cluster would drop them before the call.
+    at_once : int
+        How many tasks a cluster has at a time.
 
     Raises
     ------
     MemoryError
         As in `compute`.
     """
-    cluster, waiting = client(), list(reversed(list(tasks)))
+    cluster = client()
     if cluster is None:
-        yield from compute(reversed(waiting))
+        yield from compute(task for task, _ in tasks)
         return
-    futures: list[Any] = []
-    while futures or waiting:
-        while waiting and len(futures) < _AT_ONCE:
-            futures += _started(cluster, [waiting.pop()])
-        _wait(cluster, futures[:1])
-        yield futures.pop(0).result()
+    begun: list[tuple[Any, Any]] = []
+
+    def begin(n_tasks: int) -> None:
+        for task, inputs in islice(tasks, n_tasks):
+            begun.append((*_started(cluster, [task]), inputs))
+
+    begin(at_once)
+    while begun:
+        _wait(cluster, [begun[0][0]])
+        begin(1)
+        yield begun.pop(0)[0].result()
 
 
 def _wait(cluster: Any, futures: list[Any]) -> None:
@@ -196,7 +261,7 @@ def persist(tasks: Iterable[Any]) -> list[Any]:
     dask = _dask()
     if client() is None:
         return list(dask.persist(*tasks))
-    with dask.config.set(_LARGE):
+    with _sending():
         return list(dask.persist(*tasks))
 
 

@@ -2,7 +2,7 @@
 
 import math
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,9 +11,12 @@ import numpy as np
 from scipy import sparse
 
 from skembed._utils.files import FileArray
+from skembed._utils.threads import row_ranges
 
 # Tokens that are counted or renumbered at once.
 _CHUNK = 2**18
+# Tokens that a kernel changes between two checks for interrupts.
+_AT_ONCE = 2**23
 # Weights are added up together if their binary exponents differ by less than this.
 _BAND = 40
 # With fewer tokens than this, each part of the weights has some bits.
@@ -39,12 +42,14 @@ class Corpus(NamedTuple):
     key: str | None = None  # its key in `memory`, if there is one
 
     @classmethod
-    def consume_known(cls, ids: array | FileArray, offsets: array) -> "Corpus":
-        """Return a corpus in the memory of the arrays, without tokens of id < 0."""
+    def consume_known(
+        cls, ids: array | FileArray, offsets: array, new_rows: np.ndarray
+    ) -> "Corpus":
+        """Return a corpus in the memory of the arrays, see `_keep_known`."""
         # In place, because a copy would double the memory. An array can shrink only
         # while it has no view, and it keeps a sixteenth more than its size.
         token_ids, doc_offsets = view(ids, np.int32), view(offsets, np.int64)
-        n_known = _drop_negative_inplace(token_ids, doc_offsets)
+        n_known = _keep_known(token_ids, doc_offsets, new_rows)
         if isinstance(ids, FileArray):
             return cls(token_ids[:n_known], doc_offsets)
         del token_ids
@@ -282,26 +287,71 @@ def choose_more(
     return Vocabulary(index, found)
 
 
-def translate(corpus: Corpus, rows: np.ndarray) -> Corpus:
-    """Return documents as rows of other words, without words that have none.
+def join(parts: Sequence[Corpus]) -> Corpus:
+    """Return the documents of several parts as one corpus.
 
     Parameters
     ----------
-    corpus : Corpus
-        It is not changed.
-    rows : ndarray of shape (n_words,), int
-        New row of each word, or -1.
+    parts : sequence of Corpus
+        At least one. Either all have weights, or none.
 
     Returns
     -------
     Corpus
+        A single part is not copied.
     """
-    token_ids = rows.astype(np.int32)[corpus.token_ids]
-    offsets, weights = corpus.doc_offsets.copy(), corpus.token_weights
-    if weights is not None:
-        weights = weights[token_ids >= 0]
-    n_known = _drop_negative_inplace(token_ids, offsets)
-    return Corpus(token_ids[:n_known], offsets, weights, corpus.doc_weights)
+    if len(parts) == 1:
+        return parts[0]
+    token_ids = np.concatenate([part.token_ids for part in parts])
+    of_tokens, of_documents = _joined_weights(parts)
+    return Corpus(token_ids, _joined_offsets(parts), of_tokens, of_documents)
+
+
+def translate(parts: Sequence[Corpus], rows: Sequence[np.ndarray]) -> Corpus:
+    """Return documents as rows of other words, without words that have none.
+
+    Parameters
+    ----------
+    parts : sequence of Corpus
+        As in `join`. They are not changed.
+    rows : sequence of ndarray of shape (n_words,), int
+        For each part, the new row of each of its words, or -1.
+
+    Returns
+    -------
+    Corpus
+        The documents of all parts.
+    """
+    of_tokens, of_documents = _joined_weights(parts)
+    if of_tokens is not None:
+        known = [
+            new[part.token_ids] >= 0 for new, part in zip(rows, parts, strict=True)
+        ]
+        of_tokens = of_tokens[np.concatenate(known)]
+    token_ids = np.empty(sum(part.n_tokens for part in parts), dtype=np.int32)
+    offsets, n_known = [np.zeros(1, dtype=np.int64)], 0
+    for part, new_rows in zip(parts, rows, strict=True):
+        here, ends = token_ids[n_known:][: part.n_tokens], part.doc_offsets.copy()
+        here[:] = part.token_ids
+        n_here = _keep_known(here, ends, new_rows)
+        offsets.append(n_known + ends[1:])
+        n_known += n_here
+    return Corpus(token_ids[:n_known], np.concatenate(offsets), of_tokens, of_documents)
+
+
+def _joined_offsets(parts: Sequence[Corpus]) -> np.ndarray:
+    lengths = [np.diff(part.doc_offsets) for part in parts]
+    return np.cumsum(np.concatenate([[0], *lengths]))
+
+
+def _joined_weights(parts: Sequence[Corpus]) -> list[np.ndarray | None]:
+    """Return the weights of all tokens and of all documents."""
+    return [
+        None
+        if getattr(parts[0], name) is None
+        else np.concatenate([getattr(part, name) for part in parts])
+        for name in ("token_weights", "doc_weights")
+    ]
 
 
 def _counts_of(
@@ -338,8 +388,9 @@ def chosen(
 ) -> Corpus:
     """Return the documents as rows of `index`, without words that are not in it."""
     rows = (index.get(word, -1) for word in words)
-    renumber(view(ids, np.int32), np.fromiter(rows, np.int32, len(words)))
-    return Corpus.consume_known(ids, offsets)._replace(doc_weights=doc_weights)
+    new_rows = np.fromiter(rows, np.int32, len(words))
+    corpus = Corpus.consume_known(ids, offsets, new_rows)
+    return corpus._replace(doc_weights=doc_weights)
 
 
 def renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
@@ -347,29 +398,25 @@ def renumber(token_ids: np.ndarray, new_row: np.ndarray) -> None:
         chunk[:] = new_row[chunk]
 
 
-def _drop_negative_inplace(token_ids: np.ndarray, offsets: np.ndarray) -> int:
-    """Move tokens >= 0 to the front, update offsets, and return their number.
+def _keep_known(
+    token_ids: np.ndarray, offsets: np.ndarray, new_rows: np.ndarray
+) -> int:
+    """Give tokens new rows in place; return how many are kept.
 
-    It works in chunks, because a mask and a sum over all tokens would need more memory
-    than the tokens.
+    Tokens whose row is negative are dropped. The others move to the front.
     """
-    n_left = first = 0
-    for chunk in chunks(token_ids):
-        kept = chunk >= 0
-        n_kept = int(np.count_nonzero(kept))
-        if n_left < first or n_kept < chunk.size:
-            here = slice(None)
-            if chunk.size < token_ids.size:
-                # Earlier offsets have become smaller, so all are still in order.
-                ends = offsets.searchsorted([first, first + chunk.size], side="right")
-                here = slice(*ends)
-            before = np.zeros(chunk.size + 1, dtype=np.int64)
-            kept.cumsum(out=before[1:])
-            offsets[here] = n_left + before[offsets[here] - first]
-            token_ids[n_left : n_left + n_kept] = chunk[kept]
-        n_left += n_kept
-        first += chunk.size
-    return n_left
+    from skembed._kernels import scan
+
+    new_rows = new_rows.astype(np.int32, copy=False)
+    n_known = begin = 0
+    for first, last in row_ranges(offsets, _AT_ONCE):
+        end = int(offsets[last])
+        documents = first, last
+        n_known = scan.keep_known(
+            token_ids, offsets, documents, begin, new_rows, n_known
+        )
+        begin = end
+    return n_known
 
 
 def add_up(corpus: Corpus, n_words: int) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Co-occurrence counts of documents in partitions of Dask, on its workers."""
 
-from itertools import pairwise
+from collections.abc import Iterator
+from itertools import chain, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -10,26 +12,51 @@ from skembed._corpus.partitioned import (
     add_in_tree,
     n_tasks,
 )
-from skembed._corpus.partitions import compute, computed, delay, share
+from skembed._corpus.partitions import (
+    SparseRows,
+    compute,
+    computed,
+    delay,
+    items,
+    persist,
+    share,
+)
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts import documents, sums, windows
 
-# Ranges of rows for each task that runs at the same time. A worker holds the counts of
-# few of them at a time, apart from results.
-_RANGES = 4
+
+class _Block(NamedTuple):
+    """Some rows of counts."""
+
+    rows: SparseRows  # canonical
+    # Counts are the numbers of the rows divided by it. None if the counts are not known
+    # to be multiples.
+    divisor: float | None
+
+
+class _Products(NamedTuple):
+    """Counts of words that share documents."""
+
+    rows: SparseRows  # canonical
+    whole: bool
+
+
+# Ranges of rows whose sums are sent one after the other, at least.
+_RANGES = 8
 
 
 def count_windows(
     corpus: PartitionedCorpus,
     weights: np.ndarray,
-    divisor: int,
+    unit: int,
     direction: str = "both",
     n_jobs: int | None = None,
 ) -> sparse.csr_array:
     """Count how often words co-occur within context windows, on the workers.
 
-    Each part is counted one range of rows after the other. The counts of a range are
-    added up on the workers.
+    The counts of a range of rows are added up on the workers. If there are more parts
+    than tasks at a time, the ranges are counted in several rounds: the counts of all
+    parts in one round take about as much memory as all counts of few parts.
 
     Parameters
     ----------
@@ -37,7 +64,7 @@ def count_windows(
         Of text.
     weights : ndarray of shape (window,), float64
         Weight of a context by its distance.
-    divisor : int
+    unit : int
         Counts of documents without weights are multiples of one over this number.
     direction : {"both", "left", "right"}, default="both"
         Where contexts are counted.
@@ -51,16 +78,32 @@ def count_windows(
         `windows.count_cooccurrences` for all documents together. Otherwise they agree
         to 1e-12.
     """
-    n_words = corpus.word_counts.size
-    n_ranges = _RANGES * n_tasks(n_jobs)
-    ranges = _row_ranges(corpus.word_counts, 2 * weights.size, n_ranges)
+    n_words, tasks = corpus.word_counts.size, n_tasks(n_jobs)
+    n_rounds = -(-len(corpus.parts) // tasks)
+    in_round = max(_RANGES, tasks)
+    ranges = _row_ranges(corpus.word_counts, 2 * weights.size, n_rounds * in_round)
     shared = share((n_words, weights, direction))
-    blocks = []
-    for rows in ranges:
-        counted = [delay(_count_rows, part, rows, shared) for part in corpus.parts]
-        blocks.append(delay(_add_up, counted, divisor))
-    found, scales = map(list, zip(*computed(blocks), strict=True))
+    found, scales = [], []
+    for first in range(0, len(ranges), in_round):
+        rows = ranges[first : first + in_round]
+        counted = [delay(_count_ranges, part, rows, shared) for part in corpus.parts]
+        blocks = [items(counted, i) for i in range(len(rows))]
+        for block in computed(_sums(blocks, unit), tasks):
+            found.append(block.rows.matrix())
+            scales.append(block.divisor or 1.0)
     return documents.consume_blocks(found, n_words, "Co-occurrence counts", scales)
+
+
+def _sums(blocks: list[list[Any]], unit: int) -> Iterator[tuple[Any, Any]]:
+    """Yield sums of blocks as Delayed objects, and the blocks."""
+    # Counting is one task for each part. Its result is released as soon as all blocks
+    # are there, and a block as soon as its sum is there.
+    n_parts = len(blocks[0])
+    there = persist(chain.from_iterable(reversed(blocks)))
+    while there:
+        block = there[-n_parts:]
+        del there[-n_parts:]
+        yield delay(_add_up, block, unit), block
 
 
 def count_shared_documents(corpus: PartitionedCorpus) -> sparse.csr_array:
@@ -78,9 +121,11 @@ def count_shared_documents(corpus: PartitionedCorpus) -> sparse.csr_array:
         the same bits for whole numbers, otherwise up to the rounding to float32.
     """
     n_words = corpus.word_counts.size
-    tasks = [delay(documents.count_products, part, n_words) for part in corpus.parts]
-    ((counts, whole),) = compute([add_in_tree(_add_products, tasks)])
-    return counts if whole else documents.rounded_inplace(counts)
+    tasks = [delay(_count_products, part, n_words) for part in corpus.parts]
+    (products,) = compute([add_in_tree(_add_products, tasks)])
+    counts = products.rows.matrix()
+    counts.has_canonical_format = True
+    return counts if products.whole else documents.rounded_inplace(counts)
 
 
 def _row_ranges(
@@ -98,28 +143,37 @@ def _row_ranges(
 # --- on the workers -------------------------------------------------------------------
 
 
-def _count_rows(
+def _count_ranges(
     part: Corpus,
-    rows: tuple[int, int],
+    ranges: list[tuple[int, int]],
     shared: tuple[int, np.ndarray, str],
-) -> sparse.csr_array:
-    """Count some rows of a part."""
-    n_words, weights, direction = shared
-    return windows.count_cooccurrences(part, n_words, weights, 1, direction, rows=rows)
+) -> list[_Block]:
+    """Count some ranges of rows of a part."""
+    found, divisor = windows.count_ranges(part, *shared, ranges)
+    return [_Block(SparseRows.of(counts), divisor) for counts in found]
 
 
-def _add_up(
-    parts: list[sparse.csr_array], divisor: int
-) -> tuple[sparse.csr_array, float]:
+def _add_up(parts: list[_Block], unit: int) -> _Block:
     """Return the sum of some rows as multiples, in a type that is sent fast."""
-    total, scale = sums.add_multiples(parts, divisor)
-    if scale != 1.0 and total.data.max(initial=0.0) < 2.0**32:
+    counts = [part.rows.matrix() for part in parts]
+    divisors = [part.divisor for part in parts]
+    if all(divisors):
+        # It is the same for all of them.
+        return _Block(SparseRows.of(sums.add_whole(counts)), divisors[0])
+    counts = [of / (by or 1) for of, by in zip(counts, divisors, strict=True)]
+    total, scale = sums.add_multiples(counts, unit)
+    if scale == 1.0:
+        return _Block(SparseRows.of(total), None)
+    if total.data.max(initial=0.0) < 2.0**32:
         total.data = total.data.astype(np.uint32)
-    return total, scale
+    return _Block(SparseRows.of(total), scale)
 
 
-def _add_products(
-    parts: list[tuple[sparse.csr_array, bool]],
-) -> tuple[sparse.csr_array, bool]:
-    counts = [part for part, _ in parts]
-    return sums.add(counts, 1), all(whole for _, whole in parts)
+def _count_products(part: Corpus, n_words: int) -> _Products:
+    counts, whole = documents.count_products(part, n_words)
+    return _Products(SparseRows.of(counts), whole)
+
+
+def _add_products(parts: list[_Products]) -> _Products:
+    total = sums.add([part.rows.matrix() for part in parts], 1)
+    return _Products(SparseRows.of(total), all(part.whole for part in parts))

@@ -66,6 +66,29 @@ def add_multiples(
     return functools.reduce(operator.add, parts), 1.0
 
 
+def add_whole(parts: Sequence[sparse.csr_array]) -> sparse.csr_array:
+    """Return the sum of matrices of whole numbers.
+
+    Parameters
+    ----------
+    parts : sequence of csr_array of one shape, uint32 or float64
+        At least one. Canonical, non-negative.
+
+    Returns
+    -------
+    csr_array, uint32 or float64
+        Canonical. It is exact if its entries are at most ``2**53``.
+    """
+    largest = sum(float(part.data.max(initial=0)) for part in parts)
+    dtype = np.uint32 if largest < 2.0**32 else np.float64
+    parts = [part.astype(dtype, copy=False) for part in parts]
+    while len(parts) > 1:
+        # Matrices of similar sizes, so that each entry is read few times.
+        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
+        parts = [functools.reduce(operator.add, pair) for pair in pairs]
+    return parts[0]
+
+
 def _sum_of_multiples(
     parts: Sequence[sparse.csr_array], scale: float
 ) -> sparse.csr_array | None:

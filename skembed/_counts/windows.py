@@ -2,7 +2,7 @@
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -255,6 +255,47 @@ def count_to_file(
     return counts
 
 
+def count_ranges(
+    corpus: Corpus,
+    n_words: int,
+    weights: np.ndarray,
+    direction: str,
+    ranges: Sequence[tuple[int, int]],
+) -> tuple[list[sparse.csr_array], int | None]:
+    """Count some ranges of rows, whose counts are to be added to those of other parts.
+
+    Parameters
+    ----------
+    corpus, n_words, weights, direction
+        As in `count_cooccurrences`.
+    ranges : sequence of (int, int)
+        The first row of each, and the one behind the last.
+
+    Returns
+    -------
+    blocks : list of csr_array of shape (last - first, n_words)
+        Of each range; canonical. Whole numbers are uint32 if they fit, which takes two
+        thirds of the memory of counts.
+    divisor : int or None
+        Counts are the whole numbers of the blocks divided by this. It depends on
+        `weights` alone. If it is None, the blocks are those of `count_cooccurrences`.
+
+    Raises
+    ------
+    ValueError, MemoryError
+        As in `count_cooccurrences`.
+    """
+    corpus, weights, bands = _units(corpus, weights)
+    with _team(corpus, weights, 1) as team:
+        parts = [_prepare(*band, n_words, weights, team) for band in bands]
+        whole = parts[0].weights
+        if len(parts) == 1 and not (whole.is_wide or whole.exponent):
+            return [
+                _count_whole(parts[0], rows, direction, team) for rows in ranges
+            ], whole.divisor
+        return [_count_all(parts, rows, direction, team) for rows in ranges], None
+
+
 def _count_parts(
     parts: list[_Part],
     rows: tuple[int, int],
@@ -270,11 +311,19 @@ def _count_parts(
             _divide(values, unit, values)
             yield columns, values
         return
+    counts = _count_all(parts, rows, direction, team)
+    sizes[:] = np.diff(counts.indptr)
+    yield counts.indices.astype(np.int32, copy=False), counts.data
+
+
+def _count_all(
+    parts: list[_Part], rows: tuple[int, int], direction: str, team: ThreadTeam
+) -> sparse.csr_array:
+    """Return some rows of the counts of all parts."""
     counts = _count(parts[0], rows, direction, team)
     for part in parts[1:]:
         counts = _add(counts, _count(part, rows, direction, team))
-    sizes[:] = np.diff(counts.indptr)
-    yield counts.indices.astype(np.int32, copy=False), counts.data
+    return counts
 
 
 def _widened(columns: np.ndarray, folder: Any) -> np.ndarray:
@@ -418,13 +467,37 @@ def _count(
     team: ThreadTeam,
     report: Callable[[float], Any] | None = None,
 ) -> sparse.csr_array:
-    """Return some rows of the counts of documents whose weights share one unit.
+    """Return some rows of the counts of documents whose weights share one unit."""
+    whole, n_words = part.weights, part.occurrences.shape[1]
+    sizes, found = _find(part, rows, direction, team, report)
+    unit = whole.divisor, whole.exponent
+    return _consume_parts(sizes, found, unit, n_words, team)
+
+
+def _count_whole(
+    part: _Part, rows: tuple[int, int], direction: str, team: ThreadTeam
+) -> sparse.csr_array:
+    """Return some rows as whole numbers, before they are divided."""
+    sizes, found = _find(part, rows, direction, team)
+    largest = max((values.max(initial=0.0) for _, values in found), default=0.0)
+    dtype = np.uint32 if largest < 2.0**32 else np.float64
+    n_words = part.occurrences.shape[1]
+    return _consume_parts(sizes, found, (1, 0), n_words, team, dtype)
+
+
+def _find(
+    part: _Part,
+    rows: tuple[int, int],
+    direction: str,
+    team: ThreadTeam,
+    report: Callable[[float], Any] | None = None,
+) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    """Count some rows; return their numbers of entries, columns and whole numbers.
 
     The places of scikit-learn's `working_memory` are listed at once.
     """
-    whole, n_words = part.weights, part.occurrences.shape[1]
     if rows[0] == rows[1]:
-        return sparse.csr_array((0, n_words))
+        return np.empty(0, dtype=np.int64), []
     occurrences = part.occurrences[:, rows[0] : rows[1]].sum(axis=0)
     places = np.concatenate([[0], np.cumsum(occurrences)])
     most = max(1, int(get_config()["working_memory"] * 2**20) // _PLACE_BYTES)
@@ -435,8 +508,7 @@ def _count(
         told = _share_of(report, number, len(ranges))
         here = rows[0] + first, rows[0] + last
         parts += _count_range(part, here, sizes[first:last], direction, team, told)
-    unit = whole.divisor, whole.exponent
-    return _consume_parts(sizes, parts, unit, n_words, team)
+    return sizes, parts
 
 
 def _count_range(
@@ -646,19 +718,20 @@ def _consume_parts(
     unit: tuple[int, int],
     n_words: int,
     team: ThreadTeam,
+    dtype: Any = np.float64,
 ) -> sparse.csr_array:
     """Return the matrix of the rows. The list of parts is emptied.
 
     Its values are those of the parts times ``2**exponent / divisor``, where `unit` is
     (divisor, exponent).
     """
-    ends = np.cumsum([columns.size for columns, _ in parts]).tolist()
+    ends = np.cumsum([0, *(columns.size for columns, _ in parts)])[1:].tolist() or [0]
     # As large as all parts together. The parts are released one after the other.
     check_room_for(ends[-1] / 2, "Co-occurrence counts")
     index = np.int32 if ends[-1] <= INT32_MAX else np.int64
     indptr = np.zeros(sizes.size + 1, dtype=index)
     np.cumsum(sizes, out=indptr[1:])
-    columns, values = np.empty(ends[-1], index), np.empty(ends[-1], np.float64)
+    columns, values = np.empty(ends[-1], index), np.empty(ends[-1], dtype)
 
     def place(_: int, number: int) -> None:
         part_columns, part_values = parts[number]
@@ -667,7 +740,10 @@ def _consume_parts(
         last = ends[number]
         first = last - part_columns.size
         columns[first:last] = part_columns
-        _divide(part_values, unit, values[first:last])
+        if unit == (1, 0):
+            values[first:last] = part_values
+        else:
+            _divide(part_values, unit, values[first:last])
 
     team.map(place, range(len(parts)))
     counts = sparse.csr_array((values, columns, indptr), shape=(sizes.size, n_words))

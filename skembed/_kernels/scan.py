@@ -182,3 +182,40 @@ def new_table(codes, ends, capacity, n_letters):
     reached = start(codes.size, 0)
     scan(Texts(codes, ends.copy(), is_word), table, 1, False, 0, reached, ids)
     return table if reached[PATIENCE] >= 0 else None
+
+
+@kernel
+def keep_known(token_ids, offsets, documents, begin, new_rows, n_kept):
+    """Give tokens of some documents their new rows, and drop those without one.
+
+    Kept tokens move to the front, behind those of earlier documents.
+
+    Parameters
+    ----------
+    token_ids : int32 (n_tokens,), INOUT
+    offsets : int64 (n_documents + 1,), INOUT
+        Where documents end. Those of earlier documents have changed.
+    documents : (int, int)
+        The first document, and the one behind the last.
+    begin : int
+        Where the tokens of the first document begin.
+    new_rows : int32 (n_words,), IN
+        Negative if tokens are dropped.
+    n_kept : int
+        Number of tokens that are kept of earlier documents.
+
+    Returns
+    -------
+    int
+        Number of tokens that are kept of these and earlier documents.
+    """
+    for document in range(documents[0], documents[1]):
+        end = offsets[document + 1]
+        for position in range(begin, end):
+            row = new_rows[token_ids[position]]
+            # Written every time: a branch would often go wrong.
+            token_ids[n_kept] = row
+            n_kept += row >= 0
+        offsets[document + 1] = n_kept
+        begin = end
+    return n_kept

@@ -332,6 +332,9 @@ def cluster(arguments):
     print_table(["", "s", "ratio"], table)
     print(f"result: {bytes_of(counts) / MIB:.0f} MiB ({counts.nnz} pairs of words)")
     print(f"client beyond the result: {max(client_bytes) / MIB:.0f} MiB")
+    size = -(-len(texts) // arguments.workers)
+    own, _ = skembed.cooccurrence(texts[:size], vocabulary=rows)
+    print(f"counts of the documents of one worker: {bytes_of(own) / MIB:.0f} MiB")
     for name, grown in worker_bytes.items():
         print(
             f"worker {name}: {grown / MIB:.0f} MiB above the start; its largest "

@@ -106,13 +106,18 @@ def test_build_against_a_counter(documents, min_count, max_features, chunk):
     assert_corpus(corpus, rows, left)
 
 
-@given(st.lists(st.lists(st.integers(-1, 2), max_size=6), max_size=8), chunks)
-def test_negative_ids_are_left_out(documents, chunk):
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=6), max_size=8),
+    st.lists(st.integers(-1, 2), min_size=4, max_size=4),
+    chunks,
+)
+def test_tokens_without_a_row_are_left_out(documents, new_rows, at_once):
     ids = array("i", itertools.chain.from_iterable(documents))
-    with mock.patch.object(_vocabulary, "_CHUNK", chunk):
-        corpus = Corpus.consume_known(ids, offsets_of(documents))
+    with mock.patch.object(_vocabulary, "_AT_ONCE", at_once):
+        corpus = Corpus.consume_known(ids, offsets_of(documents), np.array(new_rows))
     rows = {"a": 0, "b": 1, "c": 2}
-    left = [["abc"[word] for word in words if word >= 0] for words in documents]
+    left = [[new_rows[word] for word in words] for words in documents]
+    left = [["abc"[row] for row in words if row >= 0] for words in left]
     assert_corpus(corpus, rows, left)
     assert len(ids) == corpus.token_ids.size
 
@@ -122,13 +127,13 @@ def test_views_that_others_hold(monkeypatch):
     params = {"max_features": 3}
     expected = cheap(PPMISVDEmbedder, **params).fit(DOCUMENTS)
     assert len(expected.vocabulary_) == 3
-    held, drop = [], _vocabulary._drop_negative_inplace
+    held, drop = [], _vocabulary._keep_known
 
     def call(*views):
         held.append(views)
         return drop(*views)
 
-    monkeypatch.setattr(_vocabulary, "_drop_negative_inplace", call)
+    monkeypatch.setattr(_vocabulary, "_keep_known", call)
     for documents in (DOCUMENTS, TOKENISED):
         found = cheap(PPMISVDEmbedder, **params).fit(documents)
         assert_same_fit(found, expected)

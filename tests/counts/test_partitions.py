@@ -18,6 +18,8 @@ from skembed import (
     SoftmaxEmbedder,
     cooccurrence,
 )
+from skembed._corpus import partitioned
+from skembed._counts import partitions
 from skembed.vectors import WordVectors
 from tests.helpers import cheap, draw_documents
 
@@ -135,6 +137,25 @@ def test_number_of_parts(n_jobs):
     """Neighbouring partitions are joined to one part for each task at a time."""
     expected = cooccurrence(RAW)
     assert_same_counts(cooccurrence(as_bag(RAW, 12), n_jobs=n_jobs), expected)
+
+
+@pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
+@pytest.mark.parametrize("window", [5, 30, 40])
+def test_rounds_of_ranges(window, weights, monkeypatch):
+    """Many parts are counted some rows at a time. Large whole numbers are exact."""
+    monkeypatch.setattr(partitioned, "_TASK_TOKENS", 40)
+    monkeypatch.setattr(partitions, "_RANGES", 2)
+    params = {"window": window, "window_weighting": "harmonic", "min_count": 1}
+    params["sample_weight"] = weights
+    texts = [" ".join(RAW)] * 2 + RAW[2:]
+    expected, rows = cooccurrence(texts, **params)
+    found, found_rows = cooccurrence(as_bag(texts, 12), **params, n_jobs=2)
+    assert list(found_rows) == list(rows)
+    np.testing.assert_array_equal(found.indices, expected.indices)
+    # The sums of halves need more than 53 bits if the window is wide.
+    if window <= (36 if weights is None else 5):
+        np.testing.assert_array_equal(found.data, expected.data)
+    np.testing.assert_allclose(found.data, expected.data, rtol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -357,6 +378,16 @@ with dask.config.set(scheduler="threads"):
 import distributed
 print(dask.config.get("distributed.comm.timeouts.connect"))
 """
+
+
+def test_columns_are_counted_before_anything_is_computed():
+    def fail(_):
+        raise AssertionError("A partition was computed.")
+
+    meta = pd.DataFrame({"a": [""], "b": [""]})
+    X = frames.from_map(fail, range(3), meta=meta)
+    with pytest.raises(ValueError, match=r"^X is a frame of 2 columns"):
+        cooccurrence(X)
 
 
 def test_settings_of_distributed_are_complete_afterwards():

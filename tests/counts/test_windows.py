@@ -433,6 +433,29 @@ def test_only_the_places_of_the_rows_are_listed(monkeypatch):
     assert listed == [4, 4, 0, 8]
 
 
+@given(documents, windows, weightings, some_rows, st.booleans())
+@example([[0, 1, 2, 0, 1, 2] * 6], 30, "harmonic", [1, 4], False)
+@example([[0, 1, 2, 0, 1, 2] * 6], 40, "harmonic", [1, 4], False)
+def test_ranges_as_whole_numbers(documents, window, weighting, edges, weighted):
+    """Divided, they have the bits of the rows. Only whole numbers may be uint32."""
+    corpus, weights = corpus_of(documents), window_weights(window, weighting)
+    if weighted:
+        corpus = weighted_corpus(documents, np.arange(1, len(documents) + 1) / 3)
+    ranges = list(pairwise([0, *edges, N_WORDS]))
+    blocks, divisor = _cooccurrence.count_ranges(
+        corpus, N_WORDS, weights, "both", ranges
+    )
+    is_exact = not weighted and (weighting != "harmonic" or window <= EXACT)
+    assert is_exact == (divisor is not None)
+    for block, rows in zip(blocks, ranges, strict=True):
+        expected = count_cooccurrences(corpus, N_WORDS, weights, rows=rows)
+        large = divisor is None or (expected.data * divisor >= 2.0**32).any()
+        assert block.dtype == (np.float64 if large else np.uint32)
+        block = block.astype(np.float64)
+        block.data /= divisor or 1
+        assert_same_bits(block, expected)
+
+
 @pytest.mark.parametrize("rows", [(-1, 2), (3, 2), (0, N_WORDS + 1)], ids=str)
 def test_rows_that_do_not_exist(rows):
     with pytest.raises(ValueError, match=r"rows=\(.*\) are not among the 6 rows"):

@@ -511,6 +511,24 @@ def cluster_without_memory():
         return ended(PPMISVDEmbedder(5, min_count=1), X)
 
 
+def cluster_with_a_lock():
+    """Fit with a function that cannot be pickled, then with one that can."""
+    from dask import bag
+
+    lock = threading.Lock()
+
+    def locked_split(text):
+        with lock:
+            return text.split()
+
+    embedder = PPMISVDEmbedder(5, min_count=1, analyzer=locked_split)
+    with dask_workers(1):
+        X = bag.from_sequence(TEXTS, npartitions=2)
+        found = ended(embedder, X)
+        embedder.set_params(analyzer=str.split).fit(X)
+        return [*found, embedder.__sklearn_is_fitted__()]
+
+
 # --- files ----------------------------------------------------------------------------
 
 

@@ -44,3 +44,12 @@ def test_workers_without_memory():
     assert name == "MemoryError"
     assert message.startswith("All 2 workers of the Dask cluster have paused")
     assert not fitted
+
+
+def test_a_function_that_cannot_be_sent():
+    name, message, fitted, fitted_then = run_case("cluster_with_a_lock")
+    assert name == "TypeError"
+    assert "parameter cannot be sent to the workers" in message
+    assert "lock" in message
+    assert not fitted
+    assert fitted_then
