@@ -399,9 +399,9 @@ def _read_matrix(
         return reader.read(estimator, X, sample_weight, known)
     rows = reader.rows_for_matrix(estimator, known)
     found = share((_names_for_errors(estimator), rows, known and known.columns))
-    n_columns = X.shape[1] if is_array(X) else len(X.columns)
+    labels = share(range(X.shape[1]) if is_array(X) else list(X.columns))
     parts = persist(
-        delay(_read_part, *one, found, n_columns) for one in enumerate(partitions_of(X))
+        delay(_read_part, *one, found, labels) for one in enumerate(partitions_of(X))
     )
     shapes = compute(delay(_shape_of_matrix, part) for part in parts)
     n_documents = [shape.n_documents for shape in shapes]
@@ -438,12 +438,31 @@ def _names_for_errors(estimator: Any) -> Any:
     return bare
 
 
-def _read_part(position: int, part: Any, found: tuple, n_columns: int) -> _Matrix:
+def _read_part(
+    position: int, part: Any, found: tuple, labels: Sequence[Any]
+) -> _Matrix:
     if not part.shape[0]:
-        return _Matrix(SparseRows.of(sparse.csr_array((0, n_columns))), None)
+        return _Matrix(SparseRows.of(sparse.csr_array((0, len(labels)))), None)
     with in_partition(position):
+        _check_labels(part, labels)
         rows, columns = _matrix.read(part, *found)
     return _Matrix(SparseRows.of(rows), columns)
+
+
+def _check_labels(part: Any, labels: Sequence[Any]) -> None:
+    """Raise a ValueError if a matrix has other columns than its collection has."""
+    found = list(part.columns) if is_frame(part) else range(part.shape[1])
+    if len(found) != len(labels):
+        raise ValueError(
+            f"it has {len(found)} columns, but X has {len(labels)}. All partitions "
+            "need the columns that X has."
+        )
+    for i, (one, other) in enumerate(zip(found, labels, strict=True)):
+        if one != other:
+            raise ValueError(
+                f"its column {i} is {one!r}, but that of X is {other!r}. All "
+                "partitions need the columns that X has, in one order."
+            )
 
 
 def _shape_of_matrix(part: _Matrix) -> _Shape:

@@ -276,14 +276,22 @@ def local(X: Any, of_ids: bool = False) -> Any:
         return _documents(parts, of_ids)
     found = compute(parts)
     if is_array(X):
-        return sparse.vstack(list(map(sparse.csr_array, found)), format="csr")
+        return sparse.vstack(list(map(_as_csr, found)), format="csr")
     return require("pandas", "A frame of Dask", "pandas").concat(found)
+
+
+def _as_csr(block: Any) -> sparse.csr_array:
+    if not sparse.issparse(block):
+        # SciPy has no matrices of half precision or of another byte order.
+        is_half = block.dtype == np.float16
+        kind = np.float32 if is_half else block.dtype.newbyteorder("=")
+        block = block.astype(kind, copy=False)
+    return sparse.csr_array(block)
 
 
 def _documents(parts: list[Any], of_ids: bool) -> Iterator[Any]:
     for part in parts:
         (found,) = compute([part])
-        # Rows of an array of ids are documents.
         if of_ids and not isinstance(found, list):
             # Rows are documents. They may be those of a frame.
             yield from np.asarray(found)

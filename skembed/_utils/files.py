@@ -6,6 +6,7 @@ import tempfile
 import weakref
 from array import array
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class FileArray:
             self._file = tempfile.TemporaryFile(  # noqa: SIM115
                 buffering=_BUFFER, dir=self._folder
             )
-        weakref.finalize(self, self._file.close)
+        weakref.finalize(self, _close, self._file)
 
     def __len__(self) -> int:
         return self._size
@@ -85,6 +86,12 @@ class FileArray:
         # Not a `numpy.memmap`: joblib would look for the file by its name.
         pages = mmap.mmap(self._file.fileno(), 0, access=access)
         return np.frombuffer(pages, dtype=self._dtype)
+
+
+def _close(file: Any) -> None:
+    """Close a file. What a full disk has no space for was reported before."""
+    with suppress(OSError):
+        file.close()
 
 
 class _explained:

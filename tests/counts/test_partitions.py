@@ -203,6 +203,30 @@ def test_frame_of_counts():
     assert_same_counts(found, cooccurrence(frame))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, ">i4", ">f8", bool])
+@pytest.mark.parametrize("estimator", [PPMISVDEmbedder, SGNSEmbedder])
+def test_types_of_numbers(estimator, dtype):
+    X = MATRIX.astype(dtype)
+    expected = cheap(estimator).fit(X)
+    found = cheap(estimator).fit(blocks_of(X, 4))
+    assert_same_fit(found, expected)
+    assert found.score(blocks_of(X, 3)) == expected.score(X)
+
+
+def test_partitions_with_other_columns():
+    """Dask does not check them if it is told so."""
+    frame = pd.DataFrame(MATRIX, columns=[f"w{i}" for i in range(MATRIX.shape[1])])
+    parts = [frame[:20], frame[20:40], frame[40:]]
+    parts[1] = parts[1][["w1", "w0", *frame.columns[2:]]]
+    options = {"meta": frame[:0], "enforce_metadata": False}
+    X = frames.from_map(lambda number: parts[number], [0, 1, 2], **options)
+    with pytest.raises(ValueError, match=r"^Partition 1 of X: .* 0 is 'w1', .* 'w0'"):
+        cooccurrence(X)
+    short = blocks_of(MATRIX, 1).rechunk({1: -1}).map_blocks(lambda block: block[:, :5])
+    with pytest.raises(ValueError, match=r"^Partition 0 of X: it has 5 columns, but X"):
+        cooccurrence(short)
+
+
 def test_sparse_chunks():
     chunks = [dask.delayed(sparse.csr_array)(part) for part in np.split(MATRIX, 4)]
     shape = N_DOCUMENTS // 4, MATRIX.shape[1]

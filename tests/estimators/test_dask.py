@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn import config_context
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline, make_union
 
 import skembed
@@ -601,6 +603,19 @@ def test_pipelines(collection):
     fit_on_dask = make_pipeline(cheap(PPMISVDEmbedder), LogisticRegression())
     fit_on_dask.fit(X, LABELS)
     np.testing.assert_allclose(fit_on_dask.predict_proba(RAW), expected, rtol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:Dask currently has limited support")
+def test_searches():
+    """They take documents by number, which only arrays of Dask allow."""
+    pipeline = make_pipeline(cheap(PPMISVDEmbedder), LogisticRegression())
+    grid = {"ppmisvdembedder__n_components": [1, 2]}
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise")
+    expected = search.fit(RAW, LABELS).cv_results_["mean_test_score"]
+    column = as_series(RAW).to_dask_array(lengths=True)
+    for X in (as_array(RAW), as_column(RAW), column):
+        found = clone(search).fit(X, LABELS).cv_results_["mean_test_score"]
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_pipelines_on_each_partition():

@@ -1,7 +1,11 @@
 """Arrays in files."""
 
 import errno
+import gc
+import os
 import pickle
+import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -60,3 +64,22 @@ def test_full_disk(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"No space left .* folder with more space") as it:
         numbers.extend([1])
     assert it.value.errno == errno.ENOSPC
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk is always full")
+def test_a_full_disk_is_reported_once(monkeypatch):
+    """Not again when the file is closed."""
+    others = []
+    monkeypatch.setattr(sys, "unraisablehook", others.append)
+    monkeypatch.setattr(
+        tempfile,
+        "TemporaryFile",
+        lambda buffering, dir: open("/dev/full", "wb", buffering),  # noqa: SIM115
+    )
+    numbers = FileArray(None, "i")
+    numbers.extend([1, 2])
+    with pytest.raises(OSError, match="No space left"):
+        numbers.view()
+    del numbers
+    gc.collect()
+    assert not others
