@@ -36,6 +36,10 @@ def with_random_vectors(name, learned, rng):
     shape = len(learned.vocabulary_), embedder.n_components
     embedder.word_vectors_ = rng.standard_normal(shape, dtype=np.float32)
     embedder.context_vectors_ = rng.standard_normal(shape, dtype=np.float32)
+    # A scale as if it had been learned from these vectors.
+    embedder.feature_means_ = np.zeros(embedder.n_components)
+    embedder.feature_scales_ = np.ones(embedder.n_components)
+    embedder._scaled_as = (embedder.combine,)
     return embedder
 
 
