@@ -225,11 +225,9 @@ def read(
     assert rows is not None
     shared = share(pickle.dumps(list(rows)))
     groups = _groups([shape[1] for shape in shapes], n_tasks(estimator.n_jobs))
-    numbered, parts = (
-        parts,
-        persist(
-            delay(_translate, parts[group], of_parts[group], shared) for group in groups
-        ),
+    numbered = parts
+    parts = persist(
+        delay(_translate, numbered[group], of_parts[group], shared) for group in groups
     )
     sizes = compute(delay(_size, part) for part in parts)
     # Only now, because calls with a list of persisted objects do not hold them.

@@ -125,8 +125,8 @@ def items(results: Sequence[Any], position: int) -> list[Any]:
     """Return an item of the result of each of several tasks, as Delayed objects.
 
     Dask takes many tasks that share a name and few inputs for roots of a graph. It
-    places these without regard to where their inputs are. Here, the items of one
-    position have a name for themselves, so that results are not sent back and forth.
+    places these without regard to where their inputs are. Here, each call has a name
+    of its own, so that Dask takes the items where the results are.
     """
     dask = _dask()
     name, item = f"item-{uuid.uuid4().hex}", dask.delayed(getitem, pure=False)

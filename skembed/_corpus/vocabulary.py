@@ -309,8 +309,10 @@ def join(parts: Sequence[Corpus]) -> Corpus:
     if len(parts) == 1:
         return parts[0]
     token_ids = np.concatenate([part.token_ids for part in parts])
+    lengths = [np.diff(part.doc_offsets) for part in parts]
+    offsets = np.cumsum(np.concatenate([[0], *lengths]))
     of_tokens, of_documents = _joined_weights(parts)
-    return Corpus(token_ids, _joined_offsets(parts), of_tokens, of_documents)
+    return Corpus(token_ids, offsets, of_tokens, of_documents)
 
 
 def translate(parts: Sequence[Corpus], rows: Sequence[np.ndarray]) -> Corpus:
@@ -343,11 +345,6 @@ def translate(parts: Sequence[Corpus], rows: Sequence[np.ndarray]) -> Corpus:
         offsets.append(n_known + ends[1:])
         n_known += n_here
     return Corpus(token_ids[:n_known], np.concatenate(offsets), of_tokens, of_documents)
-
-
-def _joined_offsets(parts: Sequence[Corpus]) -> np.ndarray:
-    lengths = [np.diff(part.doc_offsets) for part in parts]
-    return np.cumsum(np.concatenate([[0], *lengths]))
 
 
 def _joined_weights(parts: Sequence[Corpus]) -> list[np.ndarray | None]:

@@ -54,9 +54,9 @@ def count_windows(
 ) -> sparse.csr_array:
     """Count how often words co-occur within context windows, on the workers.
 
-    The counts of a range of rows are added up on the workers. If there are more parts
-    than tasks at a time, the ranges are counted in several rounds: the counts of all
-    parts in one round take about as much memory as all counts of few parts.
+    The counts of a range of rows are added up on the workers. If a worker has several
+    parts, ranges are counted in as many rounds. It then holds about as many counts at a
+    time as one part has.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def _add_up(parts: list[_Block], unit: int) -> _Block:
     if all(divisors):
         # It is the same for all of them.
         return _Block(SparseRows.of(sums.add_whole(counts)), divisors[0])
-    counts = [of / (by or 1) for of, by in zip(counts, divisors, strict=True)]
+    counts = [part / (by or 1) for part, by in zip(counts, divisors, strict=True)]
     total, scale = sums.add_multiples(counts, unit)
     if scale == 1.0:
         return _Block(SparseRows.of(total), None)

@@ -725,20 +725,19 @@ def _consume_parts(
     Its values are those of the parts times ``2**exponent / divisor``, where `unit` is
     (divisor, exponent).
     """
-    ends = np.cumsum([0, *(columns.size for columns, _ in parts)])[1:].tolist() or [0]
+    edges = np.cumsum([0, *(columns.size for columns, _ in parts)]).tolist()
     # As large as all parts together. The parts are released one after the other.
-    check_room_for(ends[-1] / 2, "Co-occurrence counts")
-    index = np.int32 if ends[-1] <= INT32_MAX else np.int64
+    check_room_for(edges[-1] / 2, "Co-occurrence counts")
+    index = np.int32 if edges[-1] <= INT32_MAX else np.int64
     indptr = np.zeros(sizes.size + 1, dtype=index)
     np.cumsum(sizes, out=indptr[1:])
-    columns, values = np.empty(ends[-1], index), np.empty(ends[-1], dtype)
+    columns, values = np.empty(edges[-1], index), np.empty(edges[-1], dtype)
 
     def place(_: int, number: int) -> None:
         part_columns, part_values = parts[number]
         # The memory of a part is released before the next part is copied.
         parts[number] = None
-        last = ends[number]
-        first = last - part_columns.size
+        first, last = edges[number], edges[number + 1]
         columns[first:last] = part_columns
         if unit == (1, 0):
             values[first:last] = part_values
