@@ -39,6 +39,7 @@ from skembed._kernels.simd import (
     clear_rows,
     copy_row,
     fetch_row,
+    fetch_to_write,
     is_among,
     write_columns,
     write_rows,
@@ -185,6 +186,7 @@ def add_up_around(model, lanes, scratch, lane):
         fetch_row(model.params, words[lane, slot])
     for slot in range(first, last):
         fetch_row(model.params, words[lane, min(slot + AHEAD, last - 1)])
+        fetch_to_write(lanes.updates[lane], slot)
         word = np.int64(words[lane, slot])
         mix_rows(vectors, slot, vectors, slot - 1, model.params, word, (ONE, ONE))
 
@@ -199,6 +201,8 @@ def build_hidden(model, lanes, scratch, lane, n_words):
     for word in range(n_words):
         ahead = min(targets + word + AHEAD, last - 1)
         fetch_row(model.params, row + lanes.words[lane, ahead])
+        # Another thread may have read it since this one wrote to it.
+        fetch_to_write(lanes.updates[lane], targets + word)
         share = share_of(model, count_contexts(window, word))
         bounds = (window[word, 0] - 1, window[word, 3] - 1)
         own = np.int64(lanes.words[lane, targets + word])
@@ -256,14 +260,15 @@ def add_updates(model, lanes, scratch, lane, n_words):
     changes = updates if model.mapped else scratch.unmapped
     for slot in range(noise, n_slots, TILE):
         write_columns(updates, slot, steps, (0, slot), vectors, 0, n_words)
-    for word in range(0, n_words, TILE):
-        runs = ((noise, noise, n_slots - noise),)
-        write_rows(changes, word, steps, word, vectors, runs)
-    for word in range(n_words):
-        own, step = targets + word, steps[0, targets + word]
-        row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])
-        step_rows(changes, updates, (word, own), step, vectors, model.params, row)
-        changes[word, column] = np.float32(0.0)
+    runs = ((noise, noise, n_slots - noise),)
+    for first in range(0, n_words, TILE):
+        write_rows(changes, first, steps, first, vectors, runs)
+        # While they are in the nearest cache.
+        for word in range(first, min(first + TILE, n_words)):
+            own, step = targets + word, steps[0, targets + word]
+            row = np.int64(lanes.parts[lane, WORDS, 2] + lanes.words[lane, own])
+            step_rows(changes, updates, (word, own), step, vectors, model.params, row)
+            changes[word, column] = np.float32(0.0)
     unmap_steps(model, lanes, scratch, lane, n_words)
     for word in range(n_words):
         step = np.float32(model.word_bias) * scratch.slots[BIAS_STEP, word]
@@ -341,7 +346,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
         rate = np.float32(rates[0] + rates[1] * index)
-        open_round(scratch)
+        open_round(lanes, team)
         lane, tried = next_lane(lanes, team, 0)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])

@@ -48,52 +48,64 @@ def next_lane(lanes, team, tried):
 
 
 @helper
-def hashed(row):
-    """Return 32 bits that spread rows evenly."""
-    return (np.uint64(row) * KNUTH) & LOW_32
+def hashed(row, size):
+    """Return a number below `size`, at most 2**32, that spreads rows evenly."""
+    bits = (np.uint64(row) * KNUTH) & LOW_32
+    return np.int64((bits * np.uint64(size)) >> SHIFT_32)
 
 
 @helper
-def rank(thread, row, size):
-    """Return a thread's turn to add to a row, 0 for the first; it is never shared."""
-    first = np.int64((hashed(row) * np.uint64(size)) >> SHIFT_32)
-    return (thread - first + size) % size
+def open_round(lanes, team):
+    """Begin with no rows in this thread's set."""
+    for number in range(lanes.rows.shape[1]):
+        lanes.rows[team.thread, number] = np.uint64(0)
 
 
 @helper
-def place_of(rows, row, stamp):
-    """Return where a set holds a row, or would: the first place without this stamp.
+def enter_row(lanes, thread, row):
+    """Enter a row into the set of those that a thread has computed in this round."""
+    bit = hashed(row, 64 * lanes.rows.shape[1])
+    lanes.rows[thread, bit >> 6] |= np.uint64(1) << np.uint64(bit & 63)
 
-    Parameters
-    ----------
-    rows : int64 (n, 2), IN
-        n is a power of two. Column 0 holds rows, and column 1 their stamps.
-    row : int
-    stamp : int
+
+@helper
+def has_row(lanes, thread, row):
+    """Return 1 if a row is in a thread's set, else 0; some others are said to be, too.
+
+    A row that has been entered always is.
     """
-    last = rows.shape[0] - 1
-    at = np.int64(hashed(row)) & last
-    while rows[at, 1] >= stamp and rows[at, 0] != row:
-        at = (at + 1) & last
-    return at
+    bit = hashed(row, 64 * lanes.rows.shape[1])
+    return np.int64(lanes.rows[thread, bit >> 6] >> np.uint64(bit & 63)) & 1
 
 
 @helper
-def open_round(scratch):
-    """Begin with an empty set of rows.
+def owns_row(lanes, team, row):
+    """Return 1 if this thread adds up the updates of a row, else 0.
 
-    A round has two stamps: of rows to add to, and of rows that other threads add to.
+    Of the threads whose sets have the row, the first in an order that differs from row
+    to row. All threads see the same sets, so that exactly one is first: the only
+    one that has computed the row, if there is just one.
     """
-    scratch.stamp[0] += 2
+    first = hashed(row, team.size)
+    mine = turn_of(team.thread, first, team.size)
+    owns = has_row(lanes, team.thread, row)
+    # Without a branch, whose outcome no processor could predict.
+    for other in range(team.size):
+        earlier = np.int64(turn_of(other, first, team.size) < mine)
+        owns &= 1 - (earlier & has_row(lanes, other, row))
+    return owns
+
+
+@helper
+def turn_of(thread, first, size):
+    """Return a thread's place in an order that begins with thread `first`."""
+    return thread - first + (size if thread < first else 0)
 
 
 @helper
 def list_slots(lanes, scratch, lane, team):
-    """List a lane's slots with their rows.
-
-    The rows join the set of those that this thread has computed in this round.
-    """
-    routes, rows, stamp = lanes.routes, scratch.rows, scratch.stamp[0]
+    """List a lane's slots with their rows, which join the set of this thread."""
+    routes = lanes.routes
     at = 0
     for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
@@ -103,36 +115,16 @@ def list_slots(lanes, scratch, lane, team):
             routes[lane, at, 1] = target
             at += 1
             if team.size > 1:
-                place = place_of(rows, target, stamp)
-                rows[place, 0] = target
-                rows[place, 1] = stamp
-    lanes.takers[lane, 0] = at
-    lanes.takers[lane, 1] = team.thread
+                enter_row(lanes, team.thread, target)
+    lanes.n_routes[lane] = at
 
 
 @helper
 def keep_curvatures(lanes, scratch, lane):
     """Copy the curvatures of a lane's slots to where all threads read them."""
-    for at in range(lanes.takers[lane, 0]):
+    for at in range(lanes.n_routes[lane]):
         slot = lanes.routes[lane, at, 0]
         lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
-
-
-@helper
-def leave_rows(lanes, scratch, team):
-    """Mark the rows of this thread's set that another thread adds to."""
-    rows, stamp = scratch.rows, scratch.stamp[0]
-    for lane in range(lanes.words.shape[0]):
-        other = lanes.takers[lane, 1]
-        if other == team.thread:
-            continue
-        for i in range(lanes.takers[lane, 0]):
-            row = np.int64(lanes.routes[lane, i, 1])
-            place = place_of(rows, row, stamp)
-            if rows[place, 1] == stamp:
-                mine = rank(team.thread, row, team.size)
-                if rank(other, row, team.size) < mine:
-                    rows[place, 1] = stamp + 1
 
 
 @helper
@@ -142,21 +134,15 @@ def list_updates(lanes, scratch, team):
     A row that one thread has computed alone is added to by that thread, whose cache
     holds the row and its updates. All other rows are shared out evenly.
     """
-    owned, rows, stamp = scratch.owned, scratch.rows, scratch.stamp[0]
-    if team.size > 1:
-        leave_rows(lanes, scratch, team)
+    owned = scratch.owned
     n_owned = 0
     for lane in range(lanes.words.shape[0]):
-        for i in range(lanes.takers[lane, 0]):
+        for i in range(lanes.n_routes[lane]):
             row = np.int64(lanes.routes[lane, i, 1])
-            if team.size > 1:
-                place = place_of(rows, row, stamp)
-                if rows[place, 1] != stamp or rows[place, 0] != row:
-                    continue
             owned[n_owned, 0] = lane
             owned[n_owned, 1] = i
             owned[n_owned, 2] = row
-            n_owned += 1
+            n_owned += owns_row(lanes, team, row) if team.size > 1 else 1
     return n_owned
 
 

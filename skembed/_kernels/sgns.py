@@ -304,7 +304,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     for done in range(rounds[1] - rounds[0]):
         index = rounds[0] + done
         rate = np.float32(rates[0] + rates[1] * index)
-        open_round(scratch)
+        open_round(lanes, team)
         lane, tried = next_lane(lanes, team, 0)
         while lane >= 0:
             span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])

@@ -21,7 +21,7 @@ from skembed._kernels.bag_tiles import (
     transpose_rows,
 )
 from skembed._kernels.maps import Map, MapSteps
-from skembed._kernels.simd import copy_row, fetch_row
+from skembed._kernels.simd import copy_row, fetch_row, fetch_to_write
 from skembed._kernels.steps import (
     BEND,
     BIAS,
@@ -132,14 +132,16 @@ class Lanes(NamedTuple):
     parts: np.ndarray
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
-    # OUT int64 (n_lanes, 2): the number of slots, and the thread that computed them
-    takers: np.ndarray
+    n_routes: np.ndarray  # OUT int64 (n_lanes,), number of slots
     routes: np.ndarray  # OUT int32 (n_lanes, n_slots, 2), of these the slot and row
     curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), likewise
     map: MapSteps | None  # of a learned map
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
     claims: np.ndarray  # scratch int64 (n_lanes * CLAIM_NUMBERS,), zeros between rounds
+    # Row t is written by thread t: uint64 (n_threads, 2**k), the set of the rows that
+    # it computes in a round; see `rounds.has_row`
+    rows: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -156,11 +158,9 @@ class Scratch(NamedTuple):
     scores: np.ndarray
     weights: np.ndarray
     stream: np.ndarray  # uint64 (8,), the lane's random stream, in a cache line
-    rows: np.ndarray  # int64 (2**k, 2), set of the rows that are computed in a round
     # int32 (n_lanes * n_slots, 3): lane, place among its routes, and row of the updates
     # that this thread adds
     owned: np.ndarray
-    stamp: np.ndarray  # int64 (1,), of the round, see `rounds.place_of`
 
 
 @kernel
@@ -201,7 +201,7 @@ def cut_span(tokens, lanes, lane, index, size):
     last = min(first + size, (lane + 1) * tokens.size // n_lanes)
     for part in range(PARTS):
         lanes.parts[lane, part, 1] = lanes.parts[lane, part, 0]
-    lanes.takers[lane, 0] = 0
+    lanes.n_routes[lane] = 0
     return first, last
 
 
@@ -280,7 +280,7 @@ def gather(model, lanes, scratch, lane):
     # Plain indices, here and below: a view of a row costs two atomic operations.
     vectors, slots, routes = scratch.vectors, scratch.slots, lanes.routes
     column = model.n_components
-    end, at = lanes.takers[lane, 0] - 1, 0
+    end, at = lanes.n_routes[lane] - 1, 0
     for ahead in range(AHEAD):
         fetch_row(model.params, routes[lane, ahead, 1])
     for part in range(PARTS):
@@ -292,6 +292,7 @@ def gather(model, lanes, scratch, lane):
         last = lanes.parts[lane, part, 1]
         for slot in range(lanes.parts[lane, part, 0], last):
             fetch_row(model.params, routes[lane, min(at + AHEAD, end), 1])
+            fetch_to_write(lanes.updates[lane], slot)
             at += 1
             word = lanes.words[lane, slot]
             norm = copy_row(vectors, slot, model.params, row + word)

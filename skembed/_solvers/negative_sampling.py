@@ -674,13 +674,17 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
         parts=np.zeros((n_lanes, spans.PARTS, 4), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
         updates=aligned_zeros((n_lanes, n_slots, width)),
-        takers=np.zeros((n_lanes, 2), dtype=np.int64),
+        n_routes=np.zeros(n_lanes, dtype=np.int64),
         routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
         curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
         map=steps,
         loss=aligned_zeros((n_lanes,), np.float64),
         pairs=aligned_zeros((n_lanes,), np.int64),
         claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),
+        # Eight bits for a slot or more, so that few rows meet in a bit.
+        rows=aligned_zeros(
+            (n_threads, max(16, 1 << (n_lanes * n_slots // 8).bit_length())), np.uint64
+        ),
     )
 
 
@@ -700,10 +704,5 @@ def make_scratch(lanes: Any, n_columns: int, hidden: bool = False) -> Any:
         scores=aligned_zeros((span, n_columns)),
         weights=aligned_zeros((span, n_columns)),
         stream=aligned_zeros((8,), np.uint64),
-        # At most half full, and its stamps begin above the zeros.
-        rows=aligned_zeros(
-            (1 << (2 * n_lanes * n_slots - 1).bit_length(), 2), np.int64
-        ),
         owned=aligned_zeros((n_lanes * n_slots, 3), np.int32),
-        stamp=np.ones(1, dtype=np.int64),
     )

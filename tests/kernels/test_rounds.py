@@ -1,0 +1,70 @@
+"""Who adds up the updates of a row."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from skembed._kernels.rounds import enter_row, owns_row
+from skembed._utils.barrier import TEAM_NUMBERS, Team
+from skembed._utils.jit import kernel
+
+
+class Sets(NamedTuple):
+    """What `rounds` reads of lanes here."""
+
+    rows: np.ndarray
+
+
+@kernel
+def enter_all(sets, thread, rows):
+    for i in range(rows.size):
+        enter_row(sets, thread, rows[i])
+
+
+@kernel
+def note_owned(sets, team, owned):
+    for row in range(owned.size):
+        owned[row] = owns_row(sets, team, row)
+
+
+def owners(computed, n_rows, n_numbers):
+    """Return which threads add up the updates of which rows, as an array of 0 and 1."""
+    size = len(computed)
+    sets = Sets(np.zeros((size, n_numbers), dtype=np.uint64))
+    for thread, rows in enumerate(computed):
+        enter_all(sets, thread, np.array(rows, dtype=np.int64))
+    owned = np.zeros((size, n_rows), dtype=np.int64)
+    for thread in range(size):
+        team = Team(thread, size, np.zeros(TEAM_NUMBERS, dtype=np.int64))
+        note_owned(sets, team, owned[thread])
+    return owned
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("n_numbers", [1, 16, 256])
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_one_thread_owns_a_row(size, n_numbers):
+    """Also where sets are so full that they seem to hold rows of other threads."""
+    random = np.random.default_rng(size)
+    computed = [random.choice(900, 150, replace=False) for _ in range(size)]
+    owned = owners(computed, 900, n_numbers)
+    assert (owned[:, np.unique(computed)].sum(axis=0) == 1).all()
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_whoever_computes_a_row_alone_owns_it(size):
+    """Of few rows in large sets, no two have the same bit."""
+    computed = [np.arange(thread, 40, size) for thread in range(size)]
+    owned = owners(computed, 40, 1 << 12)
+    wanted = np.zeros((size, 40), dtype=np.int64)
+    wanted[np.arange(40) % size, np.arange(40)] = 1
+    np.testing.assert_array_equal(owned, wanted)
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("size", [2, 3, 7])
+def test_rows_of_all_threads_are_shared_out_evenly(size):
+    owned = owners([np.arange(700)] * size, 700, 1 << 10)
+    np.testing.assert_allclose(owned.sum(axis=1), 700 / size, atol=2)
