@@ -151,7 +151,7 @@ class PPMISVDEmbedder(BaseEmbedder):
         singular_exponent=0.5,
         subsample=1e-5,
         warm_start=False,
-        window=5,
+        window=10,
         window_weighting="dynamic",
         direction="both",
         analyzer="word",

@@ -330,8 +330,9 @@ READING_HELP = """\
   together, and only within an estimator.
 - `training loss`: of the last epoch, where there is no held-out loss.
 - `nats per pair`: held-out cross-entropy of the contexts of words in the test documents
-  (`inspection.held_out_cross_entropy`). The unit is the same for all estimators. CBOW
-  predicts no contexts from one word, so it has none.
+  (`inspection.held_out_cross_entropy`). The unit is the same for all estimators, but
+  estimators with different windows predict different contexts: pass `--window` to
+  compare them. CBOW predicts no contexts from one word, so it has none.
 - `accuracy`: share of test documents whose class a logistic regression on the means
   of the words' vectors finds.
 - Names of similarity sets: Spearman's rank correlation of cosines with human scores.

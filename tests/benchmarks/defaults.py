@@ -28,6 +28,7 @@ from collections import defaultdict
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -168,17 +169,16 @@ def _rotated(train, test):
 
 
 def scale(arguments, split):
-    """Yield the same for poolings and scales, and for scalers behind the default."""
+    """Yield the same for poolings and scales, and scalers behind, with the grid."""
     base = {head: score(head, split.tfidf, split) for head in arguments.heads}
-    for name in arguments.estimators:
+    for name, embedder in tried(arguments, split.seed):
         for pooling, found in itertools.product(POOLINGS, SCALES):
-            embedder = ESTIMATORS[name](random_state=split.seed)
-            embedder.set_params(pooling=pooling, scale=found)
-            rows = features(embedder, split)
+            other = clone(embedder).set_params(pooling=pooling, scale=found)
+            rows = features(other, split)
             for head in arguments.heads:
                 gain = score(head, rows, split) - base[head]
                 yield f"{name}, {pooling}, {found}", head, gain
-        rows = features(ESTIMATORS[name](random_state=split.seed), split)
+        rows = features(embedder, split)
         for length in LENGTHS:
             # Rows of the default are `_features.LENGTH` long.
             longer = [part * (length / LENGTH) for part in rows]

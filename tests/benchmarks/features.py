@@ -49,7 +49,7 @@ POOLINGS = ("mean", "tfidf", "sif", "usif", "mean_max")
 IN_UNIONS = ("mean", "sif")
 EMBEDDERS = {
     "SGNS": SGNSEmbedder(),
-    "PPMI-SVD": PPMISVDEmbedder(),
+    "PPMI-SVD": PPMISVDEmbedder(window=5),
     "GloVe": GloVeEmbedder(),
 }
 N_COMPONENTS = 100

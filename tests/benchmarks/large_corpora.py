@@ -46,7 +46,7 @@ from tests.benchmarks.measures import AnonymousMemory, in_fresh_process
 KINDS = {
     "SGNS": (skembed.SGNSEmbedder, {"max_iter": 1}),
     "CBOW": (skembed.CBOWEmbedder, {"max_iter": 1}),
-    "PPMI-SVD": (skembed.PPMISVDEmbedder, {}),
+    "PPMI-SVD": (skembed.PPMISVDEmbedder, {"window": 5}),
 }
 # Words that are rarer in the reviews have another name in each copy of these.
 RARE = 20

@@ -72,7 +72,7 @@ def count(corpus, n_words, threads, window=10, weighting="harmonic"):
 
 
 def ppmi_matrix(corpus, n_words, threads):
-    """Return the PPMI matrix of `PPMISVDEmbedder` at its defaults."""
+    """Return the PPMI matrix of `PPMISVDEmbedder(window=5, subsample=0)`."""
     return ppmi.ppmi_inplace(count(corpus, n_words, threads, 5, "dynamic"), 1.0, 0.75)
 
 

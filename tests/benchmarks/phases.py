@@ -23,7 +23,7 @@ INTERVAL = 0.01
 LEAST_SHARE = 0.005
 SETTINGS = {
     "SGNSEmbedder": {"max_iter": 1},
-    "PPMISVDEmbedder": {},
+    "PPMISVDEmbedder": {"window": 5},
     "GloVeEmbedder": {"max_iter": 5},
 }
 

@@ -24,7 +24,11 @@ from skembed.inspection import (
 
 # Words of letters only: code and formulas are full of names.
 EMBEDDER = PPMISVDEmbedder(
-    50, stop_words="english", token_pattern=r"(?u)\b[a-z]{3,}\b", random_state=0
+    50,
+    window=5,
+    stop_words="english",
+    token_pattern=r"(?u)\b[a-z]{3,}\b",
+    random_state=0,
 )
 # The document of the contributions, by the name of its object.
 DOCUMENT = "scipy.stats.gaussian_kde.integrate_box"

@@ -66,7 +66,7 @@ N_TOPICS, N_ATOMS = 20, 5
 # Nearest words that a word is similar to.
 N_SIMILAR = 20
 TFIDF = "tf-idf, words and pairs"
-EMBEDDERS = {"SGNS": SGNSEmbedder(), "PPMI-SVD": PPMISVDEmbedder()}
+EMBEDDERS = {"SGNS": SGNSEmbedder(), "PPMI-SVD": PPMISVDEmbedder(window=5)}
 POOLINGS = ("mean", "tfidf", "sif", "vlad")
 
 

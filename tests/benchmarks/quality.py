@@ -33,13 +33,15 @@ ESTIMATORS = {
 }
 
 
-def candidates(names, subsamples):
+def candidates(names, subsamples, window):
     """Yield a name and an estimator without its seed."""
     for share_context in (False, True, "signed"):
         for name in names:
             for subsample in subsamples or [ESTIMATORS[name].subsample]:
                 embedder = clone(ESTIMATORS[name])
                 embedder.set_params(share_context=share_context, subsample=subsample)
+                if window is not None:
+                    embedder.set_params(window=window)
                 yield name, embedder
 
 
@@ -61,12 +63,14 @@ def main():
     parser.add_argument(
         "--subsample", type=float, nargs="+", help="thresholds; otherwise the defaults"
     )
+    parser.add_argument("--window", type=int, help="otherwise the defaults")
     arguments = parser.parse_args()
     documents = read_documents(arguments.data, arguments.documents)
     sets = read_similarities(arguments.wordsim)
     print(describe_machine())
     rows = []
-    for name, embedder in candidates(arguments.estimators, arguments.subsample):
+    found = candidates(arguments.estimators, arguments.subsample, arguments.window)
+    for name, embedder in found:
         results, seconds = [], []
         for seed in range(arguments.seeds):
             start = time.perf_counter()

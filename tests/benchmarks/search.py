@@ -86,7 +86,8 @@ def _timed(function, found):
 
 def run(documents, labels, memory):
     """Return the seconds of the calls, those of the whole search, and the scores."""
-    embedder, grid = PPMISVDEmbedder(random_state=0, memory=memory), GRID
+    embedder = PPMISVDEmbedder(window=5, random_state=0, memory=memory)
+    grid = GRID
     head = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     model = Pipeline([("embed", embedder), ("head", head)])
     if labels is None:

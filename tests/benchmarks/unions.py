@@ -113,6 +113,7 @@ def main():
     parser.add_argument("--splits", type=int, default=10)
     parser.add_argument("--weights", type=float, nargs="+", default=[0.25, 0.5, 1.0])
     parser.add_argument("--embedders", nargs="+", default=["ppmi-svd"])
+    parser.add_argument("--window", type=int, help="of the embedders; or their own")
     parser.add_argument("--labels", type=int, nargs="+", default=LABELS)
     parser.add_argument("--draws", type=int, default=2, help="of 200 labels or fewer")
     options = parser.parse_args()
@@ -120,7 +121,8 @@ def main():
     print(describe_machine())
     texts, labels = read_labelled(options.data, options.documents)
     print(f"{len(texts)} documents, {options.splits} splits\n")
-    embedders = {name: EMBEDDERS[name]() for name in options.embedders}
+    given = {} if options.window is None else {"window": options.window}
+    embedders = {name: EMBEDDERS[name](**given) for name in options.embedders}
     report(run(texts, labels, embedders, options.weights, options.splits, draws))
 
 

@@ -159,7 +159,7 @@ def test_off_by_default():
     assert not plain.directional
     assert not [name for name in learned(plain) if "left" in name or "right" in name]
     assert plain.n_embedding_parameters_ == 2 * plain.word_vectors_.size
-    again = fit(documents, n_components=3, window=5)
+    again = fit(documents, n_components=3, window=plain.window)
     assert again.word_vectors_.tobytes() != plain.word_vectors_.tobytes()
     # Nothing of the other fit is left.
     assert_same_fit(again.set_params(directional=False).fit(documents), plain)
