@@ -219,6 +219,7 @@ class PretrainedEmbedder(DocumentTransformer):
         corpus, counted, note = _translate(self, reading, rows, vectors, resume)
         tables = vectors, vectors
         pooling = _features.fit(pooling, corpus, tables, self.combine, resume.adds)
+        earlier = resume.learned if resume.adds else {}
         learned = {
             "vocabulary_": rows,
             "word_vectors_": vectors,
@@ -226,7 +227,7 @@ class PretrainedEmbedder(DocumentTransformer):
             "_made_with": {"vectors": self.vectors},
             **counted,
             **_fit.columns_of(reading.columns),
-            **_fit.scaling_of(self, corpus, tables, pooling, resume),
+            **_features.learn_scale(self, corpus, tables, pooling, earlier),
         }
         progress.end(lambda: learned)
         seconds = progress.seconds
