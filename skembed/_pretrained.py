@@ -219,7 +219,6 @@ class PretrainedEmbedder(DocumentTransformer):
         corpus, counted, note = _translate(self, reading, rows, vectors, resume)
         tables = vectors, vectors
         pooling = _features.fit(pooling, corpus, tables, self.combine, resume.adds)
-        earlier = resume.learned if resume.adds else {}
         learned = {
             "vocabulary_": rows,
             "word_vectors_": vectors,
@@ -227,7 +226,7 @@ class PretrainedEmbedder(DocumentTransformer):
             "_made_with": {"vectors": self.vectors},
             **counted,
             **_fit.columns_of(reading.columns),
-            **_features.learn_scale(self, corpus, tables, pooling, earlier),
+            **_features.learn_scale(self, corpus, tables, pooling, resume.learned),
         }
         progress.end(lambda: learned)
         seconds = progress.seconds

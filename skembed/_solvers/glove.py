@@ -214,7 +214,7 @@ def _model(
     return glove.Model(
         params,
         squares,
-        layout.scale(0.0),
+        layout.scale(),
         bias,
         layout.n_components,
         layout.context_row,

@@ -157,7 +157,7 @@ def _data(settings: Settings, job: Job) -> Data:
 
 def _data_of_text(settings: Settings, job: Job, held_out: Corpus | None) -> Data:
     totals = job.counts if held_out is not None else job.vocabulary.counts
-    window, longest, sides = settings.window, job.corpus.longest, settings.sides
+    window, sides, longest = settings.window, settings.sides, job.corpus.longest
     draws = word_draws(totals, settings.subsample, settings.noise_exponent)
     weights = count.window_weights(window, settings.window_weighting, longest)
     # From these documents only; the probabilities also count earlier documents.
@@ -273,7 +273,7 @@ def start_map(layout: Layout) -> dict[str, Any]:
     """
     from skembed._kernels import maps
 
-    n_rows, start = len(layout.map), layout.scale(fill=0.0)
+    n_rows, start = len(layout.map), layout.scale()
     width = start.size
     scale = aligned_zeros((width,))
     scale[:] = start if n_rows < 2 else 1.0

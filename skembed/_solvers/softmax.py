@@ -308,11 +308,11 @@ class Training:
         d, n_nodes = layout.n_components, layout.n_words - 1
         if not layout.shares_rows:
             first = layout.context_row
-            vectors = params[first : first + n_nodes, :d] * layout.scale(0.0)[:d]
+            vectors = params[first : first + n_nodes, :d] * layout.scale()[:d]
             return {"node_vectors_": vectors, "node_biases_": self._biases(params)}
         vectors = hierarchical.node_vectors(tree, params[: n_nodes + 1])[:, :d]
         found = {
-            "node_vectors_": vectors * layout.scale(0.0)[:d],
+            "node_vectors_": vectors * layout.scale()[:d],
             "node_biases_": self.biases[0].copy(),
         }
         if self.tables.keeps_squares and self.settings.bias == "word":

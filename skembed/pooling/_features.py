@@ -14,7 +14,7 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 from skembed.pooling._poolings import POOLINGS, Pooling
-from skembed.pooling._rows import Documents
+from skembed.pooling._rows import CHUNK, COLUMNS, Documents, ranges
 
 COMBINATIONS = ("word", "context", "sum", "concat")
 SCALES = (None, "standard", "spherical")
@@ -26,9 +26,6 @@ LENGTH = 3.0
 # Deviations below this share of the largest mean come from rounding. So do the
 # differences of rows that are closer to the means.
 _ROUNDING = 1e-6
-# Words and documents that are pooled at once, which limits the working memory. A
-# document counts once for this number of columns.
-_CHUNK, _COLUMNS = 2**16, 16
 # Words of documents that a pooling learns from at once.
 LEARNED_AT_ONCE = 2**22
 # Rows of a table whose lengths are computed at once.
@@ -554,17 +551,11 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
 def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:
     """Return first and last + 1 documents of chunks."""
     n_documents = doc_offsets.size - 1
-    document = max(1, n_features // _COLUMNS)
-    if doc_offsets[-1] + document * n_documents <= _CHUNK:
+    document = max(1, n_features // COLUMNS)
+    # Also for no documents.
+    if doc_offsets[-1] + document * n_documents <= CHUNK:
         return [(0, n_documents)]
-    sizes = doc_offsets + document * np.arange(n_documents + 1)
-    chunks, first = [], 0
-    while first < n_documents:
-        last = int(np.searchsorted(sizes, sizes[first] + _CHUNK, side="right")) - 1
-        last = max(last, first + 1)
-        chunks.append((first, last))
-        first = last
-    return chunks
+    return list(ranges(doc_offsets, document))
 
 
 def _cut(corpus: Corpus, documents: tuple[int, int]) -> Documents:
