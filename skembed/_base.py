@@ -68,6 +68,8 @@ class BaseEmbedder(DocumentTransformer):
 
     # Parameters that call different kernels, for `warmup`.
     _variants: ClassVar[tuple[dict[str, Any], ...]] = ({},)
+    # What ``bias="auto"`` stands for. None: the default of the strategy.
+    _auto_bias: ClassVar[str | None] = None
 
     context_vectors_: np.ndarray
     _score_scale: np.ndarray
@@ -199,10 +201,6 @@ class BaseEmbedder(DocumentTransformer):
             self.n_iter_no_change,
             self.tol,
         )
-
-    def _auto_bias(self, strategy: Tying) -> str | None:
-        """Return what ``bias="auto"`` stands for."""
-        return strategy.default_bias
 
     def _layout(self, n_words: int, strategy: Tying | None = None) -> Layout:
         """Return the layout of the tables for a number of words."""

@@ -23,10 +23,8 @@ from skembed._corpus.validation import (
     check_sparse,
     check_vocabulary,
     count_rows,
-    is_collection,
     rows_of,
 )
-from skembed._corpus.vocabulary import Corpus
 from skembed._counts import count
 from skembed._solvers.epochs import auto_epochs
 from skembed._solvers.job import SEED_WORDS, Fitted, Job, Resume
@@ -35,7 +33,7 @@ from skembed._tying.strategies import Tying
 from skembed._utils.interrupts import keeps_finished
 from skembed._utils.progress import Progress, begin, rate
 from skembed.pooling import _features, _poolings
-from skembed.pooling._features import SCALING
+from skembed.pooling._features import params_of
 from skembed.vectors import WordVectors
 from skembed.vectors._given import table_to_start_from
 
@@ -218,7 +216,7 @@ def _meaning(estimator: Any, strategy: Tying, name: str) -> Any:
     """Return the value of a parameter. `bias="auto"` becomes what it stands for."""
     value = getattr(estimator, name)
     if name == "bias" and value == "auto":
-        return estimator._auto_bias(strategy)
+        return estimator._auto_bias or strategy.default_bias
     # The stored value must not change with the user's object.
     return clone(value) if isinstance(value, Tying) else value
 
@@ -293,7 +291,7 @@ def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
     if not resume.adds or _features.learns_nothing(pooling):
         return pooling
     fitted = resume.learned["pooling_"]
-    if type(fitted) is not type(pooling) or _params(fitted) != _params(pooling):
+    if type(fitted) is not type(pooling) or params_of(fitted) != params_of(pooling):
         raise ValueError(
             f"{type(estimator).__name__} was fitted with the pooling {fitted!r}, and "
             f"partial_fit cannot resume with pooling={estimator.pooling!r}, which has "
@@ -308,11 +306,6 @@ def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
     return pooling
 
 
-def _params(pooling: Any) -> str:
-    # Values may be of any type. Comparing them may not give a bool.
-    return repr(pooling.get_params()) if hasattr(pooling, "get_params") else ""
-
-
 # --- read, and prepare the job --------------------------------------------------------
 
 
@@ -325,10 +318,10 @@ def read(
     """
     max_iter = 1 if resume.streams else getattr(estimator, "max_iter", 0)
     n_epochs = None if max_iter == "auto" else max_iter
-    how = partial(reader.read, estimator, X, sample_weight, resume.known)
-    if "_counts" in estimator._state and is_collection(X):
-        # Counts add up, so that the documents stay on the workers.
-        how = partial(_read_partitions, estimator, X, sample_weight, resume.known)
+    # Counts add up, so that documents in partitions stay on the workers.
+    of_parts = partitioned.read if "_counts" in estimator._state else None
+    given = estimator, X, sample_weight, resume.known
+    how = partial(reader.read, *given, read_collection=of_parts)
     reading, longest, progress = read_documents(estimator, X, y, how, n_epochs)
     if longest < 2 and not (resume.adds or reading.corpus.is_matrix):
         raise ValueError(
@@ -337,12 +330,6 @@ def read(
             f"lower min_count (now {estimator.min_count}) or a larger vocabulary."
         )
     return reading, progress
-
-
-def _read_partitions(
-    estimator: Any, X: Any, sample_weight: Any, known: Known | None, report: Any
-) -> Reading:
-    return partitioned.read(estimator, X, sample_weight, known)
 
 
 def read_documents(
@@ -458,9 +445,10 @@ def attributes(
     pooling = _features.fit(
         copy.deepcopy(pooling), reading.corpus, tables, estimator.combine, resume.adds
     )
+    earlier = resume.learned if resume.adds else {}
+    scaling = _features.learn_scale(estimator, reading.corpus, tables, pooling, earlier)
     learned = _attributes(estimator, start.strategy, fitted, reading, pooling)
-    learned.update(scaling_of(estimator, reading.corpus, tables, pooling, resume))
-    return learned
+    return {**learned, **scaling}
 
 
 def _attributes(
@@ -498,31 +486,6 @@ def columns_of(columns: Columns | None) -> dict[str, Any]:
         "_chosen_columns": columns.chosen,
         **{name: value for name, value in optional.items() if value is not None},
     }
-
-
-def scaling_of(
-    estimator: Any,
-    corpus: Corpus,
-    tables: tuple[np.ndarray, np.ndarray],
-    pooling: Any,
-    resume: Resume,
-) -> dict[str, Any]:
-    """Return the learned attributes of `scale`, if it is used.
-
-    `partial_fit` keeps them, so that a model trained on the features stays valid. It
-    learns them again only if changed parameters have changed the columns.
-    """
-    if estimator.scale is None:
-        return {}
-    kind = f"{type(pooling).__module__}.{type(pooling).__qualname__}"
-    params = _params(pooling)
-    plan = _features.plan_of(estimator, pooling, tables[0].shape[1], np.float64)
-    scaled_as = estimator.combine, kind, params, plan.n_features
-    learned = resume.learned if resume.adds else {}
-    if learned.get("_scaled_as") == scaled_as:
-        return {name: learned[name] for name in (*SCALING, "_scaled_as")}
-    found = _features.fit_scaling(corpus, tables, plan, estimator.n_jobs)
-    return {**dict(zip(SCALING, found, strict=True)), "_scaled_as": scaled_as}
 
 
 def rescue(job: Job) -> Fitted | None:

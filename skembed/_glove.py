@@ -227,7 +227,7 @@ class GloVeEmbedder(BaseEmbedder):
         n_learned = self.n_components + 1
         orders = [row_of] * layout.n_tables
         of_biases = glove.bias_squares(self.learning_rate)
-        squares = start_squares(layout, job.resume, orders, of_biases)
+        squares = start_squares(params, layout, job.resume, orders, of_biases)
         start = RandomStart(random, len(params), n_learned, self.n_components)
         start.write(params)
         job.resume.write_init(params, job.vocabulary.rows, row_of)

@@ -227,10 +227,13 @@ class PPMISVDEmbedder(BaseEmbedder):
         direction = "left" if self.directional else self.direction
         counts = count_pairs(self, job, direction)
         attributes = kept_counts(self, job, counts, direction)
-        totals = count.context_totals(counts)
-        attributes["_context_totals"] = totals
-        count.weigh_inplace(counts, totals, self.subsample)
-        attributes.update(self._kept_contexts(counts))
+        totals, kept = count.subsample_inplace(counts, self.subsample)
+        attributes.update(_context_totals=totals, _context_kept=kept)
+        if self.directional:
+            # The columns of the other direction are the rows of this one.
+            right = counts @ np.ones(n_words)
+            attributes["_context_kept"] = kept + right
+            attributes.update(_left_context_kept=kept, _right_context_kept=right)
         with job.progress.step("factorise") as step:
             matrix = self._matrix(counts)
             seed = int(job.seeds.generate_state(1)[0])
@@ -264,19 +267,6 @@ class PPMISVDEmbedder(BaseEmbedder):
             attributes=attributes,
             notes=self._empty_columns(job, word_vectors),
         )
-
-    def _kept_contexts(self, counts: sparse.csr_array) -> dict[str, np.ndarray]:
-        """Return how often each word is a context in the counts, for every side."""
-        kept = count.context_totals(counts)
-        if not self.directional:
-            return {"_context_kept": kept}
-        # The columns of the other direction are the rows of this one.
-        right = counts @ np.ones(counts.shape[1])
-        return {
-            "_context_kept": kept + right,
-            "_left_context_kept": kept,
-            "_right_context_kept": right,
-        }
 
     def _empty_columns(self, job: Job, word_vectors: np.ndarray) -> list[str]:
         """Return a warning if there are fewer components than `n_components`."""

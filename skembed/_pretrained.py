@@ -226,7 +226,7 @@ class PretrainedEmbedder(DocumentTransformer):
             "_made_with": {"vectors": self.vectors},
             **counted,
             **_fit.columns_of(reading.columns),
-            **_fit.scaling_of(self, corpus, tables, pooling, resume),
+            **_features.learn_scale(self, corpus, tables, pooling, resume.learned),
         }
         progress.end(lambda: learned)
         seconds = progress.seconds

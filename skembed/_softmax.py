@@ -162,6 +162,7 @@ class SoftmaxEmbedder(BaseEmbedder):
         "subsample": [Interval(Real, 0, None, closed="left")],
         "negative_dims": NEGATIVE_DIMS,
     }
+    _auto_bias = "exact"
     _fewest_epochs = 12
     _method = strategies.SOFTMAX
     _fixed_by_vectors = (
@@ -265,9 +266,6 @@ class SoftmaxEmbedder(BaseEmbedder):
         self.warm_start = warm_start
         self.init = init
 
-    def _auto_bias(self, strategy):
-        return "exact"
-
     @property
     def _is_tree(self) -> bool:
         return self.loss == "hierarchical"
@@ -321,7 +319,7 @@ class SoftmaxEmbedder(BaseEmbedder):
             l2=self.l2,
             learning_rate=self.learning_rate,
             n_draws=self._n_draws(n_words),
-            bias=self._auto_bias(job.strategy) if self.bias == "auto" else self.bias,
+            bias=self._auto_bias if self.bias == "auto" else self.bias,
             stopping=self._early_stopping,
             n_jobs=self.n_jobs,
         )
@@ -336,7 +334,7 @@ class SoftmaxEmbedder(BaseEmbedder):
             leaves = tree.reordered(huffman, row_of)
             # The second table has a row for each node, and one that is not used.
             orders[1:] = [np.arange(n_words)] * (layout.n_tables - 1)
-        squares = start_squares(layout, job.resume, orders)
+        squares = start_squares(params, layout, job.resume, orders)
         RandomStart(random, len(params), d, d).write(params)
         if self.bias is None:
             # The first number of a node's own vector then acts as its bias.

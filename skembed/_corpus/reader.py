@@ -101,6 +101,7 @@ def read(
     sample_weight: Any = None,
     known: Known | None = None,
     report: Callable[[float], bool] | None = None,
+    read_collection: Callable[..., Reading] | None = None,
 ) -> Reading:
     """Read the input of a fit, as the parameters of the estimator say.
 
@@ -114,6 +115,9 @@ def read(
         The vocabulary of earlier fits, if this fit resumes from them.
     report : callable, default=None
         Called now and then with the share of documents that are read.
+    read_collection : callable, default=None
+        Reads a collection of Dask, see `partitioned.read`. By default, its documents
+        are brought into the memory of this process.
 
     Returns
     -------
@@ -125,6 +129,8 @@ def read(
         If the input is not valid, or if no word is left.
     """
     if is_collection(X):
+        if read_collection is not None:
+            return read_collection(estimator, X, sample_weight, known)
         X = local(X, estimator.input == "token_ids")
     of_numbers = estimator.input != "token_ids" and means_matrix(X, estimator.missing)
     if of_numbers:

@@ -126,6 +126,26 @@ def _scale(total: float) -> float:
     return math.ldexp(1.0, min(_WHOLE - exponent, 1023))
 
 
+def subsample_inplace(
+    counts: sparse.csr_array, subsample: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Apply subsampling to counts, and return how often each word is a context.
+
+    Parameters
+    ----------
+    counts, subsample
+        As in `weigh_inplace`.
+
+    Returns
+    -------
+    totals, kept : ndarray of shape (n_words,), float64
+        `context_totals` before and after subsampling.
+    """
+    totals = context_totals(counts)
+    weigh_inplace(counts, totals, subsample)
+    return totals, (context_totals(counts) if subsample else totals)
+
+
 def weigh_inplace(
     counts: sparse.csr_array, totals: np.ndarray, subsample: float
 ) -> None:
@@ -595,8 +615,7 @@ def cooccurrence(
             "collection of Dask is counted by its workers: pass None, and choose their "
             "memory instead."
         )
-    read = partitioned.read if is_collection(X) else reader.read
-    reading = read(settings, X, sample_weight)
+    reading = reader.read(settings, X, sample_weight, read_collection=partitioned.read)
     for note in reading.notes:
         warnings.warn(note, UserWarning, stacklevel=3)
     corpus, words = reading.corpus, reading.vocabulary

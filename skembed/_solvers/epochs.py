@@ -18,7 +18,7 @@ from skembed._solvers.job import Fitted, Job
 from skembed._tying.layout import LARGEST
 from skembed._utils.interrupts import interruptible
 from skembed._utils.progress import Progress, rate
-from skembed._utils.threads import row_ranges
+from skembed._utils.threads import ThreadTeam, row_ranges
 
 # Pairs that are processed at once.
 _CHUNK = 1 << 17
@@ -278,20 +278,17 @@ def auto_epochs(counts: np.ndarray, are_pairs: bool, fewest: int) -> int:
 
 
 class Trainer(Protocol):
-    """The training of one estimator; a context manager.
+    """The training of one estimator."""
 
-    Its threads exist only within the context.
-    """
-
+    n_threads: int  # threads that have enough work
     learning_rate: float
     unit: str  # what is visited, e.g. "tokens"
     size: int  # number of units in an epoch
     n_slices: int  # approximate number of reports in an epoch
     state: list[np.ndarray]  # all parameters, updated in place
 
-    def __enter__(self) -> Any: ...
-
-    def __exit__(self, *exception: object) -> None: ...
+    def prepare(self, team: ThreadTeam) -> None:
+        """Prepare the first epoch. The threads of the team work on all epochs."""
 
     def train(self, epoch: int, report: Callable[[float], bool]) -> float | None:
         """Train one epoch (the first is 0); return its mean loss, if any."""
@@ -302,7 +299,8 @@ class Trainer(Protocol):
     def fitted(self, n_finished: int, last: bool) -> Fitted:
         """Return the model after `n_finished` epochs.
 
-        In the last call, the model may take over the memory of `state`.
+        In the last call, the threads have ended, and the model may take over the
+        memory of `state`.
         """
 
 
@@ -337,6 +335,7 @@ class Epochs:
         self.n_epochs = job.n_epochs
         self._finished = Finished()
         self._copies: list[np.ndarray] = []
+        self._team: Any = None
         self._best = np.inf
         self._n_worse = 0
         # Whether a loss was measured before the first epoch.
@@ -358,7 +357,10 @@ class Epochs:
             At any time. `Job.rescue` then returns the last finished epoch.
         """
         self.job.rescue.append(self._after_interrupt)
-        with self.trainer:
+        # Stored before threads are waited for, since an interrupt may end the waiting.
+        self._team = ThreadTeam(self.trainer.n_threads)
+        with self._team as team:
+            self.trainer.prepare(team)
             self._train()
         self._finished = self._finished._replace(is_over=True)
         return self._result()
@@ -392,7 +394,7 @@ class Epochs:
             if self._model is not None:
                 return
             # An interrupt may have arrived while this waited for the threads.
-            self.trainer.__exit__(None, None, None)
+            self._team.__exit__()
             if self._copies and not self._finished.is_live:
                 _copy(self._copies, self.trainer.state)
             self._copies = []

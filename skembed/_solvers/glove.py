@@ -114,32 +114,23 @@ class Training:
             counts.data.view(np.float32).reshape(-1, 2),
         )
 
-    def __enter__(self) -> "Training":
+    def prepare(self, team: ThreadTeam) -> None:
+        """Take the threads of all epochs, and sort the counts."""
         from skembed._kernels import glove
 
-        self.team = ThreadTeam(self.n_threads)
-        width = self.tables.params.shape[1]
-        buffers = aligned_zeros((self.n_threads, 3, width))
+        self.team = team
+        buffers = aligned_zeros((team.size, 3, self.tables.params.shape[1]))
         self.spaces = [glove.Space(*buffer) for buffer in buffers]
         x_max, alpha = self.settings.x_max, self.settings.alpha
-        try:
-            self.entries = _sort_entries_inplace(
-                self._counts, self.n_blocks, x_max, alpha, self.team
-            )
-            if self.n_threads > 1:
-                # Compiled in this thread, because interrupts wait for other threads.
-                order = np.zeros(self.n_blocks, dtype=np.int64)
-                workers = ThreadTeam(1), self.spaces
-                _train_stages(self.entries, self.model, order, (0, 0), workers)
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.team.__exit__(*exception)
-        # The vectors will be copied into the memory of the counts.
-        self._counts = self.entries = self._held_out = None
+        self.entries = _sort_entries_inplace(
+            self._counts, self.n_blocks, x_max, alpha, team
+        )
+        self._counts = None
+        if team.size > 1:
+            # Compiled in this thread, because interrupts wait for other threads.
+            order = np.zeros(self.n_blocks, dtype=np.int64)
+            workers = ThreadTeam(1), self.spaces
+            _train_stages(self.entries, self.model, order, (0, 0), workers)
 
     def train(self, epoch: int, report: Callable[[float], bool]) -> float:
         """Visit every entry once; return the mean objective."""
@@ -168,7 +159,10 @@ class Training:
         """Return the model. It does not depend on the number of epochs."""
         layout, row_of = self.tables.layout, self.tables.row_of
         params = self.tables.params
-        if not last:
+        if last:
+            # The vectors will be copied into the memory of the counts.
+            self.entries = self._held_out = None
+        else:
             params = params.copy()
         # Every pair changes its vectors. An unchanged vector belongs to no pair.
         self.tables.start.erase(params, np.zeros(len(params), dtype=bool))
@@ -220,7 +214,7 @@ def _model(
     return glove.Model(
         params,
         squares,
-        layout.scale(0.0),
+        layout.scale(),
         bias,
         layout.n_components,
         layout.context_row,

@@ -320,6 +320,7 @@ class RandomStart:
 
 
 def start_squares(
+    params: np.ndarray,
     layout: Layout,
     resume: Resume,
     orders: Sequence[np.ndarray],
@@ -329,6 +330,8 @@ def start_squares(
 
     Parameters
     ----------
+    params : ndarray of shape (n_words * n_tables, width), float32
+        The parameters. They are not changed.
     layout : Layout
     resume : Resume
         Its `_squares` are those of the tables, one after the other.
@@ -341,7 +344,7 @@ def start_squares(
     -------
     ndarray of shape (n_words * n_tables, width), float32
     """
-    squares = aligned_zeros((layout.n_words * layout.n_tables, layout.width))
+    squares = aligned_zeros(params.shape)
     squares[:] = 1.0
     squares[:, layout.n_components : layout.n_components + 1] = of_biases
     if resume.continues:
@@ -390,10 +393,8 @@ def shuffled_pairs(estimator: Any, job: Job, random: np.random.Generator) -> Pai
     counts = _permuted_counts(estimator, job, row_of)
     kept = kept_counts(estimator, job, counts, estimator.direction, row_of)
     resumable = bool(kept)
-    totals = count.context_totals(counts)
-    kept["_context_totals"] = totals[row_of]
-    count.weigh_inplace(counts, totals, estimator.subsample)
-    kept["_context_kept"] = count.context_totals(counts)[row_of]
+    totals, weighed = count.subsample_inplace(counts, estimator.subsample)
+    kept.update(_context_totals=totals[row_of], _context_kept=weighed[row_of])
     return PairCounts(row_of, counts, kept, resumable)
 
 

@@ -157,15 +157,15 @@ def _data(settings: Settings, job: Job) -> Data:
 
 def _data_of_text(settings: Settings, job: Job, held_out: Corpus | None) -> Data:
     totals = job.counts if held_out is not None else job.vocabulary.counts
-    window, longest = settings.window, job.corpus.longest
+    window, sides, longest = settings.window, settings.sides, job.corpus.longest
     draws = word_draws(totals, settings.subsample, settings.noise_exponent)
     weights = count.window_weights(window, settings.window_weighting, longest)
     # From these documents only; the probabilities also count earlier documents.
     own = draws._replace(kept=job.counts * draws.keep)
-    source = Documents(job.corpus, own, weights, job.seeds, settings.sides)
+    source = Documents(job.corpus, own, weights, job.seeds, sides)
     held = None
     if held_out is not None:
-        held = Documents(held_out, own, weights, job.split_seeds, settings.sides)
+        held = Documents(held_out, own, weights, job.split_seeds, sides)
     return Data(source, held, draws, totals)
 
 
@@ -232,10 +232,10 @@ def start_model(
     """
     from skembed._kernels import spans
 
+    map_fields = start_map(layout)
     bias, moves_contexts = settings.bias, settings.moves_contexts
     offset = bias.offset(draws.kept / draws.kept.sum(), draws.noise, settings.negative)
     rows, params = layout.rows, layout.allocate()
-    map_fields = start_map(layout)
     random = np.random.default_rng(job.seeds.spawn(1)[0])
     n_rows, d = layout.n_words if moves_contexts else len(params), layout.n_components
     start = RandomStart(random, n_rows, d, d)
@@ -273,7 +273,7 @@ def start_map(layout: Layout) -> dict[str, Any]:
     """
     from skembed._kernels import maps
 
-    n_rows, start = len(layout.map), layout.scale(fill=0.0)
+    n_rows, start = len(layout.map), layout.scale()
     width = start.size
     scale = aligned_zeros((width,))
     scale[:] = start if n_rows < 2 else 1.0
@@ -348,8 +348,8 @@ class _Training:
         n_lanes = count_lanes(kept, self.source.weights, settings.hidden)
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
         self.n_threads = n_threads(settings.n_jobs, min(n_lanes, worth))
-        self._allocate(n_lanes)
         n_rounds = kept.sum() / (n_lanes * span_length(settings.hidden))
+        self._allocate(n_lanes)
         self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
         # All parameters: vectors and biases; a diagonal, or ones; a matrix.
         learned = self.model.params[:, : self.layout.n_components + 1]
@@ -388,16 +388,13 @@ class _Training:
             states = seeds.generate_state(n_lanes, np.uint64)
             self.held_out = _HeldOut(chunks, lanes, states)
 
-    def __enter__(self) -> "_Training":
-        if self.n_threads > 1:
+    def prepare(self, team: ThreadTeam) -> None:
+        """Take the threads of all epochs."""
+        self.team = team
+        if team.size > 1:
             # Compiled in this thread, because interrupts wait for other threads.
             none = _Slice(np.empty(0, dtype=np.int32), self.lanes, (0.0, 0.0), (0, 0))
             ThreadTeam(1).run(functools.partial(self._train_slice, none))
-        self.team = ThreadTeam(self.n_threads)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.team.__exit__(*exception)
 
     def train(self, epoch: int, report: Callable[[float], bool]) -> float | None:
         """Visit all tokens once; return the mean loss of a pair.

@@ -77,7 +77,7 @@ class Model:
     ):
         self.layout = layout
         self.params, self.squares = params, squares
-        self.scale = layout.scale(0.0)
+        self.scale = layout.scale()
         self.bias = layout.n_components
         self.learns = np.zeros(layout.width, dtype=np.float32)
         self.learns[: layout.n_components + learns_bias] = 1.0

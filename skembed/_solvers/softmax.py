@@ -162,22 +162,14 @@ class Training:
         self.model.params[first : first + start.size, layout.n_components] = start
 
     @one_blas_thread()
-    def __enter__(self) -> "Training":
-        self.team = ThreadTeam(self.n_threads)
-        try:
-            self.objective = self._make_objective()
-            self.objective.refresh(self.team)
-            if self.n_threads > 1:
-                # Compiled in this thread, because interrupts wait for other threads.
-                self._visit(ThreadTeam(1), (0, 0), 0.0)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
-
-    def __exit__(self, *exception: Any) -> None:
-        self.team.__exit__(*exception)
-        self.objective = None
+    def prepare(self, team: ThreadTeam) -> None:
+        """Take the threads of all epochs, and make the objective."""
+        self.team = team
+        self.objective = self._make_objective()
+        self.objective.refresh(team)
+        if team.size > 1:
+            # Compiled in this thread, because interrupts wait for other threads.
+            self._visit(ThreadTeam(1), (0, 0), 0.0)
 
     def _make_objective(self) -> Objective:
         layout, tree = self.tables.layout, self.tables.tree
@@ -265,7 +257,9 @@ class Training:
         """Return the model after `n_finished` epochs."""
         layout, row_of, tree = self.tables.layout, self.tables.row_of, self.tables.tree
         params = self.model.params
-        if not last:
+        if last:
+            self.objective = None
+        else:
             params = params.copy()
         d, n_words = layout.n_components, layout.n_words
         attributes = {
@@ -314,11 +308,11 @@ class Training:
         d, n_nodes = layout.n_components, layout.n_words - 1
         if not layout.shares_rows:
             first = layout.context_row
-            vectors = params[first : first + n_nodes, :d] * layout.scale(0.0)[:d]
+            vectors = params[first : first + n_nodes, :d] * layout.scale()[:d]
             return {"node_vectors_": vectors, "node_biases_": self._biases(params)}
         vectors = hierarchical.node_vectors(tree, params[: n_nodes + 1])[:, :d]
         found = {
-            "node_vectors_": vectors * layout.scale(0.0)[:d],
+            "node_vectors_": vectors * layout.scale()[:d],
             "node_biases_": self.biases[0].copy(),
         }
         if self.tables.keeps_squares and self.settings.bias == "word":

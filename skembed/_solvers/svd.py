@@ -297,20 +297,20 @@ class TruncatedFactoriser(Factoriser):
         self.n_jobs = n_jobs
         self.report = report
 
+    @one_blas_thread()
     def svd(self, n_components: int) -> _Triple:
         """Return P (n, d), singular values (d,) and Q (m, d), largest first.
 
         If the rank of the matrix is below d, zeros follow. Rows and columns without
         entries have vectors of zeros.
         """
-        with one_blas_thread():
-            if self._is_small(n_components):
-                dense = self._dense(self.matrix)
-                # NumPy's function, because SciPy's does not release the GIL.
-                left, values, right = interruptible(np.linalg.svd, dense, False)
-                right = right.T
-            else:
-                left, values, right = self._krylov_svd(n_components)
+        if self._is_small(n_components):
+            dense = self._dense(self.matrix)
+            # NumPy's function, because SciPy's does not release the GIL.
+            left, values, right = interruptible(np.linalg.svd, dense, False)
+            right = right.T
+        else:
+            left, values, right = self._krylov_svd(n_components)
         rows, columns = _empty(self.matrix)
         left[rows], right[columns] = 0.0, 0.0
         signs = _signs(left[:, :n_components])
@@ -320,6 +320,7 @@ class TruncatedFactoriser(Factoriser):
             _padded_inplace(right[:, :n_components], n_components, signs),
         )
 
+    @one_blas_thread()
     def eigh(self, n_components: int, positive: bool) -> tuple[np.ndarray, np.ndarray]:
         """Return eigenvalues (d,) and vectors (n, d) of (M + M') / 2.
 
@@ -327,11 +328,10 @@ class TruncatedFactoriser(Factoriser):
         and 0 replaces negative ones. Rows without entries have vectors of zeros.
         """
         symmetric = sparse.csr_array((self.matrix + self.matrix.T) * np.float32(0.5))
-        with one_blas_thread():
-            if self._is_small(n_components):
-                values, vectors = interruptible(np.linalg.eigh, self._dense(symmetric))
-            else:
-                values, vectors = self._krylov_eigh(symmetric, n_components, positive)
+        if self._is_small(n_components):
+            values, vectors = interruptible(np.linalg.eigh, self._dense(symmetric))
+        else:
+            values, vectors = self._krylov_eigh(symmetric, n_components, positive)
         vectors[_empty(symmetric)[0]] = 0.0
         values = _without_noise(values)
         order = np.argsort(-values if positive else -np.abs(values), kind="stable")

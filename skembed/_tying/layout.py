@@ -143,9 +143,9 @@ class Layout:
         )
         return aligned_zeros((n_rows, width))
 
-    def scale(self, fill: float) -> np.ndarray:
-        """Return the diagonal of the map, followed by `fill` up to a row's width."""
-        scale = np.full(self.width, fill, dtype=np.float32)
+    def scale(self) -> np.ndarray:
+        """Return the diagonal of the map, followed by zeros up to a row's width."""
+        scale = np.zeros(self.width, dtype=np.float32)
         scale[: self.n_components] = self.map[0] if len(self.map) else 1.0
         return scale
 

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval, StrOptions, validate_param
 
 from skembed._counts.count import window_weights
 from skembed._counts.documents import consume_blocks
+from skembed._counts.windows import INT32_MAX
 from skembed._utils.memory import check_room
 from skembed._utils.threads import row_ranges
 from skembed.graphs._edges import is_networkx, named
@@ -22,7 +23,6 @@ _PRODUCTS = 1 << 24
 _DENSE = 0.1
 # Rows whose entries are counted if the bound on all entries exceeds the memory.
 _SAMPLED_ROWS = 128
-_INT32_MAX = int(np.iinfo(np.int32).max)
 # By the values of `weighting`: the same weights of contexts by their distance.
 WEIGHTINGS = {"uniform": "flat", "harmonic": "harmonic"}
 
@@ -203,7 +203,7 @@ def _check_entries(
 
 
 def _check_room(n_entries: float, A: sparse.csr_array, weights: np.ndarray) -> None:
-    n_bytes = (12 if n_entries <= _INT32_MAX else 16) * n_entries
+    n_bytes = (12 if n_entries <= INT32_MAX else 16) * n_entries
     share = n_entries / A.shape[0] ** 2
     check_room(
         n_bytes,

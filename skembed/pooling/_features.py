@@ -14,7 +14,7 @@ from skembed._corpus.vocabulary import Corpus
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 from skembed.pooling._poolings import POOLINGS, Pooling
-from skembed.pooling._rows import Documents
+from skembed.pooling._rows import CHUNK, COLUMNS, Documents, ranges
 
 COMBINATIONS = ("word", "context", "sum", "concat")
 SCALES = (None, "standard", "spherical")
@@ -26,9 +26,6 @@ LENGTH = 3.0
 # Deviations below this share of the largest mean come from rounding. So do the
 # differences of rows that are closer to the means.
 _ROUNDING = 1e-6
-# Words and documents that are pooled at once, which limits the working memory. A
-# document counts once for this number of columns.
-_CHUNK, _COLUMNS = 2**16, 16
 # Words of documents that a pooling learns from at once.
 LEARNED_AT_ONCE = 2**22
 # Rows of a table whose lengths are computed at once.
@@ -116,6 +113,51 @@ def learned_scaling(estimator: Any, plan: Plan) -> Scaling:
                 "back, or call fit."
             )
     return found
+
+
+def learn_scale(
+    estimator: Any,
+    corpus: Corpus,
+    tables: tuple[np.ndarray, np.ndarray],
+    pooling: Any,
+    earlier: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the learned attributes of `scale`, if it is used.
+
+    `partial_fit` keeps them, so that a model trained on the features stays valid. It
+    learns them again only if changed parameters have changed the columns.
+
+    Parameters
+    ----------
+    estimator : BaseEmbedder
+    corpus : Corpus
+    tables : (ndarray, ndarray)
+        Word and context vectors.
+    pooling : Pooling
+        Fitted.
+    earlier : dict of str to object
+        Learned attributes of the fits that this one adds to.
+
+    Returns
+    -------
+    dict of str to object
+    """
+    if estimator.scale is None:
+        return {}
+    kind = f"{type(pooling).__module__}.{type(pooling).__qualname__}"
+    params = params_of(pooling)
+    plan = plan_of(estimator, pooling, tables[0].shape[1], np.float64)
+    scaled_as = estimator.combine, kind, params, plan.n_features
+    if earlier.get("_scaled_as") == scaled_as:
+        return {name: earlier[name] for name in (*SCALING, "_scaled_as")}
+    found = fit_scaling(corpus, tables, plan, estimator.n_jobs)
+    return {**dict(zip(SCALING, found, strict=True)), "_scaled_as": scaled_as}
+
+
+def params_of(pooling: Any) -> str:
+    """Return the parameters of a pooling as text, to compare them."""
+    # Values may be of any type. Comparing them may not give a bool.
+    return repr(pooling.get_params()) if hasattr(pooling, "get_params") else ""
 
 
 def n_columns(pooling: Any, combine: str, n_components: int) -> int:
@@ -207,24 +249,13 @@ def _add_up(
     # The documents come from a checked corpus, and are not checked again. A matrix of
     # all of them would double the memory of a large corpus.
     corpus = _training_documents(corpus)
+    weights = corpus.weights
     total: Any = None
     for first, last in row_ranges(corpus.doc_offsets, LEARNED_AT_ONCE):
-        part = _of_documents(_part(corpus, first, last), n_words, function, *args)
+        documents = _as_matrix(_cut(corpus, (first, last)), n_words)
+        part = function(documents, weights[first:last], *args)
         total = part if total is None else add_results([total, part])
     return total
-
-
-def _part(corpus: Corpus, first: int, last: int) -> Corpus:
-    """Return some documents of a corpus."""
-    offsets = corpus.doc_offsets[first : last + 1]
-    tokens = slice(offsets[0], offsets[-1])
-    of_tokens, of_documents = corpus.token_weights, corpus.doc_weights
-    return Corpus(
-        corpus.token_ids[tokens],
-        offsets - offsets[0],
-        None if of_tokens is None else of_tokens[tokens],
-        None if of_documents is None else of_documents[first:last],
-    )
 
 
 def _of_documents(
@@ -235,8 +266,8 @@ def _of_documents(
 
 def _all_documents(corpus: Corpus, n_words: int) -> tuple[sparse.csr_array, np.ndarray]:
     """Return all documents as a matrix, and their weights."""
-    weights = corpus.weights
-    return _as_matrix(_cut(corpus, (0, weights.size)), n_words), weights
+    documents = _cut(corpus, (0, corpus.doc_offsets.size - 1))
+    return _as_matrix(documents, n_words), corpus.weights
 
 
 def _joined(corpus: Corpus | PartitionedCorpus) -> Corpus:
@@ -520,17 +551,11 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
 def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:
     """Return first and last + 1 documents of chunks."""
     n_documents = doc_offsets.size - 1
-    document = max(1, n_features // _COLUMNS)
-    if doc_offsets[-1] + document * n_documents <= _CHUNK:
+    document = max(1, n_features // COLUMNS)
+    # Also for no documents.
+    if doc_offsets[-1] + document * n_documents <= CHUNK:
         return [(0, n_documents)]
-    sizes = doc_offsets + document * np.arange(n_documents + 1)
-    chunks, first = [], 0
-    while first < n_documents:
-        last = int(np.searchsorted(sizes, sizes[first] + _CHUNK, side="right")) - 1
-        last = max(last, first + 1)
-        chunks.append((first, last))
-        first = last
-    return chunks
+    return list(ranges(doc_offsets, document))
 
 
 def _cut(corpus: Corpus, documents: tuple[int, int]) -> Documents:

@@ -21,8 +21,8 @@ _BLOCK = 128
 # Entries that are processed at once, which limits the memory. The row of features of a
 # document takes memory, too, so a document counts as at least one entry for this number
 # of columns.
-_CHUNK = 2**16
-_DOCUMENT, _COLUMNS = 8, 16
+CHUNK = 2**16
+_DOCUMENT, COLUMNS = 8, 16
 # Vectors of words that are copied at once. They fit into a core's cache.
 _COPIED = 2**12
 # Maxima of documents up to this length are computed for many at a time.
@@ -126,13 +126,7 @@ def chunks(X: Any, n_columns: int = 0) -> Iterator[tuple[slice, Documents]]:
     documents : Documents
         At most 65,536 entries, or one document.
     """
-    n_documents = X.shape[0]
-    document = max(_DOCUMENT, n_columns // _COLUMNS)
-    sizes = X.indptr + document * np.arange(n_documents + 1)
-    first = 0
-    while first < n_documents:
-        last = int(np.searchsorted(sizes, sizes[first] + _CHUNK, side="right")) - 1
-        last = max(last, first + 1)
+    for first, last in ranges(X.indptr, max(_DOCUMENT, n_columns // COLUMNS)):
         offsets = X.indptr[first : last + 1]
         entries = slice(offsets[0], offsets[-1])
         words = X.indices[entries]
@@ -141,6 +135,30 @@ def chunks(X: Any, n_columns: int = 0) -> Iterator[tuple[slice, Documents]]:
         only_ones = bool(np.all(counts == 1))
         documents = Documents(None if only_ones else counts, words, offsets)
         yield slice(first, last), documents
+
+
+def ranges(offsets: np.ndarray, document: int) -> Iterator[tuple[int, int]]:
+    """Split documents into ranges of at most `CHUNK` entries.
+
+    Parameters
+    ----------
+    offsets : ndarray of shape (n_documents + 1,), int
+        Where the entries of each document begin, and the end.
+    document : int
+        The number of entries that a document counts for, beside its own.
+
+    Yields
+    ------
+    first, last : int
+        The first document and the one behind the last, which are at least one.
+    """
+    n_documents = offsets.size - 1
+    sizes = offsets + document * np.arange(n_documents + 1)
+    first = 0
+    while first < n_documents:
+        last = int(np.searchsorted(sizes, sizes[first] + CHUNK, side="right")) - 1
+        last = max(last, first + 1)
+        yield first, last
         first = last
 
 

@@ -454,9 +454,9 @@ def _exclude(bounds: np.ndarray, excluded: np.ndarray, places: slice) -> None:
     bounds[at_query, excluded[inside] - places.start] = -np.inf
 
 
-def _slices(n: int, step: int, start: int = 0) -> Iterator[slice]:
+def _slices(n: int, step: int) -> Iterator[slice]:
     step = max(1, step)
-    return (slice(first, min(n, first + step)) for first in range(start, n, step))
+    return (slice(first, min(n, first + step)) for first in range(0, n, step))
 
 
 # --- ranks ----------------------------------------------------------------------------

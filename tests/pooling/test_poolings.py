@@ -372,7 +372,7 @@ def test_bits_do_not_depend_on_batch_or_chunk(name, n_features, monkeypatch):
     mixed = pool.pool(matrix_of([*entries, [(0, 0.3)]], n_words=n_words), vectors)
     assert mixed[:-1].tobytes() == whole.tobytes()
     for chunk in (1, 50, 700):
-        monkeypatch.setattr(_rows, "_CHUNK", chunk)
+        monkeypatch.setattr(_rows, "CHUNK", chunk)
         assert pool.pool(X, vectors).tobytes() == whole.tobytes()
 
 
@@ -451,7 +451,7 @@ def test_order_of_documents(name):
 def test_fit_in_chunks(name, monkeypatch):
     vectors, X = spread_vectors(0), text_of(draw_text(0, 100))
     whole = make(name).fit(X, vectors, sample_weight=np.arange(100.0))
-    monkeypatch.setattr(_rows, "_CHUNK", 40)
+    monkeypatch.setattr(_rows, "CHUNK", 40)
     parts = make(name).fit(X, vectors, sample_weight=np.arange(100.0))
     np.testing.assert_allclose(
         parts.pool(X, vectors), whole.pool(X, vectors), rtol=1e-9, atol=1e-12

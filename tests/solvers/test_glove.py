@@ -10,6 +10,7 @@ from scipy import sparse
 from skembed import GloVeEmbedder
 from skembed._counts import windows
 from skembed._kernels import glove
+from skembed._solvers import epochs
 from skembed._solvers import glove as _blocks
 from skembed._tying import strategies
 from skembed._utils import barrier, jit
@@ -453,7 +454,8 @@ def test_bits_do_not_depend_on_n_jobs(strategy, monkeypatch):
             sizes.append(size)
             super().__init__(size)
 
-    monkeypatch.setattr(_blocks, "ThreadTeam", Team)
+    for module in (_blocks, epochs):
+        monkeypatch.setattr(module, "ThreadTeam", Team)
     monkeypatch.setattr(_blocks, "_MIN_ENTRIES_OF_A_BLOCK", 20)
     monkeypatch.setattr(_blocks, "_WORK_OF_A_THREAD", 1)
     monkeypatch.setattr(_blocks, "_WORK_OF_A_SLICE", 1 << 16)
@@ -484,7 +486,8 @@ def test_threads_follow_the_work(monkeypatch):
             sizes.append(size)
             super().__init__(size)
 
-    monkeypatch.setattr(_blocks, "ThreadTeam", Team)
+    for module in (_blocks, epochs):
+        monkeypatch.setattr(module, "ThreadTeam", Team)
     documents = zipf_documents(np.random.default_rng(16))
     embedder(n_jobs=50).fit(documents)
     monkeypatch.setattr(_blocks, "_n_blocks", lambda *arguments: 9)
