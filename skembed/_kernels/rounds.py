@@ -15,6 +15,8 @@ from skembed._utils.jit import helper
 
 # An odd number that spreads its multiples evenly over 32 bits (Knuth).
 KNUTH = np.uint64(0x9E3779B1)
+YES = np.uint64(1)
+SHIFT_5, LOW_5 = np.uint64(5), np.uint64(31)
 
 
 @helper
@@ -49,82 +51,102 @@ def next_lane(lanes, team, tried):
 
 @helper
 def hashed(row, size):
-    """Return a number below `size`, at most 2**32, that spreads rows evenly."""
-    bits = (np.uint64(row) * KNUTH) & LOW_32
-    return np.int64((bits * np.uint64(size)) >> SHIFT_32)
+    """Return a number below `size`, at most 2**32, that spreads rows evenly.
+
+    It is unsigned like all numbers below: numba looks whether others are negative
+    wherever they are an index.
+    """
+    return (((np.uint64(row) * KNUTH) & LOW_32) * np.uint64(size)) >> SHIFT_32
 
 
 @helper
 def open_round(lanes, team):
     """Begin with no rows in this thread's set."""
     for number in range(lanes.rows.shape[1]):
-        lanes.rows[team.thread, number] = np.uint64(0)
+        lanes.rows[team.thread, number] = np.uint32(0)
+
+
+@helper
+def bit_of(size, row):
+    """Return in which of the numbers of a set a row has its bit, and where."""
+    bit = hashed(row, 32 * size)
+    return bit >> SHIFT_5, bit & LOW_5
 
 
 @helper
 def enter_row(lanes, thread, row):
-    """Enter a row into the set of those that a thread has computed in this round."""
-    bit = hashed(row, 64 * lanes.rows.shape[1])
-    lanes.rows[thread, bit >> 6] |= np.uint64(1) << np.uint64(bit & 63)
+    """Enter a row into the set of those that a thread has computed in this round.
 
-
-@helper
-def has_row(lanes, thread, row):
-    """Return 1 if a row is in a thread's set, else 0; some others are said to be, too.
-
-    A row that has been entered always is.
+    Some other rows seem to be in the set then, because they have the same bit.
     """
-    bit = hashed(row, 64 * lanes.rows.shape[1])
-    return np.int64(lanes.rows[thread, bit >> 6] >> np.uint64(bit & 63)) & 1
+    number, place = bit_of(lanes.rows.shape[1], row)
+    lanes.rows[thread, number] |= np.uint32(YES << place)
 
 
 @helper
-def owns_row(lanes, team, row):
-    """Return 1 if this thread adds up the updates of a row, else 0.
+def choose_rows(lanes, owned_rows, team):
+    """Write the set of the rows whose updates this thread adds up.
 
-    Of the threads whose sets have the row, the first in an order that differs from row
-    to row. All threads see the same sets, so that exactly one is first: the only
-    one that has computed the row, if there is just one.
+    Of the threads whose sets have a row, it is the first in an order that differs from
+    number to number of the sets. All threads see the same sets, so that exactly one is
+    first: the only one that has computed the row, if there is just one.
+
+    Parameters
+    ----------
+    lanes : Lanes
+    owned_rows : uint32 (n,), OUT
+    team : Team
     """
-    first = hashed(row, team.size)
-    mine = turn_of(team.thread, first, team.size)
-    owns = has_row(lanes, team.thread, row)
-    # Without a branch, whose outcome no processor could predict.
-    for other in range(team.size):
-        earlier = np.int64(turn_of(other, first, team.size) < mine)
-        owns &= 1 - (earlier & has_row(lanes, other, row))
-    return owns
+    first = 0
+    for number in range(owned_rows.size):
+        bits = lanes.rows[team.thread, number]
+        thread = first
+        while thread != team.thread:
+            bits &= ~lanes.rows[thread, number]
+            thread = 0 if thread + 1 == team.size else thread + 1
+        owned_rows[number] = bits
+        first = 0 if first + 1 == team.size else first + 1
 
 
 @helper
-def turn_of(thread, first, size):
-    """Return a thread's place in an order that begins with thread `first`."""
-    return thread - first + (size if thread < first else 0)
+def has_row(owned_rows, row):
+    """Return 1 if a set has a row, else 0."""
+    number, place = bit_of(owned_rows.size, row)
+    return np.int64((np.uint64(owned_rows[number]) >> place) & YES)
 
 
 @helper
 def list_slots(lanes, scratch, lane, team):
     """List a lane's slots with their rows, which join the set of this thread."""
-    routes = lanes.routes
     at = 0
     for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
         for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
             target = row + lanes.words[lane, slot]
-            routes[lane, at, 0] = slot
-            routes[lane, at, 1] = target
+            lanes.slots[lane, at] = slot
+            lanes.targets[lane, at] = target
             at += 1
             if team.size > 1:
                 enter_row(lanes, team.thread, target)
-    lanes.n_routes[lane] = at
+    lanes.n_slots[lane] = at
 
 
 @helper
 def keep_curvatures(lanes, scratch, lane):
     """Copy the curvatures of a lane's slots to where all threads read them."""
-    for at in range(lanes.n_routes[lane]):
-        slot = lanes.routes[lane, at, 0]
+    for at in range(lanes.n_slots[lane]):
+        slot = lanes.slots[lane, at]
         lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
+
+
+@helper
+def fetch_lists(lanes):
+    """Ask for what other threads have noted of this round."""
+    for thread in range(lanes.rows.shape[0]):
+        fetch_row(lanes.rows, thread)
+    for lane in range(lanes.words.shape[0]):
+        fetch_row(lanes.targets, lane)
+        fetch_row(lanes.curvatures, lane)
 
 
 @helper
@@ -135,14 +157,18 @@ def list_updates(lanes, scratch, team):
     holds the row and its updates. All other rows are shared out evenly.
     """
     owned = scratch.owned
+    if team.size > 1:
+        fetch_lists(lanes)
+        choose_rows(lanes, scratch.owned_rows, team)
     n_owned = 0
     for lane in range(lanes.words.shape[0]):
-        for i in range(lanes.n_routes[lane]):
-            row = np.int64(lanes.routes[lane, i, 1])
+        for i in range(lanes.n_slots[lane]):
+            row = np.int64(lanes.targets[lane, i])
             owned[n_owned, 0] = lane
             owned[n_owned, 1] = i
             owned[n_owned, 2] = row
-            n_owned += owns_row(lanes, team, row) if team.size > 1 else 1
+            # Without a branch, whose outcome no processor could predict.
+            n_owned += has_row(scratch.owned_rows, row) if team.size > 1 else 1
     return n_owned
 
 
@@ -177,15 +203,15 @@ def apply_updates(model, lanes, scratch, team, rate):
     team : Team
     rate : float32
     """
-    params, updates, routes = model.params, lanes.updates, lanes.routes
+    params, updates, slots = model.params, lanes.updates, lanes.slots
     column, owned = model.n_components + 1, scratch.owned
     n_owned = list_updates(lanes, scratch, team)
     sum_curvatures(model, lanes, owned, n_owned)
     for k in range(n_owned):
         ahead = min(k + AHEAD, n_owned - 1)
-        lane, slot = owned[ahead, 0], routes[owned[ahead, 0], owned[ahead, 1], 0]
+        lane, slot = owned[ahead, 0], slots[owned[ahead, 0], owned[ahead, 1]]
         fetch_row(updates[lane], slot)
-        lane, slot = owned[k, 0], routes[owned[k, 0], owned[k, 1], 0]
+        lane, slot = owned[k, 0], slots[owned[k, 0], owned[k, 1]]
         target = owned[k, 2]
         bend = rate * params[target, column]
         damping = np.float32(2.0) / max(np.float32(2.0), bend)

@@ -132,15 +132,16 @@ class Lanes(NamedTuple):
     parts: np.ndarray
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
-    n_routes: np.ndarray  # OUT int64 (n_lanes,), number of slots
-    routes: np.ndarray  # OUT int32 (n_lanes, n_slots, 2), of these the slot and row
+    n_slots: np.ndarray  # OUT int64 (n_lanes,), number of slots in use
+    slots: np.ndarray  # OUT int32 (n_lanes, n_slots), these
+    targets: np.ndarray  # OUT int32 (n_lanes, n_slots), their rows
     curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), likewise
     map: MapSteps | None  # of a learned map
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
     claims: np.ndarray  # scratch int64 (n_lanes * CLAIM_NUMBERS,), zeros between rounds
-    # Row t is written by thread t: uint64 (n_threads, 2**k), the set of the rows that
-    # it computes in a round; see `rounds.has_row`
+    # Row t is written by thread t: uint32 (n_threads, 2**k), the set of the rows that
+    # it computes in a round; see `rounds.enter_row`
     rows: np.ndarray
 
 
@@ -158,9 +159,10 @@ class Scratch(NamedTuple):
     scores: np.ndarray
     weights: np.ndarray
     stream: np.ndarray  # uint64 (8,), the lane's random stream, in a cache line
-    # int32 (n_lanes * n_slots, 3): lane, place among its routes, and row of the updates
+    # int32 (n_lanes * n_slots, 3): lane, place among its slots, and row of the updates
     # that this thread adds
     owned: np.ndarray
+    owned_rows: np.ndarray  # uint32 (2**k,), the set of their rows
 
 
 @kernel
@@ -201,7 +203,7 @@ def cut_span(tokens, lanes, lane, index, size):
     last = min(first + size, (lane + 1) * tokens.size // n_lanes)
     for part in range(PARTS):
         lanes.parts[lane, part, 1] = lanes.parts[lane, part, 0]
-    lanes.n_routes[lane] = 0
+    lanes.n_slots[lane] = 0
     return first, last
 
 
@@ -278,11 +280,11 @@ def gather(model, lanes, scratch, lane):
     stretched by the map if it is a context's, and 1 where that side learns a bias.
     """
     # Plain indices, here and below: a view of a row costs two atomic operations.
-    vectors, slots, routes = scratch.vectors, scratch.slots, lanes.routes
+    vectors, slots = scratch.vectors, scratch.slots
     column = model.n_components
-    end, at = lanes.n_routes[lane] - 1, 0
+    end, at = lanes.n_slots[lane] - 1, 0
     for ahead in range(AHEAD):
-        fetch_row(model.params, routes[lane, ahead, 1])
+        fetch_row(model.params, lanes.targets[lane, ahead])
     for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
         context = lanes.parts[lane, part, 3] == 1
@@ -291,7 +293,7 @@ def gather(model, lanes, scratch, lane):
         stretch = model.bound[0] if context else np.float32(1.0)
         last = lanes.parts[lane, part, 1]
         for slot in range(lanes.parts[lane, part, 0], last):
-            fetch_row(model.params, routes[lane, min(at + AHEAD, end), 1])
+            fetch_row(model.params, lanes.targets[lane, min(at + AHEAD, end)])
             fetch_to_write(lanes.updates[lane], slot)
             at += 1
             word = lanes.words[lane, slot]

@@ -671,16 +671,17 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
         parts=np.zeros((n_lanes, spans.PARTS, 4), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
         updates=aligned_zeros((n_lanes, n_slots, width)),
-        n_routes=np.zeros(n_lanes, dtype=np.int64),
-        routes=np.zeros((n_lanes, n_slots, 2), dtype=np.int32),
-        curvatures=np.zeros((n_lanes, n_slots), dtype=np.float32),
+        n_slots=np.zeros(n_lanes, dtype=np.int64),
+        slots=aligned_zeros((n_lanes, n_slots), np.int32),
+        targets=aligned_zeros((n_lanes, n_slots), np.int32),
+        curvatures=aligned_zeros((n_lanes, n_slots)),
         map=steps,
         loss=aligned_zeros((n_lanes,), np.float64),
         pairs=aligned_zeros((n_lanes,), np.int64),
         claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),
-        # Eight bits for a slot or more, so that few rows meet in a bit.
+        # Four bits for a slot or more, so that few rows meet in a bit.
         rows=aligned_zeros(
-            (n_threads, max(16, 1 << (n_lanes * n_slots // 8).bit_length())), np.uint64
+            (n_threads, max(16, 1 << (n_lanes * n_slots // 8).bit_length())), np.uint32
         ),
     )
 
@@ -702,4 +703,5 @@ def make_scratch(lanes: Any, n_columns: int, hidden: bool = False) -> Any:
         weights=aligned_zeros((span, n_columns)),
         stream=aligned_zeros((8,), np.uint64),
         owned=aligned_zeros((n_lanes * n_slots, 3), np.int32),
+        owned_rows=aligned_zeros(lanes.rows.shape[1:], np.uint32),
     )
