@@ -233,7 +233,7 @@ def run_comparison(argv: list[str] | None, prog: str) -> int:
 
     try:
         tell("preparing the kernels (the first time, they are compiled)")
-        _comparison.warm_up(candidates, settings.n_jobs)
+        _comparison.warm_up(candidates)
         _follow(documents, settings, candidates, rows)
     except KeyboardInterrupt:
         if rows:
