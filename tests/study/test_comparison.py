@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import time
 import warnings
 from collections import Counter
 from dataclasses import replace
@@ -30,6 +31,7 @@ from skembed import (
 from skembed.features import TextUnion
 from skembed.study import (
     _candidates,
+    _commands,
     _comparison,
 )
 from skembed.study._candidates import Settings
@@ -258,6 +260,17 @@ def test_processes_change_nothing_but_seconds(everything, tiny_csv, capfd):
     assert "left" not in lines[-1]
 
 
+@pytest.mark.parametrize("most", [59, 60])
+def test_hint_for_many_documents(most, tiny_csv, monkeypatch, capsys):
+    monkeypatch.setattr(_commands, "_MANY_DOCUMENTS", most)
+    assert main(["--data", str(tiny_csv), *COLUMNS, *QUICK]) == 0
+    hints = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith("hint")
+    ]
+    expected = "hint: --max-documents 59 gives a first answer sooner"
+    assert hints == [expected] * (most < 60)
+
+
 def test_seed_and_subset(tiny_csv, capsys):
     results = []
     for seed in ("0", "1", "1"):
@@ -441,3 +454,27 @@ def test_process_that_is_killed(
         assert "killed, probably for lack of memory" in killed["error"]
         # At most two at once, then one alone.
         assert len(list(tmp_path.iterdir())) <= 2 + 1
+
+
+class Grown(TfidfVectorizer):
+    """Features that keep 320 MB in their process, as leaks do."""
+
+    def fit_transform(self, raw_documents, y=None):
+        type(self).kept = np.ones(40_000_000)
+        time.sleep(1.1)  # joblib looks once a second
+        return super().fit_transform(raw_documents, y)
+
+
+@pytest.mark.long
+def test_process_that_has_grown(tiny_corpus, tiny_labels, monkeypatch, capfd):
+    """joblib replaces it, and would say so as if something had failed."""
+    pytest.importorskip("psutil")
+    family = _candidates.Family("Grown", Grown)
+    monkeypatch.setitem(_candidates._FAMILIES, "grown", family)
+    settings = Settings(n_components=5, n_jobs=2)
+    tfidf = _candidates.quick(settings)[0]
+    lines = [tfidf, *[_candidates.Candidate("grown", {})] * 3]
+    batches = _comparison.compare(tiny_corpus, tiny_labels, lines, settings)
+    first, *others = (row["fold_accuracies"] for batch in batches for row in batch)
+    assert others == [first] * 3
+    assert capfd.readouterr().err == ""
