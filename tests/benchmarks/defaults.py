@@ -12,13 +12,13 @@ Corpora are names of `tests.benchmarks.corpora`, or files. A third of the docume
 held out; seeds draw other documents, another third, and other vectors.
 
 ``swap`` puts each estimator with its defaults in the place of ``TfidfVectorizer()``
-before classifiers with their defaults. Boosting needs dense features, which
-``--max-features`` of tf-idf keeps small. ``few`` has 10 labels a class: both transformers
-learn from all texts that are not held out, the classifier from the labelled ones, and
-its C is chosen by cross-validation for either. ``scale`` compares poolings, scales and
-lengths of rows, and shows what a scaler behind the features gains. ``search`` and
-``few`` vary the parameters of ``--grid``. ``weights`` puts `KLWeighter` behind tf-idf
-of words and pairs.
+before classifiers with their defaults. Boosting needs dense features, and
+``--max-features`` keeps those of tf-idf few. ``few`` has 10 labels a class: both
+transformers learn from all texts that are not held out, the classifier from the
+labelled ones, and its C is chosen by cross-validation for either. ``scale`` compares
+poolings, scales and lengths of rows, and shows what a scaler behind the features gains.
+``search`` and ``few`` vary the parameters of ``--grid``. ``weights`` puts `KLWeighter`
+behind tf-idf of words and pairs.
 """
 
 import argparse
