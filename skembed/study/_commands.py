@@ -39,6 +39,8 @@ from skembed.study._options import (
 from skembed.study._progress import Progress, tell
 
 _LEAST_DOCUMENTS = 10
+# With more, the quick comparison takes longer than some minutes.
+_MANY_DOCUMENTS = 5000
 # Parameters that reports show even if they have not been passed.
 _ALWAYS_SHOWN = {"n_components", "min_count", "max_iter", "x_max"}
 _SPECTRUM_SHIFTS = (1, 5)  # no shift, and the shift of five noise words
@@ -233,7 +235,7 @@ def run_comparison(argv: list[str] | None, prog: str) -> int:
 
     try:
         tell("preparing the kernels (the first time, they are compiled)")
-        _comparison.warm_up(candidates, settings.n_jobs)
+        _comparison.warm_up(candidates)
         _follow(documents, settings, candidates, rows)
     except KeyboardInterrupt:
         if rows:
@@ -302,6 +304,8 @@ def _follow(
     texts, labels, _ = documents
     total, start = len(candidates), perf_counter()
     tell(f"comparing {total} ways on {len(texts)} documents, {settings.cv} folds each")
+    if len(texts) > _MANY_DOCUMENTS:
+        tell(f"hint: --max-documents {_MANY_DOCUMENTS} gives a first answer sooner")
     progress = Progress(candidate.family for candidate in candidates)
     for batch in _comparison.compare(texts, labels or (), candidates, settings):
         seconds = (perf_counter() - start) / len(batch)

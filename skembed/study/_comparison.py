@@ -9,6 +9,8 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from statistics import median_low
 from time import perf_counter
 from typing import Any
@@ -20,11 +22,14 @@ from sklearn import config_context
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.model_selection import StratifiedKFold, StratifiedShuffleSplit
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import normalize
 from threadpoolctl import threadpool_limits  # scikit-learn requires it too
 
+from skembed._base import BaseEmbedder
 from skembed._warmup import prepare
 from skembed.study._candidates import Candidate, Settings
 from skembed.study._options import message
+from skembed.study._progress import tell
 from skembed.study._verdict import Row
 
 # Inverse strengths of the penalty. The first ones suit features of embedders, the last
@@ -49,6 +54,15 @@ METHOD_HELP = f"""\
   one machine, and with the same versions of all packages, the same seed gives the
   same table, apart from the seconds.
 """
+
+_SHORT = (
+    "note: a process was killed, probably for lack of memory; from here on, one fold "
+    "runs at a time. --max-documents and --max-features save memory."
+)
+_KILLED = (
+    "its process was killed, probably for lack of memory: try --max-documents or "
+    "--max-features"
+)
 
 # Prefixes of the names of accuracies: with all labels, and with few labels.
 KINDS = ("", "few_")
@@ -99,26 +113,25 @@ def few_of_each(labels: np.ndarray, n: int, seed: int) -> np.ndarray:
     return np.sort(np.concatenate(few))
 
 
-def warm_up(candidates: Sequence[Candidate], n_jobs: int) -> None:
+def warm_up(candidates: Sequence[Candidate]) -> None:
     """Compile the kernels that candidates need, or load them from numba's cache.
 
-    Otherwise the seconds of the first candidates would include the compilation.
+    They are compiled once and, if possible, stored on disk, before all processes need
+    them.
     """
-    ways: dict[type, set[Any]] = {}
-    for made in (c.make() for c in candidates if not c.is_reference):
-        embedder = getattr(made, "embedder", made)
-        ways.setdefault(type(embedder), set()).add(embedder.share_context)
-    # Compiled once and, if possible, stored on disk, before all processes need them.
-    _prepare(ways)
-    n_jobs = joblib.effective_n_jobs(n_jobs)
-    if n_jobs > 1:
-        load = joblib.delayed(_prepare)
-        joblib.Parallel(n_jobs)(load(ways) for _ in range(n_jobs))
+    for candidate in candidates:
+        _load_kernels(candidate.make())
 
 
-def _prepare(ways: dict[type, set[Any]]) -> None:
-    for kind, share_contexts in ways.items():
-        prepare(kind, share_contexts)
+def _load_kernels(features: Any) -> None:
+    embedder = getattr(features, "embedder", features)
+    if isinstance(embedder, BaseEmbedder):
+        _prepare(type(embedder), embedder.share_context)
+
+
+@cache
+def _prepare(kind: type[BaseEmbedder], share_context: Any) -> None:
+    prepare(kind, [share_context])
 
 
 def compare(
@@ -153,17 +166,39 @@ def compare(
     n_jobs = joblib.effective_n_jobs(settings.n_jobs)
     # So many candidates at a time that their folds keep all processes busy.
     n_together = n_jobs // math.gcd(n_jobs, settings.cv)
-    for first in range(0, len(lines), n_together):
-        batch = lines[first : first + n_together]
-        found = joblib.Parallel(n_jobs)(
+    todo, is_short = list(lines), False
+    while todo:
+        batch = todo[: 1 if is_short else n_together]
+        tasks = [
             joblib.delayed(_measure)(line.make(), documents, y, *split, settings)
             for line in batch
             for split in splits
-        )
+        ]
+        try:
+            found = _run(tasks, n_jobs, one_by_one=is_short)
+        except BrokenProcessPool:
+            if not is_short:
+                # The same again, with less memory in use.
+                is_short = True
+                tell(_SHORT)
+                continue
+            found = [_KILLED] * len(tasks)
+        todo = todo[len(batch) :]
         yield [
             _row(line, found[i * settings.cv : (i + 1) * settings.cv])
             for i, line in enumerate(batch)
         ]
+
+
+def _run(tasks: list[Any], n_jobs: int, one_by_one: bool) -> list[Any]:
+    """Return the results of tasks in other processes, or here if `n_jobs` is 1."""
+    with warnings.catch_warnings():
+        # joblib replaces a process that has grown by 300 MB between tasks, which are
+        # few documents and vectors here. Nothing is lost.
+        warnings.filterwarnings("ignore", "A worker stopped", UserWarning)
+        return joblib.Parallel(n_jobs, pre_dispatch=1 if one_by_one else "2*n_jobs")(
+            tasks
+        )
 
 
 def _measure(
@@ -183,6 +218,8 @@ def _measure(
     with warnings.catch_warnings(), threadpool_limits(limits=1, user_api="blas"):
         warnings.simplefilter("ignore")
         try:
+            # Not part of the seconds. A new process has loaded nothing yet.
+            _load_kernels(features)
             start = perf_counter()
             X = features.fit_transform([documents[i] for i in train], labels[train])
             found = {"seconds": perf_counter() - start}
@@ -201,7 +238,8 @@ def _classify(
     """Fit and score the classifier, with all labels and with a few of each class."""
     n_test = max(len(y) // 5, np.unique(y).size)
     holdout = StratifiedShuffleSplit(1, test_size=n_test, random_state=settings.seed)
-    of_all = head(list(holdout.split(y, y))).fit(X, y)
+    X_all, Z_all = merge_rare(X, Z) if sparse.issparse(X) else (X, Z)
+    of_all = head(list(holdout.split(y, y))).fit(X_all, y)
     few = few_of_each(y, settings.labels_per_class, settings.seed)
     n_folds = min(_FEW_FOLDS, *Counter(y[few]).values())
     folds = StratifiedKFold(n_folds, shuffle=True, random_state=settings.seed)
@@ -212,7 +250,7 @@ def _classify(
         X_few, Z_few = X_few @ basis, Z @ basis
     of_few = head(folds).fit(X_few, y[few])
     return {
-        "accuracy": of_all.score(Z, z),
+        "accuracy": of_all.score(Z_all, z),
         "few_accuracy": of_few.score(Z_few, z),
         "C": float(np.ravel(of_all.C_)[0]),
     }
@@ -227,6 +265,25 @@ def span(X: Any) -> Any:
     values, vectors = np.linalg.eigh((X @ X.T).toarray())
     some = values > _ROUNDING * values.max()
     return X.T @ (vectors[:, some] / np.sqrt(values[some]))
+
+
+def merge_rare(X: Any, Z: Any) -> tuple[Any, Any]:
+    """Merge the columns of two sparse matrices that are zero in all rows of X but one.
+
+    The columns of one row become one column, a part of an orthonormal basis of their
+    span. With fewer columns, a linear classifier with an L2 penalty learns and predicts
+    the same. Half of the words of a corpus may occur in only one document.
+    """
+    is_rare = np.diff(X.tocsc().indptr) == 1
+    if not is_rare.any():
+        return X, Z
+    rare = X.tocsr()[:, is_rare]
+    basis = normalize(rare[np.diff(rare.indptr) > 0]).T
+    first, second = (
+        sparse.hstack([Y[:, ~is_rare], Y[:, is_rare] @ basis], format="csr")
+        for Y in (X.tocsr(), Z.tocsr())
+    )
+    return first, second
 
 
 def _labels(candidate: Candidate) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
     python -m tests.benchmarks.defaults swap
     python -m tests.benchmarks.defaults swap --corpora reviews.jsonl.gz posts.jsonl
+    python -m tests.benchmarks.defaults swap --heads boosting --max-features 1000
     python -m tests.benchmarks.defaults few
     python -m tests.benchmarks.defaults scale --estimators PPMI-SVD SGNS
     python -m tests.benchmarks.defaults search --estimators SGNS \\
@@ -11,12 +12,13 @@ Corpora are names of `tests.benchmarks.corpora`, or files. A third of the docume
 held out; seeds draw other documents, another third, and other vectors.
 
 ``swap`` puts each estimator with its defaults in the place of ``TfidfVectorizer()``
-before classifiers with their defaults. ``few`` has 10 labels a class: both transformers
-learn from all texts that are not held out, the classifier from the labelled ones, and
-its C is chosen by cross-validation for either. ``scale`` compares poolings, scales and
-lengths of rows, and shows what a scaler behind the features gains. ``search`` and
-``few`` vary the parameters of ``--grid``. ``weights`` puts `KLWeighter` behind tf-idf
-of words and pairs.
+before classifiers with their defaults. Boosting needs dense features, and
+``--max-features`` keeps those of tf-idf few. ``few`` has 10 labels a class: both
+transformers learn from all texts that are not held out, the classifier from the
+labelled ones, and its C is chosen by cross-validation for either. ``scale`` compares
+poolings, scales and lengths of rows, and shows what a scaler behind the features gains.
+``search`` and ``few`` vary the parameters of ``--grid``. ``weights`` puts `KLWeighter`
+behind tf-idf of words and pairs.
 """
 
 import argparse
@@ -82,13 +84,13 @@ WORDS = {"True": True, "False": False, "None": None}
 class Split:
     """Documents to learn from and others, with the features of `TfidfVectorizer`."""
 
-    def __init__(self, name, n_documents, seed):
+    def __init__(self, name, n_documents, seed, max_features=None):
         texts, labels = load(name, n_documents, seed)
         self.train, self.test, self.known, self.wanted = train_test_split(
             texts, labels, test_size=1 / 3, stratify=labels, random_state=seed
         )
         self.seed = seed
-        self.tfidf = features(TfidfVectorizer(), self)
+        self.tfidf = features(TfidfVectorizer(max_features=max_features), self)
 
 
 def features(transformer, split):
@@ -252,7 +254,7 @@ def run(arguments):
     for name in arguments.corpora:
         title = name.split("/")[-1].split(".")[0]
         for seed in range(arguments.seeds):
-            split = Split(name, arguments.documents, seed)
+            split = Split(name, arguments.documents, seed, arguments.max_features)
             for row, column, value in TASKS[arguments.task](arguments, split):
                 found[row][title, column].append(value)
             print(f"{title}, seed {seed}", file=sys.stderr, flush=True)
@@ -288,6 +290,7 @@ def main():
     parser.add_argument("--corpora", nargs="+", default=BUILT_IN)
     parser.add_argument("--documents", type=int, default=2000)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--max-features", type=int, help="of TfidfVectorizer")
     parser.add_argument("--estimators", nargs="+", default=list(ESTIMATORS))
     parser.add_argument("--heads", nargs="+", default=["logistic", "neighbors"])
     parser.add_argument("--grid", type=_grid, default=_grid("scale=spherical"))

@@ -4,8 +4,12 @@ import contextlib
 import csv
 import io
 import json
+import os
+import time
 import warnings
 from collections import Counter
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -27,6 +31,7 @@ from skembed import (
 from skembed.features import TextUnion
 from skembed.study import (
     _candidates,
+    _commands,
     _comparison,
 )
 from skembed.study._candidates import Settings
@@ -182,6 +187,34 @@ def test_coordinates_in_a_span_lead_to_the_same_classifier(tiny_corpus, tiny_lab
     )
 
 
+def test_merged_words_lead_to_the_same_classifier(tiny_corpus, tiny_labels):
+    """Also those of documents with several words, or none, that no other has."""
+    texts = [f"{text} own{i} own{i} alone{i}" for i, text in enumerate(tiny_corpus)]
+    vectorizer = TfidfVectorizer()
+    X = vectorizer.fit_transform([*texts[:30], *tiny_corpus[30:40]])
+    Z = vectorizer.transform([" ".join(texts[10:13]), *texts[20:], ""])
+    n_rare = np.count_nonzero((X > 0).sum(axis=0) == 1)
+    assert n_rare >= 60
+    short, others = _comparison.merge_rare(X, Z)
+    n_merged = X.shape[1] - short.shape[1]
+    assert n_rare - 40 <= n_merged <= n_rare - 30
+    np.testing.assert_allclose(
+        (short @ short.T).toarray(), (X @ X.T).toarray(), atol=1e-12
+    )
+    np.testing.assert_allclose(
+        (others @ short.T).toarray(), (Z @ X.T).toarray(), atol=1e-12
+    )
+    settings = {"C": 10.0, "tol": 1e-10, "max_iter": 1000}
+    expected = LogisticRegression(**settings).fit(X, tiny_labels[:40])
+    found = LogisticRegression(**settings).fit(short, tiny_labels[:40])
+    np.testing.assert_allclose(
+        found.decision_function(others), expected.decision_function(Z), rtol=1e-5
+    )
+    # Nothing to merge.
+    same, _ = _comparison.merge_rare(short[:, :3], others[:, :3])
+    assert same.shape == (40, 3)
+
+
 def test_pipelines_can_be_copied(everything, tiny_csv, tiny_corpus, capsys):
     """Each row's code makes its embedder; the table has that of the best one."""
     names = {**vars(skembed), **globals()}
@@ -227,6 +260,17 @@ def test_processes_change_nothing_but_seconds(everything, tiny_csv, capfd):
     assert "left" not in lines[-1]
 
 
+@pytest.mark.parametrize("most", [59, 60])
+def test_hint_for_many_documents(most, tiny_csv, monkeypatch, capsys):
+    monkeypatch.setattr(_commands, "_MANY_DOCUMENTS", most)
+    assert main(["--data", str(tiny_csv), *COLUMNS, *QUICK]) == 0
+    hints = [
+        line for line in capsys.readouterr().err.splitlines() if line.startswith("hint")
+    ]
+    expected = "hint: --max-documents 59 gives a first answer sooner"
+    assert hints == [expected] * (most < 60)
+
+
 def test_seed_and_subset(tiny_csv, capsys):
     results = []
     for seed in ("0", "1", "1"):
@@ -249,10 +293,29 @@ def test_seed_and_subset(tiny_csv, capsys):
 def test_kernels_are_ready_before_seconds_are_taken(chosen, kinds, monkeypatch):
     """With the strategies that are compared, and nothing that is not used."""
     calls = []
-    monkeypatch.setattr(_comparison, "prepare", lambda *given: calls.append(given))
+    # Not what other tests have prepared.
+    prepare = _comparison._prepare.__wrapped__
+    monkeypatch.setattr(_comparison, "_prepare", cache(prepare))
+    monkeypatch.setattr(
+        _comparison, "prepare", lambda kind, names: calls.append((kind, *names))
+    )
     settings = Settings(estimators=tuple(chosen))
-    _comparison.warm_up(_candidates.quick(settings), n_jobs=1)
-    assert dict(calls) == {kind: {False, True, "signed"} for kind in kinds}
+    lines = _candidates.quick(settings)
+    _comparison.warm_up(lines)
+    expected = {(kind, name) for kind in kinds for name in (False, True, "signed")}
+    assert set(calls) == expected
+    assert len(calls) == len(expected)
+    # A process that a fold runs in prepares them, too, unless it has done so.
+    labels = np.array(["a", "b"] * 10)
+    folds = np.arange(20)
+    for _ in range(2):
+        _comparison._measure(
+            lines[-1].make(), ["a b"] * 20, labels, folds, folds, settings
+        )
+    assert len(calls) == len(expected)
+    _comparison._prepare.cache_clear()
+    _comparison._measure(lines[-1].make(), [""] * 20, labels, folds, folds, settings)
+    assert len(calls) == len(expected) + 1
 
 
 @pytest.mark.parametrize("cv", [2, 3, 5])
@@ -346,3 +409,72 @@ def test_no_line_can_be_fitted(tiny_labels, write, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert "skembed: error: no line could be fitted: Empty vocabulary: " in err
+
+
+class Killed(TfidfVectorizer):
+    """Features whose process ends while they are learned, as often as it says."""
+
+    def __init__(self, folder=None, n_times=None):
+        super().__init__()
+        self.folder = folder
+        self.n_times = n_times
+
+    def fit_transform(self, raw_documents, y=None):
+        path = self.folder / f"{os.getpid()}-{os.urandom(8).hex()}"
+        if self.n_times is None or len(list(self.folder.iterdir())) < self.n_times:
+            path.touch()
+            os._exit(1)
+        return super().fit_transform(raw_documents, y)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("n_times", [1, None])
+def test_process_that_is_killed(
+    n_times, tiny_corpus, tiny_labels, tmp_path, monkeypatch, capsys
+):
+    """The candidate is tried again with one process; the others have their results."""
+    family = _candidates.Family("Killed", Killed)
+    monkeypatch.setitem(_candidates._FAMILIES, "killed", family)
+    settings = Settings(n_components=5, n_jobs=2)
+    params = {"folder": tmp_path, "n_times": n_times}
+    tfidf, svd = _candidates.quick(settings)[:2]
+    lines = [tfidf, _candidates.Candidate("killed", params), svd]
+    batches = _comparison.compare(tiny_corpus, tiny_labels, lines, settings)
+    first, killed, last = (row for batch in batches for row in batch)
+    assert capsys.readouterr().err.count("a process was killed") == 1
+    alone = _comparison.compare(
+        tiny_corpus, tiny_labels, [tfidf, svd], replace(settings, n_jobs=1)
+    )
+    expected = [row for batch in alone for row in batch]
+    assert without_seconds([first, last]) == without_seconds(expected)
+    if n_times:
+        assert killed["fold_accuracies"] == first["fold_accuracies"]
+    else:
+        assert killed["accuracy"] is None
+        assert "killed, probably for lack of memory" in killed["error"]
+        # At most two at once, then one alone.
+        assert len(list(tmp_path.iterdir())) <= 2 + 1
+
+
+class Grown(TfidfVectorizer):
+    """Features that keep 320 MB in their process, as leaks do."""
+
+    def fit_transform(self, raw_documents, y=None):
+        type(self).kept = np.ones(40_000_000)
+        time.sleep(1.1)  # joblib looks once a second
+        return super().fit_transform(raw_documents, y)
+
+
+@pytest.mark.long
+def test_process_that_has_grown(tiny_corpus, tiny_labels, monkeypatch, capfd):
+    """joblib replaces it, and would say so as if something had failed."""
+    pytest.importorskip("psutil")
+    family = _candidates.Family("Grown", Grown)
+    monkeypatch.setitem(_candidates._FAMILIES, "grown", family)
+    settings = Settings(n_components=5, n_jobs=2)
+    tfidf = _candidates.quick(settings)[0]
+    lines = [tfidf, *[_candidates.Candidate("grown", {})] * 3]
+    batches = _comparison.compare(tiny_corpus, tiny_labels, lines, settings)
+    first, *others = (row["fold_accuracies"] for batch in batches for row in batch)
+    assert others == [first] * 3
+    assert capfd.readouterr().err == ""
