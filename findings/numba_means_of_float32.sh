@@ -3,8 +3,8 @@
 # variance is 0.25.
 #
 # One expects NumPy's results, up to rounding: numba lists `sum`, `mean` and `var` of arrays
-# as supported, and its page on floating point says that another algorithm than NumPy's makes
-# a small difference. NumPy adds float32 numbers up in pairs of parts, with a small error.
+# as supported, and its page on floating point calls differences from NumPy, which come from
+# other algorithms, generally small. NumPy adds up in pairs of parts, with a small error.
 # numba adds them up one after the other, in float32, where 16777216 + 1 is 16777216 again. So
 # sums of counts or losses of a large text stop growing. Far below that size, the error
 # of a mean is 100,000 times NumPy's. With `NUMBA_DISABLE_JIT=1`, as in many tests, it is
