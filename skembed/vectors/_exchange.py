@@ -61,7 +61,12 @@ def _fasttext_reader() -> Any:
 def _with_gensim(path: str) -> Parts:
     from gensim.models.fasttext import load_facebook_vectors
 
-    return of_gensim(load_facebook_vectors(path))
+    table = load_facebook_vectors(path)
+    # fastText's end of a line has no n-grams, but gensim gives it those of "</s>".
+    row = table.key_to_index.get("</s>")
+    if row is not None:
+        table.vectors[row] = table.vectors_vocab[row]
+    return of_gensim(table)
 
 
 def _with_fasttext(path: str) -> Parts:

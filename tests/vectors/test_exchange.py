@@ -179,6 +179,9 @@ def test_fasttext_file(tmp_path, ngrams):
     assert found.counts.tolist() == COUNTS
     if ngrams == (0, 0):
         np.testing.assert_array_equal(found.vectors, vectors)
+    # The end of a line has no n-grams, the other words have.
+    np.testing.assert_array_equal(found["</s>"], vectors[2])
+    assert np.array_equal(found["cat"], vectors[0]) == (ngrams == (0, 0))
 
 
 def test_truncated_fasttext_bin(content, no_library, tmp_path):
