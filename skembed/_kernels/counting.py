@@ -246,20 +246,29 @@ def take_total(totals, column):
 
 
 @helper
-def add_dense_row(token_ids, places, span, weights, scratch):
-    """Add the contexts of a word at a span of its places to the row's totals."""
+def add_contexts(token_ids, places, span, weights, scratch, dense, n_found):
+    """Add the contexts of a word at a span of its places to the row's totals.
+
+    Returns how many columns the row has now, unless it is dense.
+    """
     by_distance, given, bits = weights
     mask = (1 << bits) - 1
     for i in range(span[0], span[1]):
         later = fetch_ahead(token_ids, places, i, 2 * bits, len(by_distance))
         position = places[i] >> (2 * bits)
         weigh_contexts(by_distance, given, position, later)
-        for distance in range((places[i] >> bits) & mask):
-            column = np.uintp(token_ids[position - 1 - distance])
-            add_weight(scratch.totals, column, by_distance, distance)
-        for distance in range(places[i] & mask):
-            column = np.uintp(token_ids[position + 1 + distance])
-            add_weight(scratch.totals, column, by_distance, distance)
+        # One loop for both sides, because the compiler copies what is called twice.
+        for side in range(-1, 2, 2):
+            n_contexts = (places[i] >> (bits if side < 0 else 0)) & mask
+            for distance in range(n_contexts):
+                word = np.uintp(token_ids[position + side * (distance + 1)])
+                is_new = add_weight(scratch.totals, word, by_distance, distance)
+                if not dense:
+                    # Written every time and kept if it is new: a branch would often
+                    # go wrong. That of `dense` is taken out of the loop.
+                    scratch.found[n_found] = word
+                    n_found += np.uintp(is_new)
+    return n_found
 
 
 @helper
@@ -268,38 +277,11 @@ def write_dense_row(n_columns, scratch, out, used):
     columns, values = out
     for column in range(n_columns):
         total = take_total(scratch.totals, column)
-        # Written every time and kept if it is not 0: a branch would often go wrong.
+        # As above, no branch.
         columns[used] = column
         values[used] = total
         used += total != 0
     return used
-
-
-@helper
-def add_context(word, by_distance, distance, scratch, n_found):
-    """Add one context to the row's totals; return how many columns it has now."""
-    # As in a dense row, no branch.
-    scratch.found[n_found] = word
-    is_new = add_weight(scratch.totals, np.uintp(word), by_distance, distance)
-    return n_found + np.uintp(is_new)
-
-
-@helper
-def add_sparse_row(token_ids, places, span, weights, scratch, n_found):
-    """Add the contexts as above; return how many columns the row has now."""
-    by_distance, given, bits = weights
-    mask = (1 << bits) - 1
-    for i in range(span[0], span[1]):
-        later = fetch_ahead(token_ids, places, i, 2 * bits, len(by_distance))
-        position = places[i] >> (2 * bits)
-        weigh_contexts(by_distance, given, position, later)
-        for distance in range((places[i] >> bits) & mask):
-            word = token_ids[position - 1 - distance]
-            n_found = add_context(word, by_distance, distance, scratch, n_found)
-        for distance in range(places[i] & mask):
-            word = token_ids[position + 1 + distance]
-            n_found = add_context(word, by_distance, distance, scratch, n_found)
-    return n_found
 
 
 @helper
@@ -345,18 +327,16 @@ def count(token_ids, places, starts, weights, rows, scratch, sizes, out):
         frequency = 0
         for chunk in range(starts.shape[0]):
             frequency += starts[chunk, row + 1] - starts[chunk, row]
-        if 2 * width * frequency >= n_words:
-            for chunk in range(starts.shape[0]):
-                span = (starts[chunk, row], starts[chunk, row + 1])
-                add_dense_row(token_ids, places, span, weights, scratch)
+        dense = 2 * width * frequency >= n_words
+        n_found = np.uintp(0)
+        for chunk in range(starts.shape[0]):
+            span = (starts[chunk, row], starts[chunk, row + 1])
+            n_found = add_contexts(
+                token_ids, places, span, weights, scratch, dense, n_found
+            )
+        if dense:
             used = write_dense_row(n_words, scratch, out, used)
         else:
-            n_found = np.uintp(0)
-            for chunk in range(starts.shape[0]):
-                span = (starts[chunk, row], starts[chunk, row + 1])
-                n_found = add_sparse_row(
-                    token_ids, places, span, weights, scratch, n_found
-                )
             mark_columns(n_found, scratch)
             used = write_sparse_row(scratch, out, used)
         sizes[row] = used - before

@@ -1,5 +1,6 @@
 """Compilation: the disk cache, one signature per kernel, and life without either."""
 
+import gc
 import importlib
 import json
 import os
@@ -17,7 +18,7 @@ import numba
 import numpy as np
 import pytest
 from numba.core import types
-from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 
 from skembed import (
@@ -289,6 +290,62 @@ def test_a_fork_after_another_thread_has_compiled():
     thread.start()
     thread.join()
     assert in_fork(jit.kernel(doubled), 4) == 8
+
+
+@pytest.fixture
+def collector():
+    """Leave the garbage collector as it was."""
+    was_on = gc.isenabled()
+    yield
+    (gc.enable if was_on else gc.disable)()
+
+
+def watched(dispatcher, seen):
+    """Make a kernel tell, while it is compiled, whether the collector is on."""
+    compiler = dispatcher._compiler
+    compile_for = compiler.compile
+
+    def compile_and_tell(*arguments):
+        seen.append(gc.isenabled())
+        return compile_for(*arguments)
+
+    compiler.compile = compile_and_tell
+    return dispatcher
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_the_garbage_collector_waits_for_the_compiler(before, collector):
+    (gc.enable if before else gc.disable)()
+    seen = []
+    compiled = watched(jit.kernel(doubled), seen)
+    compiled._cache = NullCache()
+    assert compiled(4) == 8
+    assert seen == [False]
+    assert gc.isenabled() is before
+    with pytest.raises(numba.TypingError):
+        compiled(object())
+    assert gc.isenabled() is before
+
+
+@forks
+def test_a_fork_while_another_thread_compiles_has_a_garbage_collector(collector):
+    gc.enable()
+    holds, ends = threading.Event(), threading.Event()
+
+    def compile_for_long():
+        holds.set()
+        ends.wait()
+
+    thread = threading.Thread(target=jit._without_collections, args=(compile_for_long,))
+    thread.start()
+    holds.wait()
+    try:
+        assert not gc.isenabled()
+        assert in_fork(gc.isenabled) is True
+    finally:
+        ends.set()
+        thread.join()
+    assert gc.isenabled()
 
 
 HALF_LOADED = """
