@@ -39,7 +39,6 @@ from skembed._kernels.simd import (
     clear_rows,
     copy_row,
     fetch_row,
-    fetch_to_write,
     is_among,
     write_columns,
     write_rows,
@@ -48,6 +47,7 @@ from skembed._kernels.spans import (
     AHEAD,
     cut_span,
     draw_noise,
+    fetch_updates,
     finish_updates,
     lay_windows,
     list_words,
@@ -186,7 +186,7 @@ def add_up_around(model, lanes, scratch, lane):
         fetch_row(model.params, words[lane, slot])
     for slot in range(first, last):
         fetch_row(model.params, words[lane, min(slot + AHEAD, last - 1)])
-        fetch_to_write(lanes.updates[lane], slot)
+        fetch_updates(lanes, lane, slot)
         word = np.int64(words[lane, slot])
         mix_rows(vectors, slot, vectors, slot - 1, model.params, word, (ONE, ONE))
 
@@ -201,8 +201,7 @@ def build_hidden(model, lanes, scratch, lane, n_words):
     for word in range(n_words):
         ahead = min(targets + word + AHEAD, last - 1)
         fetch_row(model.params, row + lanes.words[lane, ahead])
-        # Another thread may have read it since this one wrote to it.
-        fetch_to_write(lanes.updates[lane], targets + word)
+        fetch_updates(lanes, lane, targets + word)
         share = share_of(model, count_contexts(window, word))
         bounds = (window[word, 0] - 1, window[word, 3] - 1)
         own = np.int64(lanes.words[lane, targets + word])

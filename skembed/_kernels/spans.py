@@ -185,13 +185,15 @@ def subsample(token_ids, doc_offsets, keep_thresholds, seed, kept):
     """
     n_kept = 0
     for document in range(doc_offsets.size - 1):
-        first = True
+        # All bits are set before the first word that is kept, which turn w into ~w.
+        mark = np.int32(-1)
         for position in range(doc_offsets[document], doc_offsets[document + 1]):
             word = token_ids[position]
-            if (next_random(seed, 0) >> SHIFT_32) < keep_thresholds[word]:
-                kept[n_kept] = ~word if first else word
-                first = False
-                n_kept += 1
+            keep = (next_random(seed, 0) >> SHIFT_32) < keep_thresholds[word]
+            # Without a branch, whose outcome no processor could predict.
+            kept[n_kept] = word ^ mark
+            n_kept += keep
+            mark = np.int32(0) if keep else mark
     return n_kept
 
 
@@ -272,6 +274,13 @@ def lay_windows(tokens, sampler, stream, span, window, group):
 
 
 @helper
+def fetch_updates(lanes, lane, slot):
+    """Ask for a slot's updates, which another thread may have read before."""
+    if lanes.rows.shape[0] > 1:
+        fetch_to_write(lanes.updates[lane], slot)
+
+
+@helper
 def gather(model, lanes, scratch, lane):
     """Copy the rows of a span's words, contexts and noise words to their slots.
 
@@ -294,7 +303,7 @@ def gather(model, lanes, scratch, lane):
         last = lanes.parts[lane, part, 1]
         for slot in range(lanes.parts[lane, part, 0], last):
             fetch_row(model.params, lanes.targets[lane, min(at + AHEAD, end)])
-            fetch_to_write(lanes.updates[lane], slot)
+            fetch_updates(lanes, lane, slot)
             at += 1
             word = lanes.words[lane, slot]
             norm = copy_row(vectors, slot, model.params, row + word)
