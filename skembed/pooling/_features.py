@@ -13,8 +13,9 @@ from skembed._corpus.partitioned import PartitionedCorpus, add_results
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.memory import check_room
 from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
+from skembed.pooling import _rows
 from skembed.pooling._poolings import POOLINGS, Pooling
-from skembed.pooling._rows import CHUNK, COLUMNS, Documents, ranges
+from skembed.pooling._rows import Documents
 
 COMBINATIONS = ("word", "context", "sum", "concat")
 SCALES = (None, "standard", "spherical")
@@ -551,11 +552,11 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
 def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:
     """Return first and last + 1 documents of chunks."""
     n_documents = doc_offsets.size - 1
-    document = max(1, n_features // COLUMNS)
+    document = max(1, n_features // _rows.COLUMNS)
     # Also for no documents.
-    if doc_offsets[-1] + document * n_documents <= CHUNK:
+    if doc_offsets[-1] + document * n_documents <= _rows.CHUNK:
         return [(0, n_documents)]
-    return list(ranges(doc_offsets, document))
+    return list(_rows.ranges(doc_offsets, document))
 
 
 def _cut(corpus: Corpus, documents: tuple[int, int]) -> Documents:

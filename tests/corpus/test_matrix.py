@@ -19,7 +19,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, cooccurrence
-from skembed.pooling import POOLINGS, Pooling
+from skembed.pooling import POOLINGS, Pooling, _rows
 from skembed.pooling import _features as features_room
 from tests.helpers import (
     DOCUMENTS,
@@ -890,7 +890,7 @@ def test_any_number_of_threads_gives_the_same_bits(combine, pooling):
     embedder = fit(DOCUMENTS, combine=combine, pooling=pooling)
     documents = OTHER_DOCUMENTS * 5
     expected = embedder.transform(documents)
-    with mock.patch.object(features_room, "_CHUNK", 30):
+    with mock.patch.object(_rows, "CHUNK", 30):
         for n_jobs in (1, 2, 3, -1):
             embedder.set_params(n_jobs=n_jobs)
             np.testing.assert_array_equal(embedder.transform(documents), expected)
@@ -903,7 +903,7 @@ def test_an_error_in_a_thread_is_raised():
 
     embedder = fit(DOCUMENTS, pooling=Failing(), scale=None, n_jobs=2)
     with (
-        mock.patch.object(features_room, "_CHUNK", 30),
+        mock.patch.object(_rows, "CHUNK", 30),
         pytest.raises(RuntimeError, match="no pooling today"),
     ):
         embedder.transform(DOCUMENTS)

@@ -93,8 +93,7 @@ def test_weights_are_repetitions(scale):
 
 
 def test_the_scale_has_the_same_bits_for_any_number_of_threads(monkeypatch):
-    for module in ("_features", "_rows"):
-        monkeypatch.setattr(f"skembed.pooling.{module}.CHUNK", 40)
+    monkeypatch.setattr("skembed.pooling._rows.CHUNK", 40)
     found = [
         cheap(PPMISVDEmbedder, n_jobs=n_jobs).fit(DOCUMENTS).feature_means_
         for n_jobs in (1, 2, 3)

@@ -920,9 +920,9 @@ def filled_columns(documents, share_context, **params):
 @pytest.mark.parametrize("n_words", [3, 9])
 def test_columns_of_zeros_are_warned_of_once_with_their_numbers(n_words, share_context):
     documents = documents_of(n_words)
-    filled = filled_columns(documents, share_context, min_count=5)
+    filled = filled_columns(documents, share_context, min_count=5, window=5)
     assert 0 < filled <= n_words
-    embedder = PPMISVDEmbedder(share_context=share_context, random_state=0)
+    embedder = PPMISVDEmbedder(window=5, share_context=share_context, random_state=0)
     with pytest.warns(UserWarning, match="n_components=100") as caught:
         features = embedder.fit_transform(documents)
     assert features.any(axis=0).sum() == filled

@@ -14,7 +14,7 @@ from skembed._corpus import vocabulary
 from skembed._solvers import memory as memory_of_fits
 from skembed._solvers import svd
 from skembed._utils import memory
-from skembed.pooling import Pooling, _features
+from skembed.pooling import Pooling, _rows
 from skembed.pooling._features import LEARNED_AT_ONCE
 from tests.helpers import (
     CHEAP,
@@ -147,7 +147,7 @@ def test_a_krylov_space_is_refused(monkeypatch):
 def test_features_are_refused(estimator, monkeypatch):
     embedder = cheap(estimator).fit(DOCUMENTS)
     # What is pooled at once takes little.
-    monkeypatch.setattr(_features, "_CHUNK", 20)
+    monkeypatch.setattr(_rows, "CHUNK", 20)
     message, *others = refusals(lambda: embedder.transform(DOCUMENTS))
     assert message.startswith("3 features of 20 documents need 240 bytes")
     assert "Pass fewer documents at a time" in message
