@@ -29,6 +29,25 @@ def sgemm_gflops(size=1024, seconds=1.0):
     return 2.0 * size**3 * n_products / elapsed / 1e9
 
 
+def row_rates(n_rows=500_000, size=304, rounds=5):
+    """Return GB/s of float32 rows that are copied in order and at random, on one core.
+
+    The table is larger than the caches of most processors. What is written is not.
+    """
+    random = np.random.default_rng(0)
+    table = random.random((n_rows, size), dtype=np.float32)
+    out = np.empty((1000, size), dtype=np.float32)
+    in_order = np.arange(n_rows).reshape(-1, 1000)
+    orders = [in_order, random.permutation(n_rows).reshape(-1, 1000)]
+    rates = []
+    for order in orders * rounds:
+        start = time.perf_counter()
+        for rows in order:
+            np.take(table, rows, axis=0, out=out, mode="clip")
+        rates.append(table.nbytes / (time.perf_counter() - start) / 1e9)
+    return np.median(rates[::2]), np.median(rates[1::2])
+
+
 def _status(field):
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{field}:"):

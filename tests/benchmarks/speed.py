@@ -25,6 +25,7 @@ SECTIONS = {
         training.cbow,
         training.short,
         training.flops,
+        training.rows,
         strategies.strategies,
         matrices.scaling,
         matrices.counting,

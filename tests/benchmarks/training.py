@@ -5,7 +5,7 @@ import numpy as np
 from skembed._solvers import negative_sampling
 from tests.benchmarks import ours, peers
 from tests.benchmarks.common import median_ratio, print_table, similarity
-from tests.benchmarks.measures import sgemm_gflops
+from tests.benchmarks.measures import row_rates, sgemm_gflops
 from tests.benchmarks.peers import Setting
 
 OURS = "skembed"
@@ -114,3 +114,11 @@ def flops(data, options):
         medians = [f"{np.median(column):.1f}" for column in (mine, peak)]
         rows.append([size, *medians, f"{median_ratio(mine, peak):.0%}"])
     print_table(["d", "skip-gram, GFLOP/s", "SGEMM, GFLOP/s", "share"], rows)
+
+
+def rows(data, options):
+    """Rows of 300 numbers from a table of 500,000: ceilings of large vocabularies.
+
+    GB/s that one core reads, in order and at random.
+    """
+    print_table(["in order", "at random"], [[f"{r:.1f}" for r in row_rates()]])
