@@ -53,8 +53,7 @@ def next_lane(lanes, team, tried):
 def hashed(row, size):
     """Return a number below `size`, at most 2**32, that spreads rows evenly.
 
-    It is unsigned like all numbers below: numba looks whether others are negative
-    wherever they are an index.
+    It is unsigned, because numba checks whether a signed index is negative.
     """
     return (((np.uint64(row) * KNUTH) & LOW_32) * np.uint64(size)) >> SHIFT_32
 

@@ -185,7 +185,7 @@ def subsample(token_ids, doc_offsets, keep_thresholds, seed, kept):
     """
     n_kept = 0
     for document in range(doc_offsets.size - 1):
-        # All bits are set before the first word that is kept, which turn w into ~w.
+        # XOR with -1 turns w into ~w. The mark is 0 after the first word that is kept.
         mark = np.int32(-1)
         for position in range(doc_offsets[document], doc_offsets[document + 1]):
             word = token_ids[position]
