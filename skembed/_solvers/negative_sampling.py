@@ -45,7 +45,7 @@ _MAX_PAIRS_OF_A_ROW = 64
 _MIN_TOKENS_OF_A_LANE = 1000
 # Work between two checks for signals, less than 0.1 s, in multiplications and
 # additions; and the cost of a word apart from its scores and updates.
-_WORK_OF_A_SLICE = 1 << 29
+_WORK_OF_A_SLICE = 1 << 30
 _WORK_OF_A_WORD = 3000
 _LAST_RATE = 1e-4
 # Kept tokens of all epochs that are worth a thread: about ten milliseconds.
@@ -367,7 +367,7 @@ class _Training:
         n_slots = count_slots(*shape)
         self.lanes = make_lanes(n_lanes, n_slots, self.model, self.n_threads)
         self.slice = rounds_of_slice(
-            self.lanes, self.source.weights.size, len(self.layout.map)
+            self.lanes, window, len(self.layout.map), self.settings.hidden
         )
         n_columns = count_columns(n_slots, *shape)
         self.scratches = [
@@ -632,7 +632,9 @@ def count_columns(
     return -(-contexts // 16) * 16 * (2 if directional else 1) + SHARED_NOISE
 
 
-def rounds_of_slice(lanes: Any, window: int, n_map_rows: int) -> int:
+def rounds_of_slice(
+    lanes: Any, window: int, n_map_rows: int, hidden: bool = False
+) -> int:
     """Return the number of rounds in one call of a kernel, which takes less than 0.1 s.
 
     Parameters
@@ -642,11 +644,13 @@ def rounds_of_slice(lanes: Any, window: int, n_map_rows: int) -> int:
         Largest distance of a context.
     n_map_rows : int
         Rows of the map of word vectors.
+    hidden : bool, default=False
+        Whether there are hidden vectors.
     """
     n_lanes, _, width = lanes.updates.shape
     partners = 2 * window + SHARED_NOISE
     of_a_word = 3 * width * (partners + n_map_rows) + _WORK_OF_A_WORD
-    return max(1, _WORK_OF_A_SLICE // (n_lanes * HIDDEN_SPAN * of_a_word))
+    return max(1, _WORK_OF_A_SLICE // (n_lanes * span_length(hidden) * of_a_word))
 
 
 def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
