@@ -249,28 +249,36 @@ def lay_windows(tokens, sampler, stream, span, window, group):
         Neighbouring words whose windows extend equally far.
     """
     first, last = span
-    low, high = first, last - 1
+    list_ends(tokens, span, min(last + sampler.right, tokens.size), window)
     start = first_in_reach(tokens, first, sampler.left)
-    # The next position that is not yet known to belong to the same document.
-    stop = first + 1
+    low, high = first, last - 1
     to_left, to_right = 0, 0
     for center in range(first, last):
         if (center - first) % group == 0:
             half = draw_half_width(sampler, stream)
             to_left, to_right = min(half, sampler.left), min(half, sampler.right)
-        if tokens[center] < 0:
-            start = center
-        stop = max(stop, center + 1)
-        known = min(center + to_right + 1, tokens.size)
-        while stop < known and tokens[stop] >= 0:
-            stop += 1
+        start = center if tokens[center] < 0 else start
         left = max(center - to_left, start)
-        right = min(center + to_right, stop - 1)
+        right = min(center + to_right, window[center - first, 3] - 1)
         window[center - first, 0] = left
         window[center - first, 3] = right + 1
         low = min(low, left)
         high = max(high, right)
     return low, high
+
+
+@helper
+def list_ends(tokens, span, end, window):
+    """Write where the document of each word ends, but at most `end`, to column 3.
+
+    All loops here run over all positions, without a branch: how far a window extends
+    is random, so that no processor could predict where a search ends.
+    """
+    for position in range(end - 1, span[0], -1):
+        if position < span[1]:
+            window[position - span[0], 3] = end
+        end = position if tokens[position] < 0 else end
+    window[0, 3] = end
 
 
 @helper
