@@ -192,13 +192,13 @@ def add_up_around(model, lanes, scratch, lane):
 
 
 @helper
-def build_hidden(model, lanes, scratch, lane, n_words):
-    """Pool the context vectors of every word, with their biases."""
+def build_hidden(model, lanes, scratch, lane, group):
+    """Pool the context vectors of some words, with their biases."""
     vectors, slots, window = scratch.vectors, scratch.slots, scratch.window
     targets, column = lanes.parts[lane, WORDS, 0], model.n_components
     last = lanes.parts[lane, WORDS, 1]
     row = lanes.parts[lane, WORDS, 2]
-    for word in range(n_words):
+    for word in range(group[0], group[1]):
         ahead = min(targets + word + AHEAD, last - 1)
         fetch_row(model.params, row + lanes.words[lane, ahead])
         fetch_updates(lanes, lane, targets + word)
@@ -211,19 +211,11 @@ def build_hidden(model, lanes, scratch, lane, n_words):
 
 
 @helper
-def map_hidden(model, scratch, n_words):
-    """Map the hidden vectors, see `maps`."""
-    if model.mapped:
-        for word in range(0, n_words, TILE):
-            map_words(model, scratch, (word, min(word + TILE, n_words)))
-
-
-@helper
-def score_own(model, lanes, scratch, lane, n_words):
-    """Score the hidden vectors with what they predict."""
+def score_own(model, lanes, scratch, lane, group):
+    """Score some hidden vectors with what they predict."""
     slots, column = scratch.slots, model.n_components
     targets, row = lanes.parts[lane, WORDS, 0], lanes.parts[lane, WORDS, 2]
-    for word in range(n_words):
+    for word in range(group[0], group[1]):
         target = lanes.words[lane, targets + word]
         at = np.int64(row + target)
         score, hidden, norm = dot_rows(scratch.vectors, word, model.params, at)
@@ -358,9 +350,12 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
                 lanes.pairs[lane] += weigh_words(
                     model, sampler, lanes, scratch, lane, n_words
                 )
-                build_hidden(model, lanes, scratch, lane, n_words)
-                map_hidden(model, scratch, n_words)
-                score_own(model, lanes, scratch, lane, n_words)
+                for word in range(0, n_words, TILE):
+                    # The rows of four words stay in the nearest cache.
+                    group = (word, min(word + TILE, n_words))
+                    build_hidden(model, lanes, scratch, lane, group)
+                    map_words(model, scratch, group)
+                    score_own(model, lanes, scratch, lane, group)
                 loss = step_words(model, lanes, scratch, lane, n_words, rate)
                 lanes.loss[lane] += loss
                 add_updates(model, lanes, scratch, lane, n_words)
