@@ -366,7 +366,8 @@ class _Training:
         shape = window, self.model.directional, self.settings.hidden
         n_slots = count_slots(*shape)
         self.lanes = make_lanes(n_lanes, n_slots, self.model, self.n_threads)
-        self.slice = rounds_of_slice(
+        # As long for several threads as for one: each slice wakes them.
+        self.slice = self.n_threads * rounds_of_slice(
             self.lanes, window, len(self.layout.map), self.settings.hidden
         )
         n_columns = count_columns(n_slots, *shape)
