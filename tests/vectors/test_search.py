@@ -1,13 +1,13 @@
 """The search for similar rows, against plain NumPy that scores all rows."""
 
 import threading
-import tracemalloc
 
 import numpy as np
 import pytest
 
 from skembed.vectors import WordVectors, _search
 from skembed.vectors._search import Directions, Products, Table, search
+from tests.helpers import traced
 
 pytestmark = pytest.mark.small
 
@@ -267,12 +267,7 @@ def test_working_memory_is_bounded():
     vectors = normal(20_000, 4)
     table = Table.of(vectors)
     queries = Directions(units_of(vectors)[:1000])
-    tracemalloc.start()
-    try:
-        search(table, queries, 10)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
+    _, peak = traced(search, table, queries, 10)
     # All similarities would take 80 MB.
     assert peak < 20e6
 
