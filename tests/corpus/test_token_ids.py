@@ -213,9 +213,9 @@ def test_large_ids(offset, monkeypatch):
     """There is no table of all ids below the largest one."""
     monkeypatch.setattr(vocabulary, "_CHUNK", 32)
     moved = np.where(IDS < 0, -1, IDS.astype(np.int64) + offset)
-    (_, held) = traced(lambda: cooccurrence(moved, input="token_ids", min_count=1))
-    assert held < 2**20
     counts, rows = cooccurrence(moved, input="token_ids", min_count=1)
+    _, held = traced(lambda: cooccurrence(moved, input="token_ids", min_count=1))
+    assert held < 2**20
     expected, words = cooccurrence(IDS, input="token_ids", min_count=1)
     assert rows == {word + offset: row for word, row in words.items()}
     assert same(counts, expected)
@@ -249,6 +249,7 @@ def test_memory_of_reading():
         parts = token_ids.number(ids)
         return vocabulary.build(*parts, 5, None)
 
+    read()  # imports
     (corpus, words), held = traced(read)
     assert corpus.token_ids.size == np.count_nonzero(ids >= 0)
     np.testing.assert_array_equal(
