@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skembed._kernels.simd import FLAGS, splat, sum_lanes
+from skembed._kernels.simd import FLAGS, fetch_to_write, splat, sum_lanes
 from skembed._utils import barrier
 from skembed._utils.jit import COMPILED, helper, kernel
 
@@ -28,6 +28,8 @@ _LANES = 16
 # A cell's row and column within their blocks share 32 bits.
 _COLUMN_BITS = np.uint32(16)
 _COLUMN_MASK = np.uint32(0xFFFF)
+# Entries ahead of which contexts are fetched: many were last written by another core.
+_AHEAD = 4
 # Places of `done` that belong to a block: a cache line.
 DONE_NUMBERS = 8
 
@@ -309,7 +311,11 @@ def train_block(entries, model, row_block, column_block, space):
     first_context = model.context_row + entries.edges[column_block]
     rate = np.float32(model.learning_rate)
     loaded = np.int64(-1)
-    for entry in range(entries.starts[index], entries.starts[index + 1]):
+    last = entries.starts[index + 1]
+    for entry in range(entries.starts[index], last):
+        ahead = entries.cells[min(entry + _AHEAD, last - 1)] & _COLUMN_MASK
+        for table in (model.params, model.squares):
+            fetch_to_write(table, first_context + np.int64(ahead))
         cell = entries.cells[entry]
         row = first_row + np.int64(cell >> _COLUMN_BITS)
         context = first_context + np.int64(cell & _COLUMN_MASK)
