@@ -120,7 +120,7 @@ def learned_scaling(estimator: Any, plan: Plan) -> Scaling:
 def learn(
     estimator: Any,
     pooling: Any,
-    corpus: Corpus | PartitionedCorpus,
+    corpus: Corpus,
     tables: tuple[np.ndarray, np.ndarray],
     earlier: dict[str, Any],
 ) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def learn(
     estimator : BaseEmbedder or PretrainedEmbedder
     pooling : Pooling
         In its state before the fit. It is not changed.
-    corpus : Corpus or PartitionedCorpus
+    corpus : Corpus
     tables : (ndarray, ndarray)
         Word and context vectors.
     earlier : dict of str to object
@@ -153,9 +153,9 @@ def learn(
     params = params_of(pooling)
     plan = plan_of(estimator, pooling, tables[0].shape[1], np.float64)
     learned["_scaled_as"] = estimator.combine, kind, params, plan.n_features
-    scaling = [earlier.get(name) for name in SCALING]
-    if earlier.get("_scaled_as") != learned["_scaled_as"]:
-        scaling = fit_scaling(corpus, tables, plan, estimator.n_jobs)
+    if earlier.get("_scaled_as") == learned["_scaled_as"]:
+        return learned | {name: earlier[name] for name in SCALING}
+    scaling = fit_scaling(corpus, tables, plan, estimator.n_jobs)
     return learned | dict(zip(SCALING, scaling, strict=True))
 
 
