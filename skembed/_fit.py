@@ -1,6 +1,5 @@
 """The steps of a fit, from validated parameters to published attributes."""
 
-import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -108,8 +107,9 @@ def start(estimator: Any, adds: bool) -> Start:
             "early_stopping=True. Set it to False, or call fit."
         )
     strategy = strategies.get_strategy(estimator.share_context, estimator._method)
+    pooling = _poolings.make(estimator.pooling)
     resume = resume_of(estimator, strategy, adds)
-    return Start(strategy, resume, pooling_to_fit(estimator, resume))
+    return Start(strategy, resume, pooling_to_fit(estimator, pooling, resume))
 
 
 def check_numbers(estimator: Any) -> None:
@@ -285,9 +285,8 @@ def _init(estimator: Any) -> WordVectors | None:
     return table_to_start_from(init, estimator.vocabulary, estimator.n_components)
 
 
-def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
-    """Return the pooling in its state before the fit."""
-    pooling = _poolings.make(estimator.pooling)
+def pooling_to_fit(estimator: Any, pooling: Any, resume: Resume) -> Any:
+    """Return the pooling in its state before the fit, given a new one."""
     if not resume.adds or _features.learns_nothing(pooling):
         return pooling
     fitted = resume.learned["pooling_"]
@@ -297,13 +296,12 @@ def pooling_to_fit(estimator: Any, resume: Resume) -> Any:
             f"partial_fit cannot resume with pooling={estimator.pooling!r}, which has "
             "to learn from all documents. Set it back, or fit anew."
         )
-    pooling = fitted
-    if not hasattr(pooling, "partial_fit"):
+    if not hasattr(fitted, "partial_fit"):
         raise ValueError(
             f"pooling={estimator.pooling!r} learns from documents and has no method "
             "partial_fit to learn from more of them. Add one, or use another pooling."
         )
-    return pooling
+    return fitted
 
 
 # --- read, and prepare the job --------------------------------------------------------
@@ -438,23 +436,10 @@ def attributes(
         With the word counts of all data so far.
     fitted : Fitted
     """
-    resume, pooling = start.resume, start.pooling
-    word = fitted.word_vectors
+    word, resume = fitted.word_vectors, start.resume
     # Without context vectors, only word vectors are features.
     tables = word, word if fitted.context_vectors is None else fitted.context_vectors
-    pooling = _features.fit(
-        copy.deepcopy(pooling), reading.corpus, tables, estimator.combine, resume.adds
-    )
     earlier = resume.learned if resume.adds else {}
-    scaling = _features.learn_scale(estimator, reading.corpus, tables, pooling, earlier)
-    learned = _attributes(estimator, start.strategy, fitted, reading, pooling)
-    return {**learned, **scaling}
-
-
-def _attributes(
-    estimator: Any, strategy: Tying, fitted: Fitted, reading: Reading, pooling: Any
-) -> dict[str, Any]:
-    """Return all learned attributes except those of `scale`."""
     optional = {
         "context_vectors_": fitted.context_vectors,
         "word_biases_": fitted.word_biases,
@@ -463,15 +448,15 @@ def _attributes(
     return {
         "vocabulary_": reading.vocabulary.rows,
         "word_counts_": reading.vocabulary.counts,
-        "word_vectors_": fitted.word_vectors,
+        "word_vectors_": word,
         "n_embedding_parameters_": fitted.n_parameters,
-        "pooling_": pooling,
         "_score_offset": fitted.offset,
         "_score_scale": fitted.scale,
-        "_made_with": made_with(estimator, strategy),
+        "_made_with": made_with(estimator, start.strategy),
         **columns_of(reading.columns),
         **{name: value for name, value in optional.items() if value is not None},
         **fitted.attributes,
+        **_features.learn(estimator, start.pooling, reading.corpus, tables, earlier),
     }
 
 

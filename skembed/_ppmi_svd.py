@@ -223,7 +223,7 @@ class PPMISVDEmbedder(BaseEmbedder):
 
     def _fit_vectors(self, job):
         n_words, strategy = job.counts.size, job.strategy
-        layout = self._layout(n_words, strategy)
+        n_parameters = self._layout(n_words, strategy).n_parameters
         direction = "left" if self.directional else self.direction
         counts = count_pairs(self, job, direction)
         attributes = kept_counts(self, job, counts, direction)
@@ -259,7 +259,7 @@ class PPMISVDEmbedder(BaseEmbedder):
             attributes["right_context_vectors_"] = right
             context_vectors = (left + right) * np.float32(0.5)
         return Fitted(
-            layout.n_parameters,
+            n_parameters,
             word_vectors,
             context_vectors,
             np.zeros(n_words, dtype=np.float32),

@@ -1,6 +1,5 @@
 """Document features from given word vectors."""
 
-import copy
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -18,7 +17,7 @@ from skembed._corpus.validation import rows_of
 from skembed._docstrings import complete_docstring
 from skembed._solvers.job import Resume
 from skembed._transformer import DocumentTransformer
-from skembed.pooling import _features
+from skembed.pooling import _features, _poolings
 from skembed.vectors import WordVectors
 from skembed.vectors._given import table_to_fit
 
@@ -212,21 +211,19 @@ class PretrainedEmbedder(DocumentTransformer):
     def _fit(self, X, y, sample_weight, stacklevel, adds=False):
         _fit.check_numbers(self)
         resume = _resume(self, adds)
-        pooling = copy.deepcopy(_fit.pooling_to_fit(self, resume))
+        pooling = _fit.pooling_to_fit(self, _poolings.make(self.pooling), resume)
         rows, vectors = _table(self, resume)
         read = partial(reader.read_all, self, X, rows, sample_weight, resume.known)
         reading, _, progress = _fit.read_documents(self, X, y, read)
         corpus, counted, note = _translate(self, reading, rows, vectors, resume)
         tables = vectors, vectors
-        pooling = _features.fit(pooling, corpus, tables, self.combine, resume.adds)
         learned = {
             "vocabulary_": rows,
             "word_vectors_": vectors,
-            "pooling_": pooling,
             "_made_with": {"vectors": self.vectors},
             **counted,
             **_fit.columns_of(reading.columns),
-            **_features.learn_scale(self, corpus, tables, pooling, resume.learned),
+            **_features.learn(self, pooling, corpus, tables, resume.learned),
         }
         progress.end(lambda: learned)
         seconds = progress.seconds

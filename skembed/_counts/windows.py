@@ -547,7 +547,7 @@ def _count_range(
     if whole.is_wide:
         kernel, width = counting.count_wide_rows, window
         given = whole.by_distance, whole.by_token, bits
-    scratch = [counting.allocate_scratch(n_words, width) for _ in threads]
+    scratch = [allocate_scratch(n_words, width) for _ in threads]
 
     def count(thread: int, task: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
         used = kernel(
@@ -685,6 +685,24 @@ def _list_places(
         list_chunk(0, counting.NO_TOKENS)
     team.map(list_chunk, part.chunks)
     return starts, places
+
+
+def allocate_scratch(n_words: int, window: int = 0) -> Any:
+    """Return the work space of a thread for rows of `n_words` columns.
+
+    Totals are wide if the window's width is given.
+    """
+    from skembed._kernels.counting import Scratch
+
+    n_bit_words = n_words // 64 + 1
+    shape, dtype = ((n_words, 2), np.uint64) if window else (n_words, np.int64)
+    return Scratch(
+        np.zeros(shape, dtype),
+        np.empty(n_words + 1, dtype=np.int32),
+        np.zeros(n_bit_words, dtype=np.uint64),
+        np.zeros(n_bit_words // 64 + 1, dtype=np.uint64),
+        np.empty((window, 2), dtype=np.uint64),
+    )
 
 
 def _tasks(

@@ -55,22 +55,6 @@ class Scratch(NamedTuple):
     weights: np.ndarray
 
 
-def allocate_scratch(n_words: int, window: int = 0) -> Scratch:
-    """Return work space for rows of `n_words` columns.
-
-    Totals are wide if the window's width is given.
-    """
-    n_bit_words = n_words // 64 + 1
-    shape, dtype = ((n_words, 2), np.uint64) if window else (n_words, np.int64)
-    return Scratch(
-        np.zeros(shape, dtype),
-        np.empty(n_words + 1, dtype=np.int32),
-        np.zeros(n_bit_words, dtype=np.uint64),
-        np.zeros(n_bit_words // 64 + 1, dtype=np.uint64),
-        np.empty((window, 2), dtype=np.uint64),
-    )
-
-
 @intrinsic
 def _prefetch(typing_context, array, index):
     """Ask for the cache line of an element, which need not exist."""

@@ -18,7 +18,7 @@ from skembed._solvers.job import Fitted, Job
 from skembed._tying.layout import LARGEST
 from skembed._utils.interrupts import interruptible
 from skembed._utils.progress import Progress, rate
-from skembed._utils.threads import ThreadTeam, row_ranges
+from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
 
 # Pairs that are processed at once.
 _CHUNK = 1 << 17
@@ -280,11 +280,12 @@ def auto_epochs(counts: np.ndarray, are_pairs: bool, fewest: int) -> int:
 class Trainer(Protocol):
     """The training of one estimator."""
 
-    n_threads: int  # threads that have enough work
+    n_jobs: int | None
+    most_threads: int  # that have enough work
     learning_rate: float
     unit: str  # what is visited, e.g. "tokens"
     size: int  # number of units in an epoch
-    n_slices: int  # approximate number of reports in an epoch
+    n_slices: int  # approximate number of reports in an epoch, known when prepared
     state: list[np.ndarray]  # all parameters, updated in place
 
     def prepare(self, team: ThreadTeam) -> None:
@@ -358,9 +359,10 @@ class Epochs:
         """
         self.job.rescue.append(self._after_interrupt)
         # Stored before threads are waited for, since an interrupt may end the waiting.
-        self._team = ThreadTeam(self.trainer.n_threads)
+        trainer = self.trainer
+        self._team = ThreadTeam(n_threads(trainer.n_jobs, trainer.most_threads))
         with self._team as team:
-            self.trainer.prepare(team)
+            trainer.prepare(team)
             self._train()
         self._finished = self._finished._replace(is_over=True)
         return self._result()

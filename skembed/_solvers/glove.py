@@ -11,7 +11,7 @@ from skembed._solvers.job import Fitted, Job, RandomStart, reorder
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros
-from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
+from skembed._utils.threads import ThreadTeam, row_ranges
 
 # Vectors and squared gradients of a block of words should about fill a core's cache.
 _BLOCK_BYTES = 1 << 20
@@ -96,8 +96,8 @@ class Training:
         self.model = _model(params, squares, layout, settings.learning_rate)
         work = max(1, counts.nnz * params.shape[1])
         worth = int(work * job.n_epochs / _WORK_OF_A_THREAD)
-        most = min(worth, self.n_blocks // 2 + 1)
-        self.n_threads = n_threads(settings.n_jobs, most)
+        self.n_jobs = settings.n_jobs
+        self.most_threads = min(worth, self.n_blocks // 2 + 1)
         self.n_stages = max(1, int(_WORK_OF_A_SLICE * 2 * self.n_blocks / work))
         self.n_slices = -(-2 * self.n_blocks // self.n_stages)
         self._counts: Any = counts

@@ -26,7 +26,7 @@ from skembed._tying.bias import Bias
 from skembed._tying.layout import Layout
 from skembed._utils.interrupts import interruptible
 from skembed._utils.memory import aligned_zeros, check_room
-from skembed._utils.threads import ThreadTeam, n_threads
+from skembed._utils.threads import ThreadTeam
 
 # Kernels compute whole chunks of words, so buffers have room for multiples of it only.
 _CHUNK = 16
@@ -345,12 +345,10 @@ class _Training:
             done = job.resume.learned["_schedule_epoch"]
             self.first = done % job.n_scheduled
         kept = self.source.kept
-        n_lanes = count_lanes(kept, self.source.weights, settings.hidden)
+        self.n_lanes = count_lanes(kept, self.source.weights, settings.hidden)
         worth = int(kept.sum() * job.n_epochs / _MIN_TOKENS_OF_A_THREAD)
-        self.n_threads = n_threads(settings.n_jobs, min(n_lanes, worth))
-        n_rounds = kept.sum() / (n_lanes * span_length(settings.hidden))
-        self._allocate(n_lanes)
-        self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
+        self.n_jobs = settings.n_jobs
+        self.most_threads = min(self.n_lanes, worth)
         # All parameters: vectors and biases; a diagonal, or ones; a matrix.
         learned = self.model.params[:, : self.layout.n_components + 1]
         self.state = [learned, self.model.scale]
@@ -360,20 +358,21 @@ class _Training:
         self.paired = np.zeros(self.layout.n_words, dtype=np.float32)
         self.state.append(self.paired)
 
-    def _allocate(self, n_lanes: int) -> None:
+    def _allocate(self, n_threads: int) -> None:
         """Set up the work spaces."""
-        window = self.source.weights.size
-        shape = window, self.model.directional, self.settings.hidden
-        n_slots = count_slots(*shape)
-        self.lanes = make_lanes(n_lanes, n_slots, self.model, self.n_threads)
+        n_lanes = self.n_lanes
+        window, hidden = self.source.weights.size, self.settings.hidden
+        n_slots = count_slots(window, self.model.directional, hidden)
+        self.lanes = make_lanes(n_lanes, n_slots, self.model, n_threads)
         # As long for several threads as for one: each slice wakes them.
-        self.slice = self.n_threads * rounds_of_slice(
-            self.lanes, window, len(self.layout.map), self.settings.hidden
+        self.slice = n_threads * rounds_of_slice(
+            self.lanes, window, len(self.layout.map), hidden
         )
-        n_columns = count_columns(n_slots, *shape)
+        n_rounds = self.source.kept.sum() / (n_lanes * span_length(hidden))
+        self.n_slices = int(np.clip(n_rounds / self.slice, 1, _MOST_PARTS))
+        n_columns = count_columns(n_slots, window, self.model.directional, hidden)
         self.scratches = [
-            make_scratch(self.lanes, n_columns, self.settings.hidden)
-            for _ in range(self.n_threads)
+            make_scratch(self.lanes, n_columns, hidden) for _ in range(n_threads)
         ]
         self.lanes.states[:] = self.job.seeds.generate_state(n_lanes, np.uint64)
         self.held_out = None
@@ -390,8 +389,9 @@ class _Training:
             self.held_out = _HeldOut(chunks, lanes, states)
 
     def prepare(self, team: ThreadTeam) -> None:
-        """Take the threads of all epochs."""
+        """Take the threads of all epochs, and set up their work spaces."""
         self.team = team
+        self._allocate(team.size)
         if team.size > 1:
             # Compiled in this thread, because interrupts wait for other threads.
             none = _Slice(np.empty(0, dtype=np.int32), self.lanes, (0.0, 0.0), (0, 0))

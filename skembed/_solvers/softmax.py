@@ -20,7 +20,7 @@ from skembed._solvers.objectives import Counts, Objective, Rates
 from skembed._solvers.tree import Tree, log_odds
 from skembed._tying.layout import Layout, unmapped
 from skembed._utils.interrupts import interruptible
-from skembed._utils.threads import ThreadTeam, n_threads, one_blas_thread
+from skembed._utils.threads import ThreadTeam, one_blas_thread
 
 # Multiply-adds that are worth a thread: some 50 ms.
 _WORK_OF_A_THREAD = 1 << 31
@@ -114,8 +114,8 @@ class Training:
         work = 3.0 * n_words**2 * layout.width
         if tables.tree is not None or settings.n_draws:
             work = 10.0 * self.size * layout.width
-        worth = int(work * job.n_epochs / _WORK_OF_A_THREAD)
-        self.n_threads = n_threads(settings.n_jobs, worth)
+        self.n_jobs = settings.n_jobs
+        self.most_threads = int(work * job.n_epochs / _WORK_OF_A_THREAD)
         self.edges = self._block_edges()
         self.n_slices = len(self.edges) - 1
         d = layout.n_components + 1
@@ -193,10 +193,10 @@ class Training:
         if not n_nodes:
             return hierarchical.Certainty(self.model, outputs[:0], n_rows)
         paths = Paths(*tree[1:])
-        marks = [hierarchical.make_marks(n_nodes) for _ in range(self.n_threads)]
+        marks = [hierarchical.make_marks(n_nodes) for _ in range(self.team.size)]
         block = self.counts.block(0, tree.n_words)
         counted = hierarchical.count_nodes(self.team, paths, block, tree.n_words, marks)
-        how = paths, counted, self.n_threads
+        how = paths, counted, self.team.size
         if self.tables.layout.shares_rows:
             return hierarchical.SharedTreeSoftmax(
                 self.model, n_rows, *how, tree, self.biases

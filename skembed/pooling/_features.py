@@ -1,5 +1,6 @@
 """From documents to rows of features: pooled, scaled and normalised in chunks."""
 
+import copy
 import functools
 from collections.abc import Callable
 from functools import partial
@@ -116,43 +117,46 @@ def learned_scaling(estimator: Any, plan: Plan) -> Scaling:
     return found
 
 
-def learn_scale(
+def learn(
     estimator: Any,
+    pooling: Any,
     corpus: Corpus,
     tables: tuple[np.ndarray, np.ndarray],
-    pooling: Any,
     earlier: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the learned attributes of `scale`, if it is used.
+    """Return the learned attributes of `pooling` and, if it is used, of `scale`.
 
-    `partial_fit` keeps them, so that a model trained on the features stays valid. It
-    learns them again only if changed parameters have changed the columns.
+    `partial_fit` keeps the scale, so that a model trained on the features stays valid.
+    It is learned again only if changed parameters have changed the columns.
 
     Parameters
     ----------
-    estimator : BaseEmbedder
+    estimator : BaseEmbedder or PretrainedEmbedder
+    pooling : Pooling
+        In its state before the fit. It is not changed.
     corpus : Corpus
     tables : (ndarray, ndarray)
         Word and context vectors.
-    pooling : Pooling
-        Fitted.
     earlier : dict of str to object
-        Learned attributes of the fits that this one adds to.
+        Learned attributes of the fits that this one adds to, or nothing.
 
     Returns
     -------
     dict of str to object
     """
+    resumes = bool(earlier)
+    pooling = fit(copy.deepcopy(pooling), corpus, tables, estimator.combine, resumes)
+    learned = {"pooling_": pooling}
     if estimator.scale is None:
-        return {}
+        return learned
     kind = f"{type(pooling).__module__}.{type(pooling).__qualname__}"
     params = params_of(pooling)
     plan = plan_of(estimator, pooling, tables[0].shape[1], np.float64)
-    scaled_as = estimator.combine, kind, params, plan.n_features
-    if earlier.get("_scaled_as") == scaled_as:
-        return {name: earlier[name] for name in (*SCALING, "_scaled_as")}
-    found = fit_scaling(corpus, tables, plan, estimator.n_jobs)
-    return {**dict(zip(SCALING, found, strict=True)), "_scaled_as": scaled_as}
+    learned["_scaled_as"] = estimator.combine, kind, params, plan.n_features
+    if earlier.get("_scaled_as") == learned["_scaled_as"]:
+        return learned | {name: earlier[name] for name in SCALING}
+    scaling = fit_scaling(corpus, tables, plan, estimator.n_jobs)
+    return learned | dict(zip(SCALING, scaling, strict=True))
 
 
 def params_of(pooling: Any) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from skembed._counts import windows
 from skembed._kernels import counting, spans
 from skembed._kernels import sparse as sparse_kernels
 from tests import reference
@@ -93,7 +94,7 @@ def test_count_rows(lengths, weights, stride, n_chunks, rows):
     n_words = 5 * stride + 1
     spread = [[word * stride for word in document] for document in documents]
     starts, places = list_places(spread, n_words, len(weights), n_chunks)
-    scratch = counting.allocate_scratch(n_words)
+    scratch = windows.allocate_scratch(n_words)
     sizes = np.zeros(n_words, dtype=np.int64)
     columns, values = np.empty(36, dtype=np.int32), np.empty(36)
     used = counting.count_rows(
@@ -130,7 +131,7 @@ def test_count_wide_rows(lengths, weights, by_document, stride):
     n_words, window = 5 * stride + 1, len(weights)
     spread = [[word * stride for word in document] for document in documents]
     starts, places = list_places(spread, n_words, window, 2)
-    scratch = counting.allocate_scratch(n_words, window)
+    scratch = windows.allocate_scratch(n_words, window)
     sizes = np.zeros(n_words, dtype=np.int64)
     columns, values = np.empty(36, dtype=np.int32), np.empty(36)
     used = counting.count_wide_rows(

@@ -818,7 +818,7 @@ def test_many_tokens_are_trained_in_many_lanes(long_corpus, monkeypatch):
     monkeypatch.setattr(
         negative_sampling._Training,
         "_allocate",
-        lambda self, n_lanes: (seen.append(n_lanes), allocate(self, n_lanes))[1],
+        lambda self, n: (seen.append(self.n_lanes), allocate(self, n))[1],
     )
     for n_jobs in (1, 2):
         SGNSEmbedder(8, subsample=0, max_iter=1, n_jobs=n_jobs).fit(long_corpus)
