@@ -442,9 +442,8 @@ def attributes(
     word = fitted.word_vectors
     # Without context vectors, only word vectors are features.
     tables = word, word if fitted.context_vectors is None else fitted.context_vectors
-    pooling = _features.fit(
-        copy.deepcopy(pooling), reading.corpus, tables, estimator.combine, resume.adds
-    )
+    how = estimator.combine, resume.adds, estimator.n_jobs
+    pooling = _features.fit(copy.deepcopy(pooling), reading.corpus, tables, *how)
     earlier = resume.learned if resume.adds else {}
     scaling = _features.learn_scale(estimator, reading.corpus, tables, pooling, earlier)
     learned = _attributes(estimator, start.strategy, fitted, reading, pooling)

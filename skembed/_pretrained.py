@@ -218,7 +218,8 @@ class PretrainedEmbedder(DocumentTransformer):
         reading, _, progress = _fit.read_documents(self, X, y, read)
         corpus, counted, note = _translate(self, reading, rows, vectors, resume)
         tables = vectors, vectors
-        pooling = _features.fit(pooling, corpus, tables, self.combine, resume.adds)
+        how = self.combine, resume.adds, self.n_jobs
+        pooling = _features.fit(pooling, corpus, tables, *how)
         learned = {
             "vocabulary_": rows,
             "word_vectors_": vectors,

@@ -63,16 +63,18 @@ _MUCH = 2**21
 # up, filling its table.
 _SOME = 2**14
 _MUCH_PER_WORD = 2
-_BATCH = 2**18  # characters that are scanned at once
+_BATCH = 2**19  # characters that are scanned at once
 # Batches for which threads are worth starting, and the most threads: the thread that
 # prepares the batches takes a third of the time of one that scans.
-_MANY_BATCHES, _MOST_THREADS = 8, 4
+_MANY_BATCHES, _MOST_THREADS = 4, 4
 _MIN_ROOM = 2**13  # for new words in the table
 # New words in a dict after which the available memory is looked at, and about what a
 # word takes as a str, and while the dict is copied to grow.
 _NEW_WORDS, _WORD_BYTES = 2**18, 150
 _UNKNOWN = object()  # in place of the row of a word
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
+# Numbers of the words of some texts, and where each text ends.
+_Part = tuple[np.ndarray, np.ndarray]
 _n_met = 0  # characters of texts that this process has met
 
 
@@ -129,9 +131,8 @@ def number(
     scanner = _Scanner(vectorizer, dropped, fixed=False)
     team, batches = _team(batches, n_jobs)
     with team:
-        if team.size == 1:
-            parts = map(scanner.number, batches)
-        else:
+        parts: Iterable[_Part] = map(scanner.number, batches)
+        if team.size > 1:
             own = [_Scanner(vectorizer, dropped, False) for _ in range(team.size)]
             parts = _number_in_threads(batches, scanner, own, team)
         found, offsets = _join(parts, ids)
@@ -258,7 +259,7 @@ def coverage(
 
 
 def _scan(
-    batches: Iterable[list[str]],
+    batches: Iterator[list[str]],
     vectorizer: CountVectorizer,
     rows: Mapping[str, int],
     n_rows: int,
@@ -271,7 +272,7 @@ def _scan(
     row_of = rows_of(rows, words, n_rows).astype(np.int32)
     scanner = _Scanner(vectorizer, words, fixed=True)
 
-    def find(_: int, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    def find(_: int, texts: list[str]) -> _Part:
         numbers, ends = scanner.number(texts)
         return row_of[numbers], ends
 
@@ -294,7 +295,7 @@ def _number_in_threads(
     scanner: "_Scanner",
     own: list["_Scanner"],
     team: ThreadTeam,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+) -> Iterator[_Part]:
     """Yield the numbers of words in batches, as one scanner gives them.
 
     Each thread has a scanner with numbers of its own. The words that are new to it in a
@@ -398,9 +399,7 @@ def _join_ids(
     return ids, offsets
 
 
-def _join(
-    parts: Iterable[tuple[np.ndarray, np.ndarray]], given: FileArray | None
-) -> tuple[Any, array]:
+def _join(parts: Iterable[_Part], given: FileArray | None) -> tuple[Any, array]:
     ids, offsets = array("i") if given is None else given, array("q", [0])
     for part, ends in parts:
         offsets.frombytes((ends + len(ids)).tobytes())

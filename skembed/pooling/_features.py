@@ -193,6 +193,7 @@ def fit(
     tables: tuple[np.ndarray, np.ndarray],
     combine: str,
     resumes: bool = False,
+    n_jobs: int | None = None,
 ) -> Any:
     """Fit a pooling on the documents of an estimator's fit.
 
@@ -206,6 +207,8 @@ def fit(
     combine : str
     resumes : bool, default=False
         Whether it is fitted already, and these are further documents.
+    n_jobs : int or None, default=None
+        Number of threads, by joblib's rules. The bits do not depend on it.
 
     Returns
     -------
@@ -223,7 +226,8 @@ def fit(
         return pooling
     vectors = _combined(tables, combine)
     if is_own(pooling):
-        return pooling._fit(partial(_add_up, corpus, len(vectors)), vectors, resumes)
+        add_up = partial(_add_up, corpus, len(vectors), n_jobs)
+        return pooling._fit(add_up, vectors, resumes)
     # A pooling of a user learns from all documents at once.
     corpus = _training_documents(_joined(corpus))
     documents, weights = _all_documents(corpus, len(vectors))
@@ -241,6 +245,7 @@ def fit(
 def _add_up(
     corpus: Corpus | PartitionedCorpus,
     n_words: int,
+    n_jobs: int | None,
     function: Callable[..., Any],
     *args: Any,
 ) -> Any:
@@ -251,12 +256,17 @@ def _add_up(
     # all of them would double the memory of a large corpus.
     corpus = _training_documents(corpus)
     weights = corpus.weights
-    total: Any = None
-    for first, last in row_ranges(corpus.doc_offsets, LEARNED_AT_ONCE):
-        documents = _as_matrix(_cut(corpus, (first, last)), n_words)
-        part = function(documents, weights[first:last], *args)
-        total = part if total is None else add_results([total, part])
-    return total
+
+    def add_up(_: int, part: tuple[int, int]) -> Any:
+        documents = _as_matrix(_cut(corpus, part), n_words)
+        return function(documents, weights[slice(*part)], *args)
+
+    parts = row_ranges(corpus.doc_offsets, LEARNED_AT_ONCE)
+    if len(parts) == 1:
+        return add_up(0, parts[0])
+    with ThreadTeam(n_threads(n_jobs, len(parts))) as team:
+        found = team.stream(add_up, parts)
+        return functools.reduce(lambda total, part: add_results([total, part]), found)
 
 
 def _of_documents(
