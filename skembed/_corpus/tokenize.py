@@ -128,15 +128,16 @@ def number(
         return found, offsets, list(seen)
     stop_words = vectorizer.get_stop_words() or ()
     dropped = [word for word in stop_words if isinstance(word, str) and word]
-    scanner = _Scanner(vectorizer, dropped, fixed=False)
     team, batches = _team(batches, n_jobs)
+    scanners = [_Scanner(vectorizer, dropped, fixed=False) for _ in range(team.size)]
     with team:
-        parts: Iterable[_Part] = map(scanner.number, batches)
-        if team.size > 1:
-            own = [_Scanner(vectorizer, dropped, False) for _ in range(team.size)]
-            parts = _number_in_threads(batches, scanner, own, team)
+        if team.size == 1:
+            found, offsets = _join(map(scanners[0].number, batches), ids)
+            return found, offsets, scanners[0].words()
+        rows: dict[str, int] = {}
+        parts = _number_in_threads(batches, rows, scanners, team)
         found, offsets = _join(parts, ids)
-    return found, offsets, scanner.words()
+    return found, offsets, list(rows)
 
 
 def look_up(
@@ -292,27 +293,32 @@ def _team(
 
 def _number_in_threads(
     batches: Iterable[list[str]],
-    scanner: "_Scanner",
-    own: list["_Scanner"],
+    rows: dict[str, int],
+    scanners: list["_Scanner"],
     team: ThreadTeam,
 ) -> Iterator[_Part]:
     """Yield the numbers of words in batches, as one scanner gives them.
 
     Each thread has a scanner with numbers of its own. The words that are new to it in a
-    batch are numbered again by the scanner of all, in the order of the batches. Others
-    have been numbered before. So words are numbered in the order of first appearance.
+    batch get numbers of all threads in `rows`, which is empty at first, in the order of
+    the batches. Others have them already. So words are numbered in the order of first
+    appearance.
     """
-    numbers = [array("i") for _ in own]
+    numbers = [array("i") for _ in scanners]
+    checked = 0
 
-    def scan(thread: int, texts: list[str]) -> tuple[int, np.ndarray, np.ndarray, str]:
-        n_words = own[thread].n_words
-        found, ends = own[thread].number(texts)
-        return thread, found, ends, own[thread].entered_since(n_words)
+    def scan(thread: int, texts: list[str]) -> tuple[int, _Part, str]:
+        scanner = scanners[thread]
+        n_words = scanner.n_words
+        return thread, scanner.number(texts), scanner.entered_since(n_words)
 
-    for thread, found, ends, new in team.stream(scan, batches):
-        if new:
-            more, _ = scanner.number([new])
-            numbers[thread].frombytes(more.tobytes())
+    for thread, (found, ends), new in team.stream(scan, batches):
+        numbers[thread].extend(
+            [rows.setdefault(word, len(rows)) for word in new.split()]
+        )
+        if len(rows) >= checked + _NEW_WORDS:
+            checked = len(rows)
+            _check_room_for_words(checked)
         yield np.asarray(numbers[thread]).take(found), ends
 
 
@@ -497,10 +503,7 @@ class _Scanner:
         return words[self._n_dropped :]
 
     def entered_since(self, n_words: int) -> str:
-        """Return the words that have been entered after so many, with spaces between.
-
-        It is a text: its tokens are these words.
-        """
+        """Return the words after so many, with spaces between them."""
         if self._numbers is not None:
             return " ".join(islice(self._numbers, n_words, None))
         codes, ends = self._entered(n_words)
