@@ -273,7 +273,7 @@ def _read_ids(
 ) -> Reading:
     """Read documents of token ids. With a `memory`, their counts are kept there."""
     ids, missing = _file_for(estimator, X), estimator.missing
-    found = _tokenise(X, None, sample_weight, choice, report, missing, ids)
+    found = _tokenise(X, None, sample_weight, choice, report, missing, ids=ids)
     corpus, vocabulary = found
     if estimator.memory is not None:
         key = key_of("token_ids", *corpus[:4])
@@ -341,26 +341,25 @@ def _read_text(
     tokeniser: CountVectorizer,
     report: Callable[[float], bool] | None,
 ) -> Reading:
+    how = choice, report, estimator.missing, estimator.n_jobs
     if estimator.memory is None:
-        missing = estimator.missing
-        found = _tokenise(X, tokeniser, sample_weight, choice, report, missing)
+        found = _tokenise(X, tokeniser, sample_weight, *how)
         return Reading(*found, None, np.float32)
     ids = _file_for(estimator, X)
     if ids is not None:
-        how = tokeniser, sample_weight, choice, report
-        return _read_stream(estimator, X, ids, *how)
+        return _read_stream(estimator, X, ids, tokeniser, sample_weight, *how)
     # An iterator can be consumed once only, and only checked documents can be hashed.
     X = _listed(X, estimator.missing)
     sample_weight = check_weights(sample_weight, len(X))
     tokens, (tokenising, notes) = digest(X), _identify(estimator)
     if tokens is None or tokenising is None:
-        found = _tokenise(X, tokeniser, sample_weight, choice, report)
+        found = _tokenise(X, tokeniser, sample_weight, *how)
         return Reading(*found, None, np.float32, notes)
     key = _key_of_text(tokens, tokenising, sample_weight, choice)
     kept, kept_under = keep(
         estimator.memory,
         key,
-        lambda: _to_parts(*_tokenise(X, tokeniser, sample_weight, choice, report)),
+        lambda: _to_parts(*_tokenise(X, tokeniser, sample_weight, *how)),
     )
     return Reading(*_from_parts(kept_under, *kept), None, np.float32)
 
@@ -385,15 +384,18 @@ def _read_stream(
     sample_weight: Any,
     choice: Choice,
     report: Callable[[float], bool] | None,
+    missing: str,
+    n_jobs: int | None,
 ) -> Reading:
-    """Read documents of which one at a time is in memory, and token ids in a file.
+    """Read documents of which few are in memory, and token ids in a file.
 
     `memory` does not keep the token ids. The documents have to be read anyhow, to tell
     that they are the same. It keeps what is found under their key, as the counts.
     """
     told = Digest()
-    documents = told.watch(checked(X, missing=estimator.missing))
-    found = _tokenise(documents, tokeniser, sample_weight, choice, report, ids=ids)
+    documents = told.watch(checked(X, missing=missing))
+    how = choice, report, missing, n_jobs, ids
+    found = _tokenise(documents, tokeniser, sample_weight, *how)
     corpus, vocabulary = found
     tokens, (tokenising, notes) = told.value(), _identify(estimator)
     if tokens is not None and tokenising is not None:
@@ -461,7 +463,8 @@ def _tokenise(
     sample_weight: Any,
     choice: Choice,
     report: Callable[[float], bool] | None,
-    missing: str = "error",
+    missing: str,
+    n_jobs: int | None = None,
     ids: FileArray | None = None,
 ) -> tuple[Corpus, Vocabulary]:
     """Read documents of text or, without a tokeniser, of token ids.
@@ -473,7 +476,8 @@ def _tokenise(
         if tokeniser is None:
             corpus = token_ids.look_up(X, rows, report, missing, ids=ids)
         else:
-            corpus = tokenize.look_up(X, tokeniser, rows, report, missing, ids=ids)
+            how = report, missing, None, ids, n_jobs
+            corpus = tokenize.look_up(X, tokeniser, rows, *how)
         weights = check_weights(sample_weight, corpus.n_documents)
         corpus = corpus._replace(doc_weights=weights)
         if choice.is_known:
@@ -481,7 +485,7 @@ def _tokenise(
         return corpus, _vocabulary.count(corpus, rows)
     number: Any = token_ids.number
     if tokeniser is not None:
-        number = partial(tokenize.number, vectorizer=tokeniser)
+        number = partial(tokenize.number, vectorizer=tokeniser, n_jobs=n_jobs)
     numbered, offsets, words = number(X, report=report, missing=missing, ids=ids)
     weights = check_weights(sample_weight, len(offsets) - 1)
     found = numbered, offsets, words, *choice.limits, weights
@@ -653,24 +657,32 @@ def _look_up_text(estimator: Any, X: Any, n_rows: int) -> Corpus:
     """Look up text. With a `memory`, the result is kept for the same documents."""
     tokeniser = vectorizer(estimator, fits=False)
     rows, missing = estimator.vocabulary_, estimator.missing
+    find = partial(
+        tokenize.look_up,
+        vectorizer=tokeniser,
+        rows=rows,
+        missing=missing,
+        n_rows=n_rows,
+        n_jobs=estimator.n_jobs,
+    )
     if (
         estimator.memory is None
         or not hasattr(X, "__len__")
         # Objects that a function refers to may have changed.
         or any(map(callable, _tokenising(estimator).values()))
     ):
-        return tokenize.look_up(X, tokeniser, rows, n_rows=n_rows, missing=missing)
+        return find(X)
     X = _listed(X, missing)
     much = _MUCH + _MUCH_PER_WORD * len(rows)
     known = digest(X) if sum(map(len, X)) >= much else None
     identity = None if known is None else _identify(estimator)[0]
     if identity is None:
-        return tokenize.look_up(X, tokeniser, rows, n_rows=n_rows)
+        return find(X)
     numbers = rows_of(rows, rows, n_rows)
     key = key_of("rows", known, identity, digest(list(rows)), numbers)
     corpus = _looked_up.get(key)
     if corpus is None:
-        corpus = tokenize.look_up(X, tokeniser, rows, n_rows=n_rows)._replace(key=key)
+        corpus = find(X)._replace(key=key)
         arrays = corpus.token_ids, corpus.doc_offsets
         _looked_up.add(key, corpus, sum(array.nbytes for array in arrays))
     ids, offsets = corpus.token_ids.copy(), corpus.doc_offsets.copy()

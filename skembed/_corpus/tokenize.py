@@ -18,7 +18,7 @@ from collections.abc import (
     Mapping,
 )
 from functools import lru_cache
-from itertools import chain, pairwise, repeat
+from itertools import chain, islice, pairwise, repeat
 from numbers import Integral
 from typing import Any
 
@@ -36,6 +36,7 @@ from skembed._corpus.validation import (
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.files import FileArray
 from skembed._utils.memory import check_room
+from skembed._utils.threads import ThreadTeam, n_threads
 
 # Parameters of everything that reads text.
 PARAMETERS = {
@@ -62,13 +63,18 @@ _MUCH = 2**21
 # up, filling its table.
 _SOME = 2**14
 _MUCH_PER_WORD = 2
-_BATCH = 2**18  # characters that are scanned at once
+_BATCH = 2**19  # characters that are scanned at once
+# Batches for which threads are worth starting, and the most threads. The calling thread
+# prepares batches in a quarter of the time in which one thread scans them.
+_MANY_BATCHES, _MOST_THREADS = 4, 4
 _MIN_ROOM = 2**13  # for new words in the table
 # New words in a dict after which the available memory is looked at, and about what a
 # word takes as a str, and while the dict is copied to grow.
 _NEW_WORDS, _WORD_BYTES = 2**18, 150
 _UNKNOWN = object()  # in place of the row of a word
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
+# Numbers of the words of some texts, and where each text ends.
+_Part = tuple[np.ndarray, np.ndarray]
 _n_met = 0  # characters of texts that this process has met
 
 
@@ -78,6 +84,7 @@ def number(
     report: Callable[[float], bool] | None = None,
     missing: str = "error",
     ids: FileArray | None = None,
+    n_jobs: int | None = None,
 ) -> tuple[Any, array, list[str]]:
     """Number the distinct tokens of documents, in the order of first appearance.
 
@@ -94,6 +101,8 @@ def number(
         Whether missing documents raise an error or count as empty documents.
     ids : FileArray, default=None
         An empty array of C int for the numbers. By default, a new array in memory.
+    n_jobs : int or None, default=None
+        Number of threads that scan much text, by joblib's rules.
 
     Returns
     -------
@@ -119,9 +128,16 @@ def number(
         return found, offsets, list(seen)
     stop_words = vectorizer.get_stop_words() or ()
     dropped = [word for word in stop_words if isinstance(word, str) and word]
-    scanner = _Scanner(vectorizer, dropped, fixed=False)
-    found, offsets = _join(map(scanner.number, batches), ids)
-    return found, offsets, scanner.words()
+    team, batches = _team(batches, n_jobs)
+    scanners = [_Scanner(vectorizer, dropped, fixed=False) for _ in range(team.size)]
+    with team:
+        if team.size == 1:
+            found, offsets = _join(map(scanners[0].number, batches), ids)
+            return found, offsets, scanners[0].words()
+        rows: dict[str, int] = {}
+        parts = _number_in_threads(batches, rows, scanners, team)
+        found, offsets = _join(parts, ids)
+    return found, offsets, list(rows)
 
 
 def look_up(
@@ -132,6 +148,7 @@ def look_up(
     missing: str = "error",
     n_rows: int | None = None,
     ids: FileArray | None = None,
+    n_jobs: int | None = None,
 ) -> Corpus:
     """Return documents as rows of the given words, without other tokens.
 
@@ -150,6 +167,8 @@ def look_up(
         Number of rows. By default the number of words.
     ids : FileArray, default=None
         An empty array of C int for the rows. By default, a new array in memory.
+    n_jobs : int or None, default=None
+        As in `number`.
 
     Returns
     -------
@@ -164,7 +183,7 @@ def look_up(
     documents, batches = _open(X, vectorizer, len(rows), report, missing)
     try:
         if batches:
-            found, offsets = _scan(batches, vectorizer, rows, n_rows, ids)
+            found, offsets = _scan(batches, vectorizer, rows, n_rows, ids, n_jobs)
         else:
             tokens = _cut(documents, vectorizer)
             found, offsets = _join_ids((_known(words, rows) for words in tokens), ids)
@@ -241,19 +260,66 @@ def coverage(
 
 
 def _scan(
-    batches: Iterable[list[str]],
+    batches: Iterator[list[str]],
     vectorizer: CountVectorizer,
     rows: Mapping[str, int],
     n_rows: int,
     ids: FileArray | None,
+    n_jobs: int | None,
 ) -> tuple[Any, array]:
     """Return the rows of given words in texts, and offsets of texts, by the kernel."""
     stop_words = vectorizer.get_stop_words() or ()
     words = [word for word in rows if word and word not in stop_words]
     row_of = rows_of(rows, words, n_rows).astype(np.int32)
     scanner = _Scanner(vectorizer, words, fixed=True)
-    numbered = map(scanner.number, batches)
-    return _join(((row_of[part], ends) for part, ends in numbered), ids)
+
+    def find(_: int, texts: list[str]) -> _Part:
+        numbers, ends = scanner.number(texts)
+        return row_of[numbers], ends
+
+    team, batches = _team(batches, n_jobs)
+    with team:
+        return _join(team.stream(find, batches), ids)
+
+
+def _team(
+    batches: Iterator[list[str]], n_jobs: int | None
+) -> tuple[ThreadTeam, Iterator[list[str]]]:
+    """Return threads for batches of texts, one if there are few, and the batches."""
+    first = list(islice(batches, _MANY_BATCHES))
+    at_most = _MOST_THREADS if len(first) == _MANY_BATCHES else 1
+    return ThreadTeam(n_threads(n_jobs, at_most)), chain(first, batches)
+
+
+def _number_in_threads(
+    batches: Iterable[list[str]],
+    rows: dict[str, int],
+    scanners: list["_Scanner"],
+    team: ThreadTeam,
+) -> Iterator[_Part]:
+    """Yield the numbers of words in batches, as one scanner gives them.
+
+    Each thread has a scanner with numbers of its own. The words that are new to it in a
+    batch get numbers of all threads in `rows`, which is empty at first, in the order of
+    the batches. Others have them already. So words are numbered in the order of first
+    appearance.
+    """
+    numbers = [array("i") for _ in scanners]
+    checked = 0
+
+    def scan(thread: int, texts: list[str]) -> tuple[int, _Part, str]:
+        scanner = scanners[thread]
+        n_words = scanner.n_words
+        return thread, scanner.number(texts), scanner.entered_since(n_words)
+
+    for thread, (found, ends), new in team.stream(scan, batches):
+        numbers[thread].extend(
+            [rows.setdefault(word, len(rows)) for word in new.split()]
+        )
+        if len(rows) >= checked + _NEW_WORDS:
+            checked = len(rows)
+            _check_room_for_words(checked)
+        yield np.asarray(numbers[thread]).take(found), ends
 
 
 def compile_kernel() -> None:
@@ -339,9 +405,7 @@ def _join_ids(
     return ids, offsets
 
 
-def _join(
-    parts: Iterable[tuple[np.ndarray, np.ndarray]], given: FileArray | None
-) -> tuple[Any, array]:
+def _join(parts: Iterable[_Part], given: FileArray | None) -> tuple[Any, array]:
     ids, offsets = array("i") if given is None else given, array("q", [0])
     for part, ends in parts:
         offsets.frombytes((ends + len(ids)).tobytes())
@@ -370,6 +434,11 @@ class _Scanner:
         self._table = scan.new_table(codes, ends, len(words), codes.size)
         if self._table is None:
             self._numbers = {word: number for number, word in enumerate(words)}
+
+    @property
+    def n_words(self) -> int:
+        """How many words are known, with those that are given."""
+        return self._n_words if self._numbers is None else len(self._numbers)
 
     def number(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return the numbers of the texts' words, and where each text ends."""
@@ -429,19 +498,31 @@ class _Scanner:
 
     def words(self) -> list[str]:
         """Return the words in the order of their numbers."""
-        _check_room_for_words(self._n_words)
+        _check_room_for_words(self.n_words)
         words = self._entered_words() if self._numbers is None else list(self._numbers)
         return words[self._n_dropped :]
 
+    def entered_since(self, n_words: int) -> str:
+        """Return the words after so many, with spaces between them."""
+        if self._numbers is not None:
+            return " ".join(islice(self._numbers, n_words, None))
+        codes, ends = self._entered(n_words)
+        return _decode(np.insert(codes, ends, ord(" ")))
+
     def _entered_words(self) -> list[str]:
         codes, ends = self._entered()
-        letters = codes.tobytes().decode(_UTF32, "surrogatepass")
+        letters = _decode(codes)
         bounds = pairwise([0, *ends.tolist()])
         return [letters[first:last] for first, last in bounds]
 
-    def _entered(self) -> tuple[np.ndarray, np.ndarray]:
-        ends = self._table.bounds[1 : self._n_words + 1].astype(np.int64)
-        return self._table.letters[: ends[-1] if ends.size else 0], ends
+    def _entered(self, n_before: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        bounds = self._table.bounds[n_before : self._n_words + 1].astype(np.int64)
+        letters = self._table.letters[bounds[0] : bounds[-1]]
+        return letters, bounds[1:] - bounds[0]
+
+
+def _decode(codes: np.ndarray) -> str:
+    return codes.tobytes().decode(_UTF32, "surrogatepass")
 
 
 def _as_codes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:

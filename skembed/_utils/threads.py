@@ -1,12 +1,13 @@
 """Threads of one fit: they share one kernel, or work on separate tasks."""
 
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
-from itertools import pairwise
-from threading import RLock, get_ident, get_native_id
+from itertools import count, pairwise
+from threading import RLock, get_ident, get_native_id, local
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ _blas_before: dict[str, tuple[Any, int]] = {}
 _blas_lock = RLock()
 # What was found among the loaded libraries, and how many modules there were then.
 _found: tuple[int, ThreadpoolController] | None = None
+# Tasks of a stream that are in memory, for each thread.
+_AHEAD = 2
 
 
 def _libraries() -> ThreadpoolController:
@@ -155,6 +158,13 @@ def _real_threads(size: int) -> ThreadPoolExecutor | None:
     return None
 
 
+def _result(future: Future) -> Any:
+    """Wait for a result, and notice interrupts meanwhile."""
+    while not future.done():
+        wait([future], LOOK)
+    return future.result()
+
+
 class ThreadTeam:
     """The threads of one fit; a context manager that ends them.
 
@@ -270,6 +280,47 @@ class ThreadTeam:
         if self.size > 1:
             tell()
         return [*map(results.__getitem__, range(len(listed)))]
+
+    def stream(
+        self, work: Callable[[int, Any], Any], tasks: Iterable[Any]
+    ) -> Iterator[Any]:
+        """Yield ``work(thread, task)`` for tasks of which few are in memory.
+
+        Parameters
+        ----------
+        work : callable
+            As in `map`. The tasks of each thread are in their order.
+        tasks : iterable
+            The calling thread iterates over it, some tasks ahead of the results.
+
+        Yields
+        ------
+        object
+            The results, in the order of the tasks.
+        """
+        if self._pool is None:
+            for task in tasks:
+                yield work(0, task)
+            return
+        mine, numbers = local(), count()
+
+        def call(task: Any) -> Any:
+            if not hasattr(mine, "number"):
+                # `next` of this iterator is one step under the GIL.
+                mine.number = next(numbers)
+            return work(mine.number, task)
+
+        waiting: deque[Future] = deque()
+        try:
+            for task in tasks:
+                waiting.append(self._pool.submit(copy_context().run, call, task))
+                if len(waiting) == _AHEAD * self.size:
+                    yield _result(waiting.popleft())
+            while waiting:
+                yield _result(waiting.popleft())
+        finally:
+            for future in waiting:
+                future.cancel()
 
     def _guarded(self, work: Callable[[Any], Any], team: Any) -> Any:
         try:

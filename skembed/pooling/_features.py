@@ -144,8 +144,8 @@ def learn(
     -------
     dict of str to object
     """
-    resumes = bool(earlier)
-    pooling = fit(copy.deepcopy(pooling), corpus, tables, estimator.combine, resumes)
+    how = estimator.combine, bool(earlier), estimator.n_jobs
+    pooling = fit(copy.deepcopy(pooling), corpus, tables, *how)
     learned = {"pooling_": pooling}
     if estimator.scale is None:
         return learned
@@ -197,6 +197,7 @@ def fit(
     tables: tuple[np.ndarray, np.ndarray],
     combine: str,
     resumes: bool = False,
+    n_jobs: int | None = None,
 ) -> Any:
     """Fit a pooling on the documents of an estimator's fit.
 
@@ -210,6 +211,8 @@ def fit(
     combine : str
     resumes : bool, default=False
         Whether it is fitted already, and these are further documents.
+    n_jobs : int or None, default=None
+        Number of threads, by joblib's rules. The bits do not depend on it.
 
     Returns
     -------
@@ -227,7 +230,8 @@ def fit(
         return pooling
     vectors = _combined(tables, combine)
     if is_own(pooling):
-        return pooling._fit(partial(_add_up, corpus, len(vectors)), vectors, resumes)
+        add_up = partial(_add_up, corpus, len(vectors), n_jobs)
+        return pooling._fit(add_up, vectors, resumes)
     # A pooling of a user learns from all documents at once.
     corpus = _training_documents(_joined(corpus))
     documents, weights = _all_documents(corpus, len(vectors))
@@ -245,6 +249,7 @@ def fit(
 def _add_up(
     corpus: Corpus | PartitionedCorpus,
     n_words: int,
+    n_jobs: int | None,
     function: Callable[..., Any],
     *args: Any,
 ) -> Any:
@@ -255,12 +260,17 @@ def _add_up(
     # all of them would double the memory of a large corpus.
     corpus = _training_documents(corpus)
     weights = corpus.weights
-    total: Any = None
-    for first, last in row_ranges(corpus.doc_offsets, LEARNED_AT_ONCE):
-        documents = _as_matrix(_cut(corpus, (first, last)), n_words)
-        part = function(documents, weights[first:last], *args)
-        total = part if total is None else add_results([total, part])
-    return total
+
+    def add_up(_: int, part: tuple[int, int]) -> Any:
+        documents = _as_matrix(_cut(corpus, part), n_words)
+        return function(documents, weights[slice(*part)], *args)
+
+    parts = row_ranges(corpus.doc_offsets, LEARNED_AT_ONCE)
+    if len(parts) == 1:
+        return add_up(0, parts[0])
+    with ThreadTeam(n_threads(n_jobs, len(parts))) as team:
+        found = team.stream(add_up, parts)
+        return functools.reduce(lambda total, part: add_results([total, part]), found)
 
 
 def _of_documents(

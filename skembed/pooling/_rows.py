@@ -14,7 +14,7 @@ from scipy.sparse import _sparsetools
 from sklearn.exceptions import ConvergenceWarning
 
 from skembed._corpus.validation import check_sparse
-from skembed._utils.threads import one_blas_thread, one_openmp_thread
+from skembed._utils.threads import one_blas_thread, one_openmp_thread, row_ranges
 
 # So many vectors are added up in float32. Their sums are added up in float64.
 _BLOCK = 128
@@ -23,6 +23,8 @@ _BLOCK = 128
 # of columns.
 CHUNK = 2**16
 _DOCUMENT, COLUMNS = 8, 16
+# Entries whose words are merged at once. Each time costs some bytes per word.
+_MERGED = 2**18
 # Vectors of words that are copied at once. They fit into a core's cache.
 _COPIED = 2**12
 # Maxima of documents up to this length are computed for many at a time.
@@ -446,17 +448,32 @@ def count(X: Any, weights: np.ndarray) -> tuple[np.ndarray, float]:
 
 def document_frequencies(X: Any, weights: np.ndarray) -> np.ndarray:
     """Return, for each word, the sum of the weights of documents that contain it."""
-    n_words = X.shape[1]
-    frequencies = np.zeros(n_words)
-    for rows, documents in chunks(X):
-        documents = documents.present()
-        places = documents.per_entry(np.arange(documents.n_documents))
-        # A word with several entries in a row counts once. (`np.unique` is many times
-        # slower.)
-        pairs = np.sort(places * n_words + documents.words)
-        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
-        np.add.at(frequencies, pairs % n_words, weights[rows][pairs // n_words])
+    frequencies = np.zeros(X.shape[1])
+    for first, last in row_ranges(X.indptr, _MERGED):
+        offsets, words = _distinct_words(X, first, last)
+        entries = np.repeat(weights[first:last], np.diff(offsets))
+        np.add.at(frequencies, words, entries)
     return frequencies
+
+
+def _distinct_words(X: Any, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the words of some documents, each once, and where documents begin.
+
+    This calls the function behind SciPy's sum of matrices, which adds up the entries of
+    a word, and leaves out words without a positive one.
+    """
+    offsets = X.indptr[first : last + 1]
+    entries = slice(offsets[0], offsets[-1])
+    words, present = X.indices[entries], X.data[entries] > 0
+    offsets = (offsets - offsets[0]).astype(words.dtype, copy=False)
+    n_words = X.shape[1]
+    nothing = np.zeros_like(offsets), words[:0], present[:0]
+    found = np.empty_like(offsets), np.empty_like(words), np.empty_like(present)
+    _sparsetools.csr_plus_csr(
+        last - first, n_words, offsets, words, present, *nothing, *found
+    )
+    offsets, words, _ = found
+    return offsets, words[: offsets[-1]]
 
 
 def gram(

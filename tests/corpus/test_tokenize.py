@@ -3,8 +3,9 @@
 import itertools
 import re
 import sys
+import threading
 import unicodedata
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from unittest import mock
 
 import numba
@@ -22,7 +23,9 @@ from skembed import PPMISVDEmbedder
 from skembed._corpus import tokenize
 from skembed._corpus.tokenize import look_up, number
 from skembed._utils import memory
+from skembed._utils.files import FileArray
 from skembed._utils.jit import COMPILED
+from skembed._utils.threads import ThreadTeam
 from tests.helpers import (
     ESTIMATORS,
     Once,
@@ -588,6 +591,123 @@ def test_given_words_are_found_by_the_kernel(options, documents, others, batch, 
         assert corpus.doc_offsets.dtype == np.int64
 
 
+def as_told(n_jobs, at_most):
+    """As many threads as asked for, with or without a compiler."""
+    return n_jobs or 1
+
+
+def in_threads(batch=1):
+    """Let threads scan raw documents, however few."""
+    stack = ExitStack()
+    stack.enter_context(scanning(batch))
+    changed = mock.patch.multiple(tokenize, n_threads=as_told, _MANY_BATCHES=1)
+    stack.enter_context(changed)
+    return stack
+
+
+@pytest.mark.filterwarnings("ignore:Your stop_words may be inconsistent")
+@pytest.mark.parametrize("steps", [0, 3, 2**16])
+@pytest.mark.parametrize("options", SCANNED[::5], ids=str)
+@given(st.lists(texts, min_size=1, max_size=12), st.integers(1, 60))
+def test_threads_number_words_in_the_order_of_first_appearance(
+    options, steps, documents, batch
+):
+    """For any number of threads, and wherever patience with the table ends."""
+    from skembed._kernels import scan as kernels
+
+    vectorizer = CountVectorizer(**options)
+    tokens = [vectorizer.build_analyzer()(text) for text in documents]
+    words = list(dict.fromkeys(itertools.chain.from_iterable(tokens)))
+    known = {word: row for row, word in enumerate(words[1::2])}
+    left = [[word for word in some if word in known] for some in tokens]
+    impatient = mock.patch.multiple(kernels, _STEPS=steps, _STEPS_PER_LETTER=0)
+    for n_jobs in (1, 2, 3, 7):
+        with in_threads(batch), impatient:
+            ids, offsets, found = number(iter(documents), vectorizer, n_jobs=n_jobs)
+            corpus = look_up(iter(documents), vectorizer, known, n_jobs=n_jobs)
+        assert found == words
+        assert [words[i] for i in ids] == list(itertools.chain.from_iterable(tokens))
+        assert np.diff(offsets).tolist() == list(map(len, tokens))
+        assert words_of(corpus, known) == left
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, 3])
+def test_threads_scan_long_streams(n_jobs, tmp_path):
+    """Many batches and words, from a generator into a file."""
+    rng = np.random.default_rng(0)
+    documents = [
+        " ".join(f"w{i}" for i in rng.zipf(1.3, 30) % 5000) for _ in range(400)
+    ]
+    expected = number([text.split() for text in documents], CountVectorizer())
+    given = FileArray(str(tmp_path), "i")
+    with in_threads(200):
+        ids, offsets, words = number(
+            generated(documents), CountVectorizer(), ids=given, n_jobs=n_jobs
+        )
+    assert ids is given
+    assert np.asarray(ids).tolist() == expected[0].tolist()
+    assert (offsets, words) == expected[1:]
+
+
+@pytest.mark.parametrize("call", [number, look_up])
+@pytest.mark.parametrize("bad", [None, ["a"], 3])
+def test_threads_name_the_first_wrong_document(call, bad):
+    read = []
+
+    def stream():
+        for position, text in enumerate(["amber birch"] * 200 + [bad, 7]):
+            read.append(position)
+            yield text
+
+    rows = ({"birch": 0},) if call is look_up else ()
+    with in_threads(30), pytest.raises(ValueError, match=r"^Document 200 is"):
+        call(stream(), CountVectorizer(), *rows, n_jobs=2)
+    assert read == list(range(201))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_an_interrupt_while_threads_scan(n_jobs):
+    """No thread is left, and no estimator looks fitted."""
+    before = threading.active_count()
+
+    def stream():
+        yield from ["amber birch cedar"] * 100
+        raise KeyboardInterrupt
+
+    embedder = PPMISVDEmbedder(n_components=2, n_jobs=n_jobs)
+    with in_threads(50), pytest.raises(KeyboardInterrupt):
+        embedder.fit(stream())
+    assert threading.active_count() == before
+    assert not hasattr(embedder, "word_vectors_")
+
+
+def test_little_text_starts_no_threads():
+    documents = ["amber birch"] * 30
+    for n_documents, size in [(20, 1), (30, 2)]:
+        teams = []
+
+        def team(size, teams=teams):
+            teams.append(size)
+            return ThreadTeam(size)
+
+        changed = {"ThreadTeam": team, "_MANY_BATCHES": 30, "n_threads": min}
+        with scanning(), mock.patch.multiple(tokenize, **changed):
+            number(documents[:n_documents], CountVectorizer(), n_jobs=2)
+        assert teams == [size]
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_estimators_learn_the_same_from_text_scanned_in_threads(estimator):
+    documents = draw_documents(3)
+    features = cheap(estimator).fit_transform(documents)
+    with in_threads(40):
+        for n_jobs in (1, 2, 3):
+            other = cheap(estimator, n_jobs=n_jobs)
+            found = other.fit_transform(iter(documents))
+            np.testing.assert_array_equal(found, features)
+            np.testing.assert_array_equal(other.transform(documents), features)
+
+
 @pytest.mark.parametrize("pattern", tokenize.SAME_RUNS)
 def test_a_pattern_that_takes_less_time_finds_the_same(pattern):
     signs = list(map(chr, range(sys.maxunicode + 1)))
@@ -870,8 +990,9 @@ def test_many_tiny_documents_in_little_memory(batch, options):
 # --- more words than memory -----------------------------------------------------------
 
 
+@pytest.mark.parametrize("n_jobs", [1, 2])
 @pytest.mark.parametrize("way", ["kernel", "dict of the kernel", "tokens"])
-def test_more_distinct_words_than_memory(way, monkeypatch, tmp_path):
+def test_more_distinct_words_than_memory(way, n_jobs, monkeypatch):
     """A clear error instead of a process that the system kills."""
     documents = [f"word{i} other{i}" for i in range(4000)]
     vectorizer = CountVectorizer()
@@ -882,6 +1003,7 @@ def test_more_distinct_words_than_memory(way, monkeypatch, tmp_path):
     monkeypatch.setattr(tokenize, "_BATCH", 1000)
     monkeypatch.setattr(tokenize, "_MIN_ROOM", 16)
     monkeypatch.setattr(tokenize, "_NEW_WORDS", 100)
+    monkeypatch.setattr(tokenize, "n_threads", as_told)
     if way == "dict of the kernel":
         from skembed._kernels import scan
 
@@ -893,13 +1015,13 @@ def test_more_distinct_words_than_memory(way, monkeypatch, tmp_path):
                 None if ends.size > 20 else new_table(codes, ends, *size)
             ),
         )
-    assert len(tokenize.number(documents, vectorizer)[2]) == 8000
+    assert len(tokenize.number(documents, vectorizer, n_jobs=n_jobs)[2]) == 8000
     monkeypatch.setattr(memory, "_SMALL", 0)
     monkeypatch.setattr(memory, "available", lambda: 100_000)
     with pytest.raises(MemoryError, match=r"distinct ones .* as `vocabulary`") as it:
-        tokenize.number(documents, vectorizer)
+        tokenize.number(documents, vectorizer, n_jobs=n_jobs)
     n_words = int(re.search(r"than the (\d+) distinct", str(it.value)).group(1))
-    assert 200 < n_words < 4000
+    assert 200 / n_jobs < n_words < 4000
     # With a vocabulary, no other words are held.
     rows = {"word7": 0, "other9": 1}
     assert tokenize.look_up(documents, vectorizer, rows).token_ids.tolist() == [0, 1]

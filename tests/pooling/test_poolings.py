@@ -3,6 +3,7 @@
 import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -258,6 +259,34 @@ def test_against_a_loop_on_more_documents(name):
         # It must make a difference which documents are the training documents.
         other = clone(pool).fit(X, vectors).pool(X, vectors)
         assert np.abs(other - expected).max() > 1e-3
+
+
+@given(documents, seeds, st.integers(1, 20))
+def test_document_frequencies_are_sums_of_weights(documents, seed, merged):
+    """Of documents with a positive count, however many entries a word has."""
+    X = matrix_of(documents)
+    weights = np.random.default_rng(seed).integers(0, 9, X.shape[0]) / 4
+    with mock.patch.object(_rows, "_MERGED", merged):
+        found = _rows.document_frequencies(X, weights)
+    np.testing.assert_array_equal(found, (X.toarray() > 0).T @ weights)
+
+
+@pytest.mark.parametrize("name", LEARNING)
+def test_what_is_learned_has_the_same_bits_for_any_number_of_threads(name, monkeypatch):
+    monkeypatch.setattr(_features, "LEARNED_AT_ONCE", 20)
+    monkeypatch.setattr(_features, "n_threads", lambda n_jobs, at_most: n_jobs)
+    weights = np.random.default_rng(0).random(len(DOCUMENTS))
+    found = [
+        vars(
+            cheap(PPMISVDEmbedder, pooling=name, n_jobs=n_jobs)
+            .fit(DOCUMENTS, sample_weight=weights)
+            .pooling_
+        )
+        for n_jobs in (1, 2, 3, 7)
+    ]
+    for other in found[1:]:
+        for attribute, value in found[0].items():
+            np.testing.assert_array_equal(other[attribute], value)
 
 
 def test_tfidf_against_scikit_learn():

@@ -1,8 +1,11 @@
 """Threads beside each other: `transform` and a fit, users of BLAS, greenlets."""
 
+import _thread
+import itertools
 import os
 import sys
 import threading
+import time
 from concurrent.futures import Future
 
 import numpy as np
@@ -393,6 +396,80 @@ def test_threads_that_take_turns_are_one(monkeypatch):
             (0, "a"),
             (0, "b"),
         ]
+
+
+# --- streams of tasks -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_a_stream_gives_results_in_order(size):
+    """Each thread gets its tasks in order, few of which are taken ahead of results."""
+    taken, done = [], [[] for _ in range(size)]
+    reader = threading.get_ident()
+
+    def tasks():
+        for task in range(60):
+            assert threading.get_ident() == reader
+            taken.append(task)
+            yield task
+
+    def work(thread, task):
+        done[thread].append(task)
+        time.sleep(0.001 * (task % 3))
+        return -task
+
+    found = []
+    with ThreadTeam(size) as team:
+        for result in team.stream(work, tasks()):
+            assert len(taken) <= len(found) + 2 * size
+            found.append(result)
+    assert found == [-task for task in range(60)]
+    assert all(some == sorted(some) for some in done)
+    assert sorted(itertools.chain(*done)) == taken
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+@pytest.mark.parametrize("where", ["tasks", "work"])
+def test_an_error_ends_a_stream(size, where):
+    """It comes after the results before it, and no tasks are left."""
+    done = []
+
+    def tasks():
+        yield from range(20)
+        if where == "tasks":
+            raise ValueError("20")
+        yield from range(20, 1000)
+
+    def work(thread, task):
+        if task == 20:
+            raise ValueError("20")
+        done.append(task)
+        return task
+
+    found = []
+    with ThreadTeam(size) as team, pytest.raises(ValueError, match="20"):
+        found.extend(team.stream(work, tasks()))
+    # Of the tasks before an error of the iterable, the last ones may be dropped.
+    assert found == list(range(len(found)))
+    assert len(found) == 20 if where == "work" else len(found) >= 20 - 2 * size
+    assert set(found) <= set(done) <= set(range(20 + 2 * size + 1))
+
+
+def test_an_interrupt_ends_a_stream():
+    """While the calling thread waits for a result."""
+    done = []
+
+    def work(thread, task):
+        if task == 5:
+            _thread.interrupt_main()
+        time.sleep(0.01)
+        done.append(task)
+
+    start = time.monotonic()
+    with ThreadTeam(2) as team, pytest.raises(KeyboardInterrupt):
+        list(team.stream(work, range(1000)))
+    assert time.monotonic() - start < PATIENCE / 2
+    assert len(done) < 100
 
 
 @pytest.mark.parametrize("name", [kind.__name__ for kind in ESTIMATORS])
