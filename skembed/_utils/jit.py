@@ -13,6 +13,7 @@ import gc
 import hashlib
 import os
 import uuid
+from collections import defaultdict
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -195,22 +196,18 @@ class _KernelLower(Lower):
 
     def _find_singly_assigned_variable(self):
         super()._find_singly_assigned_variable()
-        blocks = self.blocks
-        dominators = analysis.compute_cfg_from_blocks(blocks).dominators()
-        uses = analysis.compute_use_defs(blocks).usemap
-        users = {}
-        for block, names in uses.items():
+        dominators = analysis.compute_cfg_from_blocks(self.blocks).dominators()
+        setters, users = defaultdict(list), defaultdict(list)
+        for block, names in analysis.compute_use_defs(self.blocks).usemap.items():
             for name in names:
-                users.setdefault(name, []).append(block)
-        setters = {}
-        for block, body in blocks.items():
+                users[name].append(block)
+        for block, body in self.blocks.items():
             for assignment in body.find_insts(ir.Assign):
-                setters.setdefault(assignment.target.name, []).append(block)
+                setters[assignment.target.name].append(block)
         for name, (setter, *others) in setters.items():
             # Blocks are written in increasing order.
             if not others and all(
-                setter < user and setter in dominators[user]
-                for user in users.get(name, ())
+                setter < user and setter in dominators[user] for user in users[name]
             ):
                 self._singly_assigned_vars.add(name)
 
@@ -263,13 +260,18 @@ class _HelperLower(_KernelLower):
         self.call_helper = self.call_conv.init_call_helper(self.builder)
 
 
-def _call_of(description, code):
-    """Return what writes a call of a helper."""
+class _Call:
+    """Write a call of a helper into the code of its caller."""
 
-    def write(context, builder, signature, arguments):
-        calls = _HelperCalls(context)
-        function = calls.declare(builder.module, description)
-        kind = calls.get_return_type(description.restype).pointee
+    def __init__(self, description, code):
+        self.description = description
+        # Numba looks for these.
+        self.signature, self.libs = description.argtypes, (code,)
+
+    def __call__(self, context, builder, signature, arguments):
+        calls, result_type = _HelperCalls(context), self.description.restype
+        function = calls.declare(builder.module, self.description)
+        kind = calls.get_return_type(result_type).pointee
         result = cgutils.alloca_once(builder, kind)
         # The helper writes an error where that of its caller is expected.
         error = calls._get_excinfo_argument(builder.function)
@@ -277,13 +279,7 @@ def _call_of(description, code):
         is_error = builder.icmp_signed("!=", status, status.type(0))
         with cgutils.if_unlikely(builder, is_error):
             builder.ret(status)
-        return context.get_returned_value(
-            builder, description.restype, builder.load(result)
-        )
-
-    write.signature = description.argtypes
-    write.libs = (code,)
-    return write
+        return context.get_returned_value(builder, result_type, builder.load(result))
 
 
 @register_pass(mutates_CFG=True, analysis_only=False)
@@ -315,6 +311,8 @@ class _HelperLowering(_KernelLowering):
         code, result = state.library, state["cr"]
         code.finalize()
         description = result.fndesc
+        if isinstance(description.restype, types.Optional):
+            raise TypeError(f"{state.func_id.func_name} returns a value or None.")
         # Callers look the helper up by this object. It cannot be called.
         key = _dynfunc.make_function(
             description.lookup_module(),
@@ -324,7 +322,7 @@ class _HelperLowering(_KernelLowering):
             result.env,
             (code,),
         )
-        call = _call_of(description, code)
+        call = _Call(description, code)
         state.targetctx.insert_func_defn([(call, key, call.signature)])
         state["cr"] = result._replace(cfunc=key)
         return True
