@@ -13,18 +13,23 @@ import gc
 import hashlib
 import os
 import uuid
+from collections import defaultdict
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
 import numba
 import numpy as np
+from llvmlite.ir import IRBuilder
 from numba import _dynfunc, types
+from numba.core import analysis, cgutils, ir, typed_passes, untyped_passes
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.callconv import CPUCallConv
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.lowering import Lower
 from numba.core.typed_passes import NativeLowering
 
 from skembed._utils.forks import TOO_EARLY, after_fork
@@ -181,48 +186,178 @@ class _HelperCode(_KernelCode):
         self._finalized = True
 
 
+class _KernelLower(Lower):
+    """Write the code of a kernel, with few variables in memory.
+
+    Numba keeps all variables in memory that are used beyond the block that sets them,
+    and so a whole tuple of arrays is read for each of its parts. LLVM mends that, but
+    it takes a good part of its time.
+    """
+
+    def _find_singly_assigned_variable(self):
+        super()._find_singly_assigned_variable()
+        dominators = analysis.compute_cfg_from_blocks(self.blocks).dominators()
+        setters, users = defaultdict(list), defaultdict(list)
+        for block, names in analysis.compute_use_defs(self.blocks).usemap.items():
+            for name in names:
+                users[name].append(block)
+        for block, body in self.blocks.items():
+            for assignment in body.find_insts(ir.Assign):
+                setters[assignment.target.name].append(block)
+        for name, (setter, *others) in setters.items():
+            # Blocks are written in increasing order.
+            if not others and all(
+                setter < user and setter in dominators[user] for user in users[name]
+            ):
+                self._singly_assigned_vars.add(name)
+
+
+class _WholeArguments:
+    """Arguments of a helper: tuples and arrays are not taken apart for the call."""
+
+    def __init__(self, argument_types):
+        self.argument_types = argument_types
+
+    def as_arguments(self, builder, values):
+        return values
+
+    def from_arguments(self, builder, arguments):
+        return arguments
+
+    def assign_names(self, arguments, names):
+        for argument, name in zip(arguments, names, strict=True):
+            argument.name = name
+
+
+class _HelperCalls(CPUCallConv):
+    """How helpers are called: as numba's functions are, with whole arguments."""
+
+    def _get_arg_packer(self, argument_types):
+        return _WholeArguments(tuple(map(self.context.get_value_type, argument_types)))
+
+    def declare(self, module, description):
+        """Return the helper as a function of a module."""
+        arguments = description.argtypes
+        kind = self.get_function_type(description.restype, arguments)
+        name = description.mangled_name
+        function = cgutils.get_or_insert_function(module, kind, name)
+        self.decorate_function(function, description.args, arguments)
+        function.attributes.add("alwaysinline")
+        return function
+
+
+class _HelperLower(_KernelLower):
+    """Write the code of a helper."""
+
+    @property
+    def call_conv(self):
+        return _HelperCalls(self.context)
+
+    def setup_function(self, fndesc):
+        self.function = self.call_conv.declare(self.module, fndesc)
+        self.entry_block = self.function.append_basic_block("entry")
+        self.builder = IRBuilder(self.entry_block)
+        self.call_helper = self.call_conv.init_call_helper(self.builder)
+
+
+class _Call:
+    """Write a call of a helper into the code of its caller."""
+
+    def __init__(self, description, code):
+        self.description = description
+        # Numba looks for these.
+        self.signature, self.libs = description.argtypes, (code,)
+
+    def __call__(self, context, builder, signature, arguments):
+        calls, result_type = _HelperCalls(context), self.description.restype
+        function = calls.declare(builder.module, self.description)
+        kind = calls.get_return_type(result_type).pointee
+        result = cgutils.alloca_once(builder, kind)
+        # The helper writes an error where that of its caller is expected.
+        error = calls._get_excinfo_argument(builder.function)
+        status = builder.call(function, [result, error, *arguments])
+        is_error = builder.icmp_signed("!=", status, status.type(0))
+        with cgutils.if_unlikely(builder, is_error):
+            builder.ret(status)
+        return context.get_returned_value(builder, result_type, builder.load(result))
+
+
 @register_pass(mutates_CFG=True, analysis_only=False)
-class _Lowering(NativeLowering):
-    """Write the code of a kernel or a helper."""
+class _KernelLowering(NativeLowering):
+    """Write the code of a kernel."""
 
     _name = "lowering_of_kernels"
+    lowering_class = _KernelLower
+    code_class = _KernelCode
 
     def run_pass(self, state):
-        is_helper = state.flags.forceinline
-        kind = _HelperCode if is_helper else _KernelCode
-        code = kind(state.targetctx.codegen(), state.func_id.func_qualname)
+        code = self.code_class(state.targetctx.codegen(), state.func_id.func_qualname)
         code.enable_object_caching()
         state.library = code
-        # There is no machine code of a helper to ask for.
-        state.flags.no_compile = is_helper
+        return super().run_pass(state)
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _HelperLowering(_KernelLowering):
+    """Write the code of a helper, of which there is no machine code to ask for."""
+
+    _name = "lowering_of_helpers"
+    lowering_class = _HelperLower
+    code_class = _HelperCode
+
+    def run_pass(self, state):
+        state.flags.no_compile = True
         super().run_pass(state)
-        if is_helper:
-            code.finalize()
-            result = state["cr"]
-            description = result.fndesc
-            # Callers look the helper up by this object. It cannot be called.
-            key = _dynfunc.make_function(
-                description.lookup_module(),
-                description.qualname,
-                "",
-                0,
-                result.env,
-                (code,),
-            )
-            state.targetctx.insert_user_function(key, description, [code])
-            state["cr"] = result._replace(cfunc=key)
+        code, result = state.library, state["cr"]
+        code.finalize()
+        description = result.fndesc
+        if isinstance(description.restype, types.Optional):
+            raise TypeError(f"{state.func_id.func_name} returns a value or None.")
+        # Callers look the helper up by this object. It cannot be called.
+        key = _dynfunc.make_function(
+            description.lookup_module(),
+            description.qualname,
+            "",
+            0,
+            result.env,
+            (code,),
+        )
+        call = _Call(description, code)
+        state.targetctx.insert_func_defn([(call, key, call.signature)])
+        state["cr"] = result._replace(cfunc=key)
         return True
 
 
+# Each pass of numba looks through a whole function. These look for closures, array
+# expressions, literals and other things that kernels do without.
+_NEEDLESS = {
+    untyped_passes.WithLifting,
+    untyped_passes.InlineClosureLikes,
+    untyped_passes.RewriteDynamicRaises,
+    untyped_passes.MakeFunctionToJitFunction,
+    untyped_passes.InlineInlinables,
+    untyped_passes.FindLiterallyCalls,
+    untyped_passes.LiteralUnroll,
+    untyped_passes.LiteralPropagationSubPipelinePass,
+    typed_passes.InlineOverloads,
+    typed_passes.NopythonRewrites,
+    typed_passes.NoPythonSupportedFeatureValidation,
+    typed_passes.DumpParforDiagnostics,
+}
+
+
 class _Compiler(CompilerBase):
-    """Numba's compiler with `_Lowering`."""
+    """Numba's compiler with the lowering above and without needless passes."""
 
     def define_pipelines(self):
+        is_helper = self.state.flags.forceinline
+        lowering = _HelperLowering if is_helper else _KernelLowering
         passes = PassManager("kernels")
         for kind, what in DefaultPassBuilder.define_nopython_pipeline(
             self.state
         ).passes:
-            passes.add_pass(_Lowering if kind is NativeLowering else kind, what)
+            if kind not in _NEEDLESS:
+                passes.add_pass(lowering if kind is NativeLowering else kind, what)
         passes.finalize()
         return [passes]
 

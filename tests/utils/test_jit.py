@@ -13,6 +13,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -516,6 +517,88 @@ def test_every_kernel_has_one_signature(tmp_path):
         if len(kinds) > 1 + (name in trained or name.startswith(parts))
     }
     assert not more, json.dumps(more, indent=1)
+
+
+# --- calls of helpers -----------------------------------------------------------------
+
+
+class Pair(NamedTuple):
+    """Arrays and a scalar, as kernels pass them on."""
+
+    first: np.ndarray
+    second: np.ndarray
+    is_signed: bool
+
+
+@jit.helper
+def stepped_sum(pair, nothing, empty, rows, step):
+    total, sign = 0.0, -1.0 if pair.is_signed else 1.0
+    for row in range(rows[0], rows[1], step):
+        for column in range(pair.second.size):
+            total += sign * pair.first[row, column] * pair.second[column]
+    if nothing is None and len(empty) == 0:
+        return total
+    return np.nan
+
+
+@jit.helper
+def sums_of_halves(pair, step):
+    middle = pair.first.shape[0] // 2
+    before = stepped_sum(pair, None, (), (0, middle), step)
+    return before, stepped_sum(pair, None, (), (middle, pair.first.shape[0]), step)
+
+
+@jit.kernel
+def write_sums(pair, step, out):
+    sums = sums_of_halves(pair, step)
+    for turn in range(2):
+        half = sums[0] if turn == 0 else sums[1]
+        last = half if turn > 0 else last_of(out)
+        out[turn] = half
+        out[2] = last
+    return out[0] + out[1]
+
+
+@jit.helper
+def last_of(values):
+    return values[values.size - 1]
+
+
+@jit.helper
+def value_or_none(value):
+    if value > 0:
+        return value
+    return None
+
+
+@jit.kernel
+def has_value(value):
+    return value_or_none(value) is not None
+
+
+@pytest.mark.parametrize("is_signed", [False, True])
+@pytest.mark.parametrize("step", [1, 2])
+def test_helpers_take_tuples_of_arrays(is_signed, step):
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(7, 5)), rng.normal(size=5)
+    out = np.empty(3)
+    total = write_sums(Pair(first, second, is_signed), step, out)
+    products = -(first @ second) if is_signed else first @ second
+    halves = [products[:3:step].sum(), products[3::step].sum()]
+    np.testing.assert_allclose(out, [*halves, halves[1]])
+    np.testing.assert_allclose(total, sum(halves))
+
+
+def test_an_error_in_a_helper_reaches_the_caller():
+    out = np.zeros(3)
+    with pytest.raises(ValueError, match="must not be zero"):
+        write_sums(Pair(np.ones((2, 2)), np.ones(2), False), 0, out)
+    assert not out.any()
+
+
+def test_helpers_do_not_return_a_value_or_none():
+    with pytest.raises(Exception, match="value_or_none returns a value or None"):
+        has_value(1.0)
 
 
 # --- with and without the compiler ----------------------------------------------------
