@@ -77,8 +77,8 @@ class PretrainedEmbedder(DocumentTransformer):
     Notes
     -----
     Poolings that weigh words by their frequency (``"tfidf"``, ``"sif"``, ``"usif"``,
-    ``"vlad"``) count the words of the documents in `fit`. The counts that a table may
-    have are those of another corpus and are not used.
+    ``"topical"``, ``"vlad"``) count the words of the documents in `fit`. The counts
+    that a table may have are those of another corpus and are not used.
 
     The columns of a matrix are looked up by their names. Columns without a vector are
     dropped. If the columns have no names, there must be one for each word of the

@@ -20,6 +20,7 @@ from skembed.pooling import (
     SIFPooling,
     SumPooling,
     TfidfPooling,
+    TopicalPooling,
     USIFPooling,
     VLADPooling,
     _features,
@@ -36,6 +37,7 @@ _WEIGHTS: dict[type, str | None] = {
 _REASONS: dict[type, str] = {
     MaxPooling: "takes the maximum of each dimension over the words",
     MeanMaxPooling: "takes the maximum of each dimension over the words",
+    TopicalPooling: "also adds vectors that it learned from documents",
     VLADPooling: "takes square roots of sums over words",
 }
 # A larger difference, as a share of the absolute terms of the sum over words and
@@ -127,8 +129,8 @@ def word_contributions(
         If a step is of another kind, or the model is not linear.
     ValueError
         If the decision is not a sum over words because of the embedder's `pooling`
-        ("max", "mean_max", "vlad" or an object of another class), or if a document is
-        not valid.
+        ("max", "mean_max", "topical", "vlad" or an object of another class), or if a
+        document is not valid.
     sklearn.exceptions.NotFittedError
         If a step is not fitted.
 

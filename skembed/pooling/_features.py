@@ -501,12 +501,24 @@ def _without_other_words(
     stored = plan.combine in ("word", "context")
     if stored or not plan.is_own or corpus.token_ids.size >= n_words:
         return corpus, tables, plan
-    used, ids = np.unique(corpus.token_ids, return_inverse=True)
+    used = _distinct(corpus.token_ids)
     # SciPy's kernels need words and offsets of the same type.
-    corpus = corpus._replace(token_ids=ids.astype(np.int32, copy=False))
+    ids = used.searchsorted(corpus.token_ids).astype(np.int32)
+    corpus = corpus._replace(token_ids=ids)
     word, context = (table.take(used, axis=0) for table in tables)
     plan = plan._replace(pooling=_of_words(pooling, used))
     return corpus, (word, context), plan
+
+
+def _distinct(ids: np.ndarray) -> np.ndarray:
+    """Return distinct numbers in ascending order.
+
+    This is `np.unique`, which takes twice as long for the words of one document.
+    """
+    ordered = np.sort(ids)
+    is_first = np.ones(ids.size, dtype=bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return ordered[is_first]
 
 
 def _of_words(pooling: Pooling, rows: np.ndarray) -> Pooling:
@@ -560,7 +572,8 @@ def add_tables(word: np.ndarray, context: np.ndarray) -> np.ndarray:
 
 def _lengths(vectors: np.ndarray) -> np.ndarray:
     """Return the lengths of vectors as a column."""
-    return np.sqrt(np.square(vectors).sum(axis=1, keepdims=True))
+    # For few rows, the method `sum` takes noticeably longer.
+    return np.sqrt(np.add.reduce(np.square(vectors), axis=1, keepdims=True))
 
 
 def _chunks(doc_offsets: np.ndarray, n_features: int) -> list[tuple[int, int]]:

@@ -302,6 +302,78 @@ class TfidfPooling(_DocumentFrequencies):
         return _rows.means(documents, vectors, self.idf_, by_weight=True)
 
 
+class TopicalPooling(_DocumentFrequencies):
+    """Words' vectors plus what documents with the word have in common; dampened tf-idf.
+
+    Context windows tell little about the topic of a document. Therefore, `fit` learns a
+    second vector for each word from the training documents. First, each document is the
+    mean of its words' vectors, weighted by 1 + ln n for a word that occurs n times,
+    times the word's inverse document frequency (as in `TfidfPooling`). These means are
+    centred and divided by their lengths. The second vector of a word is then their sum
+    over all documents with the word, each times 1 + ln n, divided by the square root of
+    the number of these documents. If the documents of a word have nothing in common,
+    the expected length of this vector does not depend on how frequent the word is.
+    Finally, all second vectors are multiplied by the same number: the root mean square
+    of their lengths is `weight` times that of the words' vectors.
+
+    A row of features is the mean of the sums of both vectors, with the same weights.
+    The second vectors have no effect on the words' vectors themselves. They need as
+    much memory as these.
+
+    Parameters
+    ----------
+    weight : float, default=1.0
+        Size of the second vectors. With 0, only the words' vectors are used.
+
+    Attributes
+    ----------
+    document_vectors_ : ndarray of shape (n_words, n_features), float32
+        Second vectors of the words. They are zeros for a word that occurs in no
+        training document and for a word whose vector is zeros. After `partial_fit`,
+        they come from the last documents only.
+    idf_ : ndarray of shape (n_words,), float64
+        Inverse document frequencies of the words.
+    n_documents_ : float
+        Number of the training documents.
+    document_frequencies_ : ndarray of shape (n_words,), float64
+        Number of training documents that contain each word.
+    """
+
+    _parameter_constraints: dict = {"weight": [Interval(Real, 0, None, closed="left")]}
+    _axes = {"idf_": 0, "document_vectors_": 0}
+
+    def __init__(self, weight=1.0):
+        self.weight = weight
+
+    def _memory(self, n_words: int, n_features: int) -> float:
+        """Return the memory of `fit` in bytes: three arrays of float64."""
+        return 24.0 * n_words * n_features
+
+    def _learn(self, add_up, vectors, sums, earlier):
+        learned = super()._learn(add_up, vectors, sums, earlier)
+        means = add_up(_rows.mean_sums, vectors, learned["idf_"])
+        centre = means["sums"] / (means["weight"] or 1.0)
+        found = add_up(_rows.direction_sums, vectors, learned["idf_"], centre)
+        ours = _rows.topical_vectors(vectors, found["sums"], found["weights"])
+        with np.errstate(over="ignore"):
+            ours = (self.weight * ours).astype(np.float32)
+        if not np.isfinite(ours).all():
+            raise ValueError(
+                f"weight={self.weight} of TopicalPooling is too large for vectors in "
+                "float32; pass a smaller number."
+            )
+        return {**learned, "document_vectors_": ours}
+
+    def _pool(self, documents, vectors):
+        documents = _rows.sublinear(documents)
+        tables = vectors, self.document_vectors_
+        # The sum of both tables would take longer for a single document.
+        first, second = (
+            _rows.means(documents, table, self.idf_, by_weight=True) for table in tables
+        )
+        return first + second
+
+
 class VLADPooling(_DocumentFrequencies):
     """Vectors of locally aggregated descriptors: one block of columns for each cluster.
 
@@ -560,6 +632,7 @@ POOLINGS: dict[str, type] = {
     "tfidf": TfidfPooling,
     "sif": SIFPooling,
     "usif": USIFPooling,
+    "topical": TopicalPooling,
     "vlad": VLADPooling,
 }
 

@@ -33,6 +33,9 @@ _SHORT = 16
 _EXPONENT = 32
 # Squared singular values below this share of the largest come from sums in float32.
 _ROUNDING = 1e-10
+# A mean that is closer to the centre, as a share of the largest entry of vectors,
+# equals it up to rounding.
+_NO_DIRECTION = 1e-5
 # A sum below this share of its terms is 0 up to rounding.
 _CANCELLED = 1e-9
 # Clusters have at least so many words on average. (The vector of a word that is alone
@@ -387,6 +390,17 @@ def _distinct(
     return *np.divmod(keys[first], labels.size), counts
 
 
+def sublinear(documents: Documents) -> Documents:
+    """Return documents with one entry for each distinct word, counts n as 1 + ln n.
+
+    A count below 1 stays as it is.
+    """
+    n_words = int(documents.words.max(initial=-1)) + 1
+    groups, words, counts = _distinct(documents, np.zeros(n_words, dtype=np.int8), 1)
+    offsets = np.searchsorted(groups, np.arange(documents.n_documents + 1))
+    return Documents(_dampened(counts), words, offsets)
+
+
 def _dampened(counts: np.ndarray) -> np.ndarray:
     """Return 1 + ln n, or n if n is below 1, because 1 + ln n could be negative."""
     most = np.finfo(np.float64).max
@@ -498,6 +512,104 @@ def gram(
             some = means(documents, vectors, word_weights)
             total += some.T @ (doc_weights[rows, np.newaxis] * some)
     return total
+
+
+def mean_sums(
+    X: Any, doc_weights: np.ndarray, vectors: np.ndarray, word_weights: np.ndarray
+) -> dict[str, Any]:
+    """Return the sum of the weighted means of documents, and the weight of these.
+
+    Parameters
+    ----------
+    X : csr_array of shape (n_documents, n_words)
+    doc_weights : ndarray of shape (n_documents,), float64
+    vectors : ndarray of shape (n_words, n_features), float32
+    word_weights : ndarray of shape (n_words,), float64
+
+    Returns
+    -------
+    dict
+        "sums", ndarray of shape (n_features,), float64, and "weight", float. Documents
+        of zeros do not count.
+    """
+    sums, weight = np.zeros(vectors.shape[1]), 0.0
+    for rows, documents in chunks(X):
+        some = means(sublinear(documents), vectors, word_weights, by_weight=True)
+        weights = doc_weights[rows] * some.any(axis=1)
+        # Without BLAS, whose sums depend on its threads.
+        sums += np.einsum("i,ij->j", weights, some)
+        weight += float(weights.sum())
+    return {"sums": sums, "weight": weight}
+
+
+def direction_sums(
+    X: Any,
+    doc_weights: np.ndarray,
+    vectors: np.ndarray,
+    word_weights: np.ndarray,
+    centre: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Return, for each word, the sum of the directions of documents that contain it.
+
+    The direction of a document is its weighted mean minus the centre, divided by its
+    length. It is multiplied by 1 + ln n if the word occurs n times.
+
+    Parameters
+    ----------
+    X, doc_weights, vectors, word_weights
+        As in `mean_sums`.
+    centre : ndarray of shape (n_features,), float64
+
+    Returns
+    -------
+    dict
+        "sums", ndarray of shape (n_words, n_features), and "weights", ndarray of shape
+        (n_words,), the weight of the documents with each word. Both are float64.
+    """
+    sums = np.zeros((X.shape[1], vectors.shape[1]))
+    totals = np.zeros(X.shape[1])
+    nothing = _NO_DIRECTION * (float(np.abs(vectors).max(initial=0.0)) or 1.0)
+    for rows, documents in chunks(X):
+        documents = sublinear(documents)
+        some = means(documents, vectors, word_weights, by_weight=True)
+        weights = doc_weights[rows] * some.any(axis=1)
+        some -= centre
+        # Squares of extreme numbers would be infinite or 0.
+        some /= np.maximum(np.abs(some).max(axis=1, keepdims=True, initial=0), nothing)
+        lengths = np.sqrt(np.square(some).sum(axis=1, keepdims=True))
+        some *= weights[:, np.newaxis] / np.where(lengths >= 1.0, lengths, np.inf)
+        flat = some.reshape(-1), sums.reshape(-1)
+        # As in `_add`, but with words as rows and documents as columns.
+        shape = len(sums), documents.n_documents, vectors.shape[1]
+        _sparsetools.csc_matvecs(
+            *shape, documents.offsets, documents.words, documents.counts, *flat
+        )
+        np.add.at(totals, documents.words, documents.per_entry(weights))
+    return {"sums": sums, "weights": totals}
+
+
+def topical_vectors(
+    vectors: np.ndarray, sums: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """Return sums of documents' directions in the size of the words' vectors.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_words, n_features), float32
+    sums : ndarray of shape (n_words, n_features), float64
+        As `direction_sums` returns them.
+    weights : ndarray of shape (n_words,), float64
+
+    Returns
+    -------
+    ndarray of shape (n_words, n_features), float64
+        Zeros for words without documents, and for words whose vectors are zeros. The
+        sum of squares of all rows equals that of the other words' vectors.
+    """
+    known = (weights > 0) & vectors.any(axis=1)
+    found = sums / np.sqrt(np.where(known, weights, np.inf))[:, np.newaxis]
+    size = np.square(vectors[known], dtype=np.float64).sum()
+    return found * np.sqrt(size / (np.square(found).sum() or np.inf))
 
 
 def common_components(

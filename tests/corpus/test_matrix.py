@@ -884,7 +884,9 @@ def test_one_document_is_a_row_of_many(combine, pooling):
     np.testing.assert_array_equal(alone, embedder.transform(counts))
 
 
-@pytest.mark.parametrize("pooling", ["mean", "max", "mean_max", "usif", "vlad"])
+@pytest.mark.parametrize(
+    "pooling", ["mean", "max", "mean_max", "usif", "topical", "vlad"]
+)
 @pytest.mark.parametrize("combine", ["word", "concat"])
 def test_any_number_of_threads_gives_the_same_bits(combine, pooling):
     embedder = fit(DOCUMENTS, combine=combine, pooling=pooling)
@@ -930,7 +932,7 @@ def test_a_pooling_that_returns_nan():
 # --- models on disk, pipelines --------------------------------------------------------
 
 
-@pytest.mark.parametrize("pooling", ["mean", "tfidf", "usif", "vlad"])
+@pytest.mark.parametrize("pooling", ["mean", "tfidf", "usif", "topical", "vlad"])
 @pytest.mark.parametrize("estimator", ESTIMATORS)
 def test_a_model_on_a_read_only_map(estimator, pooling, tmp_path):
     embedder = cheap(estimator, pooling=pooling, combine="concat").fit(DOCUMENTS)

@@ -306,7 +306,7 @@ def test_poolings_of_damaged_matrices(name):
     for X in damages("csr"):
         with pytest.raises(ValueError, match="X is a damaged sparse matrix"):
             fitted.pool(X, vectors)
-        if name in ("tfidf", "sif", "usif", "vlad"):
+        if name in ("tfidf", "sif", "usif", "topical", "vlad"):
             with pytest.raises(ValueError, match="X is a damaged sparse matrix"):
                 POOLINGS[name]().fit(X, vectors)
 
@@ -341,7 +341,7 @@ def counted_alike(embedder):
 
 
 @pytest.mark.parametrize(("estimator", "share_context"), CASES)
-@pytest.mark.parametrize("pooling", ["mean", "tfidf", "sif", "usif", "vlad"])
+@pytest.mark.parametrize("pooling", ["mean", "tfidf", "sif", "usif", "topical", "vlad"])
 def test_of_text(estimator, share_context, pooling):
     """The same bits, though negative sampling promises that on average only."""
     params = {"share_context": share_context, "min_count": 15, "max_features": 6}
@@ -528,7 +528,7 @@ def test_ppmi_does_not_depend_on_the_scale_of_weights(weights, window_weighting)
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)
-@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "vlad"])
+@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "topical", "vlad"])
 def test_fits_with_weights_of_very_different_sizes(estimator, pooling):
     """Divided by their largest, as negative sampling asks for."""
     weights = OF_DIFFERENT_SIZES / OF_DIFFERENT_SIZES.max()

@@ -284,7 +284,7 @@ def test_given_counts(estimator):
     assert_same_fit(found, expected)
 
 
-@pytest.mark.parametrize("pooling", ["mean", "tfidf", "sif", "usif", "vlad"])
+@pytest.mark.parametrize("pooling", ["mean", "tfidf", "sif", "usif", "topical", "vlad"])
 @pytest.mark.parametrize("scale", [None, "standard", "spherical"])
 @pytest.mark.parametrize("weights", [WEIGHTS["none"], WEIGHTS["whole"]])
 def test_what_features_learn(pooling, scale, weights):

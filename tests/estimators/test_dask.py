@@ -131,7 +131,10 @@ def test_documents(kind, collection):
 @pytest.mark.parametrize(
     "params",
     [
-        *({"pooling": name} for name in ("max", "mean_max", "sif", "usif", "vlad")),
+        *(
+            {"pooling": name}
+            for name in ("max", "mean_max", "sif", "usif", "topical", "vlad")
+        ),
         {"pooling": "mean", "scale": None, "norm": "l2"},
         {"scale": "standard", "dtype": "float64"},
         {"combine": "concat"},

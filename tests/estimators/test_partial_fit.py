@@ -471,7 +471,7 @@ def test_number_of_threads(estimator, monkeypatch):
 
 
 @small
-@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "vlad"])
+@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "topical", "vlad"])
 def test_poolings_go_on(pooling):
     """Their word weights are those of all documents; components of the last ones."""
     params = {"vocabulary": WORDS, "pooling": pooling, "n_components": 4}
@@ -489,7 +489,7 @@ def test_poolings_go_on(pooling):
 
 
 @small
-@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "vlad", "mean"])
+@pytest.mark.parametrize("pooling", ["tfidf", "sif", "usif", "topical", "vlad", "mean"])
 def test_poolings_know_new_words(pooling):
     embedder = cheap(PPMISVDEmbedder, pooling=pooling).fit(DOCUMENTS).partial_fit(NEW)
     assert embedder.transform(["kiwi lemon", "mango"]).any()

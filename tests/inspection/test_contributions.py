@@ -319,6 +319,7 @@ class OwnPooling(MeanPooling):
     [
         ("max", "maximum of each dimension"),
         ("mean_max", "maximum of each dimension"),
+        ("topical", "vectors that it learned from documents"),
         ("vlad", "square roots"),
         (OwnPooling(), "not a pooling of skembed"),
     ],

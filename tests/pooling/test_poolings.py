@@ -12,7 +12,11 @@ from hypothesis import strategies as st
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.feature_extraction.text import (
+    CountVectorizer,
+    TfidfTransformer,
+    TfidfVectorizer,
+)
 from sklearn.utils._param_validation import InvalidParameterError
 from threadpoolctl import threadpool_limits
 
@@ -22,6 +26,7 @@ from skembed.pooling import (
     Pooling,
     SIFPooling,
     TfidfPooling,
+    TopicalPooling,
     USIFPooling,
     VLADPooling,
     _features,
@@ -35,7 +40,8 @@ pytestmark = pytest.mark.small
 
 N_WORDS = 6
 NAMES = list(POOLINGS)
-LEARNING = ["tfidf", "sif", "usif", "vlad"]
+PLAIN_NAMES = ["mean", "max", "sum", "mean_max"]
+LEARNING = ["tfidf", "sif", "usif", "topical", "vlad"]
 # Lists of entries (word, how often); a word may come again, in any order.
 entries = st.tuples(
     st.integers(0, N_WORDS - 1), st.sampled_from([0.0, 1.0, 1.0, 2.0, 0.25, 7.0])
@@ -152,6 +158,39 @@ def twin_usif(counts, vectors, train, repeats, n_removed=5):
     )
 
 
+def twin_dampened(counts):
+    """Return 1 + ln n for counts of at least 1, and counts below 1."""
+    dampened = [[1 + math.log(n) if n >= 1 else n for n in row] for row in counts]
+    return np.array(dampened).reshape(counts.shape)
+
+
+def twin_topical(counts, vectors, train, repeats):
+    """Directions of documents, added to each of their words one after the other."""
+    idf = twin_idf(train, repeats)
+    train, counts = twin_dampened(train), twin_dampened(counts)
+    rows = twin_mean(train * idf, vectors)
+    known = rows.any(axis=1) & (repeats > 0)
+    second = np.zeros_like(vectors)
+    if known.any():
+        directions = rows - np.average(rows[known], axis=0, weights=repeats[known])
+        nothing = 1e-5 * np.abs(vectors).max()
+        for word in np.flatnonzero(vectors.any(axis=1)):
+            n_documents = 0.0
+            for document in np.flatnonzero(known & (train[:, word] > 0)):
+                n_documents += repeats[document]
+                direction = directions[document]
+                if np.abs(direction).max() > nothing:
+                    length = math.hypot(*direction)
+                    share = repeats[document] * train[document, word] / length
+                    second[word] += share * direction
+            second[word] /= math.sqrt(n_documents or 1.0)
+        seen = (train[known] > 0).any(axis=0)
+        if second.any():
+            sizes = np.linalg.norm(vectors[seen]), np.linalg.norm(second)
+            second *= sizes[0] / sizes[1]
+    return twin_mean(counts * idf, vectors + second)
+
+
 def twin_vlad(counts, vectors, train, repeats, centres=None):
     """Rows of one block per centre; one word after the other."""
     idf = twin_idf(train, repeats)
@@ -210,7 +249,7 @@ def spread_vectors(seed, n_features=3):
 # --- values ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["mean", "max", "sum", "mean_max", "tfidf", "vlad"])
+@pytest.mark.parametrize("name", [*PLAIN_NAMES, "tfidf", "topical", "vlad"])
 @given(documents, documents, st.integers(1, 4), seeds)
 def test_against_a_loop(name, train, documents, n_features, seed):
     vectors = draw_vectors(seed, n_features)
@@ -487,7 +526,7 @@ def test_fit_in_chunks(name, monkeypatch):
     )
 
 
-@pytest.mark.parametrize("name", ["sif", "usif", "vlad"])
+@pytest.mark.parametrize("name", ["sif", "usif", "topical", "vlad"])
 def test_bits_do_not_depend_on_threads(name):
     n_words = 2000  # k-means has tasks of 256 each
     vectors = draw_vectors(0, 150, n_words)
@@ -498,7 +537,8 @@ def test_bits_do_not_depend_on_threads(name):
             pools.append(make(name).fit(X, vectors))
     rows = [pool.pool(X, vectors).tobytes() for pool in pools]
     assert rows[0] == rows[1] == rows[2]
-    learned = "cluster_centers_" if name == "vlad" else "components_"
+    learned = {"topical": "document_vectors_", "vlad": "cluster_centers_"}
+    learned = learned.get(name, "components_")
     assert len({getattr(pool, learned).tobytes() for pool in pools}) == 1
 
 
@@ -592,7 +632,7 @@ def test_counts_of_any_size(name, scale):
     scaled.data[:3] *= scale
     if name == "sum":
         expected[0] *= scale
-    elif name == "vlad":
+    elif name in ("topical", "vlad"):
         expected[0] = twin_of(name, scaled, vectors, X)[0]
     features = pool.pool(scaled, vectors)
     np.testing.assert_allclose(features, expected, rtol=1e-6, atol=0)
@@ -640,8 +680,9 @@ def test_fit_needs_little_memory(name):
     # All rows of features would take 20 million bytes, all pairs 8 million.
     assert peak < 7e6
     # Of each word its weight, the sum that those of further documents are added to, and
-    # its cluster; of components or centres 6 or 10.
-    assert len(pickle.dumps(pool)) < (2 * 8 + 4) * n_words + 10 * 8 * 50 + 2500
+    # its cluster or its second vector; of components or centres 6 or 10.
+    size = (2 * 8 + 4) * n_words + 10 * 8 * 50 + 2500
+    assert len(pickle.dumps(pool)) < size + (4 * 50 * n_words) * (name == "topical")
 
 
 def test_many_empty_documents():
@@ -729,7 +770,7 @@ def test_make_pickle_and_clone(name):
 
 
 def test_all_poolings_are_tested():
-    assert NAMES == ["mean", "max", "sum", "mean_max", "tfidf", "sif", "usif", "vlad"]
+    assert [*PLAIN_NAMES, *LEARNING] == NAMES
     assert set(pooling.__all__) == {
         *(cls.__name__ for cls in POOLINGS.values()),
         *("POOLINGS", "Pooling", "make", "n_parts"),
@@ -754,6 +795,7 @@ def test_not_a_pooling(wrong):
         (SIFPooling(a="1"), "'a' parameter of SIFPooling .* Got '1' "),
         (SIFPooling(n_removed=-1), "'n_removed' parameter of SIFPooling .* Got -1 "),
         (USIFPooling(n_removed=1.5), "'n_removed' parameter of USIFPooling .* Got 1.5"),
+        (TopicalPooling(weight=-1), "'weight' parameter of TopicalPooling .* Got -1 "),
         (VLADPooling(n_clusters=0), "'n_clusters' parameter of VLADPooling .* Got 0 "),
         (VLADPooling(random_state=-1), "'random_state' parameter of VLADP.* Got -1 "),
     ],
@@ -792,6 +834,65 @@ def test_shapes_are_checked(name):
     if name in ("sif", "usif", "vlad"):
         with pytest.raises(ValueError, match="vectors of 3 dimensions, got 2"):
             pool.pool(X, vectors[:, :2])
+
+
+# --- topics ---------------------------------------------------------------------------
+
+
+@given(documents, documents, seeds)
+def test_topical_without_documents_vectors(train, documents, seed):
+    """A weight of 0 leaves the sublinear tf-idf of scikit-learn."""
+    # Its logarithm of counts below 1 would be negative.
+    train, X = (
+        matrix_of([[(word, np.ceil(n)) for word, n in one] for one in some])
+        for some in (train, documents)
+    )
+    vectors = draw_vectors(seed)
+    features = TopicalPooling(weight=0).fit(train, vectors).pool(X, vectors)
+    for one in (train, X):
+        one.sum_duplicates()
+        one.eliminate_zeros()
+    assume(train.shape[0] and X.shape[0])
+    tfidf = TfidfTransformer(norm="l1", sublinear_tf=True).fit(train).transform(X)
+    assert_close(features, tfidf @ vectors.astype(np.float64), vectors)
+
+
+def test_topical_by_hand():
+    """Two documents point in opposite directions, and share one word."""
+    vectors = np.array([[0, 1], [0, -1], [2, 0], [0, 0], [5, 5]], dtype=np.float32)
+    X = text_of([[0, 2, 3], [1, 2, 3], []], 5)
+    pool = TopicalPooling(weight=3).fit(X, vectors)
+    # The shared word gets both directions, one of the others each. The size is that of
+    # the vectors of words that occur (1 + 1 + 4), not of the last one.
+    expected = (
+        3 * math.sqrt(6 / 2) * np.array([[0, 1], [0, -1], [0, 0], [0, 0], [0, 0]])
+    )
+    np.testing.assert_allclose(pool.document_vectors_, expected, atol=1e-6)
+
+
+def test_topical_is_linear_in_its_weight():
+    vectors, X = spread_vectors(0), text_of(draw_text(0))
+    none, one, four = (
+        TopicalPooling(weight).fit(X, vectors).pool(X, vectors) for weight in (0, 1, 4)
+    )
+    assert not np.allclose(none, one)
+    np.testing.assert_allclose(four - none, 4 * (one - none), rtol=1e-5, atol=1e-6)
+
+
+def test_topical_learns_directions_from_the_last_documents():
+    vectors, first = draw_vectors(0), text_of([[0, 1], [2, 3], [1, 4]])
+    pool = TopicalPooling().fit(first, vectors)
+    assert pool.document_vectors_[:5].any(axis=1).all()
+    pool.partial_fit(text_of([[0, 1], [1, 2], [0]]), vectors)
+    known = pool.document_vectors_.any(axis=1)
+    assert known.tolist() == [True, True, True, False, False, False]
+
+
+def test_topical_weight_too_large():
+    pool = TopicalPooling(weight=1e300)
+    with pytest.raises(ValueError, match=r"weight=1e\+300 .* smaller number"):
+        pool.fit(text_of([[0, 1], [2]]), draw_vectors(0))
+    assert not [attribute for attribute in vars(pool) if attribute.endswith("_")]
 
 
 # --- clusters -------------------------------------------------------------------------

@@ -313,6 +313,8 @@ def test_estimate_of_poolings():
     # Of at most 65,536 words.
     clustering = estimate("vlad") - estimate("tfidf")
     assert 4 * 100 * 2**16 < clustering < 5 * 4 * 100 * 2**16
+    # Of all words.
+    assert estimate("topical") - estimate("tfidf") == 3 * 8 * 100 * 10**6
     assert estimate("vlad", "concat") - estimate("vlad") > 4 * 200 * 10**6
 
 
