@@ -3,11 +3,12 @@
 # `dtype=numpy.float64`, so that the mean of a column of 33,554,432 ones is 0.5.
 #
 # One expects float64 sums from `sum(axis=0, dtype=numpy.float64)`, as NumPy computes them for
-# arrays: `dtype` is documented as the type of the result and of the accumulator. SciPy adds up the rows one after the other in float32, where 16777216 + 1 is 16777216
-# again, and converts the result at the end. `mean(axis=0)` does the same, although
-# `mean()` is right. Such sums are frequencies of words, or means before a standardisation, of
-# matrices that were made with `dtype=numpy.float32` to save memory. For fewer rows, the last
-# digits are wrong. `numpy.ones(n_rows) @ X` adds up in float64.
+# arrays: `dtype` is documented as the type of the result and of the accumulator. SciPy adds
+# the rows one after the other in float32, where 16777216 + 1 is 16777216 again, and converts
+# the result at the end. `mean(axis=0)` does the same, although `mean()` is right. Such sums are
+# frequencies of words, or means before a standardisation, of matrices that were made with
+# `dtype=numpy.float32` to save memory. For fewer rows, the last digits are wrong.
+# `numpy.ones(n_rows) @ X` adds up in float64.
 #
 # Seen: 2**25 ones in one column: sum(axis=0, dtype=float64) 16777216, mean(axis=0) 0.5,
 #   mean() 1.0, numpy.ones(n_rows) @ X 33554432
