@@ -212,7 +212,7 @@ def _to_copy(groups: list[list[Row]]) -> list[str]:
     ]
     return [
         "",
-        "The best of these as a pipeline, to copy:",
+        "The best of the embedders as a pipeline, to copy:",
         "",
         *imports,
         "",

@@ -123,8 +123,8 @@ def verdict(rows: Sequence[Row]) -> list[str]:
         lines.append(f"Compared with {name(best)}, {_compared(best, references)}.")
         best = max([best, *others], key=lambda row: row["few_accuracy"])
         lines.append(
-            f"With few labels, {name(best)} came out best. Compared with it, "
-            f"{_compared(best, references, 'few_')}."
+            f"With few labels, {name(best)} came out best of the embedders. Compared "
+            f"with it, {_compared(best, references, 'few_')}."
         )
     absent = missing(rows)
     if absent:

@@ -12,16 +12,16 @@ def test_verdict_does_not_claim_too_much():
         "deviation.",
         "PPMI-SVD: share_context=signed only.",
         "Compared with SGNS share_context=True bias=exact, tf-idf is better (+0.100).",
-        "With few labels, SGNS share_context=True bias=exact came out best. Compared "
-        "with it, tf-idf is better (+0.050).",
+        "With few labels, SGNS share_context=True bias=exact came out best of the "
+        "embedders. Compared with it, tf-idf is better (+0.050).",
     ]
     union = row("tf-idf + PPMI-SVD", 0.95)
     others = _verdict.verdict([*ROWS, union])
     assert others[:3] == _verdict.verdict(ROWS)[:3]
     assert others[3:] == [
         "Compared with tf-idf + PPMI-SVD, tf-idf is worse (-0.050).",
-        "With few labels, tf-idf + PPMI-SVD came out best. Compared with it, tf-idf is "
-        "worse (-0.025).",
+        "With few labels, tf-idf + PPMI-SVD came out best of the embedders. Compared "
+        "with it, tf-idf is worse (-0.025).",
     ]
     near = [row("SGNS", 0.8 - i / 1000, share_context=i) for i in range(3)]
     assert _verdict.verdict(near) == [
