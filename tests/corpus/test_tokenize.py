@@ -980,7 +980,7 @@ def test_many_tiny_documents_in_little_memory(batch, options):
     vectorizer = CountVectorizer(**options)
     with scanning(batch):
         number(documents[:100], vectorizer)
-        found, peak = traced(number, documents, vectorizer, n_calls=3)
+        found, peak = traced(number, documents, vectorizer, n_calls=2)
     ids, offsets, words = found
     assert len(words) == 11
     returned = len(ids) * ids.itemsize + len(offsets) * offsets.itemsize
