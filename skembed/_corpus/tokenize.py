@@ -5,6 +5,7 @@ A kernel scans large texts if tokens are runs of word characters, as with the de
 are looked up in a dict. Both give the same result.
 """
 
+import codecs
 import re
 import sys
 from array import array
@@ -73,6 +74,9 @@ _MIN_ROOM = 2**13  # for new words in the table
 _NEW_WORDS, _WORD_BYTES = 2**18, 150
 _UNKNOWN = object()  # in place of the row of a word
 _UTF32 = f"utf-32-{sys.byteorder[0]}e"
+# Python imports a codec when it is first used. A process that is forked meanwhile would
+# wait for ever for the thread that imports.
+codecs.lookup(_UTF32)
 # Numbers of the words of some texts, and where each text ends.
 _Part = tuple[np.ndarray, np.ndarray]
 _n_met = 0  # characters of texts that this process has met

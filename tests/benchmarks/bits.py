@@ -17,6 +17,7 @@ import json
 import multiprocessing
 import os
 import sys
+import traceback
 import warnings
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -145,6 +146,7 @@ def in_forked_child(cases):
             with os.fdopen(sink, "w") as file:
                 json.dump(in_this_process(cases), file)
         except BaseException:
+            traceback.print_exc()
             os._exit(1)
         os._exit(0)
     os.close(sink)

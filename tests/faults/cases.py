@@ -30,6 +30,7 @@ from skembed import (
     SoftmaxEmbedder,
     cooccurrence,
 )
+from skembed._corpus import tokenize
 from skembed._counts import partitions
 from tests.benchmarks import bits
 from tests.faults.interrupts import make_documents
@@ -137,6 +138,9 @@ def two_at_once():
 
 def fork_while_fitting():
     """Fork, and fit in the child, while another thread fits."""
+    # A fit scans text by this kernel once its process has met much text. A child that
+    # is forked while another thread compiles it cannot.
+    tokenize.compile_kernel()
     found = {}
     for kind in ESTIMATORS:
         name = kind.__name__
