@@ -19,7 +19,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from skembed._kernels.simd import FLAGS, fetch_to_write, splat, sum_lanes
+from skembed._kernels.simd import FLAGS, fetch_row, splat, sum_lanes
 from skembed._utils import barrier
 from skembed._utils.jit import COMPILED, helper, kernel
 
@@ -315,7 +315,7 @@ def train_block(entries, model, row_block, column_block, space):
     for entry in range(entries.starts[index], last):
         ahead = entries.cells[min(entry + _AHEAD, last - 1)] & _COLUMN_MASK
         for table in (model.params, model.squares):
-            fetch_to_write(table, first_context + np.int64(ahead))
+            fetch_row(table, first_context + np.int64(ahead))
         cell = entries.cells[entry]
         row = first_row + np.int64(cell >> _COLUMN_BITS)
         context = first_context + np.int64(cell & _COLUMN_MASK)
