@@ -271,8 +271,8 @@ def lay_windows(tokens, sampler, stream, span, window, group):
 def list_ends(tokens, span, end, window):
     """Write where the document of each word ends, but at most `end`, to column 3.
 
-    All loops here run over all positions, without a branch: how far a window extends
-    is random, so that no processor could predict where a search ends.
+    The loop runs over all positions. A search that stops at the edge of a window, whose
+    width is random, would have a branch that no processor can predict.
     """
     for position in range(end - 1, span[0], -1):
         if position < span[1]:
