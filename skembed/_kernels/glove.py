@@ -208,6 +208,13 @@ class Entries(NamedTuple):
     edges: np.ndarray  # IN int64 (n_blocks + 1,), first row of each block, and the end
 
 
+class Progress(NamedTuple):
+    """What the threads have begun and finished of some stages; zeros before."""
+
+    claims: np.ndarray  # INOUT int64 (n_stages, n_tasks), of the task at each distance
+    done: np.ndarray  # INOUT int64 (n_blocks * DONE_NUMBERS,), stages of each block
+
+
 class HeldOut(NamedTuple):
     """Co-occurrence counts as a CSR matrix."""
 
@@ -415,9 +422,41 @@ def wait_for_block(team, done, block, stage):
     return True
 
 
+@helper
+def claim_near(claims, home, tried):
+    """Claim the task at the distance closest to `home` that nobody has claimed.
+
+    Parameters
+    ----------
+    claims : int64 (n_tasks,), INOUT
+        How often each distance of a stage has been claimed.
+    home : int
+    tried : int
+        Steps away from home, to both sides in turn, that were made before.
+
+    Returns
+    -------
+    distance : int
+        -1 if none is left.
+    tried : int
+    """
+    n_tasks = claims.size
+    while tried < 2 * n_tasks:
+        away = (tried + 1) // 2
+        distance = home + away if tried % 2 else home - away
+        tried += 1
+        if 0 <= distance < n_tasks and barrier.count_up(claims, distance) == 0:
+            return distance, tried
+    return -1, tried
+
+
 @kernel
-def train_stages(entries, model, order, stages, losses, done, space, team):
+def train_stages(entries, model, order, stages, losses, progress, space, team):
     """Visit the entries of stages ``stages[0]`` .. ``stages[1] - 1`` of an epoch.
+
+    A task's blocks were in the tasks at the next smaller and the next larger distance
+    of the stage before. Each thread therefore prefers distances close to its own, so
+    that the rows of most tasks are in its cache, and helps out where others are late.
 
     Parameters
     ----------
@@ -428,29 +467,32 @@ def train_stages(entries, model, order, stages, losses, done, space, team):
     stages : (int, int)
     losses : float64 (2 * n_blocks, n_blocks // 2 + 1, 2), OUT
         Summed objective of each stage's tasks, and how many entries it is of.
-    done : int64 (n_blocks * DONE_NUMBERS,), INOUT
-        How many of these stages each block has been in; zeros before.
+    progress : Progress
     space : Space
         This thread's own.
     team : Team
     """
     n_tasks = order.size // 2 + 1
-    # Tasks go in turn to whoever is free: those before one are never left undone.
-    ticket = barrier.next_ticket(team)
-    while ticket < (stages[1] - stages[0]) * n_tasks:
-        index, task = ticket // n_tasks, ticket % n_tasks
-        stage = stages[0] + index
-        rows, columns = blocks_of(order, stage, task)
-        if not wait_for_block(team, done, rows, index):
-            return
-        if not wait_for_block(team, done, columns, index):
-            return
-        if rows != columns or stage < order.size:
-            block = rows * order.size + columns
-            loss = train_block(entries, model, rows, columns, space)
-            losses[stage, task, 0] = loss
-            losses[stage, task, 1] = entries.starts[block + 1] - entries.starts[block]
-        barrier._atomic_add(done, rows * DONE_NUMBERS, 1)
-        if rows != columns:
-            barrier._atomic_add(done, columns * DONE_NUMBERS, 1)
-        ticket = barrier.next_ticket(team)
+    home = team.thread * (n_tasks - 1) // max(1, team.size - 1)
+    done = progress.done
+    # A thread leaves a stage once all tasks are claimed: none is ever left undone.
+    for stage in range(stages[0], stages[1]):
+        index = stage - stages[0]
+        distance, tried = claim_near(progress.claims[index], home, 0)
+        while distance >= 0:
+            task = (distance + n_tasks - 1) % n_tasks
+            rows, columns = blocks_of(order, stage, task)
+            if not wait_for_block(team, done, rows, index):
+                return
+            if not wait_for_block(team, done, columns, index):
+                return
+            if rows != columns or stage < order.size:
+                block = rows * order.size + columns
+                n_entries = entries.starts[block + 1] - entries.starts[block]
+                loss = train_block(entries, model, rows, columns, space)
+                losses[stage, task, 0] = loss
+                losses[stage, task, 1] = n_entries
+            barrier.count_up(done, rows * DONE_NUMBERS)
+            if rows != columns:
+                barrier.count_up(done, columns * DONE_NUMBERS)
+            distance, tried = claim_near(progress.claims[index], home, tried)

@@ -337,12 +337,16 @@ def _train_stages(
     from skembed._kernels import glove
 
     team, spaces = workers
-    losses = np.zeros((2 * order.size, order.size // 2 + 1, 2))
-    done = np.zeros(order.size * glove.DONE_NUMBERS, dtype=np.int64)
+    n_tasks = order.size // 2 + 1
+    losses = np.zeros((2 * order.size, n_tasks, 2))
+    progress = glove.Progress(
+        np.zeros((stages[1] - stages[0], n_tasks), dtype=np.int64),
+        np.zeros(order.size * glove.DONE_NUMBERS, dtype=np.int64),
+    )
 
     def work(member: Any) -> None:
-        space = spaces[member.thread]
-        glove.train_stages(entries, model, order, stages, losses, done, space, member)
+        how = stages, losses, progress, spaces[member.thread], member
+        glove.train_stages(entries, model, order, *how)
 
     team.run(work)
     return losses[slice(*stages)].reshape(-1, 2)
