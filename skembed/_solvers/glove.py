@@ -20,10 +20,10 @@ _BLOCKS_FOR_THREADS = 15
 _MIN_ENTRIES_OF_A_BLOCK = 1000
 _ENTRIES_FOR_A_BLOCK = 1 << 20
 # Work is measured in updated numbers of a row. A thread updates a hundred million of
-# them in about 40 ms. How much work is worth a thread, and how much is done between two
-# checks for signals:
+# them in about 40 ms. How much work is worth a thread, and how much a thread does between
+# two checks for signals:
 _WORK_OF_A_THREAD = 1 << 25
-_WORK_OF_A_SLICE = 1 << 26
+_WORK_OF_A_SLICE = 1 << 27
 # Held-out entries whose loss one task measures.
 _HELD_OUT_OF_A_TASK = 1 << 19
 # Counts whose logarithms are taken at once.
@@ -98,8 +98,7 @@ class Training:
         worth = int(work * job.n_epochs / _WORK_OF_A_THREAD)
         self.n_jobs = settings.n_jobs
         self.most_threads = min(worth, self.n_blocks // 2 + 1)
-        self.n_stages = max(1, int(_WORK_OF_A_SLICE * 2 * self.n_blocks / work))
-        self.n_slices = -(-2 * self.n_blocks // self.n_stages)
+        self._slices = work / _WORK_OF_A_SLICE
         self._counts: Any = counts
         self.entries: Any = None
 
@@ -119,6 +118,10 @@ class Training:
         from skembed._kernels import glove
 
         self.team = team
+        # As long for several threads as for one: each slice wakes them.
+        of_a_slice = team.size * 2 * self.n_blocks / self._slices
+        self.n_stages = max(1, int(of_a_slice))
+        self.n_slices = -(-2 * self.n_blocks // self.n_stages)
         buffers = aligned_zeros((team.size, 3, self.tables.params.shape[1]))
         self.spaces = [glove.Space(*buffer) for buffer in buffers]
         x_max, alpha = self.settings.x_max, self.settings.alpha

@@ -29,7 +29,7 @@ _ATTEMPTS = 4
 # Size of a task for any number of threads, in rows (a multiple of 4) or in entries of
 # the matrix.
 _TASK_ROWS = 2048
-_TASK_ENTRIES = 1 << 18
+_TASK_ENTRIES = 1 << 16
 # Squared lengths below this come from rounding to float64, if columns have length 1.
 _ROUNDING = 1e-14
 # Matrices with at most so many rows or columns are decomposed densely.

@@ -20,8 +20,8 @@ from skembed._utils.jit import COMPILED, helper
 _SPINS, _OFFERS = 2000, 300
 _NAP_MICROSECONDS = 50
 # Places in `Team.shared`, a cache line apart.
-_ARRIVED, ABORTED, _TICKET = 0, 8, 16
-TEAM_NUMBERS = 24
+_ARRIVED, ABORTED = 0, 8
+TEAM_NUMBERS = 16
 
 
 class Team(NamedTuple):
@@ -124,9 +124,3 @@ def wait(team, meeting):
 def count_up(numbers, place):
     """Add one to a number that threads share; return what it was before."""
     return _atomic_add(numbers, place, 1)
-
-
-@helper
-def next_ticket(team):
-    """Return 0, 1, 2, ... in turn to whichever thread of the team asks."""
-    return _atomic_add(team.shared, _TICKET, 1)

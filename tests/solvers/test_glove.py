@@ -29,8 +29,8 @@ needs_threads = pytest.mark.skipif(
 
 
 @jit.kernel
-def draw(team):
-    return barrier.next_ticket(team)
+def claim(claims, home, tried):
+    return glove.claim_near(claims, home, tried)
 
 
 def random_counts(n_words, rng, density=0.5):
@@ -242,6 +242,42 @@ def test_transposed_blocks_are_half_an_epoch_apart(n_blocks):
 
 
 @pytest.mark.small
+@pytest.mark.parametrize("home", range(5))
+def test_claims_nearest_first(home):
+    """All tasks once, those of others excepted, whatever the home."""
+    claims, expected = np.zeros(5, dtype=np.int64), sorted({0, 1, 2, 4})
+    claims[3] = 1
+    expected.sort(key=lambda distance: abs(distance - home))
+    found, tried = [], 0
+    while True:
+        distance, tried = claim(claims, home, tried)
+        if distance < 0:
+            break
+        found.append(int(distance))
+    assert sorted(found) == sorted(expected)
+    assert [abs(a - home) for a in found] == [abs(a - home) for a in expected]
+    assert claim(claims, home, 0)[0] == -1
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("n_blocks", [3, 5, 9])
+def test_blocks_move_by_one_distance(n_blocks):
+    """So threads that keep to neighbouring distances keep their blocks."""
+    stages = schedule(np.random.default_rng(1).permutation(n_blocks))
+    n_tasks = n_blocks // 2 + 1
+    for half in stages[:n_blocks], stages[n_blocks:]:
+        for before, after in pairwise(half):
+            distance_of = {
+                block: (task + 1) % n_tasks
+                for task, pair in enumerate(before)
+                for block in pair
+            }
+            for task, pair in enumerate(after):
+                moves = [distance_of.get(block, 0) - (task + 1) % n_tasks for block in pair]
+                assert max(map(abs, moves)) <= 1
+
+
+@pytest.mark.small
 def test_order_of_the_twin():
     """Written out for three blocks, one of them of two rows."""
     cells = [(row, column, 1.0) for row in range(4) for column in range(4)]
@@ -415,16 +451,20 @@ def test_a_thread_stops_waiting_when_another_fails():
     entries = glove_entries(random_counts(13, rng), 3)
     model = glove_model(STRATEGIES[0], 13, 7, rng)
     before = model.params.copy()
-    losses, done = np.zeros((6, 2, 2)), np.zeros(3 * glove.DONE_NUMBERS, dtype=np.int64)
+    losses = np.zeros((6, 2, 2))
+    progress = glove.Progress(
+        np.zeros((6, 2), dtype=np.int64),
+        np.zeros(3 * glove.DONE_NUMBERS, dtype=np.int64),
+    )
+    progress.claims[0] = 1
     shared = np.zeros(barrier.TEAM_NUMBERS, dtype=np.int64)
-    team = barrier.Team(1, 2, shared)
-    assert [int(draw(team)) for _ in range(2)] == [0, 1]
     shared[barrier.ABORTED] = 1
+    team = barrier.Team(1, 2, shared)
     space = glove.Space(*np.zeros((3, 16), dtype=np.float32))
     order = np.arange(3)
-    glove.train_stages(entries, model, order, (0, 6), losses, done, space, team)
+    glove.train_stages(entries, model, order, (0, 6), losses, progress, space, team)
     np.testing.assert_array_equal(model.params, before)
-    assert not done.any()
+    assert not progress.done.any()
     assert not losses.any()
 
 
