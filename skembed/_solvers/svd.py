@@ -54,8 +54,11 @@ class Rows:
     def __init__(self, team: ThreadTeam, n_rows: int):
         self.team = team
         self.n_rows = n_rows
-        starts = range(0, n_rows, _TASK_ROWS)
-        self._tasks = [slice(i, min(i + _TASK_ROWS, n_rows)) for i in starts]
+        # An even number of equal tasks, since two threads are the most common number.
+        n_tasks = 2 * max(1, -(-n_rows // (2 * _TASK_ROWS)))
+        size = 4 * -(-n_rows // (4 * n_tasks))
+        starts = range(0, n_rows, size)
+        self._tasks = [slice(i, min(i + size, n_rows)) for i in starts]
 
     def each(self, work: Callable[[slice], Any]) -> list[Any]:
         """Call `work` with the rows of every task."""
@@ -91,6 +94,7 @@ class Product:
         indptr = matrix.indptr.astype(np.int64)
         self._arrays = indptr, matrix.indices.astype(np.int32, copy=False), matrix.data
         self._tasks = row_ranges(indptr, _TASK_ENTRIES)
+        self.empty = np.diff(indptr) == 0
 
     def __call__(self, block: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Return the product with a block whose columns are a multiple of 16."""
@@ -122,7 +126,7 @@ class KrylovSpace:
         self._next, self._last, self._before = (
             aligned_zeros((rows.n_rows, _BLOCK), np.float64) for _ in range(3)
         )
-        self._image[:] = self._random.standard_normal(self._image.shape)
+        self._random.standard_normal(out=self._image)
         backward(self._image, self._next)
         self._gram = rows.gram(self._next, self._next)
         self.size = 0
@@ -239,6 +243,47 @@ class KrylovSpace:
         self._gram = self._rows.total(subtract)
 
 
+def transposed(matrix: sparse.csr_array, team: ThreadTeam) -> sparse.csr_array:
+    """Return the transpose as SciPy does, with the work shared out to the threads.
+
+    Parameters
+    ----------
+    matrix : csr_array of shape (n, m), float32
+    team : ThreadTeam
+
+    Returns
+    -------
+    csr_array of shape (m, n), float32
+        The entries of a row are in the order of the rows of `matrix`.
+    """
+    if team.size == 1:
+        return interruptible(sparse.csr_array, matrix.T)
+    from skembed._kernels import sparse as kernels
+
+    indptr = matrix.indptr.astype(np.int64)
+    indices = matrix.indices.astype(np.int32, copy=False)
+    ranges = row_ranges(indptr, -(-matrix.nnz // team.size))
+    places = np.zeros((len(ranges), matrix.shape[1]), dtype=np.int64)
+
+    def count(_: int, part: int) -> None:
+        first, last = indptr[list(ranges[part])]
+        kernels.count_columns(indices, (first, last), places[part])
+
+    team.map(count, range(len(ranges)))
+    # What earlier ranges have of a column comes before what later ones have.
+    ends = np.cumsum(places, axis=0)
+    starts = np.concatenate([[0], np.cumsum(ends[-1])])
+    places[:] = starts[:-1] + ends - places
+    out = np.empty(matrix.nnz, dtype=np.int32), np.empty(matrix.nnz, dtype=np.float32)
+
+    def place(_: int, part: int) -> None:
+        arrays = indptr, indices, matrix.data
+        kernels.place_entries(*arrays, ranges[part], places[part], *out)
+
+    team.map(place, range(len(ranges)))
+    return sparse.csr_array((out[1], out[0], starts), shape=matrix.shape[::-1])
+
+
 def space_size(n_components: int) -> int:
     """Return the size of the Krylov space for a number of components.
 
@@ -309,10 +354,9 @@ class TruncatedFactoriser(Factoriser):
             # NumPy's function, because SciPy's does not release the GIL.
             left, values, right = interruptible(np.linalg.svd, dense, False)
             right = right.T
+            left[~dense.any(axis=1)], right[~dense.any(axis=0)] = 0.0, 0.0
         else:
             left, values, right = self._krylov_svd(n_components)
-        rows, columns = _empty(self.matrix)
-        left[rows], right[columns] = 0.0, 0.0
         signs = _signs(left[:, :n_components])
         return (
             _padded_inplace(left[:, :n_components], n_components, signs),
@@ -332,7 +376,8 @@ class TruncatedFactoriser(Factoriser):
             values, vectors = interruptible(np.linalg.eigh, self._dense(symmetric))
         else:
             values, vectors = self._krylov_eigh(symmetric, n_components, positive)
-        vectors[_empty(symmetric)[0]] = 0.0
+        # Rounding errors, which features of unit norm would magnify.
+        vectors[np.diff(symmetric.indptr) == 0] = 0.0
         values = _without_noise(values)
         order = np.argsort(-values if positive else -np.abs(values), kind="stable")
         order = order[:n_components]
@@ -396,15 +441,14 @@ class TruncatedFactoriser(Factoriser):
     def _krylov_svd(self, n_components: int) -> _Triple:
         with self._rows() as rows:
             forward = Product(rows, self.matrix)
-            transpose = interruptible(sparse.csr_array, self.matrix.T)
-            backward = Product(rows, transpose)
-            del transpose
+            backward = Product(rows, transposed(self.matrix, rows.team))
             # Of the transpose if that makes the basis shorter.
             if wide := forward.n_rows < backward.n_rows:
                 forward, backward = backward, forward
             space = KrylovSpace(rows, forward, backward, self.seed)
             space.grow(space_size(n_components), self.report)
             right, turn = space.leading(n_components)
+            empty = backward.empty
             del space, backward
             image = forward(right)
             images = Rows(rows.team, len(image))
@@ -413,6 +457,8 @@ class TruncatedFactoriser(Factoriser):
             left, values, small = np.linalg.svd(turn_left.T @ gram)
             left = images.turn_inplace(image, turn @ turn_left @ left)
             right = rows.turn_inplace(right, turn @ small.T)
+            # Rounding errors, which features of unit norm would magnify.
+            left[forward.empty], right[empty] = 0.0, 0.0
             return (right, values, left) if wide else (left, values, right)
 
     def _krylov_eigh(
@@ -551,17 +597,6 @@ def _without_noise(values: np.ndarray) -> np.ndarray:
 def _signs(vectors: np.ndarray) -> np.ndarray:
     """Return the signs that make the largest entry of each column positive."""
     return np.where(vectors.max(axis=0) < -vectors.min(axis=0), -1.0, 1.0)
-
-
-def _empty(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
-    """Return which rows and which columns are empty.
-
-    Their entries in singular vectors are 0 except for rounding errors, which features
-    of unit norm would magnify.
-    """
-    columns = np.ones(matrix.shape[1], dtype=bool)
-    columns[matrix.indices] = False
-    return np.diff(matrix.indptr) == 0, columns
 
 
 def _padded_inplace(
