@@ -20,8 +20,8 @@ _BLOCKS_FOR_THREADS = 15
 _MIN_ENTRIES_OF_A_BLOCK = 1000
 _ENTRIES_FOR_A_BLOCK = 1 << 20
 # Work is measured in updated numbers of a row. A thread updates a hundred million of
-# them in about 40 ms. How much work is worth a thread, and how much a thread does between
-# two checks for signals:
+# them in about 40 ms. How much work is worth a thread, and how much a thread does
+# between two checks for signals:
 _WORK_OF_A_THREAD = 1 << 25
 _WORK_OF_A_SLICE = 1 << 27
 # Held-out entries whose loss one task measures.

@@ -273,7 +273,9 @@ def test_blocks_move_by_one_distance(n_blocks):
                 for block in pair
             }
             for task, pair in enumerate(after):
-                moves = [distance_of.get(block, 0) - (task + 1) % n_tasks for block in pair]
+                moves = [
+                    distance_of.get(block, 0) - (task + 1) % n_tasks for block in pair
+                ]
                 assert max(map(abs, moves)) <= 1
 
 
