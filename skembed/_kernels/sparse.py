@@ -147,6 +147,45 @@ def multiply_rows(indptr, indices, data, dense, rows, out):
 
 
 @kernel
+def count_columns(indices, entries, counts):
+    """Count how many entries of a CSR matrix each column has.
+
+    Parameters
+    ----------
+    indices : int32 (n_entries,), IN
+    entries : (int, int)
+        The first entry that counts and the end.
+    counts : int64 (n_columns,), INOUT
+    """
+    for entry in range(entries[0], entries[1]):
+        counts[indices[entry]] += 1
+
+
+@kernel
+def place_entries(indptr, indices, data, rows, places, out_rows, out_data):
+    """Write the entries of some rows of a CSR matrix into its transpose.
+
+    Parameters
+    ----------
+    indptr : int64 (n_rows + 1,), IN
+    indices : int32 (n_entries,), IN
+    data : float32 (n_entries,), IN
+    rows : (int, int)
+        The first row and the end.
+    places : int64 (n_columns,), INOUT
+        Where the next entry of each column goes.
+    out_rows : int32 (n_entries,), OUT
+    out_data : float32 (n_entries,), OUT
+    """
+    for row in range(rows[0], rows[1]):
+        for entry in range(indptr[row], indptr[row + 1]):
+            place = places[indices[entry]]
+            places[indices[entry]] = place + 1
+            out_rows[place] = row
+            out_data[place] = data[entry]
+
+
+@kernel
 def project(basis, block, rows, inside):
     """Add ``basis[rows].T @ block[rows]`` to `inside`.
 

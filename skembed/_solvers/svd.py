@@ -243,6 +243,47 @@ class KrylovSpace:
         self._gram = self._rows.total(subtract)
 
 
+def transposed(matrix: sparse.csr_array, team: ThreadTeam) -> sparse.csr_array:
+    """Return the transpose as SciPy does, with the work shared out to the threads.
+
+    Parameters
+    ----------
+    matrix : csr_array of shape (n, m), float32
+    team : ThreadTeam
+
+    Returns
+    -------
+    csr_array of shape (m, n), float32
+        The entries of a row are in the order of the rows of `matrix`.
+    """
+    if team.size == 1:
+        return interruptible(sparse.csr_array, matrix.T)
+    from skembed._kernels import sparse as kernels
+
+    indptr = matrix.indptr.astype(np.int64)
+    indices = matrix.indices.astype(np.int32, copy=False)
+    ranges = row_ranges(indptr, -(-matrix.nnz // team.size))
+    places = np.zeros((len(ranges), matrix.shape[1]), dtype=np.int64)
+
+    def count(_: int, part: int) -> None:
+        first, last = indptr[list(ranges[part])]
+        kernels.count_columns(indices, (first, last), places[part])
+
+    team.map(count, range(len(ranges)))
+    # What earlier ranges have of a column comes before what later ones have.
+    ends = np.cumsum(places, axis=0)
+    starts = np.concatenate([[0], np.cumsum(ends[-1])])
+    places[:] = starts[:-1] + ends - places
+    out = np.empty(matrix.nnz, dtype=np.int32), np.empty(matrix.nnz, dtype=np.float32)
+
+    def place(_: int, part: int) -> None:
+        arrays = indptr, indices, matrix.data
+        kernels.place_entries(*arrays, ranges[part], places[part], *out)
+
+    team.map(place, range(len(ranges)))
+    return sparse.csr_array((out[1], out[0], starts), shape=matrix.shape[::-1])
+
+
 def space_size(n_components: int) -> int:
     """Return the size of the Krylov space for a number of components.
 
@@ -400,9 +441,7 @@ class TruncatedFactoriser(Factoriser):
     def _krylov_svd(self, n_components: int) -> _Triple:
         with self._rows() as rows:
             forward = Product(rows, self.matrix)
-            transpose = interruptible(sparse.csr_array, self.matrix.T)
-            backward = Product(rows, transpose)
-            del transpose
+            backward = Product(rows, transposed(self.matrix, rows.team))
             # Of the transpose if that makes the basis shorter.
             if wide := forward.n_rows < backward.n_rows:
                 forward, backward = backward, forward

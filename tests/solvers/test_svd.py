@@ -659,6 +659,28 @@ def test_same_bits_of_other_shapes(monkeypatch, teams, shape):
     assert found[0] == found[1] == found[2]
 
 
+@needs_compiler
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+@pytest.mark.parametrize("shape", [(40, 25), (5, 60), (3, 1)], ids=str)
+def test_transpose(size, shape):
+    """Also of unsorted rows, empty ones and empty columns."""
+    rng = np.random.default_rng(size)
+    dense = rng.random(shape, dtype=np.float32) * (rng.random(shape) < 0.3)
+    dense[1], dense[0, 0] = 0.0, 1.0
+    matrix = sparse.csr_array(dense)
+    matrix.indices[:2], matrix.data[:2] = (
+        matrix.indices[:2][::-1],
+        matrix.data[:2][::-1],
+    )
+    expected = sparse.csr_array(matrix.T)
+    with threads.ThreadTeam(size) as team:
+        found = svd.transposed(matrix, team)
+    assert found.shape == expected.shape
+    assert found.data.dtype == expected.data.dtype
+    for name in ("indptr", "indices", "data"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name))
+
+
 def test_small_matrices_start_no_threads(monkeypatch, teams):
     monkeypatch.setattr(svd, "DENSE_LIMIT", 10)
     all_parts(random_sparse(200, 0.1), n_jobs=4)
