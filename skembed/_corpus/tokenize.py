@@ -77,9 +77,8 @@ _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 # Python imports a codec when it is first used. A process that is forked meanwhile would
 # wait for ever for the thread that imports.
 codecs.lookup(_UTF32)
-# The capital sigma, whose lower case depends on the letters around it, and the capital I
-# with a dot, whose lower case is two characters. The lower case of all others is one
-# character, always the same.
+# The lower case of the capital sigma depends on the letters around it. That of the
+# capital I with a dot is two characters. All others have one character, always the same.
 _LOWER_IN_CONTEXT = "\u03a3\u0130"
 # Numbers of the words of some texts, and where each text ends.
 _Part = tuple[np.ndarray, np.ndarray]

@@ -762,7 +762,8 @@ def test_lower_case_that_depends_on_the_letters_around(batch):
     for some in (documents, documents[3:], documents[4:], documents[:1] * 3):
         tokens = [expected[documents.index(text)] for text in some]
         assert scanned_tokens_of(some, batch) == tokens
-        rows = {word: row for row, word in enumerate({*sum(tokens, []), "ELSE"})}
+        words = {"ELSE", *itertools.chain.from_iterable(tokens)}
+        rows = {word: row for row, word in enumerate(words)}
         with scanning(batch):
             corpus = look_up(some, CountVectorizer(), rows)
         assert words_of(corpus, rows) == tokens
