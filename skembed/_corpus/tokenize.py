@@ -78,7 +78,8 @@ _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 # wait for ever for the thread that imports.
 codecs.lookup(_UTF32)
 # The lower case of the capital sigma depends on the letters around it. That of the
-# capital I with a dot is two characters. All others have one character, always the same.
+# capital I with a dot is two characters. That of any other character is one, always the
+# same.
 _LOWER_IN_CONTEXT = "\u03a3\u0130"
 # Numbers of the words of some texts, and where each text ends.
 _Part = tuple[np.ndarray, np.ndarray]
