@@ -77,6 +77,10 @@ _UTF32 = f"utf-32-{sys.byteorder[0]}e"
 # Python imports a codec when it is first used. A process that is forked meanwhile would
 # wait for ever for the thread that imports.
 codecs.lookup(_UTF32)
+# The lower case of the capital sigma depends on the letters around it. That of the
+# capital I with a dot is two characters. That of any other character is one, always the
+# same.
+_LOWER_IN_CONTEXT = "\u03a3\u0130"
 # Numbers of the words of some texts, and where each text ends.
 _Part = tuple[np.ndarray, np.ndarray]
 _n_met = 0  # characters of texts that this process has met
@@ -357,8 +361,11 @@ def _open(
     _meet(size)
     # The result is not used, but this warns about stop words that are never tokens.
     vectorizer.build_analyzer()
-    prepare = vectorizer.build_preprocessor()
     batches = _batches(chain(held, documents))
+    if vectorizer.strip_accents is None:
+        # The kernel turns letters into lower case, where that is wanted.
+        return documents, batches
+    prepare = vectorizer.build_preprocessor()
     return documents, (list(map(prepare, batch)) for batch in batches)
 
 
@@ -428,6 +435,7 @@ class _Scanner:
         from skembed._kernels import scan
 
         self._kernels = scan
+        self._lowers = vectorizer.lowercase and vectorizer.strip_accents is None
         self._shortest = _SHORTEST_RUN[vectorizer.token_pattern]
         self._fixed = fixed
         self._n_dropped = 0 if fixed else len(words)
@@ -461,7 +469,7 @@ class _Scanner:
             _check_room_for_words(len(numbers))
         ids, offsets = array("i"), []
         for text in texts:
-            tokens = self._tokenize(text)
+            tokens = self._tokenize(text.lower() if self._lowers else text)
             if not self._fixed:
                 for token in tokens:
                     numbers.setdefault(token, len(numbers))
@@ -472,9 +480,9 @@ class _Scanner:
 
     def _scan(self, texts: list[str]) -> tuple[np.ndarray, np.ndarray] | None:
         """Do the same as `number`, by the kernel. Return None if that would be slow."""
-        codes, ends = _as_codes(texts)
-        is_word = _word_characters(int(codes.max(initial=0)).bit_length())
-        prepared = self._kernels.Texts(codes, ends, is_word)
+        codes, ends = _as_codes(texts, self._lowers)
+        n_bits = int(codes.max(initial=0)).bit_length()
+        prepared = self._kernels.Texts(codes, ends, _letters(n_bits, self._lowers))
         ids = np.empty(codes.size // self._shortest, dtype=np.int32)
         reached = self._kernels.start(codes.size, self._n_words)
         modes = self._shortest, self._fixed, self._n_dropped
@@ -529,22 +537,42 @@ def _decode(codes: np.ndarray) -> str:
     return codes.tobytes().decode(_UTF32, "surrogatepass")
 
 
-def _as_codes(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the code points of texts, and where each text ends."""
-    codes = "".join(texts).encode(_UTF32, "surrogatepass")
+def _as_codes(
+    texts: list[str], to_lower: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code points of texts, and where each text ends.
+
+    With `to_lower`, they are those from which `_letters` makes the lower case.
+    """
+    joined = "".join(texts)
+    if to_lower and any(sign in joined for sign in _LOWER_IN_CONTEXT):
+        texts = [text.lower() for text in texts]
+        joined = "".join(texts)
+    codes = joined.encode(_UTF32, "surrogatepass")
     lengths = np.fromiter(map(len, texts), np.int64, len(texts))
     return np.frombuffer(codes, dtype=np.uint32), lengths.cumsum()
 
 
 @lru_cache
-def _word_characters(n_bits: int) -> np.ndarray:
-    r"""Return which of the first 2**n_bits code points ``\w`` matches."""
-    is_word = np.zeros(2**n_bits, dtype=bool)
+def _letters(n_bits: int, to_lower: bool) -> np.ndarray:
+    r"""Return what words hold in place of each of the first 2**n_bits code points.
+
+    That is its lower case or itself, or NO_LETTER if ``\w`` does not match it.
+    """
+    from skembed._kernels.scan import NO_LETTER
+
     signs = "".join(map(chr, range(min(2**n_bits, sys.maxunicode + 1))))
+    if to_lower:
+        # Texts with these have none of them when `_as_codes` has encoded them.
+        for sign in _LOWER_IN_CONTEXT:
+            signs = signs.replace(sign, " ")
+        signs = signs.lower()
+    codes, _ = _as_codes([signs])
+    letters = np.full(2**n_bits, NO_LETTER)
     for run in re.finditer(r"\w+", signs):
-        is_word[slice(*run.span())] = True
-    is_word.flags.writeable = False
-    return is_word
+        letters[slice(*run.span())] = codes[slice(*run.span())]
+    letters.flags.writeable = False
+    return letters
 
 
 def _cut(

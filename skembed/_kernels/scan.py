@@ -11,6 +11,7 @@ ONE = np.uintp(1)
 HALF = np.uint64(32)
 FREE = np.uint64(0)
 NUMBER = np.uint64(0xFFFFFFFF)
+NO_LETTER = np.uint32(0xFFFFFFFF)  # in place of a code point
 # Of the hash by Fowler, Noll and Vo, "1a" in 64 bits.
 BASIS = np.uint64(0xCBF29CE484222325)
 PRIME = np.uint64(0x100000001B3)
@@ -27,7 +28,9 @@ class Texts(NamedTuple):
 
     codes: np.ndarray  # uint32 (n_codes,)
     ends: np.ndarray  # int64 (n_documents,): where each ends
-    is_word: np.ndarray  # bool (more than the largest code,)
+    # What words hold in place of each code point, such as its lower case, or NO_LETTER
+    # for those that are no word characters.
+    letter_of: np.ndarray  # uint32 (more than the largest code,)
 
 
 class Table(NamedTuple):
@@ -67,7 +70,7 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
     """
     # Locals, and no helper with a loop: an array that is passed on is counted, by
     # atomic operations, at every call.
-    codes, is_word = texts.codes, texts.is_word
+    codes, letter_of = texts.codes, texts.letter_of
     slots, letters, bounds = table.slots, table.letters, table.bounds
     mask = np.uintp(slots.size - 1)
     i = np.uintp(reached[POSITION])
@@ -79,8 +82,11 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
         while i < end:
             first = i
             hashed = BASIS
-            while i < end and is_word[codes[i]]:
-                hashed = (hashed ^ np.uint64(codes[i])) * PRIME
+            while i < end:
+                letter = letter_of[codes[i]]
+                if letter == NO_LETTER:
+                    break
+                hashed = (hashed ^ np.uint64(letter)) * PRIME
                 i += ONE
             length = i - first
             # What ended the run is no word character.
@@ -98,7 +104,7 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
                     start = np.uintp(bounds[(entry & NUMBER) - ONE])
                     if np.uintp(bounds[entry & NUMBER]) - start == length:
                         while same < length and (
-                            letters[start + same] == codes[first + same]
+                            letters[start + same] == letter_of[codes[first + same]]
                         ):
                             same += ONE
                         if same == length:
@@ -119,7 +125,8 @@ def scan(texts, table, shortest, fixed, n_dropped, reached, ids):
                     reached[PATIENCE] = patience
                     return
                 for k in range(length):
-                    letters[start + np.uintp(k)] = codes[first + np.uintp(k)]
+                    letter = letter_of[codes[first + np.uintp(k)]]
+                    letters[start + np.uintp(k)] = letter
                 n_words += 1
                 bounds[n_words] = start + length
                 entry = (hashed >> HALF << HALF) | np.uint64(n_words)
@@ -174,13 +181,13 @@ def new_table(codes, ends, capacity, n_letters):
         np.zeros(capacity + 1, dtype=np.uint64),
     )
     # Each word is a document in which all characters are word characters.
-    is_word = np.ones(codes.max(initial=0) + 1, dtype=bool)
+    letter_of = np.arange(int(codes.max(initial=0)) + 1, dtype=np.uint32)
     # One compiled signature: elsewhere codes are the bytes of a str, and read-only.
     codes = codes.copy()
-    codes.flags.writeable = is_word.flags.writeable = False
+    codes.flags.writeable = letter_of.flags.writeable = False
     ids = np.empty(ends.size, dtype=np.int32)
     reached = start(codes.size, 0)
-    scan(Texts(codes, ends.copy(), is_word), table, 1, False, 0, reached, ids)
+    scan(Texts(codes, ends.copy(), letter_of), table, 1, False, 0, reached, ids)
     return table if reached[PATIENCE] >= 0 else None
 
 

@@ -388,6 +388,7 @@ words_and_signs = st.lists(
             *("The", "amber", "a", "BIRCH", "été", "cafe\u0301", "42", "-", " ", "_"),
             *(
                 "ΣΑΣ",
+                "\u212aΩ\u2126ẞ",
                 "İI\u0131",
                 "ǅ",
                 "ß",
@@ -719,17 +720,53 @@ def test_a_pattern_that_takes_less_time_finds_the_same(pattern):
 
 @needs_compiler
 def test_tokens_of_all_code_points():
-    """In many neighbourhoods; and what a word character is, by its definition."""
+    """In many neighbourhoods, with and without signs whose lower case is special."""
     signs = [chr(code) for code in range(sys.maxunicode + 1)]
-    is_word = [sign.isalnum() or sign == "_" for sign in signs]
-    assert tokenize._word_characters(21)[: len(signs)].tolist() == is_word
-    assert not tokenize._word_characters(21)[len(signs) :].any()
     rng = np.random.default_rng(0)
     shuffled = ["".join(rng.permutation(signs)) for _ in range(2)]
+    shuffled += [re.sub("[\u03a3\u0130]", "", text) for text in shuffled]
     for options in ({}, {"token_pattern": r"(?u)\b\w+\b", "lowercase": False}):
         analyze = CountVectorizer(**options).build_analyzer()
         expected = list(map(analyze, shuffled))
         assert scanned_tokens_of(shuffled, **options) == expected
+
+
+@pytest.mark.parametrize("to_lower", [False, True])
+def test_letters_of_all_code_points(to_lower):
+    """By the definitions of a word character, and of the lower case of one sign."""
+    expected = np.full(2**21, 2**32 - 1, dtype=np.uint32)
+    for code in range(sys.maxunicode + 1):
+        sign = chr(code).lower() if to_lower else chr(code)
+        # Python lowers texts with these two.
+        if to_lower and code in (0x3A3, 0x130):
+            continue
+        if sign.isalnum() or sign == "_":
+            expected[code] = ord(sign)
+    for n_bits in range(22):
+        letters = tokenize._letters(n_bits, to_lower)
+        np.testing.assert_array_equal(letters, expected[: 2**n_bits])
+
+
+@pytest.mark.parametrize("batch", [1, 10, 10**6])
+def test_lower_case_that_depends_on_the_letters_around(batch):
+    """Each document's, though the kernel scans many at a time."""
+    documents = [
+        "\u039f\u0394\u039f\u03a3",  # ends in a sigma, which the next one continues
+        "\u039f\u0394\u039f\u03a3\u039f\u03a3-\u03a3\u0391",
+        "\u0130STANBUL D\u0130L",
+        "\u212aELVIN \u2126HM STRA\u1e9eE \u01c5UR",
+        "ELSE Of AsCiI",
+    ]
+    expected = [re.findall(r"\w\w+", text.lower()) for text in documents]
+    assert expected[0][0][-1] == "\u03c2"
+    for some in (documents, documents[3:], documents[4:], documents[:1] * 3):
+        tokens = [expected[documents.index(text)] for text in some]
+        assert scanned_tokens_of(some, batch) == tokens
+        words = {"ELSE", *itertools.chain.from_iterable(tokens)}
+        rows = {word: row for row, word in enumerate(words)}
+        with scanning(batch):
+            corpus = look_up(some, CountVectorizer(), rows)
+        assert words_of(corpus, rows) == tokens
 
 
 @pytest.mark.parametrize(
