@@ -133,12 +133,15 @@ def number(
     stop_words = vectorizer.get_stop_words() or ()
     dropped = [word for word in stop_words if isinstance(word, str) and word]
     team, batches = _team(batches, n_jobs)
-    scanners = [_Scanner(vectorizer, dropped, fixed=False) for _ in range(team.size)]
+    rows: dict[str, int] = {}
+    scanners = [
+        _Scanner(vectorizer, dropped, fixed=False, of_all=rows)
+        for _ in range(team.size)
+    ]
     with team:
         if team.size == 1:
             found, offsets = _join(map(scanners[0].number, batches), ids)
             return found, offsets, scanners[0].words()
-        rows: dict[str, int] = {}
         parts = _number_in_threads(batches, rows, scanners, team)
         found, offsets = _join(parts, ids)
     return found, offsets, list(rows)
@@ -212,7 +215,10 @@ def _watch(documents: Iterable[Any], seen: Collection[str]) -> Iterator[Any]:
 
 
 def _check_room_for_words(n_words: int, n_bytes: float | None = None) -> None:
-    """Raise a MemoryError if there is no memory for more distinct words."""
+    """Raise a MemoryError if there is no memory for more distinct words.
+
+    By default, these are as many as there are.
+    """
     if n_bytes is None:
         n_bytes = _WORD_BYTES * n_words
     check_room(
@@ -421,12 +427,20 @@ class _Scanner:
     """Finds only `words` in texts or, if they are not fixed, all words except these.
 
     The given words are distinct and not empty. A kernel looks them up in its hash
-    table. If words are chosen to collide there, a dict is used instead.
+    table. If words are chosen to collide there, a dict is used instead. `of_all` are
+    words that several scanners have found, for errors.
     """
 
-    def __init__(self, vectorizer: CountVectorizer, words: list[str], fixed: bool):
+    def __init__(
+        self,
+        vectorizer: CountVectorizer,
+        words: list[str],
+        fixed: bool,
+        of_all: Collection[str] = (),
+    ):
         from skembed._kernels import scan
 
+        self._of_all = of_all
         self._kernels = scan
         self._shortest = _SHORTEST_RUN[vectorizer.token_pattern]
         self._fixed = fixed
@@ -458,7 +472,7 @@ class _Scanner:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Do the same as `number`, with a dict of all words of the table."""
         if not self._fixed:
-            _check_room_for_words(len(numbers))
+            self._check_room(_WORD_BYTES * len(numbers))
         ids, offsets = array("i"), []
         for text in texts:
             tokens = self._tokenize(text)
@@ -494,15 +508,20 @@ class _Scanner:
         codes, ends = self._entered()
         size = 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
         n_bytes = self._kernels.table_bytes(*size)
-        _check_room_for_words(ends.size, n_bytes + 2 * codes.nbytes)
+        self._check_room(n_bytes + 2 * codes.nbytes)
         table = self._kernels.new_table(codes, ends, *size)
         if table is not None:
             self._table = table
         return table is not None
 
+    def _check_room(self, n_bytes: float) -> None:
+        """Raise a MemoryError if there is no memory for more words of this scanner."""
+        n_found = self.n_words - self._n_dropped
+        _check_room_for_words(max(n_found, len(self._of_all)), n_bytes)
+
     def words(self) -> list[str]:
         """Return the words in the order of their numbers."""
-        _check_room_for_words(self.n_words)
+        self._check_room(_WORD_BYTES * self.n_words)
         words = self._entered_words() if self._numbers is None else list(self._numbers)
         return words[self._n_dropped :]
 
@@ -562,7 +581,7 @@ def _cut(
                 tokens = check_analyzed(position, tokens)
         else:
             tokens = document.tolist() if isinstance(document, np.ndarray) else document
-            check_tokens(position, tokens)
+            tokens = check_tokens(position, tokens)
             if stop_words:
                 tokens = [token for token in tokens if token not in stop_words]
         yield tokens
