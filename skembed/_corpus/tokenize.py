@@ -37,7 +37,7 @@ from skembed._corpus.validation import (
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.files import FileArray
 from skembed._utils.memory import check_room
-from skembed._utils.threads import ThreadTeam, n_threads
+from skembed._utils.threads import AHEAD, ThreadTeam, n_threads
 
 # Parameters of everything that reads text.
 PARAMETERS = {
@@ -68,6 +68,10 @@ _BATCH = 2**19  # characters that are scanned at once
 # Batches for which threads are worth starting, and the most threads. The calling thread
 # prepares batches in a quarter of the time in which one thread scans them.
 _MANY_BATCHES, _MOST_THREADS = 4, 4
+# Bytes of a character of a batch that waits, as text and as numbers of words, or that
+# is scanned, and of a word in the table of a thread, about.
+_WAITING, _SCANNED, _ENTERED = 2, 9, 100
+_TOKEN = 6  # characters of a token and of what follows it, about
 _MIN_ROOM = 2**13  # for new words in the table
 # New words in a dict after which the available memory is looked at, and about what a
 # word takes as a str, and while the dict is copied to grow.
@@ -330,6 +334,19 @@ def _number_in_threads(
             checked = len(rows)
             _check_room_for_words(checked)
         yield np.asarray(numbers[thread]).take(found), ends
+
+
+def scanning_memory(n_tokens: int, n_words: int, n_jobs: int | None) -> float:
+    """Return the memory of scanning in bytes, beside what is found."""
+    n_characters = _TOKEN * n_tokens
+    if n_characters < _MUCH:
+        return 0.0
+    n_batches = -(-n_characters // _BATCH)
+    at_most = _MOST_THREADS if n_batches >= _MANY_BATCHES else 1
+    size = n_threads(n_jobs, at_most)
+    n_waiting = min(n_batches, AHEAD * size) if size > 1 else 1
+    of_batches = _WAITING * n_waiting + _SCANNED * min(n_batches, size)
+    return float(_BATCH * of_batches + _ENTERED * n_words * size)
 
 
 def compile_kernel() -> None:
