@@ -359,7 +359,7 @@ def test_estimate_of_scanning(n_jobs):
     def read():
         return tokenize.number(documents, CountVectorizer(), n_jobs=n_jobs)
 
-    (ids, offsets, words), _ = traced(read)
+    (ids, _, words), _ = traced(read)
     _, peak = traced(read)
     sizes = memory_of_fits.Sizes(len(ids), np.ones(len(words)), 200)
     embedder = SGNSEmbedder(n_jobs=n_jobs)
