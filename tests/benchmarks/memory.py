@@ -6,8 +6,9 @@ For `sgns`, the process holds the documents as strings and has called `warmup()`
 measure is ids (4 bytes a token of the vocabulary) and two float32 tables. For
 `counting`, it holds the documents as ids and has counted a few of them; the measure
 is the resulting sparse matrix. For `estimate`, it is what `estimate_memory` says of an
-estimator, by default at its defaults. For `softmax`, the process holds documents as strings, and
-the bytes of the counts and of a float32 table are said beside. Prints bytes in JSON.
+estimator, by default at its defaults. For `softmax`, the process holds documents as
+strings, and the bytes of the counts and of a float32 table are said beside. Prints
+bytes in JSON.
 """
 
 import argparse
