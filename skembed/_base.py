@@ -428,7 +428,9 @@ class BaseEmbedder(DocumentTransformer):
             sizes = _memory.sizes_of(found.corpus, found.vocabulary.counts)
         else:
             raise ValueError("Pass either X, or n_tokens and n_words, not both.")
-        return int(max(self._estimate(sizes), _memory.pooling_fit(self, sizes)))
+        reading = _memory.scanning(self, sizes)
+        learning = self._estimate(sizes), _memory.pooling_fit(self, sizes)
+        return int(max(reading, *learning))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -131,7 +131,7 @@ class TextUnion(TransformerMixin, BaseEstimator):
         ------
         ValueError
             If a parameter or a document is not valid, or if no word is left to learn
-            from.
+            from. The default vectorizer needs terms that occur in two documents.
         """
         self._fit(X, y, sample_weight)
         return self
@@ -231,7 +231,7 @@ class TextUnion(TransformerMixin, BaseEstimator):
         if sample_weight is not None:
             sample_weight = check_weights(sample_weight, len(documents))
             weights["sample_weight"] = sample_weight
-        words = _fit_transform(vectorizer, documents, y)
+        words = _fit_vectorizer(vectorizer, documents, y)
         vectors = _dense(_fit_transform(embedder, documents, y, **weights), embedder)
         mean, factor = _centre_and_scale(vectors, sample_weight)
         self.vectorizer_, self.embedder_ = vectorizer, embedder
@@ -438,15 +438,18 @@ def _listed(X, embedder):
             "a FeatureUnion."
         )
     documents = list(checked(X, missing=getattr(embedder, "missing", "error")))
+    if not documents:
+        raise ValueError("X holds no documents: pass at least one.")
     if _are_tokenised(documents):
-        documents = [list(tokens) for tokens in documents]
-        for position, tokens in enumerate(documents):
-            check_tokens(position, tokens)
+        documents = [
+            check_tokens(position, list(tokens))
+            for position, tokens in enumerate(documents)
+        ]
     return documents
 
 
 def _are_tokenised(documents):
-    return bool(documents) and not isinstance(documents[0], str)
+    return not isinstance(documents[0], str)
 
 
 def _take_tokens(vectorizer):
@@ -483,6 +486,25 @@ def _fit_transform(transformer, documents, y, **weights):
     if hasattr(transformer, "fit_transform"):
         return transformer.fit_transform(documents, y, **weights)
     return transformer.fit(documents, y, **weights).transform(documents)
+
+
+def _fit_vectorizer(vectorizer, documents, y):
+    """Fit the vectorizer; its errors do not say what they are about."""
+    try:
+        return _fit_transform(vectorizer, documents, y)
+    except ValueError as error:
+        advice = ""
+        min_df = getattr(vectorizer, "min_df", 1)
+        if min_df != 1:
+            advice = (
+                f" With min_df={min_df}, it drops terms of few documents: pass more of "
+                "these, or a vectorizer with a lower min_df."
+            )
+        name, reason = type(vectorizer).__name__.lstrip("_"), str(error).rstrip(".")
+        raise ValueError(
+            f"The vectorizer ({name}) cannot be fitted on the {len(documents)} "
+            f"documents of X: {reason}.{advice}"
+        ) from error
 
 
 def _dense(vectors, embedder):

@@ -194,6 +194,7 @@ def test_vectorizer_with_its_own_analyzer_takes_any_documents():
         (union(), DOCUMENTS, np.eye(3), "takes documents, raw or tokenised"),
         (union(), DOCUMENTS, [*DOCUMENTS, None], "Document 20 is missing"),
         (union(), DOCUMENTS, "text", "Did you mean"),
+        (union(), DOCUMENTS, [], "X holds no documents: pass at least one"),
         (union(), TOKENISED, [["amber", 1]], "Token 1 of document 0 is int"),
     ],
 )
@@ -215,6 +216,13 @@ def test_documents_that_transform_refuses(model, fitted_on, X, message):
         (TextUnion(TfidfVectorizer()), DOCUMENTS, "sparse matrix; it must"),
         (union(window=0), DOCUMENTS, "'window' parameter"),
         (union(vectorizer=CountVectorizer(analyzer="char")), TOKENISED, "'char'"),
+        (union(), "amber birch", r"single str \('amber birch'\).* Did you mean \[X\]"),
+        (union(), ["amber birch"], r"\(TfidfVectorizer\) .*the 1 doc.*lower min_df\.$"),
+        (union(), [["amber", "birch"]], r"the 1 documents of X.*lower min_df\.$"),
+        (union(), ["amber", "birch"], r"the 2 documents of X.* min_df=2, it drops"),
+        (union(), ["", ""], r"the 2 documents of X: empty vocabulary"),
+        (union(vectorizer=CountVectorizer()), ["x"], "X: empty vocab.* stop words\\.$"),
+        (union(), [], "X holds no documents: pass at least one"),
     ],
 )
 def test_failing_fits(model, X, message):

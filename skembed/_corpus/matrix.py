@@ -22,6 +22,7 @@ from skembed._corpus.validation import (
     is_frame,
     is_int,
     is_missing,
+    plain,
 )
 from skembed._corpus.vocabulary import Corpus, Vocabulary
 
@@ -382,7 +383,7 @@ def _choose(matrix: sparse.csr_array, chosen: np.ndarray) -> sparse.csr_array:
 
 
 def _as_word(name: Any) -> Any:
-    return name if isinstance(name, int) else str(name)
+    return name if isinstance(name, int) else str.__str__(name)
 
 
 def _int_labels(X: Any) -> np.ndarray | None:
@@ -530,6 +531,9 @@ def _as_rectangle(X: Any) -> Any:
             f"Labels of columns must be all str or all int, but {other[0]!r} stands "
             "beside a str. Convert them, e.g. X.columns = X.columns.astype(str)."
         )
+    if not other and plain(names) is not names:
+        # scikit-learn supports labels of plain str only. Only pandas has others.
+        X = X.set_axis(plain(names), axis=1)
     return X
 
 

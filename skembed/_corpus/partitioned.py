@@ -311,7 +311,7 @@ def _unpacked(counted: _Counted) -> tuple[list[Any], np.ndarray]:
 def _number(position: int, part: Any, number: Callable[..., Any]) -> _Numbered:
     with in_partition(position):
         ids, offsets, words = number(part)
-    pickled = pickle.dumps([w if isinstance(w, int) else str.__str__(w) for w in words])
+    pickled = pickle.dumps(words)
     return _Numbered(np.asarray(ids), np.asarray(offsets), pickled, len(words))
 
 

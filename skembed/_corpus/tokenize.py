@@ -37,7 +37,7 @@ from skembed._corpus.validation import (
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.files import FileArray
 from skembed._utils.memory import check_room
-from skembed._utils.threads import ThreadTeam, n_threads
+from skembed._utils.threads import AHEAD, ThreadTeam, n_threads
 
 # Parameters of everything that reads text.
 PARAMETERS = {
@@ -68,6 +68,10 @@ _BATCH = 2**19  # characters that are scanned at once
 # Batches for which threads are worth starting, and the most threads. The calling thread
 # prepares batches in a quarter of the time in which one thread scans them.
 _MANY_BATCHES, _MOST_THREADS = 4, 4
+# Bytes of a character of a batch that waits, as text and as numbers of words, or that
+# is scanned, and of a word in the table of a thread, about.
+_WAITING, _SCANNED, _ENTERED = 2, 9, 100
+_TOKEN = 6  # characters of a token and of what follows it, about
 _MIN_ROOM = 2**13  # for new words in the table
 # New words in a dict after which the available memory is looked at, and about what a
 # word takes as a str, and while the dict is copied to grow.
@@ -137,12 +141,15 @@ def number(
     stop_words = vectorizer.get_stop_words() or ()
     dropped = [word for word in stop_words if isinstance(word, str) and word]
     team, batches = _team(batches, n_jobs)
-    scanners = [_Scanner(vectorizer, dropped, fixed=False) for _ in range(team.size)]
+    rows: dict[str, int] = {}
+    scanners = [
+        _Scanner(vectorizer, dropped, fixed=False, of_all=rows)
+        for _ in range(team.size)
+    ]
     with team:
         if team.size == 1:
             found, offsets = _join(map(scanners[0].number, batches), ids)
             return found, offsets, scanners[0].words()
-        rows: dict[str, int] = {}
         parts = _number_in_threads(batches, rows, scanners, team)
         found, offsets = _join(parts, ids)
     return found, offsets, list(rows)
@@ -216,7 +223,10 @@ def _watch(documents: Iterable[Any], seen: Collection[str]) -> Iterator[Any]:
 
 
 def _check_room_for_words(n_words: int, n_bytes: float | None = None) -> None:
-    """Raise a MemoryError if there is no memory for more distinct words."""
+    """Raise a MemoryError if there is no memory for more distinct words.
+
+    By default, these are as many as there are.
+    """
     if n_bytes is None:
         n_bytes = _WORD_BYTES * n_words
     check_room(
@@ -330,6 +340,19 @@ def _number_in_threads(
         yield np.asarray(numbers[thread]).take(found), ends
 
 
+def scanning_memory(n_tokens: int, n_words: int, n_jobs: int | None) -> float:
+    """Return the memory of scanning in bytes, beside what is found."""
+    n_characters = _TOKEN * n_tokens
+    if n_characters < _MUCH:
+        return 0.0
+    n_batches = -(-n_characters // _BATCH)
+    at_most = _MOST_THREADS if n_batches >= _MANY_BATCHES else 1
+    size = n_threads(n_jobs, at_most)
+    n_waiting = min(n_batches, AHEAD * size) if size > 1 else 1
+    of_batches = _WAITING * n_waiting + _SCANNED * min(n_batches, size)
+    return float(_BATCH * of_batches + _ENTERED * n_words * size)
+
+
 def compile_kernel() -> None:
     """Compile the kernel that scans text in advance."""
     _Scanner(CountVectorizer(), [], fixed=False).number(["amber birch"])
@@ -428,12 +451,20 @@ class _Scanner:
     """Finds only `words` in texts or, if they are not fixed, all words except these.
 
     The given words are distinct and not empty. A kernel looks them up in its hash
-    table. If words are chosen to collide there, a dict is used instead.
+    table. If words are chosen to collide there, a dict is used instead. `of_all` are
+    words that several scanners have found, for errors.
     """
 
-    def __init__(self, vectorizer: CountVectorizer, words: list[str], fixed: bool):
+    def __init__(
+        self,
+        vectorizer: CountVectorizer,
+        words: list[str],
+        fixed: bool,
+        of_all: Collection[str] = (),
+    ):
         from skembed._kernels import scan
 
+        self._of_all = of_all
         self._kernels = scan
         self._lowers = vectorizer.lowercase and vectorizer.strip_accents is None
         self._shortest = _SHORTEST_RUN[vectorizer.token_pattern]
@@ -466,7 +497,7 @@ class _Scanner:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Do the same as `number`, with a dict of all words of the table."""
         if not self._fixed:
-            _check_room_for_words(len(numbers))
+            self._check_room(_WORD_BYTES * len(numbers))
         ids, offsets = array("i"), []
         for text in texts:
             tokens = self._tokenize(text.lower() if self._lowers else text)
@@ -502,15 +533,20 @@ class _Scanner:
         codes, ends = self._entered()
         size = 2 * ends.size + _MIN_ROOM, 2 * codes.size + n_letters
         n_bytes = self._kernels.table_bytes(*size)
-        _check_room_for_words(ends.size, n_bytes + 2 * codes.nbytes)
+        self._check_room(n_bytes + 2 * codes.nbytes)
         table = self._kernels.new_table(codes, ends, *size)
         if table is not None:
             self._table = table
         return table is not None
 
+    def _check_room(self, n_bytes: float) -> None:
+        """Raise a MemoryError if there is no memory for more words of this scanner."""
+        n_found = self.n_words - self._n_dropped
+        _check_room_for_words(max(n_found, len(self._of_all)), n_bytes)
+
     def words(self) -> list[str]:
         """Return the words in the order of their numbers."""
-        _check_room_for_words(self.n_words)
+        self._check_room(_WORD_BYTES * self.n_words)
         words = self._entered_words() if self._numbers is None else list(self._numbers)
         return words[self._n_dropped :]
 
@@ -590,7 +626,7 @@ def _cut(
                 tokens = check_analyzed(position, tokens)
         else:
             tokens = document.tolist() if isinstance(document, np.ndarray) else document
-            check_tokens(position, tokens)
+            tokens = check_tokens(position, tokens)
             if stop_words:
                 tokens = [token for token in tokens if token not in stop_words]
         yield tokens

@@ -393,14 +393,14 @@ def check_analyzed(position: int, tokens: Any) -> Collection[str]:
         )
     if not isinstance(tokens, (list, tuple)):
         tokens = list(tokens)
-    check_tokens(position, tokens)
-    return tokens
+    return check_tokens(position, tokens)
 
 
-def check_tokens(position: int, tokens: Collection[Any]) -> None:
+def check_tokens(position: int, tokens: Collection[Any]) -> Collection[str]:
+    """Return the tokens of a document as plain str, or raise an error."""
     # The set of types is built in C. Only an invalid document is searched in Python.
     if all(issubclass(kind, str) for kind in set(map(type, tokens))):
-        return
+        return plain(tokens)
     index, token = next(
         (i, token) for i, token in enumerate(tokens) if not isinstance(token, str)
     )
@@ -408,6 +408,17 @@ def check_tokens(position: int, tokens: Collection[Any]) -> None:
         f"Token {index} of document {position} is {describe(token)}. Tokens must be "
         "str."
     )
+
+
+def plain(words: Collection[str]) -> Collection[str]:
+    """Return words as plain str, not of a derived type such as `numpy.str_`.
+
+    Words are kept and written to files, where another type may need its library.
+    """
+    # The set of types is built in C. `str(word)` of a derived type may be other text.
+    if set(map(type, words)) <= {str}:
+        return words
+    return list(map(str.__str__, words))
 
 
 def describe(value: Any) -> str:
@@ -429,7 +440,8 @@ def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
     ----------
     vocabulary : mapping of str to int, or collection of str
         A mapping gives the rows. A set is sorted, as in scikit-learn. Other collections
-        keep their order. Words may also be int, such as ids of nodes.
+        keep their order. Words may also be int, such as ids of nodes. Words of derived
+        types, such as `numpy.str_`, become plain str or int.
 
     Returns
     -------
@@ -449,7 +461,7 @@ def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
             f"vocabulary is an iterator ({type(vocabulary).__name__}), which can be "
             "read once only. Pass a list of its words."
         )
-    words = list(vocabulary)
+    words = list(as_python(vocabulary))
     # The set of types is built in C.
     of_ints = set(map(type, words)) == {int} or (
         bool(words) and all(map(is_int, words))
@@ -472,8 +484,7 @@ def check_vocabulary(vocabulary: Any) -> dict[Any, int]:
         words.sort(key=vocabulary.__getitem__)
     elif isinstance(vocabulary, (set, frozenset)):
         words.sort()
-    if of_ints:
-        words = list(map(int, words))
+    words = list(map(int, words) if of_ints else plain(words))
     index = {word: row for row, word in enumerate(words)}
     if len(index) < len(words):
         repeated = next(word for row, word in enumerate(words) if index[word] != row)

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn import get_config
 
+from skembed._corpus import tokenize
 from skembed._corpus.vocabulary import Corpus
 from skembed._counts.count import window_weights
 from skembed._solvers import negative_sampling, objectives
 from skembed._solvers.svd import DENSE_COPIES, DENSE_LIMIT, space_size
 from skembed._tying.layout import Layout
 from skembed._utils.memory import check_room
+from skembed._utils.threads import n_threads
 from skembed.pooling import _features, _poolings
 
 # Bytes of a token: its id, and its weight in a matrix.
@@ -110,6 +112,14 @@ def zipf_sizes(n_tokens: int, n_words: int) -> Sizes:
 def reading(sizes: Sizes) -> float:
     """Return the bytes of a corpus and its vocabulary."""
     return _tokens(sizes) + _WORD * sizes.n_words
+
+
+def scanning(estimator: Any, sizes: Sizes) -> float:
+    """Return the bytes that reading takes at its peak; for text, batches of it, too."""
+    if sizes.is_matrix or sizes.is_square or estimator.input != "content":
+        return reading(sizes)
+    of_text = tokenize.scanning_memory(sizes.n_tokens, sizes.n_words, estimator.n_jobs)
+    return reading(sizes) + of_text
 
 
 def _tokens(sizes: Sizes) -> float:
@@ -227,11 +237,13 @@ def pooling_fit(estimator: Any, sizes: Sizes) -> float:
     tables = _tables(layout)
     if estimator.combine in ("sum", "concat"):
         tables += 4.0 * layout.n_words * n_features
-    # The documents as a matrix of float32: some at a time, or all of them.
-    n_tokens = sizes.n_tokens
+    # The documents as a matrix of float32: some for each thread, or all of them.
+    n_tokens, learning = sizes.n_tokens, 0.0
     if _features.is_own(learner):
-        n_tokens = min(n_tokens, _features.LEARNED_AT_ONCE)
+        n_parts = max(1, -(-n_tokens // _features.LEARNED_AT_ONCE))
+        size = n_threads(estimator.n_jobs, n_parts)
+        n_tokens = min(n_tokens, size * _features.LEARNED_AT_ONCE)
+        n_sums = _features.sums_at_once(n_parts, size)
+        learning = learner._memory(layout.n_words, n_features, n_sums)
     matrix = 0 if sizes.is_matrix else 4.0 * n_tokens
-    memory = getattr(learner, "_memory", None)
-    clustering = memory(layout.n_words, n_features) if memory else 0.0
-    return reading(sizes) + tables + matrix + clustering
+    return reading(sizes) + tables + matrix + learning

@@ -26,7 +26,7 @@ _blas_lock = RLock()
 # What was found among the loaded libraries, and how many modules there were then.
 _found: tuple[int, ThreadpoolController] | None = None
 # Tasks of a stream that are in memory, for each thread.
-_AHEAD = 2
+AHEAD = 2
 
 
 def _libraries() -> ThreadpoolController:
@@ -314,7 +314,7 @@ class ThreadTeam:
         try:
             for task in tasks:
                 waiting.append(self._pool.submit(copy_context().run, call, task))
-                if len(waiting) == _AHEAD * self.size:
+                if len(waiting) == AHEAD * self.size:
                     yield _result(waiting.popleft())
             while waiting:
                 yield _result(waiting.popleft())

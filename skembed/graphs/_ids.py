@@ -79,7 +79,7 @@ def _ids_of_objects(values: Sequence[Any], role: str, where: str) -> np.ndarray:
         if "" in values:
             raise _not_an_id("", role, where.format(values.index("")))
         ids = np.empty(len(values), dtype=object)
-        ids[:] = values if kinds <= {str} else [str(value) for value in values]
+        ids[:] = values if kinds <= {str} else list(map(str.__str__, values))
         return ids
     for i, value in enumerate(values):
         is_bool = isinstance(value, (bool, np.bool_))

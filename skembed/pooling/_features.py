@@ -13,7 +13,7 @@ from sklearn.preprocessing import normalize
 from skembed._corpus.partitioned import PartitionedCorpus, add_results
 from skembed._corpus.vocabulary import Corpus
 from skembed._utils.memory import check_room
-from skembed._utils.threads import ThreadTeam, n_threads, row_ranges
+from skembed._utils.threads import AHEAD, ThreadTeam, n_threads, row_ranges
 from skembed.pooling import _rows
 from skembed.pooling._poolings import POOLINGS, Pooling
 from skembed.pooling._rows import Documents
@@ -269,8 +269,28 @@ def _add_up(
     if len(parts) == 1:
         return add_up(0, parts[0])
     with ThreadTeam(n_threads(n_jobs, len(parts))) as team:
-        found = team.stream(add_up, parts)
-        return functools.reduce(lambda total, part: add_results([total, part]), found)
+        total = None
+        for found in team.stream(add_up, parts):
+            total = found if total is None else add_results([total, found])
+            # `functools.reduce` would hold it, and the sum before it, for longer.
+            del found
+        return total
+
+
+def sums_at_once(n_parts: int, n_threads: int) -> int:
+    """Return the most sums over parts of documents that `fit` holds at a time.
+
+    Parameters
+    ----------
+    n_parts : int
+        Parts of `LEARNED_AT_ONCE` words.
+    n_threads : int
+        Threads that learn from them.
+    """
+    if n_parts == 1:
+        return 1
+    # The sum so far, the one that replaces it, and those that follow.
+    return 2 + min(n_parts - 1, AHEAD * n_threads if n_threads > 1 else 1)
 
 
 def _of_documents(

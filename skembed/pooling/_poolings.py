@@ -170,6 +170,18 @@ class _LearningPooling(Pooling):
     # Learned attributes that are sums over documents: arrays per word, or numbers.
     _sums: tuple[str, ...] = ()
 
+    def _memory(self, n_words: int, n_features: int, n_sums: int) -> float:
+        """Return the memory of `fit` in bytes, beside documents and vectors.
+
+        Parameters
+        ----------
+        n_words, n_features : int
+            Shape of the vectors.
+        n_sums : int
+            The most sums over parts of the documents that exist at a time.
+        """
+        return 8.0 * n_sums * n_words
+
     def fit(self, X, vectors, sample_weight=None):
         """Learn from the training documents.
 
@@ -345,9 +357,10 @@ class TopicalPooling(_DocumentFrequencies):
     def __init__(self, weight=1.0):
         self.weight = weight
 
-    def _memory(self, n_words: int, n_features: int) -> float:
-        """Return the memory of `fit` in bytes: three arrays of float64."""
-        return 24.0 * n_words * n_features
+    def _memory(self, n_words, n_features, n_sums):
+        # Sums of directions, or one of them and the arrays that are made of it.
+        of_sums = super()._memory(n_words, n_features, n_sums)
+        return of_sums + 8.0 * max(3.5, n_sums) * n_words * n_features
 
     def _learn(self, add_up, vectors, sums, earlier):
         learned = super()._learn(add_up, vectors, sums, earlier)
@@ -439,9 +452,9 @@ class VLADPooling(_DocumentFrequencies):
         centres = getattr(self, "cluster_centers_", ())
         return tuple(f"cluster{i}_" for i in range(len(centres) or self.n_clusters))
 
-    def _memory(self, n_words: int, n_features: int) -> float:
-        """Return the memory of the clustering in bytes."""
-        return _rows.clustering_memory(n_words, n_features)
+    def _memory(self, n_words, n_features, n_sums):
+        of_sums = super()._memory(n_words, n_features, n_sums)
+        return max(of_sums, _rows.clustering_memory(n_words, n_features))
 
     def _learn(self, add_up, vectors, sums, earlier):
         learned = super()._learn(add_up, vectors, sums, earlier)

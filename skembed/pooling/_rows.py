@@ -568,7 +568,8 @@ def direction_sums(
     """
     sums = np.zeros((X.shape[1], vectors.shape[1]))
     totals = np.zeros(X.shape[1])
-    nothing = _NO_DIRECTION * (float(np.abs(vectors).max(initial=0.0)) or 1.0)
+    largest = max(float(vectors.max(initial=0.0)), -float(vectors.min(initial=0.0)))
+    nothing = _NO_DIRECTION * (largest or 1.0)
     for rows, documents in chunks(X):
         documents = sublinear(documents)
         some = means(documents, vectors, word_weights, by_weight=True)

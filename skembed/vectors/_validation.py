@@ -52,7 +52,8 @@ def _as_word(row: int, word: Any) -> str | int:
             f"words[{row}] is {word!r} ({type(word).__name__}): words must be str, or "
             "int if that is how the columns of a matrix were named."
         )
-    return str(word) if isinstance(word, str) else int(word)
+    # `str(word)` of a derived type may be other text.
+    return str.__str__(word) if isinstance(word, str) else int(word)
 
 
 def rows_of_words(words: tuple[Any, ...]) -> dict[Any, int]:

@@ -657,9 +657,10 @@ class WordVectors:
             raise ValueError(
                 f"doesnt_match needs at least three words, got {len(words)}: {words}."
             )
-        units = self._table.units(self._rows(words))
+        rows = self._rows(words)
+        units = self._table.units(rows)
         middle = _search.unit_vectors(units.mean(axis=0))
-        return words[int(np.argmin(_search.cosines(units, middle)))]
+        return self._words[rows[np.argmin(_search.cosines(units, middle))]]
 
     def rank(self, word: Any, other: Any) -> int:
         """Return the place of a word among the neighbours of another.

@@ -6,8 +6,9 @@ For `sgns`, the process holds the documents as strings and has called `warmup()`
 measure is ids (4 bytes a token of the vocabulary) and two float32 tables. For
 `counting`, it holds the documents as ids and has counted a few of them; the measure
 is the resulting sparse matrix. For `estimate`, it is what `estimate_memory` says of an
-estimator at its defaults. For `softmax`, the process holds documents as strings, and
-the bytes of the counts and of a float32 table are said beside. Prints bytes in JSON.
+estimator, by default at its defaults. For `softmax`, the process holds documents as
+strings, and the bytes of the counts and of a float32 table are said beside. Prints
+bytes in JSON.
 """
 
 import argparse
@@ -61,7 +62,10 @@ def of_estimate(arguments):
     documents = read_documents(arguments.data, arguments.documents)
     kind = getattr(skembed, arguments.estimator)
     skembed.warmup(kind)
-    embedder = kind(arguments.size, random_state=0, n_jobs=arguments.threads)
+    parameters = json.loads(arguments.parameters)
+    embedder = kind(
+        arguments.size, random_state=0, n_jobs=arguments.threads, **parameters
+    )
     if arguments.early_stopping:
         embedder.set_params(early_stopping=True)
     expected = embedder.estimate_memory(documents)
@@ -108,7 +112,9 @@ def main():
     parser.add_argument(
         "--epochs", type=int, default=5, help="for `sgns` and `softmax`"
     )
-    parser.add_argument("--parameters", default="{}", help="for `softmax`, in JSON")
+    parser.add_argument(
+        "--parameters", default="{}", help="for `estimate` and `softmax`, in JSON"
+    )
     parser.add_argument("--early-stopping", action="store_true", help="for `estimate`")
     arguments = parser.parse_args()
     print(json.dumps(WORKS[arguments.work](arguments)))

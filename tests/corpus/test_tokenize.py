@@ -1027,20 +1027,16 @@ def test_many_tiny_documents_in_little_memory(batch, options):
 # --- more words than memory -----------------------------------------------------------
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-@pytest.mark.parametrize("way", ["kernel", "dict of the kernel", "tokens"])
-def test_more_distinct_words_than_memory(way, n_jobs, monkeypatch):
-    """A clear error instead of a process that the system kills."""
-    documents = [f"word{i} other{i}" for i in range(4000)]
-    vectorizer = CountVectorizer()
-    if way == "tokens":
-        documents = [text.split() for text in documents]
+MANY_WORDS = [f"word{i} other{i}" for i in range(4000)]
+
+
+def scan_little_at_once(monkeypatch, way):
+    """Scan small batches, by the kernel or by its dict, and look at memory often."""
     monkeypatch.setattr(tokenize, "_MUCH", 0)
     monkeypatch.setattr(tokenize, "_MUCH_PER_WORD", 0)
     monkeypatch.setattr(tokenize, "_BATCH", 1000)
     monkeypatch.setattr(tokenize, "_MIN_ROOM", 16)
     monkeypatch.setattr(tokenize, "_NEW_WORDS", 100)
-    monkeypatch.setattr(tokenize, "n_threads", as_told)
     if way == "dict of the kernel":
         from skembed._kernels import scan
 
@@ -1052,13 +1048,56 @@ def test_more_distinct_words_than_memory(way, n_jobs, monkeypatch):
                 None if ends.size > 20 else new_table(codes, ends, *size)
             ),
         )
-    assert len(tokenize.number(documents, vectorizer, n_jobs=n_jobs)[2]) == 8000
+
+
+def words_in_error(monkeypatch, documents, n_jobs):
+    """Return how many words there are too many of, according to the error."""
     monkeypatch.setattr(memory, "_SMALL", 0)
     monkeypatch.setattr(memory, "available", lambda: 100_000)
     with pytest.raises(MemoryError, match=r"distinct ones .* as `vocabulary`") as it:
-        tokenize.number(documents, vectorizer, n_jobs=n_jobs)
-    n_words = int(re.search(r"than the (\d+) distinct", str(it.value)).group(1))
+        tokenize.number(documents, CountVectorizer(), n_jobs=n_jobs)
+    return int(re.search(r"than the (\d+) distinct", str(it.value)).group(1))
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("way", ["kernel", "dict of the kernel", "tokens"])
+def test_more_distinct_words_than_memory(way, n_jobs, monkeypatch):
+    """A clear error instead of a process that the system kills."""
+    documents, vectorizer = MANY_WORDS, CountVectorizer()
+    if way == "tokens":
+        documents = [text.split() for text in documents]
+    scan_little_at_once(monkeypatch, way)
+    monkeypatch.setattr(tokenize, "n_threads", as_told)
+    assert len(tokenize.number(documents, vectorizer, n_jobs=n_jobs)[2]) == 8000
+    n_words = words_in_error(monkeypatch, documents, n_jobs)
     assert 200 / n_jobs < n_words < 4000
     # With a vocabulary, no other words are held.
     rows = {"word7": 0, "other9": 1}
     assert tokenize.look_up(documents, vectorizer, rows).token_ids.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("way", ["kernel", "dict of the kernel"])
+def test_too_many_words_are_those_of_all_threads(way, monkeypatch):
+    """Not those that one thread has found."""
+    begun = []
+
+    class InTurns(ThreadTeam):
+        """Two threads, one after the other."""
+
+        def __init__(self, size):
+            super().__init__(1)
+            self.size = 2
+
+        def stream(self, work, tasks):
+            for i, texts in enumerate(tasks):
+                begun.append({word for text in texts for word in text.split()})
+                yield work(i % 2, texts)
+
+    scan_little_at_once(monkeypatch, way)
+    # The thread's own words are too many first.
+    monkeypatch.setattr(tokenize, "_NEW_WORDS", 10**9)
+    monkeypatch.setattr(tokenize, "ThreadTeam", InTurns)
+    n_words = words_in_error(monkeypatch, MANY_WORDS, n_jobs=2)
+    assert len(begun) > 4
+    before, so_far = set().union(*begun[:-1]), set().union(*begun)
+    assert len(before) <= n_words <= len(so_far)

@@ -1,6 +1,7 @@
 """Which words are kept, in which rows, and how documents become their numbers."""
 
 import itertools
+import pickle
 import random
 import tracemalloc
 from array import array
@@ -10,13 +11,15 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.feature_extraction.text import CountVectorizer
 
-from skembed import PPMISVDEmbedder
+from skembed import PPMISVDEmbedder, cooccurrence
 from skembed._corpus import vocabulary as _vocabulary
 from skembed._corpus.tokenize import look_up
 from skembed._corpus.validation import check_vocabulary
@@ -26,6 +29,8 @@ from skembed._corpus.vocabulary import (
     build,
     count,
 )
+from skembed.features import TextUnion
+from skembed.vectors import WordVectors
 from tests.helpers import (
     DOCUMENTS,
     ESTIMATORS,
@@ -425,6 +430,14 @@ def test_none_of_the_given_words_occurs():
 
 # --- the parameter `vocabulary` -------------------------------------------------------
 
+
+class Named(str):
+    """Words whose `str` is another text, as that of members of an `Enum`."""
+
+    def __str__(self):
+        return "another text"
+
+
 ORDER = ["delta", "amber", "cedar"]
 GIVEN = {
     "list": ORDER,
@@ -435,6 +448,14 @@ GIVEN = {
     "dict of NumPy integers": dict(zip(ORDER, np.arange(3), strict=True)),
     "other mapping": UserDict({"amber": 1, "cedar": 2, "delta": 0}),
     "dict keys": dict.fromkeys(ORDER).keys(),
+    "Series of categories": pd.Series(ORDER, dtype="category"),
+    "array of pandas": pd.array(ORDER, dtype="string"),
+    "pyarrow": pa.array(ORDER),
+    "pyarrow in chunks": pa.chunked_array([ORDER[:1], ORDER[1:]]),
+    "pyarrow dictionary": pa.array(ORDER).dictionary_encode(),
+    "polars": pl.Series(ORDER),
+    "dict of derived str": {np.str_("amber"): 1, Named("cedar"): 2, "delta": 0},
+    "Index of derived str": pd.Index(list(map(np.str_, ORDER)), dtype=object),
 }
 
 
@@ -443,6 +464,7 @@ def test_given_vocabulary_keeps_its_order(vocabulary):
     index = check_vocabulary(vocabulary)
     assert list(index.items()) == [("delta", 0), ("amber", 1), ("cedar", 2)]
     assert {type(row) for row in index.values()} == {int}
+    assert {type(word) for word in index} == {str}
 
 
 @pytest.mark.parametrize("words", [Once(ORDER), (word for word in ORDER)])
@@ -458,6 +480,7 @@ def test_iterators_are_refused(words):
     [
         [30, 10, 20],
         np.array([30, 10, 20], dtype=">i2"),
+        pa.array([30, 10, 20]),
         {10: 1, 20: 2, 30: 0},
         dict.fromkeys([30, 10, 20]).keys(),
     ],
@@ -471,7 +494,9 @@ def test_words_of_a_matrix_may_be_int(vocabulary):
 
 @pytest.mark.parametrize("kind", [set, frozenset])
 def test_sets_are_sorted(kind):
-    assert list(check_vocabulary(kind(ORDER))) == sorted(ORDER)
+    words = list(check_vocabulary(kind(map(np.str_, ORDER))))
+    assert words == sorted(ORDER)
+    assert set(map(type, words)) == {str}
 
 
 @pytest.mark.parametrize(
@@ -533,6 +558,45 @@ def test_learned_words(estimator, params):
     assert embedder.word_counts_.dtype == np.int64
     assert embedder.word_counts_.tolist() == counts
     assert embedder.word_vectors_.shape == (len(rows), 3)
+
+
+def derived(words):
+    """Return words of two derived types."""
+    return [np.str_(word) if i % 2 else Named(word) for i, word in enumerate(words)]
+
+
+OF_DERIVED_TYPES = {
+    "tokens": [derived(["delta", "amber", "cedar", "amber"])] * 6,
+    "arrays": [np.array(["delta", "amber", "cedar", "amber"])] * 6,
+    "arrays of objects": [np.array(derived(["delta", "amber", "cedar"]), object)] * 6,
+    "raw": np.array(["delta amber cedar"] * 6),
+    "frame": pd.DataFrame(
+        np.eye(3, dtype=int) + 1,
+        columns=pd.Index([np.str_("delta"), "amber", np.str_("cedar")], dtype=object),
+    ),
+}
+
+
+@pytest.mark.parametrize("documents", OF_DERIVED_TYPES.values(), ids=OF_DERIVED_TYPES)
+@pytest.mark.parametrize("given", [None, derived(ORDER), np.array(ORDER)], ids=type)
+def test_words_become_plain_str(documents, given):
+    """A file of words needs no other library, and names in the same order as str."""
+    embedder = cheap(PPMISVDEmbedder, vocabulary=given).fit(documents)
+    _, index = cooccurrence(documents, vocabulary=given)
+    table = WordVectors.from_estimator(embedder)
+    union = TextUnion(clone(embedder))
+    for words in (embedder.vocabulary_, index, table.words):
+        assert set(map(type, words)) == {str}
+        assert set(words) == set(ORDER)
+        assert given is None or list(words) == ORDER
+        assert b"numpy" not in pickle.dumps(list(words))
+    if isinstance(documents, pd.DataFrame):
+        assert embedder.feature_names_in_.tolist() == ["delta", "amber", "cedar"]
+        assert set(map(type, embedder.feature_names_in_)) == {str}
+    elif given is None:
+        union.fit(documents)
+        assert set(map(type, union.vectorizer_.vocabulary_)) == {str}
+        assert set(map(type, union.embedder_.vocabulary_)) == {str}
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

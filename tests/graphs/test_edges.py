@@ -17,6 +17,13 @@ NA = pd.DataFrame({"a": ["x", pd.NA], "b": ["y", "z"]})
 WEIGHTED = [(*pair, w) for pair, w in zip(STRS, WEIGHTS, strict=True)]
 
 
+class Name(str):
+    """Nodes whose `str` is another text, as that of members of an `Enum`."""
+
+    def __str__(self):
+        return "another text"
+
+
 def columns(rows):
     return dict(
         zip(("source", "target", "weight"), zip(*rows, strict=True), strict=False)
@@ -72,6 +79,7 @@ def test_ints(X):
         np.array(STRS, dtype=np.dtypes.StringDType()),
         np.array(STRS, dtype=object),
         [tuple(map(np.str_, pair)) for pair in STRS],
+        [tuple(map(Name, pair)) for pair in STRS],
         pd.DataFrame(columns(STRS), dtype="string"),
         pd.DataFrame(columns(STRS), dtype="category"),
         pl.DataFrame(columns(STRS)),

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import CountVectorizer
 
 from skembed import GloVeEmbedder, PPMISVDEmbedder, SGNSEmbedder, SoftmaxEmbedder
-from skembed._corpus import vocabulary
+from skembed._corpus import tokenize, vocabulary
+from skembed._corpus.vocabulary import Corpus
 from skembed._solvers import memory as memory_of_fits
 from skembed._solvers import svd
 from skembed._utils import memory
-from skembed.pooling import Pooling, _rows
+from skembed._utils.jit import COMPILED
+from skembed.pooling import Pooling, TopicalPooling, _features, _rows
 from skembed.pooling._features import LEARNED_AT_ONCE
 from tests.helpers import (
     CHEAP,
@@ -27,6 +30,7 @@ from tests.helpers import (
 )
 
 small = pytest.mark.small
+needs_compiler = pytest.mark.skipif(not COMPILED, reason="too slow without compiler")
 HUGE = 1 << 60
 
 
@@ -309,13 +313,60 @@ def test_estimate_of_poolings():
     assert peak("max") == peak("mean") == peak("tfidf")
     assert peak(Learning()) - peak("mean") > 3e9
     assert estimate("mean") == estimate("max") == 0
-    assert estimate(Learning()) - estimate("tfidf") == 4 * (10**9 - LEARNED_AT_ONCE)
+    # With one thread: the sum of frequencies, a part of it, and the next sum.
+    of_sums = 3 * 8 * 10**6
+    saved = estimate(Learning()) - estimate("tfidf")
+    assert saved == 4 * (10**9 - LEARNED_AT_ONCE) - of_sums
     # Of at most 65,536 words.
     clustering = estimate("vlad") - estimate("tfidf")
     assert 4 * 100 * 2**16 < clustering < 5 * 4 * 100 * 2**16
-    # Of all words.
-    assert estimate("topical") - estimate("tfidf") == 3 * 8 * 100 * 10**6
+    # Of all words: sums and vectors in float64, and the latter in float32.
+    assert estimate("topical") - estimate("tfidf") == (3 * 8 + 4) * 100 * 10**6
     assert estimate("vlad", "concat") - estimate("vlad") > 4 * 200 * 10**6
+
+
+@small
+@pytest.mark.parametrize("n_jobs", [1, 2, 4])
+def test_estimate_of_a_pooling_in_threads(n_jobs, monkeypatch):
+    """Each thread has a sum for each word, and some wait to be added."""
+    monkeypatch.setattr(_features, "LEARNED_AT_ONCE", 5000)
+    rng, shape = np.random.default_rng(0), (20_000, 50)
+    ids, offsets = rng.integers(0, shape[0], 60_000), np.arange(0, 60_001, 50)
+    corpus = Corpus(ids.astype(np.int32), offsets)
+    table = rng.standard_normal(shape).astype(np.float32)
+
+    def learn():
+        pooling = TopicalPooling()
+        return _features.fit(pooling, corpus, (table, table), "word", False, n_jobs)
+
+    learn()
+    _, peak = traced(learn)
+    embedder = SGNSEmbedder(shape[1], pooling="topical", n_jobs=n_jobs)
+    sizes = memory_of_fits.Sizes(ids.size, np.ones(shape[0]), 50)
+    expected = memory_of_fits.pooling_fit(embedder, sizes)
+    # The text and the tables are there before.
+    expected -= memory_of_fits.reading(sizes) + 2 * table.nbytes
+    assert 0.85 * peak < expected < 1.5 * peak
+
+
+@needs_compiler
+@pytest.mark.parametrize("n_jobs", [1, 2, 4])
+def test_estimate_of_scanning(n_jobs):
+    """Each thread has a table of words, and batches of texts wait."""
+    tokens = [f"word{i % 20_000}" for i in range(600_000)]
+    documents = [" ".join(tokens[i : i + 200]) for i in range(0, 600_000, 200)]
+
+    def read():
+        return tokenize.number(documents, CountVectorizer(), n_jobs=n_jobs)
+
+    (ids, _, words), _ = traced(read)
+    _, peak = traced(read)
+    sizes = memory_of_fits.Sizes(len(ids), np.ones(len(words)), 200)
+    embedder = SGNSEmbedder(n_jobs=n_jobs)
+    expected = memory_of_fits.scanning(embedder, sizes)
+    assert 0.65 * peak < expected < 1.5 * peak
+    least = embedder.estimate_memory(n_tokens=len(ids), n_words=len(words))
+    assert least >= expected
 
 
 @small

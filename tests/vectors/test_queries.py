@@ -251,6 +251,7 @@ def test_similarity(table):
 
 def test_doesnt_match(table):
     assert table.doesnt_match(["a", "b", "été"]) == "b"
+    assert type(table.doesnt_match(np.array(["a", "b", "été"]))) is str
     with pytest.raises(
         ValueError, match=r"needs at least three words, got 2: \['a', 'b'\]\.$"
     ):

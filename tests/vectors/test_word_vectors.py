@@ -40,9 +40,23 @@ def test_attributes(table):
         assert other not in table
 
 
+class Letter(str):
+    """Words whose `str` is another text, as that of members of an `Enum`."""
+
+    def __str__(self):
+        return "another text"
+
+
+@pytest.mark.parametrize(
+    "words", [np.array(["a", "b"]), [Letter("a"), Letter("b")]], ids=type
+)
+def test_words_become_plain_str(words):
+    table = WordVectors(words, np.eye(2))
+    assert table.words == ("a", "b")
+    assert [type(word) for word in table] == [str, str]
+
+
 def test_words_of_any_kind():
-    words = np.array(["a", "b"])
-    assert [type(word) for word in WordVectors(words, np.eye(2))] == [str, str]
     ints = WordVectors(np.arange(2, 4), np.eye(2))
     assert [type(word) for word in ints] == [int, int]
     np.testing.assert_array_equal(ints[3], [0, 1])
