@@ -28,10 +28,14 @@ from skembed._kernels.bag_tiles import (
 )
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import (
+    add_single_updates,
+    close_round,
+    fetch_ahead,
     finish_round,
-    keep_curvatures,
+    lane_ahead,
     list_slots,
     next_lane,
+    open_lists,
     open_round,
 )
 from skembed._kernels.simd import (
@@ -51,6 +55,7 @@ from skembed._kernels.spans import (
     finish_updates,
     lay_windows,
     list_words,
+    load_window,
     place_windows,
     score_noise,
     set_part,
@@ -68,7 +73,7 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     """Lay the windows of a span; list its words, the words around and noise words."""
     # Each thread works on a copy, as in skip-gram.
     scratch.stream[0] = lanes.states[lane]
-    window, words = scratch.window, lanes.words[lane]
+    window, words = lanes.windows[lane], lanes.words[lane]
     size, first = window.shape[0], 2 * window.shape[0]
     outer = lay_windows(tokens, sampler, scratch.stream, span, window, 1)
     place_windows(window, span, first - outer[0], first - outer[0])
@@ -325,6 +330,52 @@ def bend_contexts(model, lanes, scratch, lane, n_words):
             clear_rows(lanes.updates[lane], slot, 1)
 
 
+@helper
+def train_span(model, sampler, lanes, scratch, lane, n_words, rate, ahead):
+    """Train the words of a lane's span, whose slots have been listed.
+
+    Parameters
+    ----------
+    model : Model
+    sampler : Sampler
+    lanes : Lanes
+    scratch : Scratch
+    lane : int
+    n_words : int
+        The number of words of the span.
+    rate : float32
+    ahead : int
+        As from `lane_ahead`.
+    """
+    load_window(lanes, scratch, lane, n_words)
+    gather_noise(model, lanes, scratch, lane)
+    add_up_around(model, lanes, scratch, lane)
+    lanes.pairs[lane] += weigh_words(model, sampler, lanes, scratch, lane, n_words)
+    for word in range(0, n_words, TILE):
+        # The rows of four words stay in the nearest cache.
+        group = (word, min(word + TILE, n_words))
+        fetch_ahead(model, lanes, ahead, group, n_words)
+        build_hidden(model, lanes, scratch, lane, group)
+        map_words(model, scratch, group)
+        score_own(model, lanes, scratch, lane, group)
+    lanes.loss[lane] += step_words(model, lanes, scratch, lane, n_words, rate)
+    add_updates(model, lanes, scratch, lane, n_words)
+    bend_contexts(model, lanes, scratch, lane, n_words)
+    finish_updates(model, lanes, scratch, lane)
+    add_single_updates(model, lanes, scratch, lane, rate)
+
+
+@helper
+def list_round(tokens, model, sampler, lanes, scratch, index, team):
+    """List the slots of this thread's lanes in round `index`."""
+    first, last = open_lists(lanes, team)
+    for lane in range(first, last):
+        span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
+        if span[1] > span[0]:
+            lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
+            list_slots(lanes, lane, team)
+
+
 @kernel
 def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """Train the spans of rounds ``rounds[0]`` .. ``rounds[1] - 1`` of an epoch.
@@ -334,34 +385,26 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     tokens, model, sampler, lanes, scratch, rounds, rates, team
         As in `sgns.train_rounds`.
     """
-    for done in range(rounds[1] - rounds[0]):
-        index = rounds[0] + done
-        rate = np.float32(rates[0] + rates[1] * index)
-        open_round(lanes, team)
-        lane, tried = next_lane(lanes, team, 0)
-        while lane >= 0:
-            span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
-            if span[1] > span[0]:
-                lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
-                n_words = span[1] - span[0]
-                list_slots(lanes, scratch, lane, team)
-                gather_noise(model, lanes, scratch, lane)
-                add_up_around(model, lanes, scratch, lane)
-                lanes.pairs[lane] += weigh_words(
-                    model, sampler, lanes, scratch, lane, n_words
-                )
-                for word in range(0, n_words, TILE):
-                    # The rows of four words stay in the nearest cache.
-                    group = (word, min(word + TILE, n_words))
-                    build_hidden(model, lanes, scratch, lane, group)
-                    map_words(model, scratch, group)
-                    score_own(model, lanes, scratch, lane, group)
-                loss = step_words(model, lanes, scratch, lane, n_words, rate)
-                lanes.loss[lane] += loss
-                add_updates(model, lanes, scratch, lane, n_words)
-                bend_contexts(model, lanes, scratch, lane, n_words)
-                finish_updates(model, lanes, scratch, lane)
-                keep_curvatures(lanes, scratch, lane)
-            lane, tried = next_lane(lanes, team, tried)
-        if not finish_round(model, lanes, scratch, team, rate, done):
+    n_rounds = rounds[1] - rounds[0]
+    # In every step, a round is computed and the next one's lanes are listed.
+    for step in range(n_rounds + 1):
+        if step > 0:
+            rate = np.float32(rates[0] + rates[1] * (rounds[0] + step - 1))
+            open_round(lanes, scratch, team)
+            lane, tried = next_lane(lanes, team, 0)
+            while lane >= 0:
+                n_words = lanes.parts[lane, WORDS, 1] - lanes.parts[lane, WORDS, 0]
+                lanes.n_pending[lane] = 0
+                if n_words > 0:
+                    ahead = lane_ahead(model, lanes, lane, team)
+                    train_span(
+                        model, sampler, lanes, scratch, lane, n_words, rate, ahead
+                    )
+                lane, tried = next_lane(lanes, team, tried)
+            if not finish_round(model, lanes, scratch, team, rate, step):
+                return
+        if step < n_rounds:
+            index = rounds[0] + step
+            list_round(tokens, model, sampler, lanes, scratch, index, team)
+        if not close_round(model, team, step):
             return

@@ -7,7 +7,7 @@ the result does not depend on which thread that is.
 import numpy as np
 
 from skembed._kernels.maps import apply_map, finish_map, is_learned
-from skembed._kernels.simd import add_row, fetch_row, fetch_to_write
+from skembed._kernels.simd import add_row, fetch_early, fetch_row, fetch_to_write
 from skembed._kernels.spans import AHEAD, CLAIM_NUMBERS, LOW_32, PARTS, SHIFT_32
 from skembed._kernels.steps import CURVATURE
 from skembed._utils.barrier import count_up, wait
@@ -50,6 +50,29 @@ def next_lane(lanes, team, tried):
 
 
 @helper
+def lane_ahead(model, lanes, lane, team):
+    """Return the lane whose rows are asked for while a lane is computed, or -1.
+
+    It is the one that the thread takes next, if tables are too large for the caches.
+    """
+    last = (team.thread + 1) * lanes.words.shape[0] // team.size
+    return lane + 1 if model.far and lane + 1 < last else -1
+
+
+@helper
+def fetch_ahead(model, lanes, lane, group, n_words):
+    """Ask for a share of a lane's rows, that of some of the `n_words` words in work.
+
+    The processor waits for no row then, because it has asked for few at a time.
+    """
+    if lane >= 0:
+        n_slots = lanes.n_slots[lane]
+        last = group[1] * n_slots // n_words
+        for at in range(group[0] * n_slots // n_words, last):
+            fetch_early(model.params, lanes.targets[lane, at])
+
+
+@helper
 def hashed(row, size):
     """Return a number below `size`, at most 2**32, that spreads rows evenly.
 
@@ -59,10 +82,14 @@ def hashed(row, size):
 
 
 @helper
-def open_round(lanes, team):
-    """Begin with no rows in this thread's set."""
+def open_lists(lanes, team):
+    """Begin with no rows in this thread's sets; return the lanes that it lists."""
     for number in range(lanes.rows.shape[1]):
         lanes.rows[team.thread, number] = np.uint32(0)
+        lanes.repeated[team.thread, number] = np.uint32(0)
+    n_lanes = lanes.words.shape[0]
+    first = team.thread * n_lanes // team.size
+    return first, (team.thread + 1) * n_lanes // team.size
 
 
 @helper
@@ -73,13 +100,50 @@ def bit_of(size, row):
 
 
 @helper
-def enter_row(lanes, thread, row):
-    """Enter a row into the set of those that a thread has computed in this round.
+def list_slots(lanes, lane, team):
+    """List a lane's slots with their rows, and enter these into the thread's sets.
 
-    Some other rows seem to be in the set then, because they have the same bit.
+    Some other rows seem to be in a set then, because they have the same bit.
     """
-    number, place = bit_of(lanes.rows.shape[1], row)
-    lanes.rows[thread, number] |= np.uint32(YES << place)
+    at, thread = 0, team.thread
+    for part in range(PARTS):
+        row = lanes.parts[lane, part, 2]
+        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
+            target = row + lanes.words[lane, slot]
+            lanes.slots[lane, at] = slot
+            lanes.targets[lane, at] = target
+            at += 1
+            number, place = bit_of(lanes.rows.shape[1], target)
+            bit, before = np.uint32(YES << place), lanes.rows[thread, number]
+            lanes.repeated[thread, number] |= before & bit
+            lanes.rows[thread, number] = before | bit
+    lanes.n_slots[lane] = at
+
+
+@helper
+def open_round(lanes, scratch, team):
+    """Write the sets of the rows that this round needs, once all lanes are listed.
+
+    Parameters
+    ----------
+    lanes : Lanes
+    scratch : Scratch
+        Of this thread. Its sets are written: of the rows that are in more than one
+        slot, and of the rows whose updates this thread adds up.
+    team : Team
+    """
+    for thread in range(lanes.rows.shape[0]):
+        fetch_row(lanes.rows, thread)
+        fetch_row(lanes.repeated, thread)
+    for number in range(scratch.repeated_rows.size):
+        some, more = np.uint32(0), np.uint32(0)
+        for thread in range(lanes.rows.shape[0]):
+            rows = lanes.rows[thread, number]
+            more |= lanes.repeated[thread, number] | (some & rows)
+            some |= rows
+        scratch.repeated_rows[number] = more
+    if team.size > 1:
+        choose_rows(lanes, scratch.owned_rows, team)
 
 
 @helper
@@ -115,36 +179,43 @@ def has_row(owned_rows, row):
 
 
 @helper
-def list_slots(lanes, scratch, lane, team):
-    """List a lane's slots with their rows, which join the set of this thread."""
-    at = 0
-    for part in range(PARTS):
-        row = lanes.parts[lane, part, 2]
-        for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
-            target = row + lanes.words[lane, slot]
-            lanes.slots[lane, at] = slot
-            lanes.targets[lane, at] = target
-            at += 1
-            if team.size > 1:
-                enter_row(lanes, team.thread, target)
-    lanes.n_slots[lane] = at
+def add_single_updates(model, lanes, scratch, lane, rate):
+    """Add a lane's updates of the rows that are in one slot only; list the others.
+
+    No other lane of the round reads or changes such a row.
+    """
+    params, updates, owned = model.params, lanes.updates, scratch.owned
+    n_single, n_pending = 0, 0
+    for at in range(lanes.n_slots[lane]):
+        slot, target = lanes.slots[lane, at], lanes.targets[lane, at]
+        # Without a branch, whose outcome no processor could predict.
+        pending = has_row(scratch.repeated_rows, target)
+        lanes.pending[2 * lane, n_pending] = slot
+        lanes.pending[2 * lane + 1, n_pending] = target
+        lanes.curvatures[lane, n_pending] = scratch.slots[CURVATURE, slot]
+        n_pending += pending
+        owned[n_single, 0] = slot
+        owned[n_single, 1] = target
+        n_single += 1 - pending
+    lanes.n_pending[lane] = n_pending
+    for k in range(n_single):
+        slot, target = np.int64(owned[k, 0]), np.int64(owned[k, 1])
+        damping = damp(rate * scratch.slots[CURVATURE, slot])
+        add_row(params, target, damping, updates[lane], slot)
 
 
 @helper
-def keep_curvatures(lanes, scratch, lane):
-    """Copy the curvatures of a lane's slots to where all threads read them."""
-    for at in range(lanes.n_slots[lane]):
-        slot = lanes.slots[lane, at]
-        lanes.curvatures[lane, at] = scratch.slots[CURVATURE, slot]
+def damp(bend):
+    """Return the factor of an update, see `apply_updates`."""
+    return np.float32(2.0) / max(np.float32(2.0), bend)
 
 
 @helper
 def fetch_lists(lanes):
     """Ask for what other threads have noted of this round."""
-    for thread in range(lanes.rows.shape[0]):
-        fetch_row(lanes.rows, thread)
     for lane in range(lanes.words.shape[0]):
-        fetch_row(lanes.targets, lane)
+        fetch_row(lanes.pending, 2 * lane)
+        fetch_row(lanes.pending, 2 * lane + 1)
         fetch_row(lanes.curvatures, lane)
 
 
@@ -158,11 +229,10 @@ def list_updates(lanes, scratch, team):
     owned = scratch.owned
     if team.size > 1:
         fetch_lists(lanes)
-        choose_rows(lanes, scratch.owned_rows, team)
     n_owned = 0
     for lane in range(lanes.words.shape[0]):
-        for i in range(lanes.n_slots[lane]):
-            row = np.int64(lanes.targets[lane, i])
+        for i in range(lanes.n_pending[lane]):
+            row = np.int64(lanes.pending[2 * lane + 1, i])
             owned[n_owned, 0] = lane
             owned[n_owned, 1] = i
             owned[n_owned, 2] = row
@@ -202,18 +272,17 @@ def apply_updates(model, lanes, scratch, team, rate):
     team : Team
     rate : float32
     """
-    params, updates, slots = model.params, lanes.updates, lanes.slots
+    params, updates, pending = model.params, lanes.updates, lanes.pending
     column, owned = model.n_components + 1, scratch.owned
     n_owned = list_updates(lanes, scratch, team)
     sum_curvatures(model, lanes, owned, n_owned)
     for k in range(n_owned):
         ahead = min(k + AHEAD, n_owned - 1)
-        lane, slot = owned[ahead, 0], slots[owned[ahead, 0], owned[ahead, 1]]
+        lane, slot = owned[ahead, 0], pending[2 * owned[ahead, 0], owned[ahead, 1]]
         fetch_row(updates[lane], slot)
-        lane, slot = owned[k, 0], slots[owned[k, 0], owned[k, 1]]
+        lane, slot = owned[k, 0], pending[2 * owned[k, 0], owned[k, 1]]
         target = owned[k, 2]
-        bend = rate * params[target, column]
-        damping = np.float32(2.0) / max(np.float32(2.0), bend)
+        damping = damp(rate * params[target, column])
         add_row(params, target, damping, updates[lane], slot)
     for k in range(n_owned):
         params[owned[k, 2], column] = np.float32(0.0)
@@ -222,7 +291,16 @@ def apply_updates(model, lanes, scratch, team, rate):
 
 
 @helper
-def finish_round(model, lanes, scratch, team, rate, done):
+def meetings_before(model, step):
+    """Return how many meetings precede those of the `step`-th round of a call.
+
+    The threads meet once before the first round, when they have listed its lanes.
+    """
+    return 1 + (3 if is_learned(model.map) else 2) * (step - 1)
+
+
+@helper
+def finish_round(model, lanes, scratch, team, rate, step):
     """Let all threads add the updates of their rows, once every lane is computed.
 
     Parameters
@@ -232,21 +310,43 @@ def finish_round(model, lanes, scratch, team, rate, done):
     scratch : Scratch
     team : Team
     rate : float32
-    done : int
-        Rounds that this call of the kernel has finished before.
+    step : int
+        1 for the first round of this call of the kernel.
 
     Returns
     -------
     bool
         False if a thread has failed and the others should return.
     """
-    meetings = 3 if is_learned(model.map) else 2
-    for meeting in range(meetings):
-        if not wait(team, meetings * done + meeting + 1):
-            return False
-        if meeting == 0:
-            apply_updates(model, lanes, scratch, team, rate)
-            apply_map(model.map, lanes, team, rate)
-        elif meeting == 1 and team.thread == 0:
-            finish_map(model.map)
+    if not wait(team, meetings_before(model, step) + 1):
+        return False
+    apply_updates(model, lanes, scratch, team, rate)
+    apply_map(model.map, lanes, team, rate)
     return True
+
+
+@helper
+def close_round(model, team, step):
+    """Wait until all threads have added updates and listed the next round's lanes.
+
+    Parameters
+    ----------
+    model : Model
+    team : Team
+    step : int
+        As in `finish_round`, or 0 before the first round.
+
+    Returns
+    -------
+    bool
+        As in `finish_round`.
+    """
+    if step == 0:
+        return wait(team, 1)
+    meetings = meetings_before(model, step) + 2
+    going_on = wait(team, meetings)
+    if going_on and is_learned(model.map):
+        if team.thread == 0:
+            finish_map(model.map)
+        going_on = wait(team, meetings + 1)
+    return going_on

@@ -9,10 +9,14 @@ import numpy as np
 
 from skembed._kernels.maps import map_words, unmap_steps
 from skembed._kernels.rounds import (
+    add_single_updates,
+    close_round,
+    fetch_ahead,
     finish_round,
-    keep_curvatures,
+    lane_ahead,
     list_slots,
     next_lane,
+    open_lists,
     open_round,
 )
 from skembed._kernels.simd import (
@@ -33,6 +37,7 @@ from skembed._kernels.spans import (
     gather,
     lay_windows,
     list_words,
+    load_window,
     open_words,
     place_windows,
     score_noise,
@@ -43,6 +48,7 @@ from skembed._utils.jit import helper, kernel
 
 # Parts of a span, see `spans.Lanes`.
 WORDS, LEFT, LEFT_NOISE, RIGHT, RIGHT_NOISE = range(PARTS)
+HALF = CHUNK // 2
 
 
 @helper
@@ -72,8 +78,11 @@ def weigh_noise(model, sampler, scratch, n_words):
         if model.directional:
             one, other = left, right
         one, other = share * np.float32(one), share * np.float32(other)
-        weights[word, column : column + half] = one
-        weights[word, column + half :] = other
+        for k in range(column, column + half, HALF):
+            # As many as the compiler puts into one register.
+            for place in range(k, k + HALF):
+                weights[word, place] = one
+                weights[word, place + half] = other
     return pairs
 
 
@@ -253,7 +262,7 @@ def lay_slots(tokens, model, sampler, lanes, scratch, lane, span):
     # Each thread works on a copy. The streams of neighbouring lanes share a cache line,
     # which would move between two threads at every draw.
     scratch.stream[0] = lanes.states[lane]
-    window, words = scratch.window, lanes.words[lane]
+    window, words = lanes.windows[lane], lanes.words[lane]
     outer = lay_windows(tokens, sampler, scratch.stream, span, window, TILE)
     size = window.shape[0]
     set_part(lanes, lane, WORDS, (0, span[1] - span[0]), 0, 0)
@@ -283,6 +292,56 @@ def list_part(tokens, model, lanes, lane, part, positions, first):
     set_part(lanes, lane, part, (first, first + n_slots), row, 1)
 
 
+@helper
+def train_span(model, sampler, lanes, scratch, lane, n_words, rate, ahead):
+    """Train the words of a lane's span, whose slots have been listed.
+
+    Parameters
+    ----------
+    model : Model
+    sampler : Sampler
+    lanes : Lanes
+    scratch : Scratch
+    lane : int
+    n_words : int
+        The number of words of the span.
+    rate : float32
+    ahead : int
+        As from `lane_ahead`.
+    """
+    load_window(lanes, scratch, lane, n_words)
+    gather(model, lanes, scratch, lane)
+    lanes.pairs[lane] += weigh_noise(model, sampler, scratch, n_words)
+    skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
+    for word in range(0, n_words, TILE):
+        map_words(model, scratch, (word, min(word + TILE, n_words)))
+    # Behind the slots is room for the transpose.
+    n_slots, d = lanes.words.shape[1], model.n_components
+    noise = (n_slots - sampler.n_noise, n_slots)
+    column = scratch.scores.shape[1] - sampler.n_noise
+    lanes.loss[lane] += score_noise(scratch, noise, column, n_slots, (n_words, d), rate)
+    clear_contexts(lanes, lane)
+    for word in range(0, n_words, TILE):
+        group = (word, min(word + TILE, n_words))
+        fetch_ahead(model, lanes, ahead, group, n_words)
+        train_group(model, sampler, lanes, scratch, lane, group, rate)
+    lanes.loss[lane] += close_words(scratch, n_words)
+    add_updates(model, sampler, lanes, scratch, lane, n_words)
+    finish_updates(model, lanes, scratch, lane)
+    add_single_updates(model, lanes, scratch, lane, rate)
+
+
+@helper
+def list_round(tokens, model, sampler, lanes, scratch, index, team):
+    """List the slots of this thread's lanes in round `index`."""
+    first, last = open_lists(lanes, team)
+    for lane in range(first, last):
+        span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
+        if span[1] > span[0]:
+            lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
+            list_slots(lanes, lane, team)
+
+
 @kernel
 def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
     """Train the spans of rounds ``rounds[0]`` .. ``rounds[1] - 1`` of an epoch.
@@ -301,37 +360,26 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
         Learning rate of the epoch's first round, and its change per round.
     team : Team
     """
-    for done in range(rounds[1] - rounds[0]):
-        index = rounds[0] + done
-        rate = np.float32(rates[0] + rates[1] * index)
-        open_round(lanes, team)
-        lane, tried = next_lane(lanes, team, 0)
-        while lane >= 0:
-            span = cut_span(tokens, lanes, lane, index, scratch.window.shape[0])
-            if span[1] > span[0]:
-                lay_slots(tokens, model, sampler, lanes, scratch, lane, span)
-                n_words = span[1] - span[0]
-                list_slots(lanes, scratch, lane, team)
-                gather(model, lanes, scratch, lane)
-                lanes.pairs[lane] += weigh_noise(model, sampler, scratch, n_words)
-                skip_equal_draws(model, sampler, lanes, scratch, lane, n_words)
-                for word in range(0, n_words, TILE):
-                    map_words(model, scratch, (word, min(word + TILE, n_words)))
-                # Behind the slots is room for the transpose.
-                n_slots, d = lanes.words.shape[1], model.n_components
-                noise = (n_slots - sampler.n_noise, n_slots)
-                column = scratch.scores.shape[1] - sampler.n_noise
-                lanes.loss[lane] += score_noise(
-                    scratch, noise, column, n_slots, (n_words, d), rate
-                )
-                clear_contexts(lanes, lane)
-                for word in range(0, n_words, TILE):
-                    group = (word, min(word + TILE, n_words))
-                    train_group(model, sampler, lanes, scratch, lane, group, rate)
-                lanes.loss[lane] += close_words(scratch, n_words)
-                add_updates(model, sampler, lanes, scratch, lane, n_words)
-                finish_updates(model, lanes, scratch, lane)
-                keep_curvatures(lanes, scratch, lane)
-            lane, tried = next_lane(lanes, team, tried)
-        if not finish_round(model, lanes, scratch, team, rate, done):
+    n_rounds = rounds[1] - rounds[0]
+    # In every step, a round is computed and the next one's lanes are listed.
+    for step in range(n_rounds + 1):
+        if step > 0:
+            rate = np.float32(rates[0] + rates[1] * (rounds[0] + step - 1))
+            open_round(lanes, scratch, team)
+            lane, tried = next_lane(lanes, team, 0)
+            while lane >= 0:
+                n_words = lanes.parts[lane, WORDS, 1] - lanes.parts[lane, WORDS, 0]
+                lanes.n_pending[lane] = 0
+                if n_words > 0:
+                    ahead = lane_ahead(model, lanes, lane, team)
+                    train_span(
+                        model, sampler, lanes, scratch, lane, n_words, rate, ahead
+                    )
+                lane, tried = next_lane(lanes, team, tried)
+            if not finish_round(model, lanes, scratch, team, rate, step):
+                return
+        if step < n_rounds:
+            index = rounds[0] + step
+            list_round(tokens, model, sampler, lanes, scratch, index, team)
+        if not close_round(model, team, step):
             return

@@ -399,8 +399,12 @@ def write_prefetch(builder, pointer, to_write, nearness):
     builder.call(fetch, [pointer, *how])
 
 
-def make_fetch(to_write):
-    """Return `fetch_row`, or `fetch_to_write`, which other cores let go of, too."""
+def make_fetch(to_write=0, nearness=3):
+    """Return `fetch_row`, or a relative of it.
+
+    Other cores let go of what `fetch_to_write` asks for. What `fetch_early` asks for
+    does not come to the first cache, which has no room for it yet.
+    """
 
     @intrinsic
     def fetch(typing_context, rows, row):
@@ -412,7 +416,7 @@ def make_fetch(to_write):
             with cgutils.for_range(builder, count) as loop:
                 column = builder.mul(loop.index, constant(_LINE))
                 pointer = matrix.pointer(arguments[1], column, ir.IntType(8))
-                write_prefetch(builder, pointer, to_write, 3)
+                write_prefetch(builder, pointer, to_write, nearness)
             return context.get_dummy_value()
 
         return signature, generate
@@ -609,7 +613,7 @@ def _write_columns(updates, at, *product):
 if numba.config.DISABLE_JIT:
     write_rows, write_columns = _write_rows, _write_columns
     dot_tile, add_rows, add_columns = _dot_tile, _add_rows, _add_columns
-    fetch_row = fetch_to_write = _fetch
+    fetch_row = fetch_early = fetch_to_write = _fetch
     clear_rows, scale_rows = _clear_rows, _scale_rows
     is_among = _is_among
     copy_row, add_row = _copy_row, _add_row
@@ -621,5 +625,5 @@ else:
     write_columns = make_add_tile(host_lanes(), transposed=True, fresh=True)
     scale_rows = make_scale_rows(host_lanes())
     copy_row, add_row = make_copy_row(host_lanes()), make_add_row(host_lanes())
-    fetch_row = make_fetch(to_write=0)
+    fetch_row, fetch_early = make_fetch(), make_fetch(nearness=2)
     fetch_to_write = make_fetch(to_write=1)

@@ -100,6 +100,7 @@ class Model(NamedTuple):
     context_bias: float  # likewise for the context row's bias
     moves_contexts: bool  # whether gradients reach context vectors
     average: bool  # of CBOW: whether context vectors are averaged, not summed up
+    far: bool  # whether most of the tables is in slower memory than the caches
 
 
 class Sampler(NamedTuple):
@@ -130,19 +131,28 @@ class Lanes(NamedTuple):
     # all) noise words, right contexts and right noise words the first slot, the last
     # + 1, the table row of word 0, and 1 if rows are context vectors
     parts: np.ndarray
+    # OUT int64 (n_lanes, span, 4): each word's first left context and last + 1, and
+    # likewise right
+    windows: np.ndarray
     words: np.ndarray  # OUT int32 (n_lanes, n_slots), word of each slot
     updates: np.ndarray  # OUT float32 (n_lanes, n_slots, width)
     n_slots: np.ndarray  # OUT int64 (n_lanes,), number of slots in use
     slots: np.ndarray  # OUT int32 (n_lanes, n_slots), these
     targets: np.ndarray  # OUT int32 (n_lanes, n_slots), their rows
-    curvatures: np.ndarray  # OUT float32 (n_lanes, n_slots), likewise
+    # Of the updates that are added up after the round, because their rows are in
+    # several slots: OUT int64 (n_lanes,), their number; int32 (2 * n_lanes, n_slots),
+    # in two rows of each lane the slots and their rows; float32 (n_lanes, n_slots)
+    n_pending: np.ndarray
+    pending: np.ndarray
+    curvatures: np.ndarray
     map: MapSteps | None  # of a learned map
     loss: np.ndarray  # INOUT float64 (n_lanes,), summed training objective
     pairs: np.ndarray  # INOUT int64 (n_lanes,), positive pairs
     claims: np.ndarray  # scratch int64 (n_lanes * CLAIM_NUMBERS,), zeros between rounds
-    # Row t is written by thread t: uint32 (n_threads, 2**k), the set of the rows that
-    # it computes in a round; see `rounds.enter_row`
+    # Row t is written by thread t: uint32 (n_threads, 2**k), the sets of the rows that
+    # it lists for a round, and that it lists in several slots; see `rounds.list_slots`
     rows: np.ndarray
+    repeated: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -151,8 +161,7 @@ class Scratch(NamedTuple):
     vectors: np.ndarray  # float32 (n_slots, width), gathered rows
     slots: np.ndarray  # float32 (4, n_slots), numbers of each slot, see `steps`
     words: np.ndarray  # float32 (span, 64), sums and numbers of each word, see `steps`
-    # int64 (span, 4): each word's first left context and last + 1, and likewise right
-    window: np.ndarray
+    window: np.ndarray  # int64 (span, 4), the lane's windows
     unmapped: np.ndarray  # float32 (span, width), word vectors before they are mapped
     # float32 (span, n_columns): scores, then steps, and weights of pairs in the
     # objective; a column is a slot, or one of the slots around a group of words
@@ -163,6 +172,7 @@ class Scratch(NamedTuple):
     # that this thread adds
     owned: np.ndarray
     owned_rows: np.ndarray  # uint32 (2**k,), the set of their rows
+    repeated_rows: np.ndarray  # likewise, of rows in several slots of the round
 
 
 @kernel
@@ -279,6 +289,14 @@ def list_ends(tokens, span, end, window):
             window[position - span[0], 3] = end
         end = position if tokens[position] < 0 else end
     window[0, 3] = end
+
+
+@helper
+def load_window(lanes, scratch, lane, n_words):
+    """Copy the windows of a span to this thread's work space."""
+    for word in range(n_words):
+        for place in range(4):
+            scratch.window[word, place] = lanes.windows[lane, word, place]
 
 
 @helper

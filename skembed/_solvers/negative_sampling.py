@@ -48,6 +48,8 @@ _MIN_TOKENS_OF_A_LANE = 1000
 _WORK_OF_A_SLICE = 1 << 30
 _WORK_OF_A_WORD = 3000
 _LAST_RATE = 1e-4
+# Size of the tables from which on rows are asked for while another lane is computed.
+_BYTES_OF_CACHES = 1 << 25
 # Kept tokens of all epochs that are worth a thread: about ten milliseconds.
 _MIN_TOKENS_OF_A_THREAD = 50_000
 # Largest number of progress reports in an epoch.
@@ -255,6 +257,7 @@ def start_model(
         context_bias=float(bias.learned),
         moves_contexts=moves_contexts,
         average=settings.aggregation == "mean",
+        far=params.nbytes > _BYTES_OF_CACHES,
     )
     return model, start
 
@@ -363,7 +366,7 @@ class _Training:
         n_lanes = self.n_lanes
         window, hidden = self.source.weights.size, self.settings.hidden
         n_slots = count_slots(window, self.model.directional, hidden)
-        self.lanes = make_lanes(n_lanes, n_slots, self.model, n_threads)
+        self.lanes = make_lanes(n_lanes, n_slots, self.model, n_threads, hidden)
         # As long for several threads as for one: each slice wakes them.
         self.slice = n_threads * rounds_of_slice(
             self.lanes, window, len(self.layout.map), hidden
@@ -654,7 +657,9 @@ def rounds_of_slice(
     return max(1, _WORK_OF_A_SLICE // (n_lanes * span_length(hidden) * of_a_word))
 
 
-def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> Any:
+def make_lanes(
+    n_lanes: int, n_slots: int, model: Any, n_threads: int = 1, hidden: bool = False
+) -> Any:
     """Return the lanes' buffers, all zeros."""
     from skembed._kernels import maps, spans
 
@@ -667,6 +672,8 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
         f"Work spaces of {n_slots} vectors of {width} numbers",
         "Lower n_components or window.",
     )
+    # Eight bits for a slot or more, so that few rows meet in a bit.
+    n_numbers = max(16, 1 << (n_lanes * n_slots // 4).bit_length())
     steps = None
     if model.map is not None:
         map_steps = aligned_zeros((n_lanes, n_rows, width))
@@ -674,20 +681,21 @@ def make_lanes(n_lanes: int, n_slots: int, model: Any, n_threads: int = 1) -> An
     return spans.Lanes(
         states=aligned_zeros((n_lanes,), np.uint64),
         parts=np.zeros((n_lanes, spans.PARTS, 4), dtype=np.int64),
+        windows=np.zeros((n_lanes, span_length(hidden), 4), dtype=np.int64),
         words=np.zeros((n_lanes, n_slots), dtype=np.int32),
         updates=aligned_zeros((n_lanes, n_slots, width)),
         n_slots=np.zeros(n_lanes, dtype=np.int64),
         slots=aligned_zeros((n_lanes, n_slots), np.int32),
         targets=aligned_zeros((n_lanes, n_slots), np.int32),
+        n_pending=np.zeros(n_lanes, dtype=np.int64),
+        pending=aligned_zeros((2 * n_lanes, n_slots), np.int32),
         curvatures=aligned_zeros((n_lanes, n_slots)),
         map=steps,
         loss=aligned_zeros((n_lanes,), np.float64),
         pairs=aligned_zeros((n_lanes,), np.int64),
         claims=np.zeros(n_lanes * spans.CLAIM_NUMBERS, dtype=np.int64),
-        # Four bits for a slot or more, so that few rows meet in a bit.
-        rows=aligned_zeros(
-            (n_threads, max(16, 1 << (n_lanes * n_slots // 8).bit_length())), np.uint32
-        ),
+        rows=aligned_zeros((n_threads, n_numbers), np.uint32),
+        repeated=aligned_zeros((n_threads, n_numbers), np.uint32),
     )
 
 
@@ -709,4 +717,5 @@ def make_scratch(lanes: Any, n_columns: int, hidden: bool = False) -> Any:
         stream=aligned_zeros((8,), np.uint64),
         owned=aligned_zeros((n_lanes * n_slots, 3), np.int32),
         owned_rows=aligned_zeros(lanes.rows.shape[1:], np.uint32),
+        repeated_rows=aligned_zeros(lanes.rows.shape[1:], np.uint32),
     )

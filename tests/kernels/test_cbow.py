@@ -48,7 +48,7 @@ def cbow_twin(model):
 def train(tokens, model, sampler, seeds, rounds=None, rates=(0.1, -0.01)):
     """Run the compiled rounds; the model's parameters are updated in place."""
     n_slots = negative_sampling.count_slots(sampler.window_thresholds.size, hidden=True)
-    lanes = negative_sampling.make_lanes(len(seeds), n_slots, model)
+    lanes = negative_sampling.make_lanes(len(seeds), n_slots, model, hidden=True)
     lanes.states[:] = seeds
     scratch = negative_sampling.make_scratch(lanes, n_slots, hidden=True)
     rounds = rounds or (0, n_rounds(tokens, len(seeds)))
@@ -184,7 +184,7 @@ def test_buffers_carry_nothing_over(tokens):
     n_slots = negative_sampling.count_slots(sampler.window_thresholds.size, hidden=True)
     tables = []
     for first in (tokens, tokens[:5]):
-        lanes = negative_sampling.make_lanes(1, n_slots, model)
+        lanes = negative_sampling.make_lanes(1, n_slots, model, hidden=True)
         scratch = negative_sampling.make_scratch(lanes, n_slots, hidden=True)
         other = model._replace(params=100.0 * model.params)
         rest = (lanes, scratch, (0, n_rounds(first, 1)), (0.0, 0.0), alone())

@@ -209,6 +209,7 @@ def sgns_model(strategy, bias, n_words, n_components, rng, size=0.5, **choices):
         context_bias=float(bias.learned),
         moves_contexts=choices.get("moves_contexts", True),
         average=False,
+        far=True,
     )
 
 
