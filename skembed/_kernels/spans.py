@@ -2,8 +2,8 @@
 
 The kept tokens of an epoch are cut into a fixed number of lanes. In one round every
 lane takes its next span of words, reads the current parameters and writes its
-updates to its own buffers; then all updates are added in lane order, see `rounds`. So
-the result does not depend on who computes which lane.
+updates to its own buffers; then updates that share a row are added in lane order, see
+`rounds`. So the result does not depend on who computes which lane.
 
 All tables are stacked in one float32 array `params`: a row holds a vector, its bias
 in column `n_components`, and zeros up to a multiple of 16 columns, at least one.
@@ -168,8 +168,8 @@ class Scratch(NamedTuple):
     scores: np.ndarray
     weights: np.ndarray
     stream: np.ndarray  # uint64 (8,), the lane's random stream, in a cache line
-    # int32 (n_lanes * n_slots, 3): lane, place among its slots, and row of the updates
-    # that this thread adds
+    # int32 (n_lanes * n_slots, 3): lane, place among what is pending there, and row of
+    # the updates that this thread adds; before, slot and row of a lane's other updates
     owned: np.ndarray
     owned_rows: np.ndarray  # uint32 (2**k,), the set of their rows
     repeated_rows: np.ndarray  # likewise, of rows in several slots of the round
