@@ -1,8 +1,8 @@
 """Rounds of a team of threads: sharing out the lanes, and adding up their updates.
 
-The lanes are listed before a round. A row in a single slot of the round is updated by the
-thread that computes the slot. Any other row is written by one thread, which adds up all
-of its updates in lane order. So the result does not depend on which thread that is.
+The lanes are listed before a round. A row in a single slot of the round is updated by
+the thread that computes the slot. Any other row is written by one thread, which adds up
+all of its updates in lane order. So the result does not depend on who writes a row.
 """
 
 import numpy as np
