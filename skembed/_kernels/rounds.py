@@ -101,12 +101,21 @@ def bit_of(size, row):
 
 
 @helper
-def list_slots(lanes, lane, team):
-    """List a lane's slots with their rows, and enter these into the thread's sets.
+def enter_row(lanes, thread, row):
+    """Enter a row into a thread's set, and again into that of repeated rows.
 
     Some other rows seem to be in a set then, because they have the same bit.
     """
-    at, thread = 0, team.thread
+    number, place = bit_of(lanes.rows.shape[1], row)
+    bit, before = np.uint32(YES << place), lanes.rows[thread, number]
+    lanes.repeated[thread, number] |= before & bit
+    lanes.rows[thread, number] = before | bit
+
+
+@helper
+def list_slots(lanes, lane, team):
+    """List a lane's slots with their rows, and enter these into the thread's sets."""
+    at = 0
     for part in range(PARTS):
         row = lanes.parts[lane, part, 2]
         for slot in range(lanes.parts[lane, part, 0], lanes.parts[lane, part, 1]):
@@ -114,10 +123,7 @@ def list_slots(lanes, lane, team):
             lanes.slots[lane, at] = slot
             lanes.targets[lane, at] = target
             at += 1
-            number, place = bit_of(lanes.rows.shape[1], target)
-            bit, before = np.uint32(YES << place), lanes.rows[thread, number]
-            lanes.repeated[thread, number] |= before & bit
-            lanes.rows[thread, number] = before | bit
+            enter_row(lanes, team.thread, target)
     lanes.n_slots[lane] = at
 
 

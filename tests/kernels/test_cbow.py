@@ -97,6 +97,19 @@ def test_rounds_equal_twin(tokens, strategy, bias, average):
 
 
 @pytest.mark.small
+@mean_or_sum
+@every_bias
+@every_strategy
+def test_rounds_of_many_words(strategy, bias, average):
+    """Most rows are in one slot of a round, some in several."""
+    rng = np.random.default_rng(8)
+    tokens = reference.mark(random_documents(rng, 400, DOCUMENT_LENGTHS))
+    sampler = make_sampler(rng.dirichlet(np.ones(400)), 3)
+    model = cbow_model(strategy, bias, 400, 7, 7, average)
+    assert_equals_twin(tokens, model, sampler, [1, 2])
+
+
+@pytest.mark.small
 @pytest.mark.parametrize("n_components", [1, 14, 15, 16, 40])
 @every_strategy
 def test_rounds_with_other_widths(tokens, strategy, n_components):

@@ -324,6 +324,17 @@ NOISE = np.random.default_rng(6).dirichlet(np.ones(11))
 @pytest.mark.small
 @pytest.mark.parametrize("bias", _bias.biases())
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
+def test_rounds_of_many_words(strategy, bias):
+    """Most rows are in one slot of a round, some in several."""
+    rng = np.random.default_rng(8)
+    tokens = reference.mark(random_documents(rng, 400, DOCUMENT_LENGTHS))
+    sampler = make_sampler(rng.dirichlet(np.ones(400)), 3)
+    assert_equals_twin(tokens, sgns_model(strategy, bias, 400, 7, rng), sampler, [1, 2])
+
+
+@pytest.mark.small
+@pytest.mark.parametrize("bias", _bias.biases())
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: str(s.name))
 def test_rounds_equal_twin(tokens, strategy, bias):
     """Three lanes, read in reverse by the twin: the order of lanes says nothing."""
     model = sgns_model(strategy, bias, 11, 7, np.random.default_rng(7))
