@@ -213,12 +213,12 @@ def apply_map(map_, lanes, team, rate):
     width = (map_.forward.shape[1] >> 4) << 4
     curvature = np.float32(0.0)
     for lane in range(lanes.map.steps.shape[0]):
-        if lanes.parts[lane, 0, 1] > lanes.parts[lane, 0, 0]:
+        if lanes.n_words[lane] > 0:
             curvature += lanes.map.curvatures[lane]
     damping = _SHARE / max(_SHARE, rate * curvature)
     for lane in range(lanes.map.steps.shape[0]):
         # Lanes without words in this round hold the steps of an earlier one.
-        if lanes.parts[lane, 0, 1] == lanes.parts[lane, 0, 0]:
+        if lanes.n_words[lane] == 0:
             continue
         for row in range(team.thread, map_.forward.shape[0], team.size):
             for k in range(width):

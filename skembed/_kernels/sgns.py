@@ -369,7 +369,7 @@ def train_rounds(tokens, model, sampler, lanes, scratch, rounds, rates, team):
             lane, tried = next_lane(lanes, team, 0)
             while lane >= 0:
                 n_words = lanes.parts[lane, WORDS, 1] - lanes.parts[lane, WORDS, 0]
-                lanes.n_pending[lane] = 0
+                lanes.n_words[lane], lanes.n_pending[lane] = n_words, 0
                 if n_words > 0:
                     ahead = lane_ahead(model, lanes, lane, team)
                     train_span(

@@ -139,6 +139,9 @@ class Lanes(NamedTuple):
     n_slots: np.ndarray  # OUT int64 (n_lanes,), number of slots in use
     slots: np.ndarray  # OUT int32 (n_lanes, n_slots), these
     targets: np.ndarray  # OUT int32 (n_lanes, n_slots), their rows
+    # OUT int64 (n_lanes,), words that were computed. Unlike the lists, this stays until
+    # the next round begins.
+    n_words: np.ndarray
     # Of the updates that are added up after the round, because their rows are in
     # several slots: OUT int64 (n_lanes,), their number; int32 (2 * n_lanes, n_slots),
     # in two rows of each lane the slots and their rows; float32 (n_lanes, n_slots)

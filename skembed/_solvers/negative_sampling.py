@@ -687,6 +687,7 @@ def make_lanes(
         n_slots=np.zeros(n_lanes, dtype=np.int64),
         slots=aligned_zeros((n_lanes, n_slots), np.int32),
         targets=aligned_zeros((n_lanes, n_slots), np.int32),
+        n_words=np.zeros(n_lanes, dtype=np.int64),
         n_pending=np.zeros(n_lanes, dtype=np.int64),
         pending=aligned_zeros((2 * n_lanes, n_slots), np.int32),
         curvatures=aligned_zeros((n_lanes, n_slots)),

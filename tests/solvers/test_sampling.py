@@ -550,9 +550,9 @@ def test_number_of_threads(estimator, directed, monkeypatch):
     sizes = []
     lanes = negative_sampling.make_lanes
 
-    def note(n_lanes, *arguments):
-        sizes.append((n_lanes, arguments[-1]))
-        return lanes(n_lanes, *arguments)
+    def note(n_lanes, n_slots, model, n_threads, *others):
+        sizes.append((n_lanes, n_threads))
+        return lanes(n_lanes, n_slots, model, n_threads, *others)
 
     monkeypatch.setattr(negative_sampling, "make_lanes", note)
     one, *others = [
